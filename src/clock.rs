@@ -1,0 +1,108 @@
+//! Time: the only file that reads a clock or sleeps.
+//!
+//! All moments inside a process are nanoseconds on one monotonic clock, counted from the first use of this
+//! module. Wall time is read once, at that same moment, so it never jumps while the process lives.
+
+#![allow(clippy::disallowed_methods)]
+
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Nanoseconds in a millisecond.
+pub const NS_PER_MS: u64 = 1_000_000;
+/// Nanoseconds in a second.
+pub const NS_PER_S: u64 = 1_000_000_000;
+
+struct Origin {
+    instant: Instant,
+    wall_ms: f64,
+}
+
+fn origin() -> &'static Origin {
+    static ORIGIN: OnceLock<Origin> = OnceLock::new();
+    ORIGIN.get_or_init(|| {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Origin { instant: Instant::now(), wall_ms: since_epoch.as_secs_f64() * 1_000.0 }
+    })
+}
+
+/// A source of monotonic nanoseconds.
+pub trait Clock: Clone + Send + 'static {
+    /// Nanoseconds since the clock's origin.
+    fn now_ns(&self) -> u64;
+}
+
+/// The machine's monotonic clock; all copies in a process share one origin.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[inline]
+    fn now_ns(&self) -> u64 {
+        now_ns()
+    }
+}
+
+/// Nanoseconds since the process first asked for the time.
+#[inline]
+pub fn now_ns() -> u64 {
+    let elapsed = origin().instant.elapsed();
+    elapsed.as_secs() * NS_PER_S + u64::from(elapsed.subsec_nanos())
+}
+
+/// The wall-clock time, in milliseconds since 1970, of a moment on this process's monotonic clock.
+pub fn wall_ms(at_ns: u64) -> f64 {
+    origin().wall_ms + at_ns as f64 / NS_PER_MS as f64
+}
+
+/// The moment on this process's monotonic clock at which its wall clock shows `wall_ms` (0 if before its origin).
+pub fn ns_at_wall(wall_ms: f64) -> u64 {
+    ((wall_ms - origin().wall_ms).max(0.0) * NS_PER_MS as f64) as u64
+}
+
+/// Nanoseconds of a duration, saturating after 584 years.
+pub fn to_ns(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Time left until `deadline_ns`, zero when it has passed.
+pub fn until(deadline_ns: u64) -> Duration {
+    Duration::from_nanos(deadline_ns.saturating_sub(now_ns()))
+}
+
+/// Blocks the calling thread for `duration`.
+pub fn sleep(duration: Duration) {
+    std::thread::sleep(duration);
+}
+
+/// Blocks the calling thread until `deadline_ns`; returns at once if it has passed.
+pub fn sleep_until(deadline_ns: u64) {
+    let left = until(deadline_ns);
+    if !left.is_zero() {
+        sleep(left);
+    }
+}
+
+/// A clock that moves only when it is told to, for tests.
+#[derive(Clone, Debug, Default)]
+pub struct ManualClock(Arc<AtomicU64>);
+
+impl ManualClock {
+    /// Moves the clock forward by `ns`.
+    pub fn advance_ns(&self, ns: u64) {
+        self.0.fetch_add(ns, Ordering::SeqCst);
+    }
+
+    /// Moves the clock forward to `at_ns`; a moment in the past changes nothing.
+    pub fn advance_to_ns(&self, at_ns: u64) {
+        self.0.fetch_max(at_ns, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now_ns(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}

@@ -1,0 +1,2 @@
+//! What to send, how fast, how much.
+pub mod request;

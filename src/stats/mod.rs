@@ -1,0 +1,2 @@
+//! Counts and histograms.
+pub mod outcome;
