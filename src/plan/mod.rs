@@ -1,2 +1,162 @@
-//! What to send, how fast, how much.
+//! The plan: what one driver sends, how fast and how much. A plan that breaks a rule cannot be built.
+//!
+//! A plan is made of a `test_config` as received and of a driver's own settings, which decide what the message
+//! leaves open; after them come the defaults of this page.
+
 pub mod request;
+mod rules;
+
+pub use rules::{PlanError, check_defaults, limits};
+
+use crate::message::{Stage, TestConfig};
+use request::Request;
+use std::time::Duration;
+
+/// Connections per driver where nobody says.
+pub const DEFAULT_CONNECTIONS: u32 = 16;
+/// Longest wait for one response where nobody says.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Length of a test that has neither a count nor a duration.
+pub const DEFAULT_DURATION: Duration = Duration::from_secs(10);
+/// Gap of TSUNAMI where nobody says.
+pub const DEFAULT_DELAY: Duration = Duration::from_millis(10);
+
+/// A driver's own settings: they decide what a plan leaves open.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Defaults {
+    /// What to load where the plan names nothing.
+    pub target_url: Option<String>,
+    /// Requests/s to hold.
+    pub rate: Option<f64>,
+    /// Gap between the starts of two requests.
+    pub delay: Option<Duration>,
+    /// Most requests.
+    pub requests: Option<u64>,
+    /// Connections.
+    pub connections: Option<u32>,
+    /// Longest wait for one response.
+    pub timeout: Option<Duration>,
+}
+
+/// When requests start.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Load {
+    /// The next one starts when the last one ended.
+    Closed,
+    /// Requests/s per driver, in millionths.
+    Rate {
+        /// Millionths of a request per second.
+        micro_rps: u64,
+    },
+    /// A fixed gap between starts, in ns.
+    Delay {
+        /// The gap, in ns.
+        gap_ns: u64,
+    },
+    /// A rate that changes linearly, stage by stage.
+    Stages {
+        /// Rate at the beginning, in millionths of a request per second.
+        from_micro_rps: u64,
+        /// Duration in ms and rate at the end, in millionths of a request per second.
+        stages: Vec<(u64, u64)>,
+    },
+}
+
+/// A valid plan for one driver.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    load: Load,
+    requests: Option<u64>,
+    duration: Option<Duration>,
+    warmup: Duration,
+    connections: u32,
+    timeout: Duration,
+    client: Option<String>,
+    request: Request,
+}
+
+impl Plan {
+    /// Completes `config` by `defaults` and checks every rule; the errors name fields and what is allowed.
+    pub fn new(config: &TestConfig, defaults: &Defaults) -> Result<Plan, Vec<PlanError>> {
+        let mut errors = rules::check(config);
+        let request = rules::request(config, defaults);
+        if let Err(error) = &request {
+            errors.push(error.clone());
+        }
+        let load = rules::load(config, defaults);
+        if let Err(error) = &load {
+            errors.push(error.clone());
+        }
+        let (Ok(request), Ok(load), true) = (request, load, errors.is_empty()) else {
+            return Err(errors);
+        };
+        let requests = config.message_count_per_driver.or(defaults.requests);
+        let stages_ms = config.stages.iter().map(|stage: &Stage| stage.duration_ms).sum::<u64>();
+        let duration = match (config.duration_ms, stages_ms) {
+            (Some(ms), _) => Some(Duration::from_millis(ms)),
+            (None, 0) if requests.is_none() => Some(DEFAULT_DURATION),
+            (None, 0) => None,
+            (None, ms) => Some(Duration::from_millis(ms)),
+        };
+        Ok(Plan {
+            load,
+            requests,
+            duration,
+            warmup: Duration::from_millis(config.warmup_ms.unwrap_or(0)),
+            connections: config.connections.or(defaults.connections).unwrap_or(DEFAULT_CONNECTIONS),
+            timeout: config
+                .timeout_ms
+                .map(Duration::from_millis)
+                .or(defaults.timeout)
+                .unwrap_or(DEFAULT_TIMEOUT),
+            client: config.client.clone(),
+            request,
+        })
+    }
+
+    /// Checks all that can be checked without knowing a driver's own settings.
+    pub fn check(config: &TestConfig) -> Result<(), Vec<PlanError>> {
+        let anywhere = Defaults { target_url: Some("http://127.0.0.1/".to_owned()), ..Defaults::default() };
+        Plan::new(config, &anywhere).map(|_| ())
+    }
+
+    /// When requests start.
+    pub fn load(&self) -> &Load {
+        &self.load
+    }
+
+    /// Most requests of this driver.
+    pub fn requests(&self) -> Option<u64> {
+        self.requests
+    }
+
+    /// No ticket is planned at or after this.
+    pub fn duration(&self) -> Option<Duration> {
+        self.duration
+    }
+
+    /// Load before the measurement begins.
+    pub fn warmup(&self) -> Duration {
+        self.warmup
+    }
+
+    /// Connections of this driver.
+    pub fn connections(&self) -> u32 {
+        self.connections
+    }
+
+    /// Longest wait for one response.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// The client that the plan asks for.
+    pub fn client(&self) -> Option<&str> {
+        self.client.as_deref()
+    }
+
+    /// What is sent.
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+}

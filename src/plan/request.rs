@@ -98,7 +98,9 @@ pub fn parse_url(text: &str) -> Result<Uri, String> {
     let uri: Uri = text.parse().map_err(|e| format!("URL {text:?} cannot be read ({e}): {hint}"))?;
     match uri.scheme_str() {
         Some("http" | "https") => {}
-        Some(other) => return Err(format!("URL {text:?} has the scheme {other:?}: only http and https are sent")),
+        Some(other) => {
+            return Err(format!("URL {text:?} has the scheme {other:?}: only http and https are sent"));
+        }
         None => return Err(format!("URL {text:?} has no scheme: {hint}")),
     }
     let authority = uri.authority().map_or("", |a| a.as_str());

@@ -1,2 +1,7 @@
-//! Counts and histograms.
+//! Honest statistics: exact counts, histograms that merge, and the result that is made of them.
+
+pub mod counts;
+pub mod histogram;
 pub mod outcome;
+pub mod summary;
+pub mod tally;

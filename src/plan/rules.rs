@@ -1,0 +1,193 @@
+//! The rules that every plan keeps, with errors that name the field and say what is allowed.
+
+use super::request::Request;
+use super::{DEFAULT_DELAY, Defaults, Load};
+use crate::message::{RequestSpec, TestConfig, TestType};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// What is allowed in a plan.
+pub mod limits {
+    use std::ops::RangeInclusive;
+
+    /// Characters of a test id.
+    pub const TEST_ID_CHARS: usize = 128;
+    /// Requests per driver.
+    pub const REQUESTS: RangeInclusive<u64> = 1..=1_000_000_000_000;
+    /// Requests/s per driver.
+    pub const RATE_RPS: RangeInclusive<f64> = 0.001..=10_000_000.0;
+    /// Gap between starts, in ms.
+    pub const DELAY_MS: RangeInclusive<f64> = 0.001..=3_600_000.0;
+    /// Length of a test, in ms (up to 7 days).
+    pub const DURATION_MS: RangeInclusive<u64> = 1..=604_800_000;
+    /// Length of the warm-up, in ms (up to 1 h).
+    pub const WARMUP_MS: RangeInclusive<u64> = 0..=3_600_000;
+    /// Connections per driver.
+    pub const CONNECTIONS: RangeInclusive<u32> = 1..=100_000;
+    /// Longest wait for one response, in ms (up to 10 min).
+    pub const TIMEOUT_MS: RangeInclusive<u64> = 1..=600_000;
+    /// Stages of a changing rate.
+    pub const STAGES: usize = 100;
+    /// Drivers of one test.
+    pub const DRIVERS: usize = 10_000;
+}
+
+/// A rule that a plan breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanError {
+    /// The field of the `test_config`.
+    pub field: &'static str,
+    /// The value that was given, and what is allowed.
+    pub reason: String,
+}
+
+impl fmt::Display for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.reason)
+    }
+}
+
+fn error(field: &'static str, reason: impl Into<String>) -> PlanError {
+    PlanError { field, reason: reason.into() }
+}
+
+fn in_range<T: PartialOrd + fmt::Display>(
+    errors: &mut Vec<PlanError>,
+    field: &'static str,
+    value: Option<T>,
+    allowed: &RangeInclusive<T>,
+) {
+    if let Some(value) = value.filter(|value| !allowed.contains(value)) {
+        errors.push(error(field, format!("{value} is outside {} to {}", allowed.start(), allowed.end())));
+    }
+}
+
+/// All broken rules but those of the request and the load.
+pub fn check(config: &TestConfig) -> Vec<PlanError> {
+    let mut errors = Vec::new();
+    if let Err(reason) = check_test_id(&config.test_id) {
+        errors.push(error("test_id", reason));
+    }
+    in_range(&mut errors, "message_count_per_driver", config.message_count_per_driver, &limits::REQUESTS);
+    in_range(&mut errors, "target_throughput", config.target_throughput, &limits::RATE_RPS);
+    in_range(&mut errors, "duration_ms", config.duration_ms, &limits::DURATION_MS);
+    in_range(&mut errors, "warmup_ms", config.warmup_ms, &limits::WARMUP_MS);
+    in_range(&mut errors, "connections", config.connections, &limits::CONNECTIONS);
+    in_range(&mut errors, "timeout_ms", config.timeout_ms, &limits::TIMEOUT_MS);
+    check_stages(config, &mut errors);
+    if config.test_type == TestType::Tsunami {
+        in_range(&mut errors, "test_message_delay", config.test_message_delay, &limits::DELAY_MS);
+        if config.target_throughput.is_some() {
+            errors.push(error(
+                "target_throughput",
+                "TSUNAMI is paced by test_message_delay; use AVALANCHE to hold a rate",
+            ));
+        }
+    }
+    if let Some(client) = config.client.as_deref().filter(|client| !["native", "ureq"].contains(client)) {
+        errors.push(error("client", format!("{client:?} is unknown: use native or ureq, or leave it out")));
+    }
+    if config.drivers.len() > limits::DRIVERS {
+        errors
+            .push(error("drivers", format!("{} drivers: at most {}", config.drivers.len(), limits::DRIVERS)));
+    }
+    errors
+}
+
+fn check_test_id(id: &str) -> Result<(), String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._:-".contains(c);
+    if id.is_empty() || id.len() > limits::TEST_ID_CHARS || !id.chars().all(allowed) {
+        let most = limits::TEST_ID_CHARS;
+        return Err(format!("{id:?}: use 1 to {most} letters, digits and the signs . _ : -"));
+    }
+    Ok(())
+}
+
+fn check_stages(config: &TestConfig, errors: &mut Vec<PlanError>) {
+    if config.stages.is_empty() {
+        return;
+    }
+    if config.test_type == TestType::Tsunami {
+        errors.push(error("stages", "TSUNAMI is paced by test_message_delay; use AVALANCHE for stages"));
+    }
+    if config.duration_ms.is_some() {
+        errors.push(error("duration_ms", "the stages already say how long the test is: leave it out"));
+    }
+    if config.stages.len() > limits::STAGES {
+        errors.push(error("stages", format!("{} stages: at most {}", config.stages.len(), limits::STAGES)));
+    }
+    let total_ms = config.stages.iter().fold(0u64, |sum, stage| sum.saturating_add(stage.duration_ms));
+    if config.stages.iter().any(|stage| stage.duration_ms == 0) || !limits::DURATION_MS.contains(&total_ms) {
+        let most = limits::DURATION_MS.end();
+        errors.push(error("stages", format!("each needs a duration_ms above 0, {most} together at most")));
+    }
+    let most = *limits::RATE_RPS.end();
+    if let Some(stage) = config.stages.iter().find(|stage| !(0.0..=most).contains(&stage.rate)) {
+        errors.push(error("stages", format!("rate {} is outside 0 to {most}", stage.rate)));
+    }
+    if config.stages.iter().all(|stage| stage.rate == 0.0) && config.target_throughput.is_none() {
+        errors.push(error("stages", "every rate is 0, so nothing would be sent"));
+    }
+}
+
+/// When requests start: the plan's word, then the driver's own, then the defaults.
+pub fn load(config: &TestConfig, defaults: &Defaults) -> Result<Load, PlanError> {
+    let micro_rps = |rate: f64| (rate * 1e6).round() as u64;
+    if config.test_type == TestType::Tsunami {
+        let own_ms = defaults.delay.unwrap_or(DEFAULT_DELAY).as_secs_f64() * 1_000.0;
+        let delay_ms = config.test_message_delay.unwrap_or(own_ms);
+        if !limits::DELAY_MS.contains(&delay_ms) {
+            let (least, most) = (limits::DELAY_MS.start(), limits::DELAY_MS.end());
+            return Err(error("test_message_delay", format!("{delay_ms} ms is outside {least} to {most}")));
+        }
+        return Ok(Load::Delay { gap_ns: (delay_ms * 1e6).round() as u64 });
+    }
+    if !config.stages.is_empty() {
+        let stages = config.stages.iter().map(|stage| (stage.duration_ms, micro_rps(stage.rate))).collect();
+        let from_micro_rps = micro_rps(config.target_throughput.unwrap_or(0.0));
+        return Ok(Load::Stages { from_micro_rps, stages });
+    }
+    match config.target_throughput.or(defaults.rate) {
+        Some(rate) => Ok(Load::Rate { micro_rps: micro_rps(rate) }),
+        None => Ok(Load::Closed),
+    }
+}
+
+/// What is sent.
+pub fn request(config: &TestConfig, defaults: &Defaults) -> Result<Request, PlanError> {
+    let Some(url) = config.target_url.as_deref().or(defaults.target_url.as_deref()) else {
+        return Err(error("target_url", "neither the plan nor the driver names a target"));
+    };
+    let plain = RequestSpec::default();
+    let spec = config.request.as_ref().unwrap_or(&plain);
+    let body = match (&spec.body, &spec.body_base64) {
+        (Some(_), Some(_)) => return Err(error("request", "body and body_base64 exclude each other")),
+        (Some(text), None) => text.clone().into_bytes(),
+        (None, Some(text)) => {
+            BASE64.decode(text).map_err(|e| error("request", format!("body_base64 is not base64: {e}")))?
+        }
+        (None, None) => Vec::new(),
+    };
+    super::request::parse_url(url).map_err(|reason| error("target_url", reason))?;
+    let method = spec.method.as_deref().unwrap_or("GET");
+    Request::new(method, url, &spec.headers, body).map_err(|reason| error("request", reason))
+}
+
+/// Checks a driver's own settings against the same limits as a plan.
+pub fn check_defaults(defaults: &Defaults) -> Vec<PlanError> {
+    let ms = |duration: Duration| duration.as_secs_f64() * 1_000.0;
+    let mut errors = Vec::new();
+    in_range(&mut errors, "requests", defaults.requests, &limits::REQUESTS);
+    in_range(&mut errors, "rate", defaults.rate, &limits::RATE_RPS);
+    in_range(&mut errors, "delay", defaults.delay.map(ms), &limits::DELAY_MS);
+    in_range(&mut errors, "connections", defaults.connections, &limits::CONNECTIONS);
+    let timeout_ms = defaults.timeout.map(|timeout| timeout.as_millis() as u64);
+    in_range(&mut errors, "timeout", timeout_ms, &limits::TIMEOUT_MS);
+    if let Some(Err(reason)) = defaults.target_url.as_deref().map(super::request::parse_url) {
+        errors.push(error("target", reason));
+    }
+    errors
+}

@@ -1,0 +1,187 @@
+//! The schedule: a pure function from the k-th request to its planned start, and when to stop.
+//!
+//! Starts are computed from k each time, never by adding gaps, so they do not drift. The fleet of n drivers has
+//! one schedule at n times the rate of one driver; driver i executes the tickets i, i+n, i+2n… of it.
+
+mod ramp;
+#[cfg(test)]
+mod tests;
+
+use crate::plan::{Load, Plan};
+use ramp::Ramp;
+
+const NS_PER_S_MICRO: u128 = 1_000_000_000_000_000;
+
+/// Planned starts of open loops, in ns after the beginning of the measurement.
+#[derive(Clone, Debug, PartialEq)]
+enum Starts {
+    /// Closed loop: a ticket is due when a slot is free.
+    Closed,
+    /// The k-th start is floor(k·numerator / (denominator·fleet)).
+    Even { numerator: u128, denominator: u128 },
+    /// A rate that changes linearly.
+    Ramp(Ramp),
+}
+
+impl Starts {
+    /// When the k-th request of a fleet of `parts` drivers starts; none in a closed loop or after the last stage.
+    fn start_ns(&self, k: u128, parts: u64) -> Option<u64> {
+        match self {
+            Starts::Closed => None,
+            Starts::Even { numerator, denominator } => {
+                u64::try_from(k * numerator / (denominator * u128::from(parts))).ok()
+            }
+            Starts::Ramp(ramp) => ramp.start_ns(k, parts),
+        }
+    }
+
+    /// How many requests of the fleet start before `end_ns`; none in a closed loop.
+    fn starting_before(&self, end_ns: u64, parts: u64) -> Option<u128> {
+        match self {
+            Starts::Closed => None,
+            // floor(x) < end is x < end for a whole end, so this is the count of k with k·num/den < end.
+            Starts::Even { numerator, denominator } => {
+                Some((u128::from(end_ns) * denominator * u128::from(parts)).div_ceil(*numerator))
+            }
+            Starts::Ramp(ramp) => Some(ramp.starting_before(end_ns, parts)),
+        }
+    }
+}
+
+/// The schedule of one driver, of which a fleet of n executes n interleaved shares.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Schedule {
+    warmup: Starts,
+    main: Starts,
+    warmup_ns: u64,
+    requests: Option<u64>,
+    duration_ns: Option<u64>,
+}
+
+impl Schedule {
+    /// The schedule of a plan.
+    pub fn new(plan: &Plan) -> Schedule {
+        let even =
+            |micro_rps: u64| Starts::Even { numerator: NS_PER_S_MICRO, denominator: u128::from(micro_rps) };
+        let (warmup, main) = match plan.load() {
+            Load::Closed => (Starts::Closed, Starts::Closed),
+            Load::Rate { micro_rps } => (even(*micro_rps), even(*micro_rps)),
+            Load::Delay { gap_ns } => {
+                let starts = Starts::Even { numerator: u128::from(*gap_ns), denominator: 1 };
+                (starts.clone(), starts)
+            }
+            Load::Stages { from_micro_rps, stages } => {
+                // A ramp that begins at 0 is warmed up at the rate of its first stage that has one.
+                let rates = std::iter::once(*from_micro_rps).chain(stages.iter().map(|stage| stage.1));
+                let rate = rates.into_iter().find(|rate| *rate > 0).unwrap_or(1);
+                (even(rate), Starts::Ramp(Ramp::new(*from_micro_rps, stages)))
+            }
+        };
+        Schedule {
+            warmup,
+            main,
+            warmup_ns: ns(plan.warmup()),
+            requests: plan.requests(),
+            duration_ns: plan.duration().map(ns),
+        }
+    }
+
+    /// When the k-th request of a fleet of `parts` drivers starts, in ns after the beginning of the measurement;
+    /// none in a closed loop and at the end.
+    pub fn fleet_start_ns(&self, k: u64, parts: u64) -> Option<u64> {
+        if self.requests.is_some_and(|most| u128::from(k) >= u128::from(most) * u128::from(parts)) {
+            return None;
+        }
+        let start_ns = self.main.start_ns(u128::from(k), parts)?;
+        self.duration_ns.is_none_or(|end_ns| start_ns < end_ns).then_some(start_ns)
+    }
+
+    /// What driver `part` (from 0) of `parts` executes.
+    pub fn share(&self, part: u64, parts: u64) -> Share {
+        let parts = parts.max(1);
+        Share { schedule: self.clone(), part: part.min(parts - 1), parts }
+    }
+}
+
+/// One driver's share of the fleet's schedule. Its own tickets are numbered j = 0, 1, 2…
+#[derive(Clone, Debug, PartialEq)]
+pub struct Share {
+    schedule: Schedule,
+    part: u64,
+    parts: u64,
+}
+
+impl Share {
+    /// Whether requests start by the schedule whatever the target does.
+    pub fn is_open(&self) -> bool {
+        self.schedule.main != Starts::Closed
+    }
+
+    /// Length of the warm-up, in ns.
+    pub fn warmup_ns(&self) -> u64 {
+        self.schedule.warmup_ns
+    }
+
+    /// No request is planned at or after this, in ns after the beginning of the measurement.
+    pub fn duration_ns(&self) -> Option<u64> {
+        self.schedule.duration_ns
+    }
+
+    /// Most requests of this driver.
+    pub fn requests(&self) -> Option<u64> {
+        self.schedule.requests
+    }
+
+    /// Planned start of this driver's j-th request, in ns after the beginning of the measurement; none in a closed
+    /// loop and at the end.
+    #[inline]
+    pub fn start_ns(&self, j: u64) -> Option<u64> {
+        if self.schedule.requests.is_some_and(|most| j >= most) {
+            return None;
+        }
+        let start_ns = self.schedule.main.start_ns(self.ticket(j), self.parts)?;
+        self.schedule.duration_ns.is_none_or(|end_ns| start_ns < end_ns).then_some(start_ns)
+    }
+
+    /// Planned start of this driver's j-th warm-up request, in ns after the beginning of the warm-up; none in a
+    /// closed loop and at its end.
+    pub fn warmup_start_ns(&self, j: u64) -> Option<u64> {
+        let start_ns = self.schedule.warmup.start_ns(self.ticket(j), self.parts)?;
+        (start_ns < self.schedule.warmup_ns).then_some(start_ns)
+    }
+
+    /// How many requests of this driver are planned before `end_ns`; none in a closed loop, where a request is
+    /// planned by being sent.
+    pub fn planned_before(&self, end_ns: u64) -> Option<u64> {
+        let end_ns = self.schedule.duration_ns.map_or(end_ns, |own_ns| own_ns.min(end_ns));
+        let fleet = self.schedule.main.starting_before(end_ns, self.parts)?;
+        let (part, parts) = (u128::from(self.part), u128::from(self.parts));
+        // Tickets part + j·parts < fleet.
+        let own = u64::try_from(fleet.saturating_sub(part).div_ceil(parts)).unwrap_or(u64::MAX);
+        Some(own.min(self.schedule.requests.unwrap_or(u64::MAX)))
+    }
+
+    /// When the last request of an open loop is planned at the latest, in ns after the beginning of the
+    /// measurement; none where only responses end the test.
+    pub fn planned_end_ns(&self) -> Option<u64> {
+        let of_count =
+            self.requests().and_then(|most| self.schedule.main.start_ns(self.ticket(most), self.parts));
+        match (of_count, self.schedule.duration_ns) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// Planned start of this driver's first request, in ns after the beginning of the measurement; 0 in a closed loop.
+    pub fn phase_ns(&self) -> u64 {
+        self.start_ns(0).unwrap_or(0)
+    }
+
+    fn ticket(&self, j: u64) -> u128 {
+        u128::from(self.part) + u128::from(j) * u128::from(self.parts)
+    }
+}
+
+fn ns(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

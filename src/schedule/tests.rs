@@ -1,0 +1,143 @@
+use super::*;
+use crate::message::{Stage, TestConfig, TestType};
+use crate::plan::Defaults;
+use proptest::prelude::*;
+
+const MS: u64 = 1_000_000;
+const S: u64 = 1_000 * MS;
+
+fn schedule(change: impl FnOnce(&mut TestConfig)) -> Schedule {
+    let mut config = TestConfig::new("t", TestType::Avalanche);
+    config.target_url = Some("http://127.0.0.1/".to_owned());
+    change(&mut config);
+    Schedule::new(&Plan::new(&config, &Defaults::default()).expect("a valid plan"))
+}
+
+fn rate(rps: f64, duration_ms: u64) -> Schedule {
+    schedule(|c| (c.target_throughput, c.duration_ms) = (Some(rps), Some(duration_ms)))
+}
+
+fn tsunami(delay_ms: f64, requests: u64) -> Schedule {
+    schedule(|c| {
+        c.test_type = TestType::Tsunami;
+        (c.test_message_delay, c.message_count_per_driver) = (Some(delay_ms), Some(requests));
+    })
+}
+
+fn stages(from: f64, legs: &[(u64, f64)]) -> Schedule {
+    schedule(|c| {
+        c.target_throughput = Some(from).filter(|rate| *rate > 0.0);
+        c.stages = legs.iter().map(|&(duration_ms, rate)| Stage { duration_ms, rate }).collect();
+    })
+}
+
+#[test]
+fn the_thousand_millionth_start_is_exact() {
+    let third = rate(3.0, 604_800_000).share(0, 1);
+    assert_eq!(third.start_ns(1), Some(333_333_333));
+    let fast = schedule(|c| {
+        (c.target_throughput, c.message_count_per_driver) = (Some(7_000.0), Some(2_000_000_000));
+    });
+    let share = fast.share(0, 1);
+    // 1e9 requests at 7,000/s: 142,857.142857142857… s.
+    assert_eq!(share.start_ns(1_000_000_000), Some(142_857_142_857_142));
+    assert_eq!(tsunami(20.0, 2_000_000_000).share(0, 1).start_ns(1_000_000_000), Some(20_000_000 * S));
+}
+
+#[test]
+fn a_rate_and_a_duration_plan_their_product() {
+    for (rps, duration_ms, parts) in
+        [(1_000.0, 10_000, 1), (1_000.0, 10_000, 7), (0.3, 10_000, 3), (3.0, 1_000, 2)]
+    {
+        let schedule = rate(rps, duration_ms);
+        for part in 0..parts {
+            let share = schedule.share(part, parts);
+            let planned = (rps * duration_ms as f64 / 1e3).round() as u64;
+            assert_eq!(share.planned_before(u64::MAX), Some(planned), "{rps}/s, driver {part} of {parts}");
+            assert!(share.start_ns(planned - 1).is_some());
+            assert_eq!(share.start_ns(planned), None);
+        }
+    }
+}
+
+#[test]
+fn tsunami_phases_interleave() {
+    let schedule = tsunami(20.0, 3);
+    let starts = |part| (0..4).map(|j| schedule.share(part, 4).start_ns(j)).collect::<Vec<_>>();
+    assert_eq!(starts(0), [Some(0), Some(20 * MS), Some(40 * MS), None]);
+    assert_eq!(starts(3), [Some(15 * MS), Some(35 * MS), Some(55 * MS), None]);
+    assert_eq!(schedule.share(3, 4).phase_ns(), 15 * MS);
+}
+
+#[test]
+fn stages_ramp_linearly() {
+    // 0 to 100/s in 10 s is 500 requests; then 1 s at 100/s is 100 more.
+    let share = stages(0.0, &[(10_000, 100.0), (1_000, 100.0)]).share(0, 1);
+    assert_eq!(share.planned_before(u64::MAX), Some(600));
+    assert_eq!(share.start_ns(0), Some(0));
+    // The area under the ramp at t is 5·t², so the 125th request starts at 5 s.
+    assert_eq!(share.start_ns(125), Some(5 * S));
+    assert_eq!(share.start_ns(500), Some(10 * S));
+    assert_eq!(share.start_ns(550), Some(10 * S + 500 * MS));
+    assert_eq!(share.start_ns(600), None);
+}
+
+#[test]
+fn a_pause_between_stages_sends_nothing() {
+    let share = stages(10.0, &[(1_000, 10.0), (1, 0.0), (5_000, 0.0), (1, 10.0), (1_000, 10.0)]).share(0, 1);
+    let starts: Vec<u64> = (0..).map_while(|j| share.start_ns(j)).collect();
+    assert!(starts.iter().all(|start| *start <= 1_001 * MS || *start >= 6_001 * MS), "{starts:?}");
+    assert_eq!(starts.len() as u64, share.planned_before(u64::MAX).expect("open loop"));
+}
+
+#[test]
+fn warm_up_comes_before_and_has_its_own_tickets() {
+    let schedule = schedule(|c| {
+        (c.target_throughput, c.duration_ms, c.warmup_ms) = (Some(10.0), Some(1_000), Some(500));
+    });
+    let share = schedule.share(0, 1);
+    assert_eq!((0..).map_while(|j| share.warmup_start_ns(j)).count(), 5);
+    assert_eq!((0..).map_while(|j| share.start_ns(j)).count(), 10);
+}
+
+#[test]
+fn a_closed_loop_plans_nothing_ahead() {
+    let share = schedule(|c| c.message_count_per_driver = Some(5)).share(0, 2);
+    assert!(!share.is_open());
+    assert_eq!((share.start_ns(0), share.planned_before(S), share.requests()), (None, None, Some(5)));
+}
+
+fn any_schedule() -> impl Strategy<Value = Schedule> {
+    let leg = (1u64..3_000, prop_oneof![Just(0.0), 0.5f64..400.0]);
+    prop_oneof![
+        (0.1f64..2_000.0, 1u64..3_000).prop_map(|(rps, ms)| rate(rps, ms)),
+        (0.5f64..200.0, 1u64..300).prop_map(|(delay, n)| tsunami(delay, n)),
+        (0.5f64..300.0, prop::collection::vec(leg, 1..5)).prop_map(|(from, legs)| stages(from, &legs)),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn the_union_of_the_shares_is_the_schedule(schedule in any_schedule(), parts in 1u64..9) {
+        let mut union: Vec<u64> = (0..parts)
+            .flat_map(|part| {
+                let share = schedule.share(part, parts);
+                (0..).map_while(move |j| share.start_ns(j)).collect::<Vec<_>>()
+            })
+            .collect();
+        union.sort_unstable();
+        let whole: Vec<u64> = (0..).map_while(|k| schedule.fleet_start_ns(k, parts)).collect();
+        prop_assert!(whole.is_sorted(), "starts never go back");
+        prop_assert_eq!(union, whole);
+    }
+
+    #[test]
+    fn the_count_ahead_is_the_count_of_starts(schedule in any_schedule(), parts in 1u64..5, end_ms in 0u64..4_000) {
+        for part in 0..parts {
+            let share = schedule.share(part, parts);
+            let end_ns = end_ms * MS;
+            let counted = (0..).map_while(|j| share.start_ns(j)).filter(|start| *start < end_ns).count() as u64;
+            prop_assert_eq!(share.planned_before(end_ns), Some(counted));
+        }
+    }
+}

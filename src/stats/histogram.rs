@@ -1,0 +1,220 @@
+//! Distributions of times: HdrHistogram, 3 significant digits, 1 µs to 1 h, never resized while recording.
+
+use super::summary::Distribution;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hdrhistogram::Histogram as Hdr;
+use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
+
+/// Longest time that is told apart, in µs (1 h); longer ones count as this.
+pub const MAX_US: u64 = 3_600_000_000;
+/// Longest encoded histogram that is read, in characters; a wide one needs about 10,000.
+pub const MAX_ENCODED_CHARS: usize = 1 << 20;
+const SIGNIFICANT_DIGITS: u8 = 3;
+
+/// A distribution of times in microseconds. Histograms of many workers and drivers merge without loss.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Histogram(Hdr<u64>);
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Histogram::new()
+    }
+}
+
+impl Histogram {
+    /// An empty histogram (about 190 KB).
+    pub fn new() -> Histogram {
+        // These bounds are constants that the crate accepts; a unit test builds one.
+        Histogram(Hdr::new_with_bounds(1, MAX_US, SIGNIFICANT_DIGITS).expect("constant bounds are valid"))
+    }
+
+    /// Counts one time given in nanoseconds, rounded to the nearest µs and at least 1 µs.
+    #[inline]
+    pub fn record_ns(&mut self, ns: u64) {
+        self.0.saturating_record((ns.saturating_add(500) / 1_000).max(1));
+    }
+
+    /// Adds all of `other`.
+    pub fn merge(&mut self, other: &Histogram) {
+        // Both have the same bounds, so nothing can be out of range.
+        let _ = self.0.add(&other.0);
+    }
+
+    /// What was recorded after `earlier`, of which this is a later state; counts never go below zero.
+    pub fn since(&self, earlier: &Histogram) -> Histogram {
+        let mut difference = Histogram::new();
+        for step in self.0.iter_recorded() {
+            let value = step.value_iterated_to();
+            let added = step.count_at_value().saturating_sub(earlier.0.count_at(value));
+            // Recording a value zero times would still make it the least one.
+            if added > 0 {
+                let _ = difference.0.record_n(value.min(MAX_US), added);
+            }
+        }
+        difference
+    }
+
+    /// Forgets everything and keeps the memory.
+    pub fn clear(&mut self) {
+        self.0.reset();
+    }
+
+    /// How many times were recorded.
+    pub fn count(&self) -> u64 {
+        self.0.len()
+    }
+
+    /// Whether nothing was recorded.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The value in ms below or at which `percentile` (0 to 100) of the samples lie; 0 where there is none.
+    pub fn percentile_ms(&self, percentile: f64) -> f64 {
+        ms(self.0.value_at_quantile(percentile / 100.0).min(self.0.max()))
+    }
+
+    /// The greatest value in ms; 0 where there is none.
+    pub fn max_ms(&self) -> f64 {
+        ms(self.0.max())
+    }
+
+    /// All figures of a result, or none where nothing was recorded.
+    pub fn distribution(&self) -> Option<Distribution> {
+        if self.is_empty() {
+            return None;
+        }
+        Some(Distribution {
+            min: ms(self.0.min()),
+            mean: round_ms(self.0.mean() / 1_000.0),
+            median: self.percentile_ms(50.0),
+            mode: self.mode_ms(),
+            p90: self.percentile_ms(90.0),
+            p95: self.percentile_ms(95.0),
+            p99: self.percentile_ms(99.0),
+            p999: self.percentile_ms(99.9),
+            max: self.max_ms(),
+            stddev: round_ms(self.0.stdev() / 1_000.0),
+        })
+    }
+
+    /// The midpoint of the fullest bucket, the lowest of them where several are equally full.
+    fn mode_ms(&self) -> f64 {
+        let mut fullest = (0, 0);
+        for step in self.0.iter_recorded() {
+            if step.count_at_value() > fullest.1 {
+                fullest = (step.value_iterated_to(), step.count_at_value());
+            }
+        }
+        let (low, high) = (self.0.lowest_equivalent(fullest.0), self.0.highest_equivalent(fullest.0));
+        round_ms((low + high) as f64 / 2.0 / 1_000.0)
+    }
+
+    /// HdrHistogram V2 with deflate, in base64: other implementations read it. Counts are of µs.
+    pub fn encode(&self) -> Result<String, String> {
+        let mut bytes = Vec::new();
+        V2DeflateSerializer::new()
+            .serialize(&self.0, &mut bytes)
+            .map_err(|e| format!("the histogram cannot be encoded: {e}"))?;
+        Ok(BASE64.encode(bytes))
+    }
+
+    /// Reads what [`Histogram::encode`] or another HdrHistogram implementation wrote.
+    pub fn decode(text: &str) -> Result<Histogram, String> {
+        if text.len() > MAX_ENCODED_CHARS {
+            return Err(format!(
+                "histogram of {} characters: at most {MAX_ENCODED_CHARS} are read",
+                text.len()
+            ));
+        }
+        let bytes = BASE64.decode(text).map_err(|e| format!("histogram is not base64: {e}"))?;
+        let read: Hdr<u64> = Deserializer::new()
+            .deserialize(&mut bytes.as_slice())
+            .map_err(|e| format!("histogram is not in HdrHistogram V2 deflate form: {e:?}"))?;
+        let mut histogram = Histogram::new();
+        for step in read.iter_recorded() {
+            let value = step.value_iterated_to().clamp(1, MAX_US);
+            let _ = histogram.0.record_n(value, step.count_at_value());
+        }
+        Ok(histogram)
+    }
+}
+
+fn ms(us: u64) -> f64 {
+    us as f64 / 1_000.0
+}
+
+/// Rounds milliseconds to a whole microsecond, so that results do not show digits that were not measured.
+pub fn round_ms(ms: f64) -> f64 {
+    (ms * 1_000.0).round() / 1_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn of(values_us: &[u64]) -> Histogram {
+        let mut histogram = Histogram::new();
+        values_us.iter().for_each(|us| histogram.record_ns(us * 1_000));
+        histogram
+    }
+
+    #[test]
+    fn figures_of_a_known_set() {
+        let figures = of(&[100, 100, 200, 300, 1_000]).distribution().expect("not empty");
+        assert_eq!((figures.min, figures.median, figures.mode, figures.max), (0.1, 0.2, 0.1, 1.0));
+        assert_eq!(figures.mean, 0.34);
+        assert!(Histogram::new().distribution().is_none());
+    }
+
+    #[test]
+    fn times_outside_the_range_count_at_its_ends() {
+        let mut histogram = Histogram::new();
+        histogram.record_ns(0);
+        histogram.record_ns(u64::MAX);
+        assert_eq!(histogram.count(), 2);
+        let figures = histogram.distribution().expect("not empty");
+        assert_eq!(figures.min, 0.001);
+        assert!((figures.max - 3_600_000.0).abs() / 3_600_000.0 < 0.001);
+    }
+
+    #[test]
+    fn rubbish_is_refused_with_words() {
+        for text in ["", "%%%", "AAAA", &"A".repeat(MAX_ENCODED_CHARS + 4)] {
+            let error = Histogram::decode(text).expect_err("rubbish");
+            assert!(error.contains("histogram"), "{error}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn merged_parts_equal_the_whole(parts in prop::collection::vec(prop::collection::vec(1u64..10_000_000, 0..50), 1..5)) {
+            let whole = of(&parts.concat());
+            let mut merged = Histogram::new();
+            parts.iter().for_each(|part| merged.merge(&of(part)));
+            prop_assert_eq!(whole.distribution(), merged.distribution());
+            prop_assert_eq!(&whole, &merged);
+        }
+
+        #[test]
+        fn encoding_loses_nothing(values in prop::collection::vec(1u64..MAX_US, 0..200)) {
+            let histogram = of(&values);
+            let read = Histogram::decode(&histogram.encode().expect("encodes")).expect("decodes");
+            prop_assert_eq!(histogram.distribution(), read.distribution());
+        }
+
+        #[test]
+        fn the_difference_is_what_came_later(
+            first in prop::collection::vec(1u64..10_000_000, 0..50),
+            later in prop::collection::vec(1u64..10_000_000, 0..50),
+        ) {
+            let mut all = of(&first);
+            all.merge(&of(&later));
+            prop_assert_eq!(all.since(&of(&first)).distribution(), of(&later).distribution());
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! The result of a test, `floodgate.summary/1`: the same in `--json`, on the dashboard and in saved runs.
+
+use super::counts::Counts;
+use super::histogram::{Histogram, round_ms};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The value of `schema` in a [`Summary`].
+pub const SCHEMA: &str = "floodgate.summary/1";
+
+/// Figures of one distribution of times, in ms.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Distribution {
+    /// Least value.
+    pub min: f64,
+    /// Arithmetic mean.
+    pub mean: f64,
+    /// 50th percentile.
+    pub median: f64,
+    /// Midpoint of the fullest bucket.
+    pub mode: f64,
+    /// 90th percentile.
+    pub p90: f64,
+    /// 95th percentile.
+    pub p95: f64,
+    /// 99th percentile.
+    pub p99: f64,
+    /// 99.9th percentile.
+    pub p999: f64,
+    /// Greatest value.
+    pub max: f64,
+    /// Standard deviation.
+    pub stddev: f64,
+}
+
+/// The figures of one driver, or of the fleet.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Stats {
+    /// Requests that were sent.
+    pub requests: u64,
+    /// Complete responses, whatever their status.
+    pub responses: u64,
+    /// Sent requests whose planned start passed while every slot was busy.
+    pub queued: u64,
+    /// Failed requests by kind.
+    pub errors: BTreeMap<String, u64>,
+    /// Responses by status code.
+    pub status: BTreeMap<String, u64>,
+    /// Bytes of all responses.
+    pub bytes_received: u64,
+    /// Running time in s: of the fleet, the union of its drivers' running times.
+    pub elapsed_s: f64,
+    /// Responses per second of running time.
+    pub throughput_rps: f64,
+    /// Planned start to last byte; null where there is no response.
+    pub latency_ms: Option<Distribution>,
+    /// Send to last byte; null until the final reports are in.
+    pub service_ms: Option<Distribution>,
+    /// Send less the later of planned start and free slot; null until the final reports are in.
+    pub lag_ms: Option<Distribution>,
+    /// Of the fleet: greatest less least start of its drivers. Of one driver: its start after the earliest one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_skew_ms: Option<f64>,
+}
+
+impl Stats {
+    /// Joins exact counts, merged histograms and a running time. The distributions that are not known yet are empty.
+    pub fn new(
+        counts: &Counts,
+        latency: &Histogram,
+        service: &Histogram,
+        lag: &Histogram,
+        elapsed_s: f64,
+    ) -> Stats {
+        let throughput = if elapsed_s > 0.0 { counts.responses as f64 / elapsed_s } else { 0.0 };
+        Stats {
+            requests: counts.sent,
+            responses: counts.responses,
+            queued: counts.queued,
+            errors: counts.errors.clone(),
+            status: counts.status.clone(),
+            bytes_received: counts.bytes_received,
+            elapsed_s: round_ms(elapsed_s),
+            throughput_rps: round_ms(throughput),
+            latency_ms: latency.distribution(),
+            service_ms: service.distribution(),
+            lag_ms: lag.distribution(),
+            start_skew_ms: None,
+        }
+    }
+
+    /// All errors together.
+    pub fn errors_total(&self) -> u64 {
+        self.errors.values().sum()
+    }
+}
+
+/// One driver's row.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DriverSummary {
+    /// Its name.
+    pub node_id: String,
+    /// `ready`, `running`, `finishing`, `done`, `lost`, `refused`, or `original` for a driver of the original protocol.
+    pub state: String,
+    /// Its figures.
+    #[serde(flatten)]
+    pub stats: Stats,
+}
+
+/// What one `--fail-if` expression came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ThresholdResult {
+    /// As it was given: `p99 > 250ms`.
+    pub expression: String,
+    /// The measured value in the expression's unit; null where nothing was measured.
+    pub value: Option<f64>,
+    /// False where the condition was true.
+    pub passed: bool,
+}
+
+/// Where every planned request went.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conservation {
+    /// Requests that the schedule wanted sent.
+    pub planned: u64,
+    /// Requests whose sending began.
+    pub sent: u64,
+    /// Planned requests that were given up before they were sent.
+    pub never_sent: u64,
+    /// Complete responses.
+    pub responses: u64,
+    /// Failed requests.
+    pub errors: u64,
+    /// Requests of the warm-up, in no other count.
+    pub warmup_sent: u64,
+    /// What a floodgate-target counted during the test, warm-up included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_seen: Option<u64>,
+    /// Numbered reports that never arrived.
+    pub reports_missing: u64,
+}
+
+impl Conservation {
+    /// Every difference in words; empty where all counts agree.
+    pub fn differences(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut check = |left: u64, right: u64, text: &str| {
+            if left != right {
+                found.push(format!(
+                    "{text}: {left} against {right}, a difference of {}",
+                    left.abs_diff(right)
+                ));
+            }
+        };
+        check(self.planned, self.sent + self.never_sent, "planned against sent + never sent");
+        check(self.sent, self.responses + self.errors, "sent against responses + errors");
+        if let Some(seen) = self.target_seen {
+            // Errors may or may not have reached the target, so only runs without any can be exact.
+            let least = self.responses + self.warmup_sent.min(seen);
+            let most = self.sent + self.warmup_sent;
+            if self.errors == 0 {
+                check(seen, most, "requests that the target counted against sent (warm-up included)");
+            } else if seen < least || seen > most {
+                found.push(format!(
+                    "the target counted {seen} requests, but between {least} and {most} reached it by the drivers' counts"
+                ));
+            }
+        }
+        found
+    }
+}
+
+/// One second of the test over the whole fleet.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SeriesPoint {
+    /// 1 for the first second.
+    pub second: u64,
+    /// Requests sent in it.
+    pub requests: u64,
+    /// Responses that ended in it.
+    pub responses: u64,
+    /// Requests that failed in it.
+    pub errors: u64,
+    /// Median latency in ms; null where nothing was answered.
+    pub p50_ms: Option<f64>,
+    /// 99th percentile of latency in ms.
+    pub p99_ms: Option<f64>,
+    /// Greatest latency in ms.
+    pub max_ms: Option<f64>,
+    /// Whether every driver that was running reported this second.
+    pub complete: bool,
+}
+
+/// The whole result.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// The test's id.
+    pub test_id: String,
+    /// `AVALANCHE` or `TSUNAMI`.
+    pub test_type: String,
+    /// `ready`, `running`, `finishing`, `completed`, `aborted` or `failed`.
+    pub state: String,
+    /// The content of the `test_config` message.
+    pub plan: serde_json::Value,
+    /// When the gate opened, in ms since 1970 (broker time); null where it never did.
+    pub started_at: Option<f64>,
+    /// The fleet's figures, from merged histograms.
+    pub total: Stats,
+    /// Each driver's figures.
+    pub drivers: Vec<DriverSummary>,
+    /// What the `--fail-if` expressions came to.
+    pub thresholds: Vec<ThresholdResult>,
+    /// Where every planned request went.
+    pub conservation: Conservation,
+    /// What a reader must know first, most important first; names lost drivers.
+    pub verdict: Vec<String>,
+    /// Second by second.
+    pub series: Vec<SeriesPoint>,
+}

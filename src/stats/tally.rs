@@ -1,0 +1,206 @@
+//! One worker's (or driver's) counts and histograms. Recording neither allocates nor formats.
+
+use super::counts::Counts;
+use super::histogram::Histogram;
+use super::outcome::{ErrorKind, Outcome};
+
+/// One measured request, in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// From the planned start to the last byte.
+    pub latency_ns: u64,
+    /// From the actual send to the last byte.
+    pub service_ns: u64,
+    /// Its end.
+    pub outcome: Outcome,
+    /// Bytes of the response.
+    pub bytes: u64,
+}
+
+const STATUSES: usize = 1_000;
+
+/// Counts and histograms that merge. About 600 KB: one for each worker, not one for each request.
+#[derive(Clone, Debug)]
+pub struct Tally {
+    /// Requests whose sending began.
+    pub sent: u64,
+    /// Of them, those whose planned start passed while every slot was busy.
+    pub queued: u64,
+    /// Requests of the warm-up.
+    pub warmup_sent: u64,
+    /// Bytes of all responses.
+    pub bytes_received: u64,
+    errors: [u64; ErrorKind::ALL.len()],
+    status: Box<[u64; STATUSES]>,
+    /// Planned start to last byte, of complete responses.
+    pub latency: Histogram,
+    /// Send to last byte, of complete responses.
+    pub service: Histogram,
+    /// Send less the later of planned start and free slot, of everything sent.
+    pub lag: Histogram,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Tally::new()
+    }
+}
+
+impl Tally {
+    /// An empty tally.
+    pub fn new() -> Tally {
+        Tally {
+            sent: 0,
+            queued: 0,
+            warmup_sent: 0,
+            bytes_received: 0,
+            errors: [0; ErrorKind::ALL.len()],
+            status: Box::new([0; STATUSES]),
+            latency: Histogram::new(),
+            service: Histogram::new(),
+            lag: Histogram::new(),
+        }
+    }
+
+    /// Counts a request at the moment of its sending.
+    #[inline]
+    pub fn record_sent(&mut self, lag_ns: u64, queued: bool) {
+        self.sent += 1;
+        self.queued += u64::from(queued);
+        self.lag.record_ns(lag_ns);
+    }
+
+    /// Counts the end of a request.
+    #[inline]
+    pub fn record_end(&mut self, sample: &Sample) {
+        self.bytes_received += sample.bytes;
+        match sample.outcome {
+            Outcome::Status(code) => {
+                self.status[usize::from(code).min(STATUSES - 1)] += 1;
+                self.latency.record_ns(sample.latency_ns);
+                self.service.record_ns(sample.service_ns);
+            }
+            Outcome::Error(kind) => self.errors[kind as usize] += 1,
+        }
+    }
+
+    /// Adds all of `other`.
+    pub fn merge(&mut self, other: &Tally) {
+        self.sent += other.sent;
+        self.queued += other.queued;
+        self.warmup_sent += other.warmup_sent;
+        self.bytes_received += other.bytes_received;
+        self.errors.iter_mut().zip(other.errors).for_each(|(mine, theirs)| *mine += theirs);
+        self.status.iter_mut().zip(other.status.iter()).for_each(|(mine, theirs)| *mine += theirs);
+        self.latency.merge(&other.latency);
+        self.service.merge(&other.service);
+        self.lag.merge(&other.lag);
+    }
+
+    /// Whether nothing at all was counted.
+    pub fn is_empty(&self) -> bool {
+        self.sent == 0 && self.warmup_sent == 0 && self.ended() == 0
+    }
+
+    /// Forgets everything and keeps the memory.
+    pub fn clear(&mut self) {
+        self.sent = 0;
+        self.queued = 0;
+        self.warmup_sent = 0;
+        self.bytes_received = 0;
+        self.errors = [0; ErrorKind::ALL.len()];
+        self.status.fill(0);
+        self.latency.clear();
+        self.service.clear();
+        self.lag.clear();
+    }
+
+    /// Complete responses.
+    pub fn responses(&self) -> u64 {
+        self.status.iter().sum()
+    }
+
+    /// Requests that came to an end, well or not.
+    pub fn ended(&self) -> u64 {
+        self.responses() + self.errors.iter().sum::<u64>()
+    }
+
+    /// Counts `n` requests as failed with `kind`, whose end nobody saw.
+    pub fn add_errors(&mut self, kind: ErrorKind, n: u64) {
+        self.errors[kind as usize] += n;
+    }
+
+    /// The counts in the form of reports; `planned` and `never_sent` are the caller's knowledge.
+    pub fn counts(&self, planned: u64, never_sent: u64) -> Counts {
+        let errors = ErrorKind::ALL.iter().map(|kind| (kind.name().to_owned(), self.errors[*kind as usize]));
+        let status = self.status.iter().enumerate().map(|(code, n)| (code.to_string(), *n));
+        Counts {
+            planned,
+            sent: self.sent,
+            never_sent,
+            queued: self.queued,
+            responses: self.responses(),
+            errors: errors.filter(|(_, n)| *n > 0).collect(),
+            status: status.filter(|(_, n)| *n > 0).collect(),
+            bytes_received: self.bytes_received,
+            warmup_sent: self.warmup_sent,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn outcome() -> impl Strategy<Value = Outcome> {
+        prop_oneof![
+            (100u16..600).prop_map(Outcome::Status),
+            (0usize..ErrorKind::ALL.len()).prop_map(|i| Outcome::Error(ErrorKind::ALL[i])),
+        ]
+    }
+
+    fn of(samples: &[(u64, u64, Outcome)]) -> Tally {
+        let mut tally = Tally::new();
+        for (latency_ns, bytes, outcome) in samples.iter().copied() {
+            tally.record_sent(latency_ns / 10, latency_ns % 2 == 0);
+            tally.record_end(&Sample { latency_ns, service_ns: latency_ns / 2, outcome, bytes });
+        }
+        tally
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn fleet_figures_equal_those_of_one_tally_over_all_samples(
+            drivers in prop::collection::vec(
+                prop::collection::vec((1_000u64..60_000_000_000, 0u64..10_000, outcome()), 0..40), 1..6)
+        ) {
+            let whole = of(&drivers.concat());
+            let mut fleet = Tally::new();
+            let mut sums = Counts::default();
+            for driver in &drivers {
+                fleet.merge(&of(driver));
+                sums.merge(&of(driver).counts(driver.len() as u64, 0));
+            }
+            prop_assert_eq!(whole.latency.distribution(), fleet.latency.distribution());
+            prop_assert_eq!(whole.service.distribution(), fleet.service.distribution());
+            prop_assert_eq!(whole.lag.distribution(), fleet.lag.distribution());
+            prop_assert_eq!(fleet.counts(whole.sent, 0), sums);
+            prop_assert_eq!(whole.counts(whole.sent, 0), fleet.counts(whole.sent, 0));
+            prop_assert_eq!(whole.ended(), whole.sent);
+        }
+    }
+
+    #[test]
+    fn a_cleared_tally_is_a_new_one() {
+        let mut tally =
+            of(&[(5_000, 3, Outcome::Status(200)), (7_000, 0, Outcome::Error(ErrorKind::Closed))]);
+        assert!(!tally.is_empty());
+        tally.clear();
+        assert!(tally.is_empty());
+        assert_eq!(tally.counts(0, 0), Counts::default());
+        assert!(tally.lag.is_empty());
+    }
+}

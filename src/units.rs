@@ -1,0 +1,138 @@
+//! Numbers as people write and read them: `250ms`, `1.5s`, `1%`, `12,345`, `1.2 MB`.
+
+use std::time::Duration;
+
+/// Reads a duration with its unit: `250us`, `10ms`, `1.5s`, `2m` or `1h`. A bare `0` needs none.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let hint = || format!("duration {text:?}: use a number with a unit, like 250us, 10ms, 1.5s, 2m or 1h");
+    let trimmed = text.trim();
+    if trimmed == "0" {
+        return Ok(Duration::ZERO);
+    }
+    let split = trimmed.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(hint)?;
+    let (number, unit) = trimmed.split_at(split);
+    let value: f64 = number.parse().map_err(|_| hint())?;
+    let seconds_per_unit = match unit.trim() {
+        "us" | "µs" => 1e-6,
+        "ms" => 1e-3,
+        "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3_600.0,
+        _ => return Err(hint()),
+    };
+    let seconds = value * seconds_per_unit;
+    // Ten years: far above every limit of a plan, far below what a Duration holds.
+    if seconds > 3.2e8 {
+        return Err(format!("duration {text:?} is longer than ten years"));
+    }
+    Ok(Duration::from_nanos((seconds * 1e9).round() as u64))
+}
+
+/// Reads a share: `1%`, `0.5%`, or a fraction between 0 and 1.
+pub fn parse_fraction(text: &str) -> Result<f64, String> {
+    let hint = || format!("share {text:?}: use a percentage like 1% or a number from 0 to 1");
+    let trimmed = text.trim();
+    let (number, divisor) = trimmed.strip_suffix('%').map_or((trimmed, 1.0), |n| (n, 100.0));
+    let value: f64 = number.trim().parse().map_err(|_| hint())?;
+    let fraction = value / divisor;
+    if (0.0..=1.0).contains(&fraction) { Ok(fraction) } else { Err(hint()) }
+}
+
+/// A duration in the largest unit that keeps it a short number: `250us`, `10ms`, `1.5s`.
+pub fn format_duration(duration: Duration) -> String {
+    let us = duration.as_micros();
+    if us == 0 {
+        "0s".to_owned()
+    } else if us < 1_000 {
+        format!("{us}us")
+    } else if us < 1_000_000 {
+        format!("{}ms", trim_number(us as f64 / 1e3))
+    } else {
+        format!("{}s", trim_number(us as f64 / 1e6))
+    }
+}
+
+/// A number of ms with three digits that matter: `0.215 ms`, `12.3 ms`, `1,234 ms`.
+pub fn format_ms(ms: f64) -> String {
+    format!("{} ms", format_figure(ms))
+}
+
+/// A figure with three digits that matter and thousands apart.
+pub fn format_figure(value: f64) -> String {
+    match value.abs() {
+        v if v >= 100.0 => format_count(value.round() as u64),
+        v if v >= 10.0 => format!("{value:.1}"),
+        v if v >= 1.0 => format!("{value:.2}"),
+        _ => format!("{value:.3}"),
+    }
+}
+
+/// A whole number with commas between thousands.
+pub fn format_count(count: u64) -> String {
+    let digits = count.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Bytes in decimal units: `812 B`, `1.24 MB`.
+pub fn format_bytes(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 1_000.0 && unit + 1 < UNITS.len() {
+        value /= 1_000.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{bytes} B") } else { format!("{} {}", format_figure(value), UNITS[unit]) }
+}
+
+/// A number without needless zeros: `1.5`, `20`, `0.001`.
+pub fn trim_number(value: f64) -> String {
+    let text = format!("{value:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_with_their_units() {
+        let cases = [("250us", 250), ("10ms", 10_000), ("1.5s", 1_500_000), ("2m", 120_000_000), ("0", 0)];
+        for (text, us) in cases {
+            assert_eq!(parse_duration(text), Ok(Duration::from_micros(us)), "{text}");
+        }
+        for text in ["", "10", "ms", "-1s", "1 day", "1e3s", "9999999999h", "1.2.3s"] {
+            let error = parse_duration(text).expect_err(text);
+            assert!(error.contains("duration"), "{error}");
+        }
+    }
+
+    #[test]
+    fn fractions_are_read_as_percentages_too() {
+        assert_eq!(parse_fraction("1%"), Ok(0.01));
+        assert_eq!(parse_fraction("0.25"), Ok(0.25));
+        for text in ["101%", "-1%", "x", "1.5", "NaN"] {
+            assert!(parse_fraction(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_short_and_readable() {
+        assert_eq!(format_count(1_234_567), "1,234,567");
+        assert_eq!(format_count(12), "12");
+        assert_eq!(format_bytes(812), "812 B");
+        assert_eq!(format_bytes(1_240_000), "1.24 MB");
+        assert_eq!(format_ms(0.2154), "0.215 ms");
+        assert_eq!(format_ms(1_234.4), "1,234 ms");
+        assert_eq!(format_duration(Duration::from_micros(1_500)), "1.5ms");
+        assert_eq!(format_duration(Duration::from_secs(20)), "20s");
+        assert_eq!(trim_number(1.5), "1.5");
+    }
+}
