@@ -1,1 +1,4 @@
 //! Integration tests: one binary.
+
+mod raw_http;
+mod server;
