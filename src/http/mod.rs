@@ -3,6 +3,8 @@
 //! A client offers **slots**. The hot loop puts one request into a free slot, and collects what completes.
 //! `native` has many slots (connections) on one thread; `ureq` has one, whose `send` blocks.
 
+pub mod server;
+
 use crate::stats::outcome::Outcome;
 use std::time::Duration;
 

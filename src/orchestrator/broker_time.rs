@@ -41,11 +41,6 @@ impl BrokerTime {
         self.best.map(|best| best.offset_ms)
     }
 
-    /// The offset is true within this many ms: half the round trip, and the half ms of the append time.
-    pub fn error_ms(&self) -> Option<f64> {
-        self.best.map(|best| best.round_trip_ns as f64 / 2.0 / NS_PER_MS as f64 + 0.5)
-    }
-
     /// A moment in broker time, in ms since 1970; by this host's wall clock while the offset is unknown.
     pub fn at_ms(&self, at_ns: u64) -> f64 {
         wall_ms(at_ns) + self.offset_ms().unwrap_or(0.0)
@@ -64,11 +59,10 @@ mod tests {
     #[test]
     fn the_least_round_trip_counts_until_it_is_stale() {
         let mut time = BrokerTime::default();
-        assert_eq!((time.offset_ms(), time.error_ms()), (None, None));
+        assert_eq!(time.offset_ms(), None);
         assert_eq!(time.at_ms(7 * NS_PER_S), wall_ms(7 * NS_PER_S));
         time.learn(&appended(5_000.0, 10 * NS_PER_MS, 14 * NS_PER_MS));
         assert!((time.offset_ms().unwrap() - 5_000.0).abs() <= 0.5);
-        assert_eq!(time.error_ms(), Some(2.5));
         time.learn(&appended(5_003.0, 20 * NS_PER_MS, 30 * NS_PER_MS));
         assert!((time.offset_ms().unwrap() - 5_000.0).abs() <= 0.5, "a longer way says less");
         let later = STALE_AFTER_NS + NS_PER_S;

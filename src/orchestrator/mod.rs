@@ -4,12 +4,14 @@
 //! threads or four: a reader of the bus that also keeps the time, a writer to the bus, and the HTTP server.
 
 mod aggregate;
+mod api;
 mod broker_time;
 mod core;
 mod dashboard;
 mod fleet;
 mod ids;
 mod inbox;
+mod page;
 mod result;
 mod runs;
 mod shell;
@@ -18,6 +20,7 @@ pub use dashboard::{Dashboard, FleetRow, HistoryRow};
 pub use shell::Control;
 
 use crate::bus::Connector;
+use crate::http::server::{Options, Server};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::SocketAddr;
@@ -76,21 +79,39 @@ impl fmt::Display for ApiError {
 impl std::error::Error for ApiError {}
 
 /// A running orchestrator. Dropping it ends it as [`Orchestrator::shutdown`] does.
-#[derive(Debug)]
 pub struct Orchestrator {
+    // Fields are dropped in this order: no request comes in any more when the threads end.
+    server: Option<Server>,
     shell: shell::Shell,
 }
+
+/// Threads that answer HTTP requests.
+const HTTP_THREADS: usize = 4;
 
 /// Connects to the bus, learns the used test ids, and starts the threads. The error says what could not be reached.
 pub fn start(connector: Arc<dyn Connector>, config: Config) -> Result<Orchestrator, String> {
     let shell = shell::Shell::start(connector, config.connect_timeout)?;
-    Ok(Orchestrator { shell })
+    let Some(listen) = config.listen else { return Ok(Orchestrator { server: None, shell }) };
+    let (control, token) = (shell.control(), config.token);
+    let options = Options {
+        threads: HTTP_THREADS,
+        name: concat!("floodgate-orchestrator/", env!("CARGO_PKG_VERSION")),
+        max_body_bytes: api::MAX_BODY_BYTES,
+    };
+    let handler = move |request: &_| api::answer(&control, token.as_deref(), request);
+    let server = Server::start(listen, options, Arc::new(handler))?;
+    Ok(Orchestrator { server: Some(server), shell })
 }
 
 impl Orchestrator {
     /// A handle that configures, stops and reads tests; cheap to clone, usable from any thread.
     pub fn control(&self) -> Control {
         self.shell.control()
+    }
+
+    /// Where the HTTP API listens, with the real port; none for an embedded one.
+    pub fn addr(&self) -> Option<SocketAddr> {
+        self.server.as_ref().map(Server::addr)
     }
 
     /// Ends in order: a running test is stopped, what is queued is written, and all threads are joined.

@@ -4,7 +4,7 @@ mod control;
 mod reader;
 mod writer;
 
-pub use control::Control;
+pub use control::{Control, read_json};
 
 use super::core::Core;
 use super::runs::Command;
@@ -62,12 +62,6 @@ impl Shared {
 pub struct Shell {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
-}
-
-impl std::fmt::Debug for Shell {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Shell({} threads)", self.threads.len())
-    }
 }
 
 impl Shell {
