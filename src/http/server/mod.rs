@@ -94,6 +94,9 @@ impl Drop for Server {
             for worker in accept_loop.workers {
                 let _ = worker.join();
             }
+            while let Ok(Some(request)) = accept_loop.source.try_recv() {
+                exchange::serve(&self.shared, request);
+            }
         }
         self.shared.delayer.shutdown();
         let deadline_ns = clock::now_ns() + clock::to_ns(END_TIMEOUT);
@@ -173,9 +176,6 @@ impl Shared {
                 // The accept loop says so once, to one worker. What it accepted before is served on.
                 Err(error) => self.reopen(&error, attempt),
             }
-        }
-        while let Ok(Some(request)) = source.try_recv() {
-            exchange::serve(&self, request);
         }
     }
 
