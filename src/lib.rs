@@ -1,6 +1,8 @@
 //! Floodgate.
+pub mod broker_time;
 pub mod bus;
 pub mod clock;
+pub mod driver;
 pub mod http;
 pub mod message;
 pub mod plan;
