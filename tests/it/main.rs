@@ -1,1 +1,4 @@
 //! Integration tests: one binary.
+
+mod client_contract;
+mod support;
