@@ -141,7 +141,10 @@ impl Cluster {
         let names: Vec<String> = topics.iter().map(|topic| self.settings().topic_name(*topic)).collect();
         let mut connection = self.any_connection(deadline_ns)?;
         let asked = connection.call(Api::Metadata, |head| requests::metadata(head, &names), deadline_ns);
-        let answer = asked.map_err(|error| faults::hint_sasl(error, connection.address()))?;
+        let answer = asked.map_err(|error| match connection.closed_by_peer() {
+            true => faults::hint_sasl(error, connection.address()),
+            false => error,
+        })?;
         let found = answer
             .body()
             .and_then(|mut body| responses::metadata(&mut body, answer.version))

@@ -74,6 +74,7 @@ pub struct Connection {
     correlation: i32,
     asked: Option<Asked>,
     used_ns: u64,
+    closed_by_peer: bool,
 }
 
 impl Connection {
@@ -86,13 +87,19 @@ impl Connection {
         Ok(connection)
     }
 
-    /// Connects, asks what the broker understands and hangs up.
+    /// Connects, asks what the broker understands and hangs up. None where it closed the connection instead, as
+    /// brokers before 0.10 do.
     pub fn probe(
         address: &Address,
         client_id: &str,
         deadline_ns: u64,
-    ) -> Result<Vec<(i16, i16, i16)>, BusError> {
-        Self::dial(address, client_id, deadline_ns)?.ask_versions(deadline_ns)
+    ) -> Result<Option<Vec<(i16, i16, i16)>>, BusError> {
+        let mut connection = Self::dial(address, client_id, deadline_ns)?;
+        match connection.ask_versions(deadline_ns) {
+            Ok(versions) => Ok(Some(versions)),
+            Err(_) if connection.closed_by_peer => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn dial(address: &Address, client_id: &str, deadline_ns: u64) -> Result<Self, BusError> {
@@ -113,6 +120,7 @@ impl Connection {
             correlation: 0,
             asked: None,
             used_ns: clock::now_ns(),
+            closed_by_peer: false,
         })
     }
 
@@ -169,6 +177,11 @@ impl Connection {
                 self.address
             ),
         })
+    }
+
+    /// Whether the broker closed it.
+    pub fn closed_by_peer(&self) -> bool {
+        self.closed_by_peer
     }
 
     /// Where it leads.
@@ -238,9 +251,10 @@ impl Connection {
             let left = self.time_left(deadline_ns)?;
             let written = self.stream.set_write_timeout(Some(left)).and_then(|()| self.stream.write(bytes));
             match written {
-                Ok(0) => return Err(self.lost("it closed the connection")),
+                Ok(0) => return Err(self.closed()),
                 Ok(count) => bytes = &bytes[count..],
                 Err(e) if is_wait(e.kind()) => {}
+                Err(e) if is_hang_up(e.kind()) => return Err(self.closed()),
                 Err(e) => return Err(self.lost(&e.to_string())),
             }
         }
@@ -260,13 +274,14 @@ impl Connection {
             let read =
                 self.stream.set_read_timeout(Some(wait)).and_then(|()| self.stream.read(&mut self.scratch));
             match read {
-                Ok(0) => return Err(self.lost("it closed the connection")),
+                Ok(0) => return Err(self.closed()),
                 Ok(count) => {
                     if let Some(answer) = self.accept(count)? {
                         return Ok(Some(answer));
                     }
                 }
                 Err(e) if is_wait(e.kind()) => {}
+                Err(e) if is_hang_up(e.kind()) => return Err(self.closed()),
                 Err(e) => return Err(self.lost(&e.to_string())),
             }
             if clock::now_ns() >= deadline_ns {
@@ -290,6 +305,11 @@ impl Connection {
         Ok(Some(Answer { api, version, frame, sent_ns, received_ns }))
     }
 
+    fn closed(&mut self) -> BusError {
+        self.closed_by_peer = true;
+        self.lost("the other side closed it")
+    }
+
     fn lost(&self, why: &str) -> BusError {
         BusError::Unavailable(format!("the connection to Kafka broker {} was lost ({why})", self.address))
     }
@@ -298,6 +318,10 @@ impl Connection {
 /// Kinds that mean "nothing yet": a timeout is the one or the other, by system.
 fn is_wait(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
+}
+
+fn is_hang_up(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted)
 }
 
 fn dial(address: &Address, deadline_ns: u64) -> Result<TcpStream, String> {

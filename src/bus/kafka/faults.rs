@@ -71,17 +71,12 @@ pub fn malformed(address: &Address, Malformed(why): Malformed) -> BusError {
     BusError::Unavailable(format!("the answer of Kafka broker {address} cannot be read: {why}"))
 }
 
-/// A listener that wants a login closes the connection at the first request after the greeting.
+/// A listener that wants a login answers the greeting and closes the connection at the first request after it.
 pub fn hint_sasl(error: BusError, address: &Address) -> BusError {
-    match error {
-        BusError::Unavailable(text) if text.contains("it closed the connection") => {
-            BusError::Unavailable(format!(
-                "{text}; if this happens every time, the listener at {address} wants a SASL login, which this client does \
-             not have: name a plaintext listener"
-            ))
-        }
-        other => other,
-    }
+    BusError::Unavailable(format!(
+        "{error}; if this happens every time, the listener at {address} wants a SASL login, which this client does not \
+         have: name a plaintext listener"
+    ))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod cluster;
 mod connection;
 mod faults;
 mod frame;
+mod legacy;
 mod offsets;
 mod partition;
 mod poll;
@@ -29,6 +30,7 @@ use std::time::Duration;
 pub use settings::{Address, KafkaClientKind, KafkaSettings};
 
 use self::cluster::Cluster;
+use self::legacy::LegacyBus;
 use self::poll::Fetcher;
 use super::{Appended, Bus, BusError, Connector, Position, Record, Start, Topic, check_size};
 use crate::clock;
@@ -51,14 +53,21 @@ impl KafkaConnector {
 
 impl Connector for KafkaConnector {
     fn open(&self) -> Box<dyn Bus> {
-        Box::new(ModernBus {
-            writer: Cluster::new(Arc::clone(&self.shared)),
-            reader: Fetcher::new(Arc::clone(&self.shared)),
-        })
+        let shared = || Arc::clone(&self.shared);
+        match self.shared.settings.client {
+            KafkaClientKind::Modern => {
+                Box::new(ModernBus { writer: Cluster::new(shared()), reader: Fetcher::new(shared()) })
+            }
+            KafkaClientKind::Legacy => Box::new(LegacyBus::new(shared())),
+        }
     }
 
     fn prepare(&self, timeout: Duration) -> Result<(), BusError> {
-        topics::prepare(&mut Cluster::new(Arc::clone(&self.shared)), deadline(timeout))
+        let shared = Arc::clone(&self.shared);
+        match self.shared.settings.client {
+            KafkaClientKind::Modern => topics::prepare(&mut Cluster::new(shared), deadline(timeout)),
+            KafkaClientKind::Legacy => legacy::prepare(shared, deadline(timeout)),
+        }
     }
 
     fn describe(&self) -> String {

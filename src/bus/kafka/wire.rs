@@ -23,11 +23,6 @@ impl<'a> Reader<'a> {
         Reader { rest: bytes, flexible }
     }
 
-    /// What was not read yet.
-    pub fn rest(&self) -> &'a [u8] {
-        self.rest
-    }
-
     /// The next `count` bytes.
     pub fn take(&mut self, count: usize) -> Result<&'a [u8], Malformed> {
         let (taken, rest) = self.rest.split_at_checked(count).ok_or(Malformed("the answer ends early"))?;
@@ -183,7 +178,7 @@ mod tests {
         assert_eq!(reader.nullable_string(), Ok(None));
         assert_eq!(reader.list(Reader::i8), Ok(vec![7, 8]));
         reader.tags().unwrap();
-        assert_eq!(reader.rest(), [42]);
+        assert_eq!(reader.rest, [42]);
     }
 
     #[test]
