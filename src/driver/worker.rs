@@ -5,12 +5,10 @@
 
 use super::cursor::{Cursor, Due};
 use crate::clock::Clock;
-use crate::http::{Client, Completion, Ticket};
+use crate::http::{Client, Completion, StopFlag, Ticket};
 use crate::stats::outcome::Outcome;
 use crate::stats::tally::{Sample, Tally};
 use crossbeam_channel::Sender;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Time between two hand-overs of a worker's tally, and so between two reports of a driver.
@@ -40,13 +38,21 @@ pub struct Handover {
     pub ended: bool,
 }
 
+impl Handover {
+    /// What a worker hands over that never ran.
+    pub fn nothing(worker: usize) -> Handover {
+        let tally = Tally::new();
+        Handover { worker, through: 0, tally, first_send_ns: None, last_end_ns: 0, ended: true }
+    }
+}
+
 /// What all workers of a driver share.
 #[derive(Debug)]
 pub struct Task {
     /// Where tickets come from.
     pub cursor: Cursor,
     /// Set when the test is over before its end.
-    pub stop: Arc<AtomicBool>,
+    pub stop: StopFlag,
 }
 
 /// Executes tickets until there are no more, or until it is stopped; then hands over for the last time.
@@ -61,7 +67,7 @@ pub fn run<C: Client, K: Clock>(
     let mut hand = Hand { held: None, over: false };
     loop {
         let now_ns = clock.now_ns();
-        if task.stop.load(Ordering::Relaxed) || task.cursor.is_hard_end(now_ns) {
+        if task.stop.is_stopped() || task.cursor.is_hard_end(now_ns) {
             client.abort(|completion| recorder.record(&completion));
             break;
         }

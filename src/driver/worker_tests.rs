@@ -74,7 +74,7 @@ fn run_with(
     let plan = Plan::new(&config, &Defaults::default()).expect("a valid plan");
     let clock = ManualClock::default();
     let cursor = Cursor::new(Schedule::new(&plan).share(0, 1), 0, 2 * S);
-    let task = Task { cursor, stop: Arc::default() };
+    let task = Task { cursor, stop: StopFlag::default() };
     let sends = std::rc::Rc::default();
     let client = FakeClient {
         clock: clock.clone(),
@@ -84,8 +84,7 @@ fn run_with(
         sends: std::rc::Rc::clone(&sends),
     };
     let (out, handovers) = crossbeam_channel::unbounded();
-    let clock =
-        StoppingClock { clock, stop: Arc::clone(&task.stop), stop_at_ns: stop_at_ns.unwrap_or(u64::MAX) };
+    let clock = StoppingClock { clock, stop: task.stop.clone(), stop_at_ns: stop_at_ns.unwrap_or(u64::MAX) };
     run(0, client, &clock, &task, &out);
     let (mut tally, mut through, mut last_end_ns) = (Tally::new(), Vec::new(), 0);
     for handover in handovers.try_iter() {
@@ -100,7 +99,7 @@ fn run_with(
 #[derive(Clone)]
 struct StoppingClock {
     clock: ManualClock,
-    stop: Arc<AtomicBool>,
+    stop: StopFlag,
     stop_at_ns: u64,
 }
 
@@ -108,7 +107,7 @@ impl Clock for StoppingClock {
     fn now_ns(&self) -> u64 {
         let now_ns = self.clock.now_ns();
         if now_ns >= self.stop_at_ns {
-            self.stop.store(true, Ordering::Relaxed);
+            self.stop.stop();
         }
         now_ns
     }

@@ -18,22 +18,30 @@ fn read(name: &str) -> String {
 fn holds<T: Serialize + DeserializeOwned + PartialEq + Debug>(name: &str, message: &T) {
     let file: Value = serde_json::from_str(&read(name)).expect("the golden file is JSON");
     let written: Value = serde_json::from_slice(&encode(message)).expect("JSON");
-    assert_eq!(written, file, "{name} is written differently:\n{}", serde_json::to_string_pretty(&written).unwrap());
+    assert_eq!(
+        written,
+        file,
+        "{name} is written differently:\n{}",
+        serde_json::to_string_pretty(&written).unwrap()
+    );
     let read: T = decode(read(name).as_bytes()).expect("the golden file is read");
     assert_eq!(&read, message);
 }
 
 #[test]
 fn register() {
-    holds("register", &Register {
-        node_id: "driver-1".to_owned(),
-        node_ip: "10.0.0.7".to_owned(),
-        message_type: register_type(),
-        epoch: Some(1_790_000_000_000),
-        version: Some("0.1.0".to_owned()),
-        cores: Some(8),
-        max_connections: Some(65_000),
-    });
+    holds(
+        "register",
+        &Register {
+            node_id: "driver-1".to_owned(),
+            node_ip: "10.0.0.7".to_owned(),
+            message_type: register_type(),
+            epoch: Some(1_790_000_000_000),
+            version: Some("0.1.0".to_owned()),
+            cores: Some(8),
+            max_connections: Some(65_000),
+        },
+    );
 }
 
 #[test]
@@ -73,18 +81,21 @@ fn triggers() {
 
 #[test]
 fn heartbeat() {
-    holds("heartbeat", &Heartbeat {
-        node_id: "driver-1".to_owned(),
-        heartbeat: "YES".to_owned(),
-        timestamp: 1_790_000_000_500.25,
-        epoch: Some(1_790_000_000_000),
-        state: Some(DriverState::Ready),
-        reason: None,
-        test_id: Some("t-1".to_owned()),
-        plan_hash: Some("0123456789abcdef".to_owned()),
-        clock_offset_ms: Some(-1.5),
-        clock_error_ms: Some(0.75),
-    });
+    holds(
+        "heartbeat",
+        &Heartbeat {
+            node_id: "driver-1".to_owned(),
+            heartbeat: "YES".to_owned(),
+            timestamp: 1_790_000_000_500.25,
+            epoch: Some(1_790_000_000_000),
+            state: Some(DriverState::Ready),
+            reason: None,
+            test_id: Some("t-1".to_owned()),
+            plan_hash: Some("0123456789abcdef".to_owned()),
+            clock_offset_ms: Some(-1.5),
+            clock_error_ms: Some(0.75),
+        },
+    );
 }
 
 #[test]
@@ -100,32 +111,39 @@ fn metrics() {
         bytes_received: 1_234,
         warmup_sent: 5,
     };
-    holds("metrics", &Metrics {
-        node_id: "driver-1".to_owned(),
-        test_id: "t-1".to_owned(),
-        report_id: "6f4c1f0e-0000-4000-8000-000000000001".to_owned(),
-        metrics: LatencyMs { mean_latency: 2.5, median_latency: 2.0, min_latency: 1.0, max_latency: 9.0 },
-        epoch: Some(1_790_000_000_000),
-        sequence: Some(3),
-        is_final: true,
-        origin_ms: Some(1_790_000_001_000.25),
-        first_send_ms: Some(1_790_000_001_000.5),
-        elapsed_ms: Some(1_500.0),
-        counts: Some(counts),
-        histograms: Some(Histograms {
-            latency: "AAAA".to_owned(),
-            service: Some("BBBB".to_owned()),
-            lag: Some("CCCC".to_owned()),
-        }),
-        target_seen: Some(TargetSeen { before: 3, after: 19 }),
-    });
+    holds(
+        "metrics",
+        &Metrics {
+            node_id: "driver-1".to_owned(),
+            test_id: "t-1".to_owned(),
+            report_id: "6f4c1f0e-0000-4000-8000-000000000001".to_owned(),
+            metrics: LatencyMs { mean_latency: 2.5, median_latency: 2.0, min_latency: 1.0, max_latency: 9.0 },
+            epoch: Some(1_790_000_000_000),
+            sequence: Some(3),
+            is_final: true,
+            origin_ms: Some(1_790_000_001_000.25),
+            first_send_ms: Some(1_790_000_001_000.5),
+            elapsed_ms: Some(1_500.0),
+            counts: Some(counts),
+            histograms: Some(Histograms {
+                latency: "AAAA".to_owned(),
+                service: Some("BBBB".to_owned()),
+                lag: Some("CCCC".to_owned()),
+            }),
+            target_seen: Some(TargetSeen { before: 3, after: 19 }),
+        },
+    );
 }
 
 #[test]
 fn messages_of_the_original_form_and_their_variants_are_read() {
     let register: Register =
-        decode(br#"{"node_id": 1, "node_ip": "10.0.0.7", "message_type": "DRIVER_NODE_REGISTER"}"#).expect("read");
-    assert_eq!((register.node_id.as_str(), register.node_ip.as_str(), register.epoch), ("1", "10.0.0.7", None));
+        decode(br#"{"node_id": 1, "node_ip": "10.0.0.7", "message_type": "DRIVER_NODE_REGISTER"}"#)
+            .expect("read");
+    assert_eq!(
+        (register.node_id.as_str(), register.node_ip.as_str(), register.epoch),
+        ("1", "10.0.0.7", None)
+    );
 
     let config: TestConfig = decode(
         br#"{"test_id": 7, "test_type": "Tsunami", "test_message_delay": "20", "message_count_per_driver": "100.0",

@@ -1,6 +1,7 @@
-//! Integration tests: one binary.
-mod bus_contract;
-mod golden;
+//! Integration tests, in one binary.
 
+mod bus_contract;
 mod client_contract;
+mod driver;
+mod golden;
 mod support;
