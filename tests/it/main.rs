@@ -1,4 +1,5 @@
 //! Integration tests: one binary.
 
 mod client_contract;
+mod fetch;
 mod support;
