@@ -4,4 +4,5 @@ mod bus_contract;
 mod client_contract;
 mod driver;
 mod golden;
+mod fetch;
 mod support;

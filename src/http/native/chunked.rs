@@ -111,3 +111,52 @@ impl Chunked {
         if self.left == 0 { State::Trailer } else { State::Data }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn whole(text: &str) -> Result<(usize, bool), ErrorKind> {
+        let mut chunked = Chunked::default();
+        Ok((chunked.advance(text.as_bytes())?, chunked.is_done()))
+    }
+
+    #[test]
+    fn the_end_is_found_and_what_follows_is_left() {
+        for body in [
+            "0\r\n\r\n",
+            "5\r\nhello\r\n0\r\n\r\n",
+            "A;x=\"y;z\"\r\n0123456789\r\n000\r\nT: v\r\nU: w\r\n\r\n",
+            "1\na\n0\n\n",
+        ] {
+            assert_eq!(whole(&format!("{body}HTTP")), Ok((body.len(), true)), "{body:?}");
+            assert_eq!(whole(&body[..body.len() - 1]), Ok((body.len() - 1, false)), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_chunk_is_refused() {
+        for body in [
+            "\r\n",
+            ";\r\n",
+            "g\r\n",
+            "5\rX",
+            "5\r\nhelloX",
+            "5\r\nhello\rX",
+            "123456789abcdef01\r\n",
+            "0\r\n\rX",
+        ] {
+            assert_eq!(whole(body), Err(ErrorKind::Protocol), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn endless_extensions_and_trailers_are_refused() {
+        let long = "x".repeat(MAX_HEAD_BYTES + 1);
+        assert_eq!(whole(&format!("5;{long}")), Err(ErrorKind::Protocol));
+        assert_eq!(whole(&format!("0\r\n{long}")), Err(ErrorKind::Protocol));
+        // The limit is for each line: many chunks are no attack.
+        let many = "1\r\na\r\n".repeat(MAX_HEAD_BYTES);
+        assert_eq!(whole(&many), Ok((many.len(), false)));
+    }
+}

@@ -2,9 +2,10 @@
 
 use super::slot::Phase;
 use super::{MAX_CONNECTING, NativeClient};
+use crate::clock;
 use crate::http::os::poller::Readiness;
 use crate::http::os::socket::start_connect;
-use crate::stats::outcome::ErrorKind;
+use crate::stats::outcome::{ErrorKind, Outcome};
 use std::io;
 use std::net::SocketAddr;
 
@@ -62,15 +63,14 @@ impl NativeClient {
     fn fail_unopened(&mut self, slot: u32) {
         self.leave_opening(slot);
         self.slots[slot as usize].close();
-        let outcome = crate::stats::outcome::Outcome::Error(ErrorKind::Connect);
-        self.end(slot, outcome, crate::clock::now_ns());
+        self.end(slot, Outcome::Error(ErrorKind::Connect), clock::now_ns());
     }
 
     fn begin_connect(&mut self, slot: u32, address: SocketAddr) -> io::Result<()> {
         let stream = start_connect(address)?;
         let state = &mut self.slots[slot as usize];
         state.close();
-        self.poller.add(&stream, u64::from(state.generation) << 32 | u64::from(slot))?;
+        self.poller.add(&stream, state.key(slot))?;
         state.stream = Some(stream);
         state.phase = Phase::Connecting;
         self.connecting += 1;
@@ -101,6 +101,10 @@ impl NativeClient {
             self.address = (self.address + tried - 1) % count;
             self.opening.remove(slot);
             self.write(slot);
+            // A server that speaks first is told only once.
+            if event.readable {
+                self.read(slot, event.hangup);
+            }
         }
         self.open_waiting();
     }

@@ -113,6 +113,13 @@ impl NativeClient {
         })
     }
 
+    /// The same client on `poll(2)`, as it runs where the kernel has no exact epoll.
+    #[must_use]
+    pub fn without_epoll(mut self) -> NativeClient {
+        self.poller = Poller::without_epoll();
+        self
+    }
+
     /// Ends a slot's request; the completion is handed over by the next poll, and the slot is free from then on.
     fn end(&mut self, slot: u32, outcome: Outcome, ended_ns: u64) {
         self.in_flight.remove(slot);
@@ -171,7 +178,7 @@ impl NativeClient {
     fn handle(&mut self, event: Readiness) {
         let slot = event.key as u32;
         let state = &self.slots[slot as usize];
-        if state.generation != (event.key >> 32) as u32 || state.stream.is_none() {
+        if state.key(slot) != event.key || state.stream.is_none() {
             return;
         }
         match state.phase {
@@ -194,7 +201,9 @@ impl NativeClient {
         let now_ns = clock::now_ns();
         let until_ns = until_ns.min(self.next_deadline_ns()).min(now_ns + STOP_LOOK_NS);
         let left_ns = if has_work { 0 } else { until_ns.saturating_sub(now_ns) };
-        let Ok(events) = self.poller.wait(Duration::from_nanos(left_ns)) else {
+        let slots = &self.slots;
+        let watched = || slots.iter().enumerate().filter_map(|(index, slot)| slot.watched(index as u32));
+        let Ok(events) = self.poller.wait(Duration::from_nanos(left_ns), watched) else {
             // Cannot happen with a good descriptor; without a pause it would spin.
             return clock::sleep(Duration::from_nanos(left_ns.min(clock::NS_PER_MS)));
         };

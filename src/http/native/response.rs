@@ -287,3 +287,79 @@ fn decimal(digits: &[u8]) -> Option<u64> {
     }
     digits.iter().try_fold(0u64, |n, d| n.checked_mul(10)?.checked_add(u64::from(d - b'0')))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Status, reuse and length of a response that came in one piece, with the connection open behind it.
+    fn whole(text: &str) -> Result<Option<(u16, bool, u64)>, ErrorKind> {
+        let mut response = Response::new(false);
+        let step = response.advance(text.as_bytes())?;
+        Ok(step.done.then(|| (response.status(), response.keep_alive(), response.bytes())))
+    }
+
+    fn head(fields: &str) -> Result<Option<(u16, bool, u64)>, ErrorKind> {
+        whole(&format!("HTTP/1.1 200 OK\r\n{fields}\r\nhello"))
+    }
+
+    #[test]
+    fn lengths_are_decimal_and_agree() {
+        let length = |value: &str| head(&format!("Content-Length: {value}\r\n")).map(|end| end.map(|e| e.0));
+        assert_eq!(length("5"), Ok(Some(200)));
+        assert_eq!(length("0005, 5"), Ok(Some(200)));
+        assert_eq!(length("6"), Ok(None));
+        for bad in ["", "+5", "-5", "5 5", "0x5", "5,", "5, 6", "1e1", "18446744073709551616"] {
+            assert_eq!(length(bad), Err(ErrorKind::Protocol), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn reuse_follows_version_and_connection_field() {
+        let reuse = |minor: u8, fields: &str| {
+            whole(&format!("HTTP/1.{minor} 200 OK\r\n{fields}Content-Length: 0\r\n\r\n"))
+                .map(|end| end.map(|e| e.1))
+        };
+        assert_eq!(reuse(1, ""), Ok(Some(true)));
+        assert_eq!(reuse(1, "Connection: Close\r\n"), Ok(Some(false)));
+        assert_eq!(reuse(1, "Connection: upgrade, close\r\n"), Ok(Some(false)));
+        assert_eq!(reuse(1, "Connection: keep-alive\r\nConnection: close\r\n"), Ok(Some(false)));
+        assert_eq!(reuse(0, ""), Ok(Some(false)));
+        assert_eq!(reuse(0, "Connection: Keep-Alive\r\n"), Ok(Some(true)));
+    }
+
+    #[test]
+    fn without_a_length_the_close_ends_the_body() {
+        for fields in
+            ["", "Transfer-Encoding: gzip\r\n", "Transfer-Encoding: chunked, gzip\r\nContent-Length: 5\r\n"]
+        {
+            let mut response = Response::new(false);
+            let text = format!("HTTP/1.1 200 OK\r\n{fields}\r\nhello");
+            let step = response.advance(text.as_bytes()).unwrap();
+            assert_eq!(step, Step { consumed: text.len(), done: false });
+            assert_eq!(response.finish(b""), Ok(()));
+            assert!(!response.keep_alive());
+        }
+    }
+
+    #[test]
+    fn an_upgrade_is_final_and_ends_http() {
+        let text = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n";
+        assert_eq!(whole(&format!("{text}anything")), Ok(Some((101, false, text.len() as u64))));
+    }
+
+    #[test]
+    fn an_end_too_early_is_closed_and_rubbish_is_protocol() {
+        let end = |text: &[u8]| {
+            let mut response = Response::new(false);
+            let step = response.advance(text)?;
+            response.finish(&text[step.consumed..])
+        };
+        assert_eq!(end(b""), Err(ErrorKind::Closed));
+        assert_eq!(end(b"HTTP/1.1 200 O"), Err(ErrorKind::Closed));
+        assert_eq!(end(b"HTTP/1.1 100 Continue\r\n\r\n"), Err(ErrorKind::Closed));
+        assert_eq!(end(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n1"), Err(ErrorKind::Closed));
+        assert_eq!(end(b"garbage"), Err(ErrorKind::Protocol));
+        assert_eq!(end(b"HTTP/1.1 099 Low\r\n\r\n"), Err(ErrorKind::Protocol));
+    }
+}

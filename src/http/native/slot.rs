@@ -1,6 +1,7 @@
 //! One slot: a connection that is kept, and the request that is under way on it.
 
 use super::response::Response;
+use crate::http::os::poller::Watched;
 use crate::http::{Completion, Ticket};
 use crate::stats::outcome::Outcome;
 use std::net::TcpStream;
@@ -31,7 +32,7 @@ pub struct Slot {
     /// The connection, where there is one.
     pub stream: Option<TcpStream>,
     /// Counts connections of this slot, so that an event of a former one is known.
-    pub generation: u32,
+    generation: u32,
     /// How far the request is.
     pub phase: Phase,
     /// Bytes of the request that the kernel took.
@@ -107,6 +108,18 @@ impl Slot {
         self.reused = false;
         self.has_more = false;
         self.generation = self.generation.wrapping_add(1);
+    }
+
+    /// The key of its connection's events: the slot below, the generation above.
+    pub fn key(&self, slot: u32) -> u64 {
+        u64::from(self.generation) << 32 | u64::from(slot)
+    }
+
+    /// What there is to watch, where the kernel does not remember it.
+    pub fn watched(&self, slot: u32) -> Option<Watched<'_>> {
+        let socket = self.stream.as_ref()?;
+        let wants_write = matches!(self.phase, Phase::Connecting | Phase::Sending);
+        Some(Watched { socket, key: self.key(slot), wants_write })
     }
 
     fn clear_held(&mut self) {

@@ -5,8 +5,9 @@
 //! connection costs one registration in its life and a request none.
 
 use rustix::buffer::spare_capacity;
-use rustix::event::Timespec;
+
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use std::fmt;
@@ -23,6 +24,8 @@ const MAX_EVENTS: usize = 512;
 pub struct Readiness {
     /// As given to [`Poller::add`].
     pub key: u64,
+    /// There is something to read, be it the end.
+    pub readable: bool,
     /// It may be written to.
     pub writable: bool,
     /// The peer closed its side, or the connection failed.
@@ -31,15 +34,31 @@ pub struct Readiness {
     pub error: bool,
 }
 
-/// A set of watched sockets; a closed one leaves it by itself.
-pub struct Poller {
-    epoll: OwnedFd,
-    events: Vec<Event>,
+/// A socket as the way without epoll asks for it.
+#[derive(Debug)]
+pub struct Watched<'a> {
+    /// The socket.
+    pub socket: &'a TcpStream,
+    /// As given to [`Poller::add`].
+    pub key: u64,
+    /// Whether it matters that it may be written to.
+    pub wants_write: bool,
 }
+
+enum Backend {
+    Epoll { epoll: OwnedFd, events: Vec<Event> },
+    Poll { found: Vec<Readiness> },
+}
+
+/// A set of watched sockets; a closed one leaves it by itself.
+///
+/// Linux before 5.11 has no `epoll_pwait2`. There each wait is a `poll(2)` over all sockets: exact as well, and slower
+/// the more there are.
+pub struct Poller(Backend);
 
 impl fmt::Debug for Poller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Poller").field("epoll", &self.epoll).finish_non_exhaustive()
+        f.write_str(if matches!(self.0, Backend::Epoll { .. }) { "Poller(epoll)" } else { "Poller(poll)" })
     }
 }
 
@@ -49,7 +68,17 @@ impl Poller {
     /// # Errors
     /// Where the process has no descriptor left.
     pub fn new() -> io::Result<Poller> {
-        Ok(Poller { epoll: epoll::create(CreateFlags::CLOEXEC)?, events: Vec::with_capacity(MAX_EVENTS) })
+        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        let mut events = Vec::with_capacity(MAX_EVENTS);
+        match epoll::wait(&epoll, spare_capacity(&mut events), Some(&timespec(Duration::ZERO))) {
+            Err(Errno::NOSYS) => Ok(Poller::without_epoll()),
+            _ => Ok(Poller(Backend::Epoll { epoll, events })),
+        }
+    }
+
+    /// An empty set as an old kernel gets it.
+    pub fn without_epoll() -> Poller {
+        Poller(Backend::Poll { found: Vec::new() })
     }
 
     /// Watches a socket until it is closed. Each *change* is told once: read until nothing is left.
@@ -57,18 +86,34 @@ impl Poller {
     /// # Errors
     /// As `epoll_ctl(2)` has them.
     pub fn add(&self, socket: &TcpStream, key: u64) -> io::Result<()> {
+        let Backend::Epoll { epoll, .. } = &self.0 else { return Ok(()) };
         let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
-        Ok(epoll::add(&self.epoll, socket, EventData::new_u64(key), flags)?)
+        Ok(epoll::add(epoll, socket, EventData::new_u64(key), flags)?)
     }
 
-    /// Waits for events, at most `timeout`; returns how many there are. An interruption counts as none.
+    /// Waits for events, at most `timeout`; returns how many there are. An interruption counts as none. `watched`
+    /// names the sockets where the kernel does not remember them.
     ///
     /// # Errors
-    /// As `epoll_wait(2)` has them.
-    pub fn wait(&mut self, timeout: Duration) -> io::Result<usize> {
-        self.events.clear();
-        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&timespec(timeout))) {
-            Ok(_) | Err(Errno::INTR) => Ok(self.events.len()),
+    /// As `epoll_wait(2)` and `poll(2)` have them.
+    pub fn wait<'a, W>(&mut self, timeout: Duration, watched: impl FnOnce() -> W) -> io::Result<usize>
+    where
+        W: Iterator<Item = Watched<'a>>,
+    {
+        let timeout = timespec(timeout);
+        let (result, count) = match &mut self.0 {
+            Backend::Epoll { epoll, events } => {
+                events.clear();
+                let result = epoll::wait(epoll, spare_capacity(events), Some(&timeout)).map(drop);
+                (result, events.len())
+            }
+            Backend::Poll { found } => {
+                let result = poll_all(watched(), &timeout, found);
+                (result, found.len())
+            }
+        };
+        match result {
+            Ok(()) | Err(Errno::INTR) => Ok(count),
             Err(error) => Err(error.into()),
         }
     }
@@ -76,14 +121,47 @@ impl Poller {
     /// The `index`-th event of the last wait.
     #[inline]
     pub fn event(&self, index: usize) -> Readiness {
-        let Event { flags, data, .. } = self.events[index];
-        Readiness {
-            key: data.u64(),
-            writable: flags.contains(EventFlags::OUT),
-            hangup: flags.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR),
-            error: flags.intersects(EventFlags::ERR | EventFlags::HUP),
+        match &self.0 {
+            Backend::Poll { found } => found[index],
+            Backend::Epoll { events, .. } => {
+                let Event { flags, data, .. } = events[index];
+                Readiness {
+                    key: data.u64(),
+                    readable: flags.intersects(EventFlags::IN | EventFlags::RDHUP),
+                    writable: flags.contains(EventFlags::OUT),
+                    hangup: flags.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR),
+                    error: flags.intersects(EventFlags::ERR | EventFlags::HUP),
+                }
+            }
         }
     }
+}
+
+fn poll_all<'a>(
+    watched: impl Iterator<Item = Watched<'a>>,
+    timeout: &Timespec,
+    found: &mut Vec<Readiness>,
+) -> Result<(), Errno> {
+    found.clear();
+    let (mut keys, mut polled) = (Vec::new(), Vec::new());
+    for Watched { socket, key, wants_write } in watched {
+        let write = if wants_write { PollFlags::OUT } else { PollFlags::empty() };
+        keys.push(key);
+        polled.push(PollFd::new(socket, PollFlags::IN | write));
+    }
+    rustix::event::poll(&mut polled, Some(timeout))?;
+    for (key, seen) in keys.into_iter().zip(polled.iter().map(PollFd::revents)) {
+        if !seen.is_empty() {
+            found.push(Readiness {
+                key,
+                readable: seen.intersects(PollFlags::IN | PollFlags::HUP),
+                writable: seen.contains(PollFlags::OUT),
+                hangup: seen.intersects(PollFlags::HUP | PollFlags::ERR),
+                error: seen.intersects(PollFlags::HUP | PollFlags::ERR),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Lets the calling thread's waits end on time: by default Linux may end them up to 50 µs late, to join them with

@@ -39,6 +39,23 @@ impl Factory for Native {
     }
 }
 
+/// Factory of the native client as it runs on old kernels.
+pub struct NativeWithoutEpoll;
+
+impl Factory for NativeWithoutEpoll {
+    type Client = NativeClient;
+    const KIND: ClientKind = ClientKind::Native;
+
+    fn build(
+        request: Arc<Request>,
+        settings: Settings,
+        addresses: Addresses,
+        stop: StopFlag,
+    ) -> NativeClient {
+        Native::build(request, settings, addresses, stop).without_epoll()
+    }
+}
+
 /// Factory of the client on ureq.
 pub struct Ureq;
 

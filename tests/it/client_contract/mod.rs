@@ -14,6 +14,9 @@ macro_rules! contract {
         mod native {
             $($(#[test] fn $case() { super::$file::$case::<super::harness::Native>() })*)*
         }
+        mod native_without_epoll {
+            $($(#[test] fn $case() { super::$file::$case::<super::harness::NativeWithoutEpoll>() })*)*
+        }
         mod ureq {
             $($(#[test] fn $case() { super::$file::$case::<super::harness::Ureq>() })*)*
         }
