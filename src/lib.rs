@@ -55,6 +55,7 @@ pub mod clock;
 pub mod driver;
 pub mod http;
 pub mod message;
+pub mod orchestrator;
 pub mod plan;
 pub mod schedule;
 pub mod stats;

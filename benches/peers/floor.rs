@@ -2,9 +2,9 @@
 //! nothing and measures nothing; it only counts answers by their known length.
 
 use rustix::event::epoll;
-use std::os::fd::AsFd;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 /// `floor URL CONNECTIONS SECONDS`: prints `requests N seconds S`.

@@ -7,6 +7,7 @@ mod kind;
 pub mod native;
 pub mod os;
 mod resolve;
+pub mod server;
 mod stop;
 pub mod ureq_client;
 

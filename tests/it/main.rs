@@ -3,6 +3,10 @@
 mod bus_contract;
 mod client_contract;
 mod driver;
-mod golden;
 mod fetch;
+mod golden;
+mod orchestrator;
+mod orchestrator_http;
+mod raw_http;
+mod server;
 mod support;
