@@ -1,16 +1,29 @@
-//! Temporary.
-fn main() {
-    let addr = std::env::args().nth(1).unwrap_or("127.0.0.1:8000".into());
-    let mut c = floodgate::target::Config::plain(addr.parse().unwrap());
-    if let Some(d) = std::env::args().nth(2) {
-        c.delay = floodgate::units::parse_duration(&d).unwrap();
-    }
-    let t = floodgate::target::start(c).unwrap();
-    loop {
-        floodgate::clock::sleep(std::time::Duration::from_secs(1));
-        if !std::path::Path::new("/tmp/fg/run-target").exists() {
-            break;
+//! `floodgate-target`: the role alone, until Ctrl-C or SIGTERM.
+
+use floodgate::cli::{self, TargetArgs};
+use floodgate::signals::Interrupts;
+use floodgate::{logging, target};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args: TargetArgs = cli::parse();
+    logging::start(args.log_level, true);
+    match serve(args.config()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("floodgate-target: {error}");
+            ExitCode::FAILURE
         }
     }
-    println!("{:?}", t.seen());
+}
+
+fn serve(config: target::Config) -> Result<(), String> {
+    let interrupts = Interrupts::listen()?;
+    let target = target::start(config)?;
+    log::info!("ready: http://{0}/ping, and http://{0}/metrics for the counts", target.addr());
+    interrupts.wait();
+    let (requests, responses) = target.seen();
+    log::info!("ending after {requests} requests and {responses} responses");
+    target.shutdown();
+    Ok(())
 }

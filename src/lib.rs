@@ -51,6 +51,7 @@
 //! protocol), then the shells around them.
 pub mod broker_time;
 pub mod bus;
+pub mod cli;
 pub mod clock;
 pub mod driver;
 pub mod http;
@@ -58,7 +59,9 @@ pub mod logging;
 pub mod message;
 pub mod orchestrator;
 pub mod plan;
+pub mod run;
 pub mod schedule;
+pub mod signals;
 pub mod stats;
 pub mod target;
 pub mod units;

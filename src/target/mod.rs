@@ -24,7 +24,7 @@ const MAX_BODY_BYTES: usize = 16 << 20;
 /// 15 with 4, 33 with 16.
 const THREADS: usize = 4;
 /// Connections that may arrive at once.
-const SPARE_CONNECTIONS: usize = 256;
+pub const SPARE_CONNECTIONS: usize = 256;
 
 /// How a target listens and answers.
 #[derive(Clone, Debug, PartialEq)]
