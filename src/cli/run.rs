@@ -3,7 +3,7 @@
 use super::values;
 use crate::http::ClientKind;
 use crate::message::{RequestSpec, TestConfig, TestType};
-use crate::plan::request::MAX_BODY_BYTES;
+use crate::plan::request::{MAX_BODY_BYTES, Request};
 use crate::plan::{DEFAULT_CONNECTIONS, Plan, PlanError};
 use crate::run::{Place, Settings, embedded, remote};
 use base64::Engine as _;
@@ -83,6 +83,11 @@ impl RunArgs {
     pub fn settings(self) -> Result<Settings, String> {
         let plan = self.plan()?;
         Plan::check(&plan).map_err(|errors| say(&errors))?;
+        if let (Some(client), Some(url)) = (self.client, &self.url)
+            && !client.serves(&Request::get(url)?)
+        {
+            return Err(format!("--client {client} cannot send {url}: use --client ureq, or leave it out"));
+        }
         let place = match self.orchestrator {
             Some(url) => Place::Remote(remote::Config { url, token: self.token }),
             None => Place::Embedded(embedded::Config {

@@ -21,7 +21,7 @@ pub fn render(summary: &Summary) -> String {
         out.push('\n');
     };
     summary.verdict.iter().for_each(|text| put(&wrap(text, 0)));
-    if summary.total.errors_total() > 0 {
+    if summary.total.errors_total() > 0 && !summary.verdict.iter().any(|text| text.starts_with("Errors")) {
         put(&wrap(&errors(&summary.total), 2));
     }
     put("");
@@ -165,6 +165,8 @@ fn conservation(counts: &Conservation) -> Vec<String> {
     ];
     if let Some(seen) = counts.target_seen {
         let text = line("target counted", seen, ("sent", counts.sent), ("warm-up", counts.warmup_sent));
+        // Requests that failed may have reached the target or not: fewer is then no difference.
+        let text = if counts.errors > 0 { text.replace('≠', "of") } else { text };
         lines.push(format!("{:<NAME$}{text}", ""));
     }
     if counts.reports_missing > 0 {
