@@ -3,6 +3,7 @@
 //! One handle belongs to one thread; a [`Connector`] opens as many as a role needs, so that a slow publisher
 //! never delays another. Every call has a deadline.
 
+pub mod kafka;
 pub mod local;
 
 use std::collections::BTreeMap;

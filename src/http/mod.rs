@@ -3,9 +3,23 @@
 //! A client offers **slots**. The hot loop puts one request into a free slot, and collects what completes.
 //! `native` has many slots (connections) on one thread; `ureq` has one, whose `send` blocks.
 
+mod kind;
+pub mod native;
+pub mod os;
+mod resolve;
 pub mod server;
+mod stop;
+pub mod ureq_client;
 
+pub use kind::ClientKind;
+pub use os::limits;
+pub use resolve::{Addresses, MAX_ADDRESSES, ResolveError, resolve};
+pub use stop::StopFlag;
+pub use ureq_client::fetch;
+
+use crate::clock::NS_PER_MS;
 use crate::stats::outcome::Outcome;
+use std::fmt;
 use std::time::Duration;
 
 /// Limits and times that a client keeps.
@@ -25,6 +39,27 @@ pub const MAX_HEAD_BYTES: usize = 64 * 1024;
 pub const MAX_HEADERS: usize = 128;
 /// Largest response body that is read (and thrown away), in bytes; a longer one is a protocol error.
 pub const MAX_BODY_BYTES: u64 = 1 << 30;
+
+/// How often a client that waits looks at its [`StopFlag`], in nanoseconds.
+pub const STOP_LOOK_NS: u64 = 100 * NS_PER_MS;
+
+/// A client that cannot be built: says what is wrong and what is allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientError(String);
+
+impl ClientError {
+    pub(crate) fn new(text: String) -> ClientError {
+        ClientError(text)
+    }
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ClientError {}
 
 /// What the hot loop knows of a request when it sends it; the client hands it back with the completion.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,6 +88,9 @@ pub struct Completion {
 }
 
 /// A generator of HTTP load that is used by one thread.
+///
+/// Once the [`StopFlag`] that a client was built with is raised, everything in flight ends as
+/// [`crate::stats::outcome::ErrorKind::Aborted`] within 200 ms, and so does each further request at once.
 pub trait Client {
     /// When the slot that the next [`Client::send`] takes became free (the one that has been free longest), or
     /// none while every slot is busy.

@@ -110,7 +110,9 @@ pub fn parse_url(text: &str) -> Result<Uri, String> {
     if uri.host().is_none_or(str::is_empty) {
         return Err(format!("URL {text:?} has no host: {hint}"));
     }
-    if uri.port().is_some_and(|p| p.as_u16() == 0) || (uri.port().is_none() && authority.ends_with(':')) {
+    // A port that is no u16 is passed over in silence by the parser, and would become the default one.
+    let names_port = authority.rsplit(']').next().is_some_and(|rest| rest.contains(':'));
+    if names_port && uri.port_u16().is_none_or(|port| port == 0) {
         return Err(format!("URL {text:?} has no usable port: use 1 to 65535"));
     }
     Ok(uri)
@@ -125,4 +127,81 @@ fn parse_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), St
     let value = HeaderValue::from_str(value.trim())
         .map_err(|_| format!("value of header {name:?}: control characters are not allowed"))?;
     Ok((parsed, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(name: &str, value: &str) -> Result<Request, String> {
+        Request::new("GET", "http://h/", &[(name.to_owned(), value.to_owned())], Vec::new())
+    }
+
+    #[test]
+    fn the_parts_of_a_url_are_found() {
+        let request = Request::get("https://example.com:8443/a/b?c=d").unwrap();
+        assert_eq!((request.host(), request.port(), request.path()), ("example.com", 8443, "/a/b?c=d"));
+        assert!(request.is_https());
+        let request = Request::get("http://[::1]").unwrap();
+        assert_eq!((request.host(), request.port(), request.path()), ("::1", 80, "/"));
+        assert_eq!(Request::get("https://h").unwrap().port(), 443);
+        assert_eq!(Request::get("http://h/a#fragment").unwrap().path(), "/a");
+    }
+
+    #[test]
+    fn urls_that_cannot_be_sent_are_told_with_what_they_lack() {
+        for (url, word) in [
+            ("", "URL"),
+            ("127.0.0.1:8000/ping", "URL"),
+            ("/ping", "scheme"),
+            ("ftp://h/", "ftp"),
+            ("http://", "URL"),
+            ("http://user:secret@h/", "user name"),
+            ("http://h:0/", "port"),
+            ("http://h:/", "port"),
+            ("http://h:65536/", "port"),
+            ("http://[::1]:99999/", "port"),
+            ("http://h/a b", "URL"),
+        ] {
+            let error = Request::get(url).expect_err(url);
+            assert!(error.contains(word), "{url:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn methods_are_words_and_never_connect() {
+        for method in ["", "GE T", "GET\r\n", "CONNECT"] {
+            assert!(Request::new(method, "http://h/", &[], Vec::new()).is_err(), "{method:?}");
+        }
+        assert_eq!(Request::new("PURGE", "http://h/", &[], Vec::new()).unwrap().method(), "PURGE");
+    }
+
+    #[test]
+    fn headers_cannot_break_out_of_their_line() {
+        for (name, value) in
+            [("a b", "v"), ("", "v"), ("a:b", "v"), ("a\r\nb", "v"), ("a", "v\r\nb: c"), ("a", "\0")]
+        {
+            assert!(header(name, value).is_err(), "{name:?}: {value:?}");
+        }
+        let request = header(" X-Key ", " a value ").unwrap();
+        assert_eq!(request.headers()[0].0, "x-key");
+        assert_eq!(request.headers()[0].1, "a value");
+    }
+
+    #[test]
+    fn headers_that_frame_the_request_are_the_clients_own() {
+        for name in ["Content-Length", "transfer-encoding", "CONNECTION"] {
+            assert!(header(name, "1").unwrap_err().contains(name));
+        }
+    }
+
+    #[test]
+    fn sizes_are_limited_at_the_limit_and_not_before() {
+        let post = |length| Request::new("POST", "http://h/", &[], vec![0; length]);
+        assert_eq!(post(MAX_BODY_BYTES).unwrap().body().len(), MAX_BODY_BYTES);
+        assert!(post(MAX_BODY_BYTES + 1).unwrap_err().contains("524289"));
+        let headers = |count| vec![("a".to_owned(), "b".to_owned()); count];
+        assert!(Request::new("GET", "http://h/", &headers(MAX_HEADERS), Vec::new()).is_ok());
+        assert!(Request::new("GET", "http://h/", &headers(MAX_HEADERS + 1), Vec::new()).is_err());
+    }
 }

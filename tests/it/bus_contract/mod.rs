@@ -3,7 +3,10 @@
 mod cases;
 
 use floodgate::bus::Connector;
+use floodgate::bus::kafka::KafkaClientKind::{Legacy, Modern};
 use floodgate::bus::local::LocalConnector;
+
+use crate::support::kafka;
 
 /// A connector under test, prepared, on topics that nobody else uses.
 pub struct Subject {
@@ -60,3 +63,18 @@ macro_rules! bus_contract {
 }
 
 bus_contract!(local, |_case| Subject { connector: Box::new(LocalConnector::new()), append_time: true });
+bus_contract!(
+    #[ignore = "needs a Kafka broker: just test-kafka"]
+    kafka_3_9_modern,
+    |case| kafka::subject("3.9.1", Modern, case)
+);
+bus_contract!(
+    #[ignore = "needs a Kafka broker: just test-kafka"]
+    kafka_4_3_modern,
+    |case| kafka::subject("4.3.0", Modern, case)
+);
+bus_contract!(
+    #[ignore = "needs a Kafka broker: just test-kafka"]
+    kafka_3_9_legacy,
+    |case| kafka::subject("3.9.1", Legacy, case)
+);

@@ -1,0 +1,111 @@
+//! Opening connections: a bounded number at a time, address after address, until one answers.
+
+use super::slot::Phase;
+use super::{MAX_CONNECTING, NativeClient};
+use crate::clock;
+use crate::http::os::poller::Readiness;
+use crate::http::os::socket::start_connect;
+use crate::stats::outcome::{ErrorKind, Outcome};
+use std::io;
+use std::net::SocketAddr;
+
+impl NativeClient {
+    /// Opens a connection for a slot, at once or when its turn comes.
+    pub(super) fn want_connection(&mut self, slot: u32, now_ns: u64) {
+        if let Err(kind) = self.addresses.get() {
+            return self.fail(slot, kind);
+        }
+        let state = &mut self.slots[slot as usize];
+        state.connect_by_ns = now_ns.saturating_add(self.connect_timeout_ns);
+        state.tried = 0;
+        state.phase = Phase::Waiting;
+        self.opening.push_back(slot);
+        if self.connecting < MAX_CONNECTING {
+            self.open(slot);
+        } else {
+            self.waiting.push_back(slot);
+        }
+    }
+
+    /// Opens what waits, as far as allowed.
+    pub(super) fn open_waiting(&mut self) {
+        while self.connecting < MAX_CONNECTING {
+            let Some(slot) = self.waiting.pop_front() else { break };
+            self.open(slot);
+        }
+    }
+
+    /// Takes a slot out of all that has to do with opening.
+    pub(super) fn leave_opening(&mut self, slot: u32) {
+        self.opening.remove(slot);
+        self.waiting.remove(slot);
+        if self.slots[slot as usize].phase == Phase::Connecting {
+            self.connecting -= 1;
+            self.slots[slot as usize].phase = Phase::Waiting;
+        }
+    }
+
+    /// Begins a connect to the next address; the slot fails where none is left.
+    fn open(&mut self, slot: u32) {
+        loop {
+            let tried = self.slots[slot as usize].tried;
+            let Some(address) = self.next_address(tried) else {
+                return self.fail_unopened(slot);
+            };
+            self.slots[slot as usize].tried += 1;
+            if self.begin_connect(slot, address).is_ok() {
+                return;
+            }
+        }
+    }
+
+    /// Like `fail`, but without opening for others: that is the caller's loop.
+    fn fail_unopened(&mut self, slot: u32) {
+        self.leave_opening(slot);
+        self.slots[slot as usize].close();
+        self.end(slot, Outcome::Error(ErrorKind::Connect), clock::now_ns());
+    }
+
+    fn begin_connect(&mut self, slot: u32, address: SocketAddr) -> io::Result<()> {
+        let stream = start_connect(address)?;
+        let state = &mut self.slots[slot as usize];
+        state.close();
+        self.poller.add(&stream, state.key(slot))?;
+        state.stream = Some(stream);
+        state.phase = Phase::Connecting;
+        self.connecting += 1;
+        Ok(())
+    }
+
+    /// The address to try after `tried` others: the one that worked last comes first.
+    fn next_address(&self, tried: usize) -> Option<SocketAddr> {
+        let addresses = self.addresses.get().ok()?;
+        (tried < addresses.len()).then(|| addresses[(self.address + tried) % addresses.len()])
+    }
+
+    /// A connect came to its end, well or not.
+    pub(super) fn connected(&mut self, slot: u32, event: Readiness) {
+        let state = &self.slots[slot as usize];
+        let failed = event.error && state.stream.as_ref().is_none_or(|s| !matches!(s.take_error(), Ok(None)));
+        if !failed && !event.writable {
+            return;
+        }
+        let tried = state.tried;
+        self.connecting -= 1;
+        self.slots[slot as usize].phase = Phase::Waiting;
+        if failed {
+            self.slots[slot as usize].close();
+            self.open(slot);
+        } else {
+            let count = self.addresses.get().map_or(1, <[_]>::len);
+            self.address = (self.address + tried - 1) % count;
+            self.opening.remove(slot);
+            self.write(slot);
+            // A server that speaks first is told only once.
+            if event.readable {
+                self.read(slot, event.hangup);
+            }
+        }
+        self.open_waiting();
+    }
+}

@@ -1,0 +1,137 @@
+//! One exchange on an open connection: the request out, the response in.
+
+use super::NativeClient;
+use super::slot::Phase;
+use crate::clock;
+use crate::stats::outcome::{ErrorKind, Outcome};
+use std::io::{self, Read, Write};
+
+/// Reads of one connection in its turn, so that one endless body does not starve the others.
+const READS_PER_TURN: usize = 8;
+
+impl NativeClient {
+    /// Writes as much of the request as the kernel takes.
+    pub(super) fn write(&mut self, slot: u32) {
+        let state = &mut self.slots[slot as usize];
+        let Some(stream) = state.stream.as_mut() else { return };
+        state.phase = Phase::Sending;
+        while state.written < self.request.len() {
+            match stream.write(&self.request[state.written..]) {
+                Ok(written) => state.written += written,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // The server may have answered before it closed: what it said decides.
+                Err(_) => return self.read(slot, true),
+            }
+        }
+        state.phase = Phase::Receiving;
+    }
+
+    /// Reads what has arrived. Readiness is told once a change, so it reads until nothing is left: a read that
+    /// does not fill the buffer says so as well as another would, unless the end is announced.
+    pub(super) fn read(&mut self, slot: u32, hangup: bool) {
+        for _ in 0..READS_PER_TURN {
+            let state = &mut self.slots[slot as usize];
+            if !matches!(state.phase, Phase::Sending | Phase::Receiving) {
+                return;
+            }
+            let Some(stream) = state.stream.as_mut() else { return };
+            let held = state.held.len();
+            self.buffer[..held].copy_from_slice(&state.held);
+            let room = self.buffer.len() - held;
+            match stream.read(&mut self.buffer[held..]) {
+                Ok(0) => return self.ended_by_server(slot),
+                Ok(count) => {
+                    if self.take(slot, held + count, hangup) || (count < room && !hangup) {
+                        return;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return self.lost(slot, ErrorKind::Closed),
+            }
+        }
+        let state = &mut self.slots[slot as usize];
+        if !state.has_more {
+            state.has_more = true;
+            self.more.push_back(slot);
+        }
+    }
+
+    /// Goes on with a connection that had more to read than its last turn allowed.
+    pub(super) fn read_on(&mut self) {
+        let Some(slot) = self.more.pop_front() else { return };
+        if std::mem::take(&mut self.slots[slot as usize].has_more) {
+            // Whether the end was announced is not known any more; reading until nothing is left suits both.
+            self.read(slot, true);
+        }
+    }
+
+    /// Parses the first `length` bytes of the buffer; true where the request has ended by that.
+    fn take(&mut self, slot: u32, length: usize, hangup: bool) -> bool {
+        let state = &mut self.slots[slot as usize];
+        let input = &self.buffer[..length];
+        match state.response.advance(input) {
+            Err(kind) => {
+                state.held.clear();
+                self.fail(slot, kind);
+                true
+            }
+            Ok(step) if step.done => {
+                state.held.clear();
+                let is_clean = step.consumed == length && state.phase == Phase::Receiving && !hangup;
+                self.complete(slot, is_clean);
+                true
+            }
+            Ok(step) => {
+                state.held.clear();
+                state.held.extend_from_slice(&input[step.consumed..]);
+                false
+            }
+        }
+    }
+
+    /// The response is whole. The connection is kept only if nothing speaks against it.
+    fn complete(&mut self, slot: u32, is_clean: bool) {
+        let ended_ns = clock::now_ns();
+        let state = &mut self.slots[slot as usize];
+        let status = state.response.status();
+        if is_clean && state.response.keep_alive() {
+            state.reused = true;
+        } else {
+            state.close();
+        }
+        self.end(slot, Outcome::Status(status), ended_ns);
+    }
+
+    fn ended_by_server(&mut self, slot: u32) {
+        let state = &mut self.slots[slot as usize];
+        match state.response.finish(&state.held) {
+            Ok(()) => self.complete(slot, false),
+            Err(kind) => self.lost(slot, kind),
+        }
+    }
+
+    /// The connection is gone before the response was whole: begins again where that is safe, else fails.
+    fn lost(&mut self, slot: u32, kind: ErrorKind) {
+        let state = &mut self.slots[slot as usize];
+        let is_safe = self.is_idempotent || state.written == 0;
+        if !state.reused || state.retried || state.has_answer() || !is_safe {
+            return self.fail(slot, kind);
+        }
+        state.close();
+        state.restart(self.is_head);
+        state.retried = true;
+        self.want_connection(slot, clock::now_ns());
+    }
+
+    /// Something happened on a connection without a request: unless it was an old event, it cannot be used again.
+    pub(super) fn check_idle(&mut self, slot: u32) {
+        let state = &mut self.slots[slot as usize];
+        let Some(stream) = state.stream.as_mut() else { return };
+        match stream.read(&mut self.buffer[..1]) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            _ => state.close(),
+        }
+    }
+}

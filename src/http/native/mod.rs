@@ -1,0 +1,270 @@
+//! The native client: many kept-alive connections on one thread.
+//!
+//! A request costs a write, a read and its part of a wait; nothing is allocated, locked, formatted or logged for
+//! it. The request is rendered once. Responses are parsed in the one buffer that all connections share; only the
+//! rest of a head that arrived in pieces is copied to its connection.
+
+pub mod chunked;
+mod connect;
+mod exchange;
+mod order;
+pub mod render;
+pub mod response;
+mod slot;
+
+use crate::clock;
+use crate::http::os::poller::{Poller, Readiness, wait_precisely};
+use crate::http::{Addresses, Client, ClientError, Completion, STOP_LOOK_NS, Settings, StopFlag, Ticket};
+use crate::plan::request::Request;
+use crate::stats::outcome::{ErrorKind, Outcome};
+use order::Order;
+use slot::{Phase, Slot};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Most slots of one client.
+pub const MAX_SLOTS: usize = 100_000;
+/// Most connections that are being opened at a time by one client; more requests wait for their turn, with their
+/// time running, so that a listener's backlog is not flooded at the start of a run.
+pub const MAX_CONNECTING: usize = 128;
+/// Room for reading: an incomplete head of the largest size and as much again.
+const BUFFER_BYTES: usize = 2 * crate::http::MAX_HEAD_BYTES;
+
+/// Many connections to one server, each of which carries one request at a time.
+///
+/// A request that fails on a **reused** connection before any byte of its response arrived is sent once more on a
+/// new connection, with its time running on, where that is safe: the method is idempotent (RFC 9110, section
+/// 9.2.2), or the kernel had taken nothing of the request. That is what a server that closes idle connections
+/// causes, and no failure of it.
+#[derive(Debug)]
+pub struct NativeClient {
+    request: Vec<u8>,
+    is_head: bool,
+    is_idempotent: bool,
+    timeout_ns: u64,
+    connect_timeout_ns: u64,
+    addresses: Addresses,
+    /// Index of the address that worked last.
+    address: usize,
+    stop: StopFlag,
+    poller: Poller,
+    is_precise: bool,
+    slots: Vec<Slot>,
+    /// Free slots and since when, the longest first.
+    free: VecDeque<(u32, u64)>,
+    /// In the order of their sends, which is that of their deadlines.
+    in_flight: Order,
+    /// Waiting for a connection or opening one, in the order in which that is given up.
+    opening: Order,
+    /// Those of `opening` whose turn has not come.
+    waiting: Order,
+    connecting: usize,
+    /// Slots that had more to read than one turn allows.
+    more: VecDeque<u32>,
+    /// Ended, not yet handed over.
+    ended: Vec<(u32, Completion)>,
+    buffer: Box<[u8]>,
+}
+
+impl NativeClient {
+    /// A client with `slots` connections at most, which are opened as they are needed.
+    ///
+    /// # Errors
+    /// Where the request needs TLS, the number of slots is not in 1..=[`MAX_SLOTS`], or the process has no
+    /// descriptor left.
+    pub fn new(
+        request: Arc<Request>,
+        settings: &Settings,
+        slots: usize,
+        addresses: Addresses,
+        stop: StopFlag,
+    ) -> Result<NativeClient, ClientError> {
+        if request.is_https() {
+            return Err(ClientError::new(format!("{}: the native client cannot send https", request.uri())));
+        }
+        if !(1..=MAX_SLOTS).contains(&slots) {
+            return Err(ClientError::new(format!(
+                "{slots} connections: use 1 to {MAX_SLOTS} for each thread"
+            )));
+        }
+        let poller = Poller::new().map_err(|e| ClientError::new(format!("epoll cannot be used: {e}")))?;
+        let now_ns = clock::now_ns();
+        Ok(NativeClient {
+            request: render::render(&request),
+            is_head: request.method() == http::Method::HEAD,
+            is_idempotent: request.method().is_idempotent(),
+            timeout_ns: clock::to_ns(settings.timeout),
+            connect_timeout_ns: clock::to_ns(settings.connect_timeout.min(settings.timeout)),
+            addresses,
+            address: 0,
+            stop,
+            poller,
+            is_precise: false,
+            slots: std::iter::repeat_with(Slot::new).take(slots).collect(),
+            free: (0..slots as u32).map(|slot| (slot, now_ns)).collect(),
+            in_flight: Order::new(slots),
+            opening: Order::new(slots),
+            waiting: Order::new(slots),
+            connecting: 0,
+            more: VecDeque::with_capacity(slots),
+            ended: Vec::with_capacity(slots),
+            buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
+        })
+    }
+
+    /// The same client on `poll(2)`, as it runs where the kernel has no exact epoll.
+    #[must_use]
+    pub fn without_epoll(mut self) -> NativeClient {
+        self.poller = Poller::without_epoll();
+        self
+    }
+
+    /// Ends a slot's request; the completion is handed over by the next poll, and the slot is free from then on.
+    fn end(&mut self, slot: u32, outcome: Outcome, ended_ns: u64) {
+        self.in_flight.remove(slot);
+        let completion = self.slots[slot as usize].end(outcome, ended_ns);
+        self.ended.push((slot, completion));
+    }
+
+    /// Ends a slot's request with an error, and its connection with it.
+    fn fail(&mut self, slot: u32, kind: ErrorKind) {
+        self.leave_opening(slot);
+        self.slots[slot as usize].close();
+        self.end(slot, Outcome::Error(kind), clock::now_ns());
+        self.open_waiting();
+    }
+
+    fn hand_over<F: FnMut(Completion)>(&mut self, sink: &mut F) {
+        for (slot, completion) in self.ended.drain(..) {
+            self.slots[slot as usize].phase = Phase::Idle;
+            self.free.push_back((slot, completion.ended_ns));
+            sink(completion);
+        }
+    }
+
+    /// The next moment at which something must be done without an event.
+    fn next_deadline_ns(&self) -> u64 {
+        let request = self.in_flight.front().map(|s| self.slots[s as usize].sent_ns + self.timeout_ns);
+        let connect = self.opening.front().map(|s| self.slots[s as usize].connect_by_ns);
+        request.unwrap_or(u64::MAX).min(connect.unwrap_or(u64::MAX))
+    }
+
+    fn expire(&mut self, now_ns: u64) {
+        while let Some(slot) = self.opening.front() {
+            if self.slots[slot as usize].connect_by_ns > now_ns {
+                break;
+            }
+            self.fail(slot, ErrorKind::Connect);
+        }
+        while let Some(slot) = self.in_flight.front() {
+            if self.slots[slot as usize].sent_ns.saturating_add(self.timeout_ns) > now_ns {
+                break;
+            }
+            self.fail(slot, ErrorKind::Timeout);
+        }
+    }
+
+    fn abort_all(&mut self) {
+        while let Some(slot) = self.in_flight.front() {
+            // Out of the queue first: closing a connection would otherwise open one for the next in it.
+            self.waiting.remove(slot);
+            self.leave_opening(slot);
+            self.slots[slot as usize].close();
+            self.end(slot, Outcome::Error(ErrorKind::Aborted), clock::now_ns());
+        }
+    }
+
+    fn handle(&mut self, event: Readiness) {
+        let slot = event.key as u32;
+        let state = &self.slots[slot as usize];
+        if state.key(slot) != event.key || state.stream.is_none() {
+            return;
+        }
+        match state.phase {
+            Phase::Connecting => self.connected(slot, event),
+            Phase::Sending => {
+                if event.writable {
+                    self.write(slot);
+                }
+                self.read(slot, event.hangup);
+            }
+            Phase::Receiving => self.read(slot, event.hangup),
+            Phase::Idle | Phase::Ended => self.check_idle(slot),
+            Phase::Waiting => {}
+        }
+    }
+
+    /// Waits for events until `until_ns` at most, and handles them.
+    fn turn(&mut self, until_ns: u64) {
+        let has_work = !self.ended.is_empty() || !self.more.is_empty();
+        let now_ns = clock::now_ns();
+        let until_ns = until_ns.min(self.next_deadline_ns()).min(now_ns + STOP_LOOK_NS);
+        let left_ns = if has_work { 0 } else { until_ns.saturating_sub(now_ns) };
+        let slots = &self.slots;
+        let watched = || slots.iter().enumerate().filter_map(|(index, slot)| slot.watched(index as u32));
+        let Ok(events) = self.poller.wait(Duration::from_nanos(left_ns), watched) else {
+            // Cannot happen with a good descriptor; without a pause it would spin.
+            return clock::sleep(Duration::from_nanos(left_ns.min(clock::NS_PER_MS)));
+        };
+        for index in 0..events {
+            self.handle(self.poller.event(index));
+        }
+        for _ in 0..self.more.len() {
+            self.read_on();
+        }
+    }
+}
+
+impl Client for NativeClient {
+    fn free_since_ns(&self) -> Option<u64> {
+        self.free.front().map(|(_, since_ns)| *since_ns)
+    }
+
+    fn in_flight(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    fn send(&mut self, ticket: Ticket) {
+        let Some((slot, _)) = self.free.pop_front() else {
+            debug_assert!(false, "send without a free slot");
+            return;
+        };
+        let now_ns = clock::now_ns();
+        self.slots[slot as usize].begin(ticket, now_ns, self.is_head);
+        self.in_flight.push_back(slot);
+        if self.stop.is_stopped() {
+            self.fail(slot, ErrorKind::Aborted);
+        } else if self.slots[slot as usize].stream.is_some() {
+            self.write(slot);
+        } else {
+            self.want_connection(slot, now_ns);
+        }
+    }
+
+    fn poll<F: FnMut(Completion)>(&mut self, until_ns: u64, mut sink: F) {
+        if !self.is_precise {
+            wait_precisely();
+            self.is_precise = true;
+        }
+        loop {
+            self.turn(until_ns);
+            if self.stop.is_stopped() {
+                self.abort_all();
+            }
+            let now_ns = clock::now_ns();
+            self.expire(now_ns);
+            if !self.ended.is_empty() {
+                return self.hand_over(&mut sink);
+            }
+            if now_ns >= until_ns {
+                return;
+            }
+        }
+    }
+
+    fn abort<F: FnMut(Completion)>(&mut self, mut sink: F) {
+        self.abort_all();
+        self.hand_over(&mut sink);
+    }
+}

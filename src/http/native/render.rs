@@ -1,0 +1,95 @@
+//! The bytes of a request, made once and sent as often as the plan wants.
+
+use crate::plan::request::Request;
+use http::header::{ACCEPT, HOST, HeaderName, USER_AGENT};
+
+/// What the client calls itself where the plan does not say otherwise.
+pub const USER_AGENT_VALUE: &str = concat!("floodgate/", env!("CARGO_PKG_VERSION"));
+
+/// The request as HTTP/1.1 bytes (RFC 9112, section 3), body included.
+pub fn render(request: &Request) -> Vec<u8> {
+    let mut out = Vec::with_capacity(512 + request.body().len());
+    line(&mut out, &[request.method().as_str().as_bytes(), b" ", request.path().as_bytes(), b" HTTP/1.1"]);
+    if !has(request, &HOST) {
+        line(&mut out, &[b"host: ", host_value(request).as_bytes()]);
+    }
+    if !has(request, &USER_AGENT) {
+        line(&mut out, &[b"user-agent: ", USER_AGENT_VALUE.as_bytes()]);
+    }
+    if !has(request, &ACCEPT) {
+        line(&mut out, &[b"accept: */*"]);
+    }
+    for (name, value) in request.headers() {
+        line(&mut out, &[name.as_str().as_bytes(), b": ", value.as_bytes()]);
+    }
+    if sends_length(request) {
+        line(&mut out, &[b"content-length: ", request.body().len().to_string().as_bytes()]);
+    }
+    line(&mut out, &[]);
+    out.extend_from_slice(request.body());
+    out
+}
+
+/// The authority, without a port that its scheme implies (RFC 9110, section 7.2).
+pub fn host_value(request: &Request) -> String {
+    let host = request.uri().host().unwrap_or_default();
+    let usual = if request.is_https() { 443 } else { 80 };
+    if request.port() == usual { host.to_owned() } else { format!("{host}:{}", request.port()) }
+}
+
+/// A length is sent with a body, and without one where the method means that there should be one
+/// (RFC 9110, section 8.6).
+pub fn sends_length(request: &Request) -> bool {
+    !request.body().is_empty() || matches!(request.method().as_str(), "POST" | "PUT" | "PATCH")
+}
+
+fn has(request: &Request, name: &HeaderName) -> bool {
+    request.headers().iter().any(|(n, _)| n == name)
+}
+
+fn line(out: &mut Vec<u8>, parts: &[&[u8]]) {
+    parts.iter().for_each(|part| out.extend_from_slice(part));
+    out.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> String {
+        let headers: Vec<_> = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        String::from_utf8(render(&Request::new(method, url, &headers, body.to_vec()).unwrap())).unwrap()
+    }
+
+    #[test]
+    fn a_get_has_no_body_and_no_length() {
+        let expected = format!(
+            "GET /a?b=1 HTTP/1.1\r\nhost: h:81\r\nuser-agent: {USER_AGENT_VALUE}\r\naccept: */*\r\n\r\n"
+        );
+        assert_eq!(text("GET", "http://h:81/a?b=1", &[], b""), expected);
+    }
+
+    #[test]
+    fn an_implied_port_is_left_out_of_host() {
+        assert!(text("GET", "http://h:80", &[], b"").contains("host: h\r\n"));
+        assert!(text("GET", "https://h:443", &[], b"").contains("host: h\r\n"));
+        assert!(text("GET", "https://h:80", &[], b"").contains("host: h:80\r\n"));
+        assert!(text("GET", "http://[::1]:8000/", &[], b"").contains("host: [::1]:8000\r\n"));
+    }
+
+    #[test]
+    fn headers_of_the_plan_replace_the_usual_ones() {
+        let given = [("Host", "other"), ("User-Agent", "me"), ("Accept", "text/plain"), ("X-Key", "v")];
+        let expected =
+            "GET / HTTP/1.1\r\nhost: other\r\nuser-agent: me\r\naccept: text/plain\r\nx-key: v\r\n\r\n";
+        assert_eq!(text("GET", "http://h", &given, b""), expected);
+    }
+
+    #[test]
+    fn a_length_goes_with_a_body_and_with_methods_that_should_have_one() {
+        assert!(text("POST", "http://h", &[], b"abc").ends_with("content-length: 3\r\n\r\nabc"));
+        assert!(text("POST", "http://h", &[], b"").ends_with("content-length: 0\r\n\r\n"));
+        assert!(text("DELETE", "http://h", &[], b"x").ends_with("content-length: 1\r\n\r\nx"));
+        assert!(!text("DELETE", "http://h", &[], b"").contains("content-length"));
+    }
+}

@@ -1,0 +1,365 @@
+//! One response as it arrives: bytes in, progress out. No socket, no clock, no allocation.
+//!
+//! Framing follows RFC 9112, section 6.3. The head is parsed in place by `httparse`, so it must lie in one piece:
+//! as long as it is not complete nothing of it is consumed, and the caller presents it again with what came after.
+
+use super::chunked::Chunked;
+use crate::http::{MAX_BODY_BYTES, MAX_HEAD_BYTES, MAX_HEADERS};
+use crate::stats::outcome::ErrorKind;
+use httparse::Header;
+use std::mem::MaybeUninit;
+
+/// Most interim responses (1xx) before the final one; more are a protocol error.
+pub const MAX_INTERIM: u8 = 32;
+
+/// What a call of [`Response::advance`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Bytes at the front of the input that are not needed any more.
+    pub consumed: usize,
+    /// Whether the response is complete; what lies behind `consumed` is then not part of it.
+    pub done: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Head,
+    Length(u64),
+    Chunked(Chunked),
+    UntilClose,
+    Done,
+}
+
+/// The state of one response.
+#[derive(Clone, Debug)]
+pub struct Response {
+    state: State,
+    status: u16,
+    to_head_request: bool,
+    keep_alive: bool,
+    interim: u8,
+    /// Length of the incomplete head at the last attempt to parse it.
+    tried: u32,
+    /// How much of the incomplete head was searched for its end.
+    searched: u32,
+    bytes: u64,
+    body: u64,
+}
+
+impl Response {
+    /// Waits for the response to a request, which is a `HEAD` or not.
+    pub fn new(to_head_request: bool) -> Response {
+        Response {
+            state: State::Head,
+            status: 0,
+            to_head_request,
+            keep_alive: false,
+            interim: 0,
+            tried: 0,
+            searched: 0,
+            bytes: 0,
+            body: 0,
+        }
+    }
+
+    /// The status; 0 before the head of the final response was there.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// Whether the connection may carry another request after this response.
+    pub fn keep_alive(&self) -> bool {
+        self.keep_alive
+    }
+
+    /// Bytes consumed so far: heads, interim responses and framing included.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Takes the bytes that were not consumed before, followed by new ones.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Protocol`] where they are not HTTP or break a limit; the response is then over.
+    pub fn advance(&mut self, input: &[u8]) -> Result<Step, ErrorKind> {
+        let mut consumed = 0;
+        while self.state != State::Done {
+            let rest = &input[consumed..];
+            let taken = match self.state {
+                State::Head => self.head(rest)?,
+                State::Length(left) => self.counted(rest, left),
+                State::Chunked(state) => self.chunked(rest, state)?,
+                State::UntilClose => self.limited(rest.len())?,
+                State::Done => 0,
+            };
+            consumed += taken;
+            self.bytes += taken as u64;
+            if taken == 0 || (consumed == input.len() && self.state != State::Done) {
+                break;
+            }
+        }
+        Ok(Step { consumed, done: self.state == State::Done })
+    }
+
+    /// The server closed its side; `rest` is what [`Response::advance`] left. `Ok` where that ends the response.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Closed`] where something is missing, [`ErrorKind::Protocol`] where what is there is not HTTP.
+    pub fn finish(&mut self, rest: &[u8]) -> Result<(), ErrorKind> {
+        match self.state {
+            State::UntilClose | State::Done => {
+                self.state = State::Done;
+                Ok(())
+            }
+            State::Head if !rest.is_empty() => {
+                self.parse_head(rest)?;
+                Err(ErrorKind::Closed)
+            }
+            _ => Err(ErrorKind::Closed),
+        }
+    }
+
+    fn counted(&mut self, rest: &[u8], left: u64) -> usize {
+        let taken = rest.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let left = left - taken as u64;
+        self.state = if left == 0 { State::Done } else { State::Length(left) };
+        taken
+    }
+
+    fn chunked(&mut self, rest: &[u8], mut state: Chunked) -> Result<usize, ErrorKind> {
+        let taken = state.advance(rest)?;
+        self.state = if state.is_done() { State::Done } else { State::Chunked(state) };
+        self.limited(taken)
+    }
+
+    /// Counts bytes of a body that says no length before it is sent.
+    fn limited(&mut self, taken: usize) -> Result<usize, ErrorKind> {
+        self.body += taken as u64;
+        if self.body > MAX_BODY_BYTES { Err(ErrorKind::Protocol) } else { Ok(taken) }
+    }
+
+    /// Consumes the head where it is complete, and nothing where it is not.
+    fn head(&mut self, rest: &[u8]) -> Result<usize, ErrorKind> {
+        if !self.is_worth_parsing(rest) {
+            return if rest.len() > MAX_HEAD_BYTES { Err(ErrorKind::Protocol) } else { Ok(0) };
+        }
+        self.tried = rest.len() as u32;
+        match self.parse_head(rest)? {
+            Some(length) if length <= MAX_HEAD_BYTES => {
+                (self.tried, self.searched) = (0, 0);
+                Ok(length)
+            }
+            None if rest.len() <= MAX_HEAD_BYTES => Ok(0),
+            _ => Err(ErrorKind::Protocol),
+        }
+    }
+
+    /// Parsing again for every byte would take quadratic time: it is tried when an empty line came, which ends a
+    /// head, and whenever the input has doubled, so that rubbish is seen early.
+    fn is_worth_parsing(&mut self, rest: &[u8]) -> bool {
+        if rest.is_empty() {
+            return false;
+        }
+        let from = (self.searched as usize).saturating_sub(2).min(rest.len());
+        self.searched = rest.len().min(u32::MAX as usize) as u32;
+        rest.len() >= 2 * self.tried as usize || has_empty_line(&rest[from..])
+    }
+
+    /// The length of the head, where it is complete; sets how the rest is framed.
+    fn parse_head(&mut self, rest: &[u8]) -> Result<Option<usize>, ErrorKind> {
+        // Not initialised: writing 4 KB of empty headers would cost more than the parsing.
+        let mut headers = [const { MaybeUninit::uninit() }; MAX_HEADERS];
+        let mut parsed = httparse::Response::new(&mut []);
+        let parser = httparse::ParserConfig::default();
+        let length = match parser.parse_response_with_uninit_headers(&mut parsed, rest, &mut headers) {
+            Ok(httparse::Status::Complete(length)) => length,
+            Ok(httparse::Status::Partial) => return Ok(None),
+            Err(_) => return Err(ErrorKind::Protocol),
+        };
+        let (Some(status), Some(minor)) = (parsed.code, parsed.version) else {
+            return Err(ErrorKind::Protocol);
+        };
+        if status < 100 {
+            return Err(ErrorKind::Protocol);
+        }
+        let fields = Fields::read(parsed.headers)?;
+        self.frame(status, minor, &fields)?;
+        Ok(Some(length))
+    }
+
+    fn frame(&mut self, status: u16, minor: u8, fields: &Fields) -> Result<(), ErrorKind> {
+        // 101 answers an `Upgrade` header of the plan; it is final, and what follows is no HTTP.
+        if status < 200 && status != 101 {
+            self.interim += 1;
+            return if self.interim > MAX_INTERIM { Err(ErrorKind::Protocol) } else { Ok(()) };
+        }
+        self.status = status;
+        self.keep_alive = status != 101 && !fields.close && (minor >= 1 || fields.keep_alive);
+        let has_no_body = self.to_head_request || matches!(status, 101 | 204 | 304);
+        self.state = match (has_no_body, fields.encoding, fields.length) {
+            (true, _, _) => State::Done,
+            (_, Encoding::Chunked, _) => {
+                // HTTP/1.0 knows no chunks: RFC 9112 6.1 calls the framing faulty and the connection unusable.
+                self.keep_alive &= minor >= 1;
+                State::Chunked(Chunked::default())
+            }
+            (_, Encoding::None, Some(0)) => State::Done,
+            (_, Encoding::None, Some(length)) if length > MAX_BODY_BYTES => return Err(ErrorKind::Protocol),
+            (_, Encoding::None, Some(length)) => State::Length(length),
+            _ => {
+                self.keep_alive = false;
+                State::UntilClose
+            }
+        };
+        Ok(())
+    }
+}
+
+fn has_empty_line(bytes: &[u8]) -> bool {
+    bytes.windows(2).any(|w| w == b"\n\n") || bytes.windows(3).any(|w| w == b"\n\r\n")
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Encoding {
+    None,
+    Chunked,
+    /// A transfer coding that ends with the connection.
+    Other,
+}
+
+/// The few header fields that decide about framing and reuse.
+struct Fields {
+    length: Option<u64>,
+    encoding: Encoding,
+    close: bool,
+    keep_alive: bool,
+}
+
+impl Fields {
+    fn read(headers: &[Header<'_>]) -> Result<Fields, ErrorKind> {
+        let mut fields = Fields { length: None, encoding: Encoding::None, close: false, keep_alive: false };
+        let mut conflict = false;
+        for header in headers {
+            // Names of other lengths are most of them, and cost one comparison.
+            match header.name.len() {
+                14 if header.name.eq_ignore_ascii_case("content-length") => {
+                    conflict |= !fields.add_length(header.value);
+                }
+                17 if header.name.eq_ignore_ascii_case("transfer-encoding") => {
+                    fields.set_encoding(header.value)
+                }
+                10 if header.name.eq_ignore_ascii_case("connection") => fields.add_connection(header.value),
+                _ => {}
+            }
+        }
+        // Transfer-Encoding overrides Content-Length, whatever that says (RFC 9112 6.3).
+        if conflict && fields.encoding == Encoding::None {
+            return Err(ErrorKind::Protocol);
+        }
+        Ok(fields)
+    }
+
+    /// Equal values, in several lines or one list, are one; false for anything else (RFC 9112 6.3, point 5).
+    fn add_length(&mut self, value: &[u8]) -> bool {
+        value.split(|b| *b == b',').all(|item| match decimal(item.trim_ascii()) {
+            Some(length) => *self.length.get_or_insert(length) == length,
+            None => false,
+        })
+    }
+
+    fn set_encoding(&mut self, value: &[u8]) {
+        let last = value.rsplit(|b| *b == b',').next().unwrap_or_default().trim_ascii();
+        self.encoding =
+            if last.eq_ignore_ascii_case(b"chunked") { Encoding::Chunked } else { Encoding::Other };
+    }
+
+    fn add_connection(&mut self, value: &[u8]) {
+        for token in value.split(|b| *b == b',') {
+            self.close |= token.trim_ascii().eq_ignore_ascii_case(b"close");
+            self.keep_alive |= token.trim_ascii().eq_ignore_ascii_case(b"keep-alive");
+        }
+    }
+}
+
+fn decimal(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    digits.iter().try_fold(0u64, |n, d| n.checked_mul(10)?.checked_add(u64::from(d - b'0')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Status, reuse and length of a response that came in one piece, with the connection open behind it.
+    fn whole(text: &str) -> Result<Option<(u16, bool, u64)>, ErrorKind> {
+        let mut response = Response::new(false);
+        let step = response.advance(text.as_bytes())?;
+        Ok(step.done.then(|| (response.status(), response.keep_alive(), response.bytes())))
+    }
+
+    fn head(fields: &str) -> Result<Option<(u16, bool, u64)>, ErrorKind> {
+        whole(&format!("HTTP/1.1 200 OK\r\n{fields}\r\nhello"))
+    }
+
+    #[test]
+    fn lengths_are_decimal_and_agree() {
+        let length = |value: &str| head(&format!("Content-Length: {value}\r\n")).map(|end| end.map(|e| e.0));
+        assert_eq!(length("5"), Ok(Some(200)));
+        assert_eq!(length("0005, 5"), Ok(Some(200)));
+        assert_eq!(length("6"), Ok(None));
+        for bad in ["", "+5", "-5", "5 5", "0x5", "5,", "5, 6", "1e1", "18446744073709551616"] {
+            assert_eq!(length(bad), Err(ErrorKind::Protocol), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn reuse_follows_version_and_connection_field() {
+        let reuse = |minor: u8, fields: &str| {
+            whole(&format!("HTTP/1.{minor} 200 OK\r\n{fields}Content-Length: 0\r\n\r\n"))
+                .map(|end| end.map(|e| e.1))
+        };
+        assert_eq!(reuse(1, ""), Ok(Some(true)));
+        assert_eq!(reuse(1, "Connection: Close\r\n"), Ok(Some(false)));
+        assert_eq!(reuse(1, "Connection: upgrade, close\r\n"), Ok(Some(false)));
+        assert_eq!(reuse(1, "Connection: keep-alive\r\nConnection: close\r\n"), Ok(Some(false)));
+        assert_eq!(reuse(0, ""), Ok(Some(false)));
+        assert_eq!(reuse(0, "Connection: Keep-Alive\r\n"), Ok(Some(true)));
+    }
+
+    #[test]
+    fn without_a_length_the_close_ends_the_body() {
+        for fields in
+            ["", "Transfer-Encoding: gzip\r\n", "Transfer-Encoding: chunked, gzip\r\nContent-Length: 5\r\n"]
+        {
+            let mut response = Response::new(false);
+            let text = format!("HTTP/1.1 200 OK\r\n{fields}\r\nhello");
+            let step = response.advance(text.as_bytes()).unwrap();
+            assert_eq!(step, Step { consumed: text.len(), done: false });
+            assert_eq!(response.finish(b""), Ok(()));
+            assert!(!response.keep_alive());
+        }
+    }
+
+    #[test]
+    fn an_upgrade_is_final_and_ends_http() {
+        let text = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n";
+        assert_eq!(whole(&format!("{text}anything")), Ok(Some((101, false, text.len() as u64))));
+    }
+
+    #[test]
+    fn an_end_too_early_is_closed_and_rubbish_is_protocol() {
+        let end = |text: &[u8]| {
+            let mut response = Response::new(false);
+            let step = response.advance(text)?;
+            response.finish(&text[step.consumed..])
+        };
+        assert_eq!(end(b""), Err(ErrorKind::Closed));
+        assert_eq!(end(b"HTTP/1.1 200 O"), Err(ErrorKind::Closed));
+        assert_eq!(end(b"HTTP/1.1 100 Continue\r\n\r\n"), Err(ErrorKind::Closed));
+        assert_eq!(end(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n1"), Err(ErrorKind::Closed));
+        assert_eq!(end(b"garbage"), Err(ErrorKind::Protocol));
+        assert_eq!(end(b"HTTP/1.1 099 Low\r\n\r\n"), Err(ErrorKind::Protocol));
+    }
+}

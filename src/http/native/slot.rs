@@ -1,0 +1,129 @@
+//! One slot: a connection that is kept, and the request that is under way on it.
+
+use super::response::Response;
+use crate::http::os::poller::Watched;
+use crate::http::{Completion, Ticket};
+use crate::stats::outcome::Outcome;
+use std::net::TcpStream;
+
+/// Capacity of a buffer for a split head that a slot may keep; larger ones are given back.
+const KEPT_CAPACITY: usize = 1024;
+
+/// How far a slot's request has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// No request; a kept connection, or none.
+    Idle,
+    /// Wants a connection, while as many as allowed are being opened.
+    Waiting,
+    /// Its connection is being opened.
+    Connecting,
+    /// The connection takes no more bytes for now.
+    Sending,
+    /// The whole request is with the kernel.
+    Receiving,
+    /// Ended; the completion was not handed over yet.
+    Ended,
+}
+
+/// A connection and its request.
+#[derive(Debug)]
+pub struct Slot {
+    /// The connection, where there is one.
+    pub stream: Option<TcpStream>,
+    /// Counts connections of this slot, so that an event of a former one is known.
+    generation: u32,
+    /// How far the request is.
+    pub phase: Phase,
+    /// Bytes of the request that the kernel took.
+    pub written: usize,
+    /// The response as far as read.
+    pub response: Response,
+    /// What was read of a head that is not complete.
+    pub held: Vec<u8>,
+    /// Whether the connection carried a whole exchange before this one.
+    pub reused: bool,
+    /// Whether this request was begun again on a new connection.
+    pub retried: bool,
+    /// Whether the slot waits for its turn to read on.
+    pub has_more: bool,
+    /// Addresses that were tried for this connection.
+    pub tried: usize,
+    /// When opening the connection is given up.
+    pub connect_by_ns: u64,
+    /// When the request was sent.
+    pub sent_ns: u64,
+    ticket: Ticket,
+}
+
+impl Slot {
+    /// A slot without a connection.
+    pub fn new() -> Slot {
+        Slot {
+            stream: None,
+            generation: 0,
+            phase: Phase::Idle,
+            written: 0,
+            response: Response::new(false),
+            held: Vec::new(),
+            reused: false,
+            retried: false,
+            has_more: false,
+            tried: 0,
+            connect_by_ns: 0,
+            sent_ns: 0,
+            ticket: Ticket::default(),
+        }
+    }
+
+    /// Begins a request.
+    pub fn begin(&mut self, ticket: Ticket, now_ns: u64, is_head: bool) {
+        (self.ticket, self.sent_ns, self.retried) = (ticket, now_ns, false);
+        self.restart(is_head);
+    }
+
+    /// Begins the same request again.
+    pub fn restart(&mut self, is_head: bool) {
+        self.written = 0;
+        self.response = Response::new(is_head);
+        self.clear_held();
+    }
+
+    /// Whether any byte of a response came.
+    pub fn has_answer(&self) -> bool {
+        self.response.bytes() > 0 || !self.held.is_empty()
+    }
+
+    /// Ends the request.
+    pub fn end(&mut self, outcome: Outcome, ended_ns: u64) -> Completion {
+        let bytes = self.response.bytes() + self.held.len() as u64;
+        self.phase = Phase::Ended;
+        self.clear_held();
+        Completion { ticket: self.ticket, sent_ns: self.sent_ns, ended_ns, outcome, bytes }
+    }
+
+    /// Closes the connection; events that it left behind are then not taken for those of the next.
+    pub fn close(&mut self) {
+        self.stream = None;
+        self.reused = false;
+        self.has_more = false;
+        self.generation = self.generation.wrapping_add(1);
+    }
+
+    /// The key of its connection's events: the slot below, the generation above.
+    pub fn key(&self, slot: u32) -> u64 {
+        u64::from(self.generation) << 32 | u64::from(slot)
+    }
+
+    /// What there is to watch, where the kernel does not remember it.
+    pub fn watched(&self, slot: u32) -> Option<Watched<'_>> {
+        let socket = self.stream.as_ref()?;
+        let wants_write = matches!(self.phase, Phase::Connecting | Phase::Sending);
+        Some(Watched { socket, key: self.key(slot), wants_write })
+    }
+
+    fn clear_held(&mut self) {
+        self.held.clear();
+        self.held.shrink_to(KEPT_CAPACITY);
+    }
+}

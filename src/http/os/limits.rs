@@ -1,0 +1,57 @@
+//! Limits of the process.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Descriptors that a process needs beside its connections: files, the bus, listeners, epoll.
+pub const RESERVED_DESCRIPTORS: u64 = 64;
+
+/// Most descriptors that this process may open, by its hard limit; none where there is no limit.
+pub fn max_descriptors() -> Option<u64> {
+    getrlimit(Resource::Nofile).maximum
+}
+
+/// Makes sure that the process may open `needed` descriptors, raising its soft limit up to the hard one.
+///
+/// # Errors
+/// A text with the numbers, where the hard limit is lower or the limit cannot be raised.
+pub fn ensure_descriptors(needed: u64) -> Result<(), String> {
+    let limit = getrlimit(Resource::Nofile);
+    // `None` stands for "unlimited".
+    if limit.current.is_none_or(|soft| soft >= needed) {
+        return Ok(());
+    }
+    if let Some(hard) = limit.maximum.filter(|hard| *hard < needed) {
+        return Err(format!(
+            "{needed} open files are needed, and the hard limit is {hard}: use fewer connections, or raise the \
+             limit (ulimit -Hn, LimitNOFILE= of systemd)"
+        ));
+    }
+    let raised = Rlimit { current: Some(needed), maximum: limit.maximum };
+    setrlimit(Resource::Nofile, raised).map_err(|e| {
+        format!("the limit of open files cannot be raised to {needed}: {e}; use fewer connections")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_need_is_met_and_an_absurd_one_is_refused_with_the_numbers() {
+        assert_eq!(ensure_descriptors(16), Ok(()));
+        if let Some(hard) = getrlimit(Resource::Nofile).maximum {
+            let text = ensure_descriptors(hard + 1).unwrap_err();
+            assert!(text.contains(&(hard + 1).to_string()) && text.contains(&hard.to_string()), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_soft_limit_rises_as_far_as_needed() {
+        let before = getrlimit(Resource::Nofile);
+        let (Some(soft), hard) = (before.current, before.maximum) else { return };
+        if hard.is_none_or(|hard| hard > soft) {
+            assert_eq!(ensure_descriptors(soft + 1), Ok(()));
+            assert!(getrlimit(Resource::Nofile).current.is_some_and(|now| now > soft));
+        }
+    }
+}

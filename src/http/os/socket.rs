@@ -1,0 +1,89 @@
+//! TCP sockets: connects that can be waited for, and a look at what lies in a socket.
+
+use super::poller::timespec;
+use rustix::event::{PollFd, PollFlags};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType};
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// Begins to connect a nonblocking socket without delay (`TCP_NODELAY`). It is connected, or has failed, when it
+/// becomes writable; [`TcpStream::take_error`] then says which.
+///
+/// # Errors
+/// Where the connect fails at once: no descriptor, no route, no local port left.
+pub fn start_connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
+    rustix::net::sockopt::set_tcp_nodelay(&socket, true)?;
+    match rustix::net::connect(&socket, &address) {
+        Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => Ok(TcpStream::from(socket)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Waits until the socket is writable, has failed, or `timeout` is over: then false.
+///
+/// # Errors
+/// As `poll(2)` has them; an interruption counts as nothing having happened.
+pub fn wait_writable(socket: &TcpStream, timeout: Duration) -> io::Result<bool> {
+    let mut polled = [PollFd::new(socket, PollFlags::OUT)];
+    match rustix::event::poll(&mut polled, Some(&timespec(timeout))) {
+        Ok(ready) => Ok(ready > 0),
+        Err(Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether the peer neither closed the connection nor sent anything that was not read: fit for another request.
+pub fn is_quiet(socket: &TcpStream) -> bool {
+    let mut byte = [0u8; 1];
+    let peeked = rustix::net::recv(socket, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT);
+    matches!(peeked, Err(Errno::AGAIN))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::net::TcpListener;
+
+    fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let near = start_connect(listener.local_addr().unwrap()).unwrap();
+        let far = listener.accept().unwrap().0;
+        assert!(wait_writable(&near, Duration::from_secs(5)).unwrap());
+        assert!(near.take_error().unwrap().is_none());
+        (near, far)
+    }
+
+    #[test]
+    fn a_connection_is_quiet_until_bytes_or_the_end_arrive() {
+        let (near, mut far) = pair();
+        assert!(is_quiet(&near));
+        far.write_all(b"x").unwrap();
+        near.set_nonblocking(false).unwrap();
+        near.peek(&mut [0]).unwrap();
+        assert!(!is_quiet(&near));
+    }
+
+    #[test]
+    fn a_closed_connection_is_not_quiet() {
+        let (near, far) = pair();
+        drop(far);
+        near.set_nonblocking(false).unwrap();
+        near.peek(&mut [0]).unwrap();
+        assert!(!is_quiet(&near));
+    }
+
+    #[test]
+    fn a_refused_connect_is_told_by_the_socket_or_at_once() {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        if let Ok(socket) = start_connect(free) {
+            assert!(wait_writable(&socket, Duration::from_secs(5)).unwrap());
+            assert!(socket.take_error().unwrap().is_some());
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! The transport that `ureq` sends over: TCP with one deadline for the whole exchange, an ear for STOP, and counts.
+//!
+//! `ureq`'s own transport probes a pooled connection twice a request, with three system calls each, and blocks in a
+//! read for as long as its timeout is. This one looks once, with one call, and wakes up often enough to end a
+//! blocked request soon after a STOP.
+
+use crate::clock::{self, NS_PER_MS};
+use crate::http::os::socket::{is_quiet, start_connect, wait_writable};
+use crate::http::{STOP_LOOK_NS, StopFlag};
+use crate::stats::outcome::ErrorKind;
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
+};
+use ureq::{Error, Timeout};
+
+/// How far an exchange has come, for the kind of its error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// No TCP connection yet, or a kept one.
+    Connect = 0,
+    /// TCP is there, the TLS handshake is not done.
+    Handshake = 1,
+    /// Request and response.
+    Exchange = 2,
+}
+
+/// What the transport and its user tell each other. `ureq` wants a transport that may move between threads, so these
+/// are atomics; one thread uses them.
+#[derive(Debug)]
+pub struct Line {
+    stop: StopFlag,
+    deadline_ns: AtomicU64,
+    connect_deadline_ns: AtomicU64,
+    stage: AtomicU8,
+    connects: AtomicU64,
+    written: AtomicU64,
+    received: AtomicU64,
+    /// Longest blocking of one call.
+    slice_ns: u64,
+}
+
+impl Line {
+    /// A line for exchanges that take `timeout` at most each.
+    pub fn new(stop: StopFlag, timeout: Duration) -> Line {
+        // Half of the timeout, so that the slice is the same for each request, and no call is needed to set it.
+        let slice_ns = STOP_LOOK_NS.min(clock::to_ns(timeout) / 2).max(NS_PER_MS);
+        Line {
+            stop,
+            deadline_ns: AtomicU64::new(0),
+            connect_deadline_ns: AtomicU64::new(0),
+            stage: AtomicU8::new(Stage::Connect as u8),
+            connects: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            slice_ns,
+        }
+    }
+
+    /// Begins an attempt.
+    pub fn begin(&self, connect_deadline_ns: u64, deadline_ns: u64) {
+        self.deadline_ns.store(deadline_ns, Relaxed);
+        self.connect_deadline_ns.store(connect_deadline_ns.min(deadline_ns), Relaxed);
+        self.stage.store(Stage::Exchange as u8, Relaxed);
+        self.connects.store(0, Relaxed);
+        self.written.store(0, Relaxed);
+        self.received.store(0, Relaxed);
+    }
+
+    /// How far the attempt came.
+    pub fn stage(&self) -> Stage {
+        match self.stage.load(Relaxed) {
+            0 => Stage::Connect,
+            1 => Stage::Handshake,
+            _ => Stage::Exchange,
+        }
+    }
+
+    /// Bytes of the response so far, without TLS, head included.
+    pub fn received(&self) -> u64 {
+        self.received.load(Relaxed)
+    }
+
+    /// Whether the attempt ran on a kept connection and may be made again: nothing came back, and of the request
+    /// nothing went out or it is safe to send twice.
+    pub fn may_repeat(&self, is_idempotent: bool) -> bool {
+        let is_reused = self.connects.load(Relaxed) == 0;
+        is_reused && self.received() == 0 && (is_idempotent || self.written.load(Relaxed) == 0)
+    }
+
+    /// Whether a STOP was given.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.is_stopped()
+    }
+
+    fn enter(&self, stage: Stage) {
+        self.stage.store(stage as u8, Relaxed);
+    }
+
+    /// How long the next call may block.
+    fn slice(&self) -> Result<u64, Error> {
+        let deadline_ns = match self.stage() {
+            Stage::Exchange => &self.deadline_ns,
+            _ => &self.connect_deadline_ns,
+        };
+        let left_ns = deadline_ns.load(Relaxed).saturating_sub(clock::now_ns());
+        if self.stop.is_stopped() {
+            return Err(io::Error::from(io::ErrorKind::Interrupted).into());
+        }
+        if left_ns == 0 { Err(Error::Timeout(Timeout::Global)) } else { Ok(left_ns.min(self.slice_ns)) }
+    }
+
+    fn connect(&self, address: SocketAddr) -> Result<TcpStream, Error> {
+        let stream = start_connect(address)?;
+        while !wait_writable(&stream, Duration::from_nanos(self.slice()?))? {}
+        if let Some(error) = stream.take_error()? {
+            return Err(error.into());
+        }
+        stream.set_nonblocking(false)?;
+        Ok(stream)
+    }
+}
+
+/// Opens TCP connections for a [`Line`].
+#[derive(Debug)]
+pub struct LineConnector(pub Arc<Line>);
+
+impl Connector for LineConnector {
+    type Out = LineTransport;
+
+    fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<LineTransport>, Error> {
+        let line = &self.0;
+        line.enter(Stage::Connect);
+        line.connects.fetch_add(1, Relaxed);
+        let mut last = Error::ConnectionFailed;
+        for address in details.addrs.iter() {
+            match line.connect(*address) {
+                Ok(stream) => {
+                    line.enter(Stage::Handshake);
+                    let (input, output) =
+                        (details.config.input_buffer_size(), details.config.output_buffer_size());
+                    let buffers = LazyBuffers::new(input, output);
+                    let line = Arc::clone(line);
+                    return Ok(Some(LineTransport { stream, buffers, line, read_ns: 0, write_ns: 0 }));
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+}
+
+/// A TCP connection whose calls block for a slice of time, and go on until the deadline or a STOP.
+pub struct LineTransport {
+    stream: TcpStream,
+    buffers: LazyBuffers,
+    line: Arc<Line>,
+    /// The timeouts that are set at the socket, so that setting them costs no call where they stay the same.
+    read_ns: u64,
+    write_ns: u64,
+}
+
+impl LineTransport {
+    fn write_some(&mut self, from: usize, to: usize) -> Result<usize, Error> {
+        loop {
+            let slice_ns = self.line.slice()?;
+            if slice_ns != self.write_ns {
+                self.stream.set_write_timeout(Some(Duration::from_nanos(slice_ns)))?;
+                self.write_ns = slice_ns;
+            }
+            match self.stream.write(&self.buffers.output()[from..to]) {
+                Err(error) if is_pause(&error) => {}
+                result => return Ok(result?),
+            }
+        }
+    }
+}
+
+/// Whether nothing happened but that time passed.
+fn is_pause(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
+}
+
+impl fmt::Debug for LineTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LineTransport").field("stream", &self.stream).finish()
+    }
+}
+
+impl Transport for LineTransport {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
+        let mut at = 0;
+        while at < amount {
+            let written = self.write_some(at, amount)?;
+            if written == 0 {
+                return Err(io::Error::from(io::ErrorKind::WriteZero).into());
+            }
+            at += written;
+            self.line.written.fetch_add(written as u64, Relaxed);
+        }
+        Ok(())
+    }
+
+    fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
+        loop {
+            let slice_ns = self.line.slice()?;
+            if slice_ns != self.read_ns {
+                self.stream.set_read_timeout(Some(Duration::from_nanos(slice_ns)))?;
+                self.read_ns = slice_ns;
+            }
+            match self.stream.read(self.buffers.input_append_buf()) {
+                Ok(count) => {
+                    self.buffers.input_appended(count);
+                    return Ok(count > 0);
+                }
+                Err(error) if is_pause(&error) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn is_open(&mut self) -> bool {
+        is_quiet(&self.stream)
+    }
+}
+
+/// Wraps what comes out of TCP or TLS, to count a response's bytes and to look at a kept connection once only.
+#[derive(Debug)]
+pub struct MeterConnector(pub Arc<Line>);
+
+impl<In: Transport> Connector<In> for MeterConnector {
+    type Out = Meter<In>;
+
+    fn connect(&self, _: &ConnectionDetails, inner: Option<In>) -> Result<Option<Meter<In>>, Error> {
+        self.0.enter(Stage::Exchange);
+        Ok(inner.map(|inner| Meter { inner, line: Arc::clone(&self.0), is_kept: false }))
+    }
+}
+
+/// See [`MeterConnector`].
+#[derive(Debug)]
+pub struct Meter<In> {
+    inner: In,
+    line: Arc<Line>,
+    is_kept: bool,
+}
+
+impl<In: Transport> Transport for Meter<In> {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.inner.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        self.inner.transmit_output(amount, timeout)
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        let before = self.inner.buffers().input().len();
+        let result = self.inner.await_input(timeout);
+        let after = self.inner.buffers().input().len();
+        self.line.received.fetch_add(after.saturating_sub(before) as u64, Relaxed);
+        result
+    }
+
+    /// `ureq` asks after a response, before it keeps the connection, and again before the next request. Only the
+    /// second question can be answered usefully.
+    fn is_open(&mut self) -> bool {
+        self.is_kept = !self.is_kept;
+        self.is_kept || self.inner.is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.inner.is_tls()
+    }
+}
+
+/// The kind of an error of `ureq`, at the stage that the line has reached.
+pub fn kind_of(error: &Error, line: &Line) -> ErrorKind {
+    if line.is_stopped() {
+        return ErrorKind::Aborted;
+    }
+    match (line.stage(), error) {
+        (_, Error::HostNotFound) => ErrorKind::Dns,
+        (Stage::Connect, _) => ErrorKind::Connect,
+        (Stage::Handshake, _) => ErrorKind::Tls,
+        (_, Error::Timeout(_)) => ErrorKind::Timeout,
+        (_, Error::ConnectionFailed) => ErrorKind::Connect,
+        // An error of TLS after the handshake comes as invalid data.
+        (_, Error::Io(e)) if e.kind() != io::ErrorKind::InvalidData => ErrorKind::Closed,
+        _ => ErrorKind::Protocol,
+    }
+}

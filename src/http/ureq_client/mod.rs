@@ -1,0 +1,123 @@
+//! The client on the crate `ureq`: one connection, one request at a time, on the calling thread.
+
+pub mod fetch;
+mod line;
+mod session;
+
+use crate::clock;
+use crate::http::os::poller::wait_precisely;
+use crate::http::{Addresses, Client, ClientError, Completion, MAX_BODY_BYTES, Settings, StopFlag, Ticket};
+use crate::plan::request::Request;
+use crate::stats::outcome::{ErrorKind, Outcome};
+use session::Session;
+use std::io::Read;
+use std::sync::Arc;
+
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// One slot. `send` blocks until the response or the error is there, at most for the timeout and, after a STOP, for
+/// a look's time; `poll` hands it over.
+///
+/// A request that fails on a reused connection is sent once more under the same conditions as
+/// [`crate::http::native::NativeClient`] does it.
+#[derive(Debug)]
+pub struct UreqClient {
+    session: Session,
+    request: Arc<Request>,
+    done: Option<Completion>,
+    free_since_ns: u64,
+    is_precise: bool,
+    buffer: Box<[u8]>,
+}
+
+impl UreqClient {
+    /// A client that sends `request` to `addresses`.
+    ///
+    /// # Errors
+    /// Where the certificates in the settings cannot be read.
+    pub fn new(
+        request: Arc<Request>,
+        settings: &Settings,
+        addresses: Addresses,
+        stop: StopFlag,
+    ) -> Result<UreqClient, ClientError> {
+        Ok(UreqClient {
+            session: Session::new(settings, addresses, stop)?,
+            request,
+            done: None,
+            free_since_ns: clock::now_ns(),
+            is_precise: false,
+            buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
+        })
+    }
+
+    fn exchange(&mut self, sent_ns: u64) -> Outcome {
+        match self.attempt(sent_ns) {
+            Err(ErrorKind::Closed)
+                if self.session.line().may_repeat(self.request.method().is_idempotent()) =>
+            {
+                self.attempt(sent_ns)
+            }
+            first => first,
+        }
+        .map_or_else(Outcome::Error, Outcome::Status)
+    }
+
+    fn attempt(&mut self, sent_ns: u64) -> Result<u16, ErrorKind> {
+        let mut response = self.session.send(&self.request, sent_ns)?;
+        let mut reader = response.body_mut().as_reader();
+        let mut length = 0u64;
+        loop {
+            match reader.read(&mut self.buffer) {
+                Ok(0) => return Ok(response.status().as_u16()),
+                Ok(count) => length += count as u64,
+                Err(error) => return Err(line::kind_of(&ureq::Error::from(error), self.session.line())),
+            }
+            if length > MAX_BODY_BYTES {
+                return Err(ErrorKind::Protocol);
+            }
+        }
+    }
+}
+
+impl Client for UreqClient {
+    fn free_since_ns(&self) -> Option<u64> {
+        self.done.is_none().then_some(self.free_since_ns)
+    }
+
+    fn in_flight(&self) -> usize {
+        usize::from(self.done.is_some())
+    }
+
+    fn send(&mut self, ticket: Ticket) {
+        if self.done.is_some() {
+            debug_assert!(false, "send without a free slot");
+            return;
+        }
+        let sent_ns = clock::now_ns();
+        let outcome = self.exchange(sent_ns);
+        let (ended_ns, bytes) = (clock::now_ns(), self.session.line().received());
+        self.done = Some(Completion { ticket, sent_ns, ended_ns, outcome, bytes });
+    }
+
+    fn poll<F: FnMut(Completion)>(&mut self, until_ns: u64, mut sink: F) {
+        if !self.is_precise {
+            wait_precisely();
+            self.is_precise = true;
+        }
+        match self.done.take() {
+            Some(completion) => {
+                self.free_since_ns = completion.ended_ns;
+                sink(completion);
+            }
+            None => clock::sleep_until(until_ns),
+        }
+    }
+
+    /// What is done is handed over as it ended: `send` has blocked until then.
+    fn abort<F: FnMut(Completion)>(&mut self, sink: F) {
+        if self.done.is_some() {
+            self.poll(0, sink);
+        }
+    }
+}

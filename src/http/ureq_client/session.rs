@@ -1,0 +1,129 @@
+//! A `ureq` agent with our limits: one connection, addresses found beforehand, deadlines that hold.
+
+use super::line::{Line, LineConnector, MeterConnector, kind_of};
+use crate::clock;
+use crate::http::native::render::{USER_AGENT_VALUE, sends_length};
+use crate::http::{Addresses, ClientError, MAX_HEAD_BYTES, Settings, StopFlag};
+use crate::plan::request::Request;
+use crate::stats::outcome::ErrorKind;
+use http::Response;
+use std::sync::Arc;
+use ureq::config::Config;
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{Connector, NextTimeout, RustlsConnector};
+use ureq::{Agent, AsSendBody, Body};
+
+/// An agent and what it shares with its transport.
+#[derive(Debug)]
+pub struct Session {
+    agent: Agent,
+    line: Arc<Line>,
+    timeout_ns: u64,
+    connect_timeout_ns: u64,
+}
+
+impl Session {
+    /// A session that sends to `addresses`, whatever host a request names.
+    ///
+    /// # Errors
+    /// Where the certificates in the settings cannot be read.
+    pub fn new(settings: &Settings, addresses: Addresses, stop: StopFlag) -> Result<Session, ClientError> {
+        let line = Arc::new(Line::new(stop, settings.timeout));
+        let connector = LineConnector(Arc::clone(&line))
+            .chain(RustlsConnector::default())
+            .chain(MeterConnector(Arc::clone(&line)));
+        let agent = Agent::with_parts(config(settings)?, connector, Resolved(addresses));
+        let timeout_ns = clock::to_ns(settings.timeout);
+        let connect_timeout_ns = clock::to_ns(settings.connect_timeout.min(settings.timeout));
+        Ok(Session { agent, line, timeout_ns, connect_timeout_ns })
+    }
+
+    /// Counts and stage of the attempt under way.
+    pub fn line(&self) -> &Line {
+        &self.line
+    }
+
+    /// Sends a request, begun first at `sent_ns`, and returns when the head of the response is there. The body is
+    /// read under the same deadline.
+    ///
+    /// # Errors
+    /// The kind of what went wrong.
+    pub fn send(&self, request: &Request, sent_ns: u64) -> Result<Response<Body>, ErrorKind> {
+        let mut parts = http::Request::new(());
+        *parts.method_mut() = request.method().clone();
+        *parts.uri_mut() = request.uri().clone();
+        for (name, value) in request.headers() {
+            parts.headers_mut().append(name.clone(), value.clone());
+        }
+        if sends_length(request) {
+            self.run(parts.map(|()| request.body()), sent_ns)
+        } else {
+            self.run(parts, sent_ns)
+        }
+    }
+
+    fn run<B: AsSendBody>(
+        &self,
+        request: http::Request<B>,
+        sent_ns: u64,
+    ) -> Result<Response<Body>, ErrorKind> {
+        let connect_by_ns = clock::now_ns().saturating_add(self.connect_timeout_ns);
+        self.line.begin(connect_by_ns, sent_ns.saturating_add(self.timeout_ns));
+        if self.line.is_stopped() {
+            return Err(ErrorKind::Aborted);
+        }
+        self.agent.run(request).map_err(|error| kind_of(&error, &self.line))
+    }
+}
+
+fn config(settings: &Settings) -> Result<Config, ClientError> {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .allow_non_standard_methods(true)
+        .proxy(None)
+        .user_agent(USER_AGENT_VALUE)
+        .accept("*/*")
+        .accept_encoding("")
+        .max_response_header_size(MAX_HEAD_BYTES)
+        .input_buffer_size(2 * MAX_HEAD_BYTES)
+        .output_buffer_size(MAX_HEAD_BYTES)
+        .max_idle_connections(1)
+        .max_idle_connections_per_host(1)
+        .max_idle_age(std::time::Duration::MAX)
+        .tls_config(TlsConfig::builder().root_certs(roots(settings)?).build());
+    Ok(config.build())
+}
+
+fn roots(settings: &Settings) -> Result<RootCerts, ClientError> {
+    let Some(pem) = &settings.ca_pem else { return Ok(RootCerts::WebPki) };
+    let mut certificates = Vec::new();
+    for item in parse_pem(pem) {
+        match item {
+            Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
+            Ok(_) => {}
+            Err(error) => {
+                return Err(ClientError::new(format!("the CA certificates cannot be read: {error}")));
+            }
+        }
+    }
+    if certificates.is_empty() {
+        return Err(ClientError::new("the CA file holds no certificate: PEM is expected".to_owned()));
+    }
+    Ok(RootCerts::Specific(Arc::new(certificates)))
+}
+
+/// Answers with addresses found beforehand: `ureq` asks before each request, even where it has a connection.
+#[derive(Debug)]
+struct Resolved(Addresses);
+
+impl Resolver for Resolved {
+    fn resolve(&self, _: &http::Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let addresses = self.0.get().map_err(|_| ureq::Error::HostNotFound)?;
+        let mut answer = self.empty();
+        addresses.iter().take(crate::http::MAX_ADDRESSES).for_each(|address| answer.push(*address));
+        Ok(answer)
+    }
+}

@@ -1,0 +1,120 @@
+//! Command lines: what is taken, what is refused with exit code 2, and what the programs say.
+
+use crate::processes::{run, stdout};
+use floodgate::cli::{DriverArgs, Floodgate, OrchestratorArgs, try_parse};
+use floodgate::message::TestType;
+use floodgate::run::{Place, Settings};
+
+fn settings(words: &[&str]) -> Result<Settings, String> {
+    let all = ["floodgate"].iter().chain(words);
+    try_parse::<Floodgate>(all.copied())?.into_run().settings()
+}
+
+#[test]
+fn without_arguments_it_runs_two_drivers_of_16_connections() {
+    let plain = settings(&[]).expect("settings");
+    assert_eq!(
+        (plain.plan.test_type, plain.plan.connections, plain.json),
+        (TestType::Avalanche, Some(16), false)
+    );
+    assert!(matches!(plain.place, Place::Embedded(config) if config.drivers == 2));
+    assert_eq!(settings(&["run"]).expect("settings").plan.connections, Some(16));
+}
+
+#[test]
+fn flags_without_a_command_mean_run() {
+    let words = ["--url", "http://127.0.0.1:8000/ping", "--requests", "50", "--delay", "0.5ms", "--json"];
+    let with: Vec<_> = ["run"].into_iter().chain(words).collect();
+    for words in [&words[..], &with[..]] {
+        let settings = settings(words).expect("settings");
+        let plan = settings.plan;
+        assert_eq!(plan.test_type, TestType::Tsunami, "--delay implies it");
+        assert_eq!((plan.test_message_delay, plan.message_count_per_driver), (Some(0.5), Some(50)));
+        assert_eq!((plan.duration_ms, settings.json), (None, true));
+    }
+}
+
+#[test]
+fn the_whole_plan_can_be_given() {
+    let words = "--test-type AVALANCHE --rate 100 --stages 1s:200,2s:0 --warmup 500ms --connections 3 --timeout 2s --client ureq \
+                 --body hello";
+    let mut words: Vec<_> = words.split_whitespace().collect();
+    words.extend(["--header", "X-A: 1", "--header", "X-B: 2"]);
+    let plan = settings(&words).expect("settings").plan;
+    assert_eq!(plan.stages.len(), 2);
+    assert_eq!(
+        (plan.target_throughput, plan.warmup_ms, plan.timeout_ms),
+        (Some(100.0), Some(500), Some(2_000))
+    );
+    assert_eq!(plan.client.as_deref(), Some("ureq"));
+    let request = plan.request.expect("request");
+    assert_eq!((request.method.as_deref(), request.body.as_deref()), (Some("POST"), Some("hello")));
+    assert_eq!(request.headers.len(), 2);
+}
+
+#[test]
+fn a_remote_run_leaves_open_what_the_drivers_decide() {
+    let settings = settings(&["--orchestrator", "http://127.0.0.1:8080", "--token", "t"]).expect("settings");
+    assert_eq!((settings.plan.connections, settings.plan.target_url), (None, None));
+    assert!(matches!(settings.place, Place::Remote(config) if config.token.as_deref() == Some("t")));
+}
+
+#[test]
+fn bad_values_are_refused_with_what_is_allowed() {
+    let cases: [(&[&str], &str); 17] = [
+        (&["--rate", "0"], "0.001"),
+        (&["--requests", "-5"], "from 1 to"),
+        (&["--duration", "0s"], "1ms"),
+        (&["--duration", "10"], "unit"),
+        (&["--connections", "1000000"], "from 1 to 100000"),
+        (&["--drivers", "0"], "from 1 to 256"),
+        (&["--test-type", "flood"], "AVALANCHE or TSUNAMI"),
+        (&["--url", "127.0.0.1:8000"], "http://"),
+        (&["--url", "ftp://x/"], "only http and https"),
+        (&["--header", "novalue"], "Name: value"),
+        (&["--method", "G E T"], "GET, POST"),
+        (&["--stages", "1s:5", "--duration", "5s"], "cannot be used with"),
+        (&["--test-type", "avalanche", "--delay", "5ms"], "tsunami"),
+        (&["--test-type", "tsunami", "--rate", "5"], "avalanche"),
+        (&["--client", "native", "--url", "https://127.0.0.1/"], "--client ureq"),
+        (&["--drivers", "2", "--orchestrator", "http://127.0.0.1:1"], "cannot be used with"),
+        (&["--body", "@/no/such/file"], "cannot be opened"),
+    ];
+    for (words, expected) in cases {
+        let error = settings(words).map(|s| s.plan).expect_err(&words.join(" "));
+        assert!(error.contains(expected), "{words:?}: {error}");
+    }
+}
+
+#[test]
+fn roles_need_their_bus_and_their_names() {
+    let driver = ["floodgate-driver", "--kafka", "a:9092,b:9092", "--node-id", "d1", "--node-ip", "10.0.0.1"];
+    assert!(try_parse::<DriverArgs>(driver).is_err_and(|e| e.contains("--target")));
+    let whole = driver.iter().copied().chain(["--target", "http://127.0.0.1:8000/ping", "--rate", "50"]);
+    let config = try_parse::<DriverArgs>(whole).and_then(|args| args.config()).expect("config");
+    assert_eq!((config.node_id.as_str(), config.defaults.rate), ("d1", Some(50.0)));
+    assert!(try_parse::<OrchestratorArgs>(["floodgate-orchestrator"]).is_err_and(|e| e.contains("--kafka")));
+    let empty = ["floodgate-orchestrator", "--kafka", "a:1", "--token", " "];
+    assert!(try_parse::<OrchestratorArgs>(empty).and_then(|args| args.config()).is_err());
+}
+
+#[test]
+fn a_usage_error_is_exit_code_2_with_nothing_on_standard_output() {
+    for words in [&["--rate", "0"][..], &["--nonsense"], &["--test-type", "tsunami", "--rate", "5"]] {
+        let output = run("floodgate", words, &[]);
+        assert_eq!(output.status.code(), Some(2), "{words:?}");
+        assert_eq!(stdout(&output), "", "{words:?}");
+        assert!(!output.stderr.is_empty());
+    }
+    let output = run("floodgate-driver", &[], &[("FLOODGATE_RATE", "0")]);
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn help_and_version_are_exit_code_0() {
+    for program in ["floodgate", "floodgate-orchestrator", "floodgate-driver", "floodgate-target"] {
+        let help = run(program, &["--help"], &[]);
+        assert!(help.status.success() && stdout(&help).contains("--"), "{program}");
+        assert!(stdout(&run(program, &["--version"], &[])).contains(env!("CARGO_PKG_VERSION")));
+    }
+}

@@ -1,0 +1,134 @@
+//! The clients under test, and the few moves that all cases make.
+
+use crate::support::http_server::Server;
+use floodgate::clock::{self, NS_PER_S};
+use floodgate::http::native::NativeClient;
+use floodgate::http::ureq_client::UreqClient;
+use floodgate::http::{Addresses, Client, ClientKind, Completion, Settings, StopFlag, Ticket, resolve};
+use floodgate::plan::request::Request;
+use floodgate::stats::outcome::{ErrorKind, Outcome};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Builds one of the clients, with a single slot.
+pub trait Factory {
+    /// The client.
+    type Client: Client;
+    /// Its kind.
+    const KIND: ClientKind;
+
+    /// A client for the request.
+    fn build(request: Arc<Request>, settings: Settings, addresses: Addresses, stop: StopFlag)
+    -> Self::Client;
+}
+
+/// Factory of the native client.
+pub struct Native;
+
+impl Factory for Native {
+    type Client = NativeClient;
+    const KIND: ClientKind = ClientKind::Native;
+
+    fn build(
+        request: Arc<Request>,
+        settings: Settings,
+        addresses: Addresses,
+        stop: StopFlag,
+    ) -> NativeClient {
+        NativeClient::new(request, &settings, 1, addresses, stop).unwrap()
+    }
+}
+
+/// Factory of the native client as it runs on old kernels.
+pub struct NativeWithoutEpoll;
+
+impl Factory for NativeWithoutEpoll {
+    type Client = NativeClient;
+    const KIND: ClientKind = ClientKind::Native;
+
+    fn build(
+        request: Arc<Request>,
+        settings: Settings,
+        addresses: Addresses,
+        stop: StopFlag,
+    ) -> NativeClient {
+        Native::build(request, settings, addresses, stop).without_epoll()
+    }
+}
+
+/// Factory of the client on ureq.
+pub struct Ureq;
+
+impl Factory for Ureq {
+    type Client = UreqClient;
+    const KIND: ClientKind = ClientKind::Ureq;
+
+    fn build(request: Arc<Request>, settings: Settings, addresses: Addresses, stop: StopFlag) -> UreqClient {
+        UreqClient::new(request, &settings, addresses, stop).unwrap()
+    }
+}
+
+/// Settings with a timeout that is never reached where all is well.
+pub fn settings() -> Settings {
+    timeout_of(Duration::from_secs(15))
+}
+
+/// Settings with a timeout.
+pub fn timeout_of(timeout: Duration) -> Settings {
+    Settings { timeout, connect_timeout: timeout, ca_pem: None }
+}
+
+/// A client for a request, at the addresses that its host has.
+pub fn client<F: Factory>(request: Request, settings: Settings) -> F::Client {
+    let addresses = resolve(request.host(), request.port(), Duration::from_secs(10)).into();
+    F::build(Arc::new(request), settings, addresses, StopFlag::default())
+}
+
+/// A client that gets `/` from a server.
+pub fn getter<F: Factory>(server: &Server) -> F::Client {
+    client::<F>(Request::get(&server.url("/")).unwrap(), settings())
+}
+
+/// Sends one request and waits for its end.
+pub fn exchange(client: &mut impl Client) -> Completion {
+    client.send(Ticket::default());
+    collect(client)
+}
+
+/// Waits for the one request in flight.
+pub fn collect(client: &mut impl Client) -> Completion {
+    let mut found = Vec::new();
+    let deadline_ns = clock::now_ns() + 30 * NS_PER_S;
+    while found.is_empty() && clock::now_ns() < deadline_ns {
+        client.poll(deadline_ns, |completion| found.push(completion));
+    }
+    assert_eq!(found.len(), 1, "one completion for one request");
+    assert_eq!(client.in_flight(), 0);
+    found[0]
+}
+
+/// Gets `/` once from a server that does as the script says.
+pub fn outcome_of<F: Factory>(
+    script: impl Fn(&mut crate::support::http_server::Conn) + Send + Sync + 'static,
+) -> Outcome {
+    let server = Server::start(script);
+    exchange(&mut getter::<F>(&server)).outcome
+}
+
+/// The outcome for an error.
+pub fn error(kind: ErrorKind) -> Outcome {
+    Outcome::Error(kind)
+}
+
+/// Gets `/` twice from a server that always answers so, and wants this status and every byte counted; returns the
+/// number of connections.
+pub fn good<F: Factory>(response: &str, status: u16) -> usize {
+    let server = Server::answering(response);
+    let mut client = getter::<F>(&server);
+    for _ in 0..2 {
+        let completion = exchange(&mut client);
+        assert_eq!(completion.outcome, Outcome::Status(status));
+        assert_eq!(completion.bytes, response.len() as u64);
+    }
+    server.connections()
+}

@@ -1,0 +1,51 @@
+//! What every HTTP client keeps, as cases that run over each of them against scripted servers.
+
+mod connections;
+mod faults;
+mod framing;
+mod harness;
+mod native_only;
+mod parser;
+mod requests;
+mod tls;
+
+macro_rules! contract {
+    ($($file:ident: $($case:ident)*;)*) => {
+        mod native {
+            $($(#[test] fn $case() { super::$file::$case::<super::harness::Native>() })*)*
+        }
+        mod native_without_epoll {
+            $($(#[test] fn $case() { super::$file::$case::<super::harness::NativeWithoutEpoll>() })*)*
+        }
+        mod ureq {
+            $($(#[test] fn $case() { super::$file::$case::<super::harness::Ureq>() })*)*
+        }
+    };
+}
+
+contract! {
+    framing:
+        content_length empty_body chunked chunked_with_extensions_and_trailers byte_by_byte chunked_byte_by_byte
+        split_at_every_position chunked_split_at_every_position until_close http_1_0_closes
+        http_1_0_keeps_alive_when_it_says_so head_has_no_body status_204_and_304_have_no_body
+        continue_before_the_response early_hints_before_the_response large_download equal_lengths_are_one
+        transfer_encoding_beats_content_length any_status_is_data redirects_are_not_followed
+        redirect_with_a_body header_names_in_any_case;
+    faults:
+        conflicting_lengths rubbish bad_chunk_size endless_header too_many_headers endless_body_ends_in_time
+        stall_before_the_response stall_in_the_head stall_in_the_body a_slow_drip_does_not_extend_the_time
+        half_a_body half_a_chunked_body half_a_head closed_without_an_answer reset_in_the_body refused_port
+        unknown_host no_answer_to_the_connect the_next_address_is_tried a_stalled_upload_times_out
+        wrong_version;
+    connections:
+        kept_alive_is_reused closed_after_each closed_while_idle get_is_repeated_on_a_lost_connection
+        post_is_not_repeated a_fresh_connection_is_not_repeated bytes_after_the_response_end_the_connection
+        a_failure_does_not_harm_the_next stop_ends_what_is_in_flight sends_after_a_stop_are_aborted
+        tickets_and_times waits_until_the_given_moment stop_ends_a_connect;
+    requests:
+        get_as_sent post_with_a_body post_without_a_body large_body_arrives_whole own_headers_replace_the_usual
+        unusual_methods ipv6 early_answer_to_a_large_upload delete_with_a_body;
+    tls:
+        tls_against_a_plain_port https_with_an_own_root unknown_root_is_refused wrong_name_is_refused
+        https_closed_in_the_handshake https_large_both_ways;
+}

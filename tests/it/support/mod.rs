@@ -1,0 +1,4 @@
+//! What several test modules use.
+
+pub mod http_server;
+pub mod kafka;
