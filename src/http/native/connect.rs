@@ -103,7 +103,7 @@ impl NativeClient {
             self.write(slot);
             // A server that speaks first is told only once.
             if event.readable {
-                self.read(slot, event.hangup);
+                self.read(slot);
             }
         }
         self.open_waiting();

@@ -21,7 +21,10 @@ impl NativeClient {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // The server may have answered before it closed: what it said decides.
-                Err(_) => return self.read(slot, true),
+                Err(_) => {
+                    state.hangup = true;
+                    return self.read(slot);
+                }
             }
         }
         state.phase = Phase::Receiving;
@@ -29,7 +32,7 @@ impl NativeClient {
 
     /// Reads what has arrived. Readiness is told once a change, so it reads until nothing is left: a read that
     /// does not fill the buffer says so as well as another would, unless the end is announced.
-    pub(super) fn read(&mut self, slot: u32, hangup: bool) {
+    pub(super) fn read(&mut self, slot: u32) {
         for _ in 0..READS_PER_TURN {
             let state = &mut self.slots[slot as usize];
             if !matches!(state.phase, Phase::Sending | Phase::Receiving) {
@@ -42,7 +45,8 @@ impl NativeClient {
             match stream.read(&mut self.buffer[held..]) {
                 Ok(0) => return self.ended_by_server(slot),
                 Ok(count) => {
-                    if self.take(slot, held + count, hangup) || (count < room && !hangup) {
+                    let is_drained = count < room && !state.hangup;
+                    if self.take(slot, held + count) || is_drained {
                         return;
                     }
                 }
@@ -62,13 +66,12 @@ impl NativeClient {
     pub(super) fn read_on(&mut self) {
         let Some(slot) = self.more.pop_front() else { return };
         if std::mem::take(&mut self.slots[slot as usize].has_more) {
-            // Whether the end was announced is not known any more; reading until nothing is left suits both.
-            self.read(slot, true);
+            self.read(slot);
         }
     }
 
     /// Parses the first `length` bytes of the buffer; true where the request has ended by that.
-    fn take(&mut self, slot: u32, length: usize, hangup: bool) -> bool {
+    fn take(&mut self, slot: u32, length: usize) -> bool {
         let state = &mut self.slots[slot as usize];
         let input = &self.buffer[..length];
         match state.response.advance(input) {
@@ -79,7 +82,7 @@ impl NativeClient {
             }
             Ok(step) if step.done => {
                 state.held.clear();
-                let is_clean = step.consumed == length && state.phase == Phase::Receiving && !hangup;
+                let is_clean = step.consumed == length && state.phase == Phase::Receiving && !state.hangup;
                 self.complete(slot, is_clean);
                 true
             }

@@ -177,19 +177,20 @@ impl NativeClient {
 
     fn handle(&mut self, event: Readiness) {
         let slot = event.key as u32;
-        let state = &self.slots[slot as usize];
+        let state = &mut self.slots[slot as usize];
         if state.key(slot) != event.key || state.stream.is_none() {
             return;
         }
+        state.hangup |= event.hangup;
         match state.phase {
             Phase::Connecting => self.connected(slot, event),
             Phase::Sending => {
                 if event.writable {
                     self.write(slot);
                 }
-                self.read(slot, event.hangup);
+                self.read(slot);
             }
-            Phase::Receiving => self.read(slot, event.hangup),
+            Phase::Receiving => self.read(slot),
             Phase::Idle | Phase::Ended => self.check_idle(slot),
             Phase::Waiting => {}
         }

@@ -45,6 +45,8 @@ pub struct Slot {
     pub reused: bool,
     /// Whether this request was begun again on a new connection.
     pub retried: bool,
+    /// Whether the server has announced its end of the connection, which is told only once.
+    pub hangup: bool,
     /// Whether the slot waits for its turn to read on.
     pub has_more: bool,
     /// Addresses that were tried for this connection.
@@ -68,6 +70,7 @@ impl Slot {
             held: Vec::new(),
             reused: false,
             retried: false,
+            hangup: false,
             has_more: false,
             tried: 0,
             connect_by_ns: 0,
@@ -106,6 +109,7 @@ impl Slot {
     pub fn close(&mut self) {
         self.stream = None;
         self.reused = false;
+        self.hangup = false;
         self.has_more = false;
         self.generation = self.generation.wrapping_add(1);
     }
