@@ -6,8 +6,10 @@
 mod kind;
 pub mod native;
 pub mod os;
+mod render;
 mod resolve;
 mod stop;
+mod tls;
 pub mod ureq_client;
 
 pub use kind::ClientKind;

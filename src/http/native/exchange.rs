@@ -15,8 +15,10 @@ impl NativeClient {
         let state = &mut self.slots[slot as usize];
         let Some(stream) = state.stream.as_mut() else { return };
         state.phase = Phase::Sending;
-        while state.written < self.request.len() {
-            match stream.write(&self.request[state.written..]) {
+        loop {
+            let rest = &self.request[state.written..];
+            match if rest.is_empty() { stream.flush().map(|()| 0) } else { stream.write(rest) } {
+                Ok(_) if rest.is_empty() => break,
                 Ok(written) => state.written += written,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -45,20 +47,33 @@ impl NativeClient {
             match stream.read(&mut self.buffer[held..]) {
                 Ok(0) => return self.ended_by_server(slot),
                 Ok(count) => {
-                    let is_drained = count < room && !state.hangup;
+                    let is_drained = count < room && !state.hangup && stream.reads_in_full();
                     if self.take(slot, held + count) || is_drained {
                         return;
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return self.lost(slot, ErrorKind::Closed),
+                Err(error) => return self.lost(slot, broken(&error)),
             }
         }
         let state = &mut self.slots[slot as usize];
         if !state.has_more {
             state.has_more = true;
             self.more.push_back(slot);
+        }
+    }
+
+    /// Goes on with the TLS handshake, and sends when it is done.
+    pub(super) fn shake_hands(&mut self, slot: u32) {
+        let Some(stream) = self.slots[slot as usize].stream.as_mut() else { return };
+        match stream.handshake() {
+            Ok(false) => self.slots[slot as usize].phase = Phase::Handshaking,
+            Ok(true) => {
+                self.opening.remove(slot);
+                self.write(slot);
+            }
+            Err(_) => self.fail(slot, ErrorKind::Tls),
         }
     }
 
@@ -137,4 +152,9 @@ impl NativeClient {
             _ => state.close(),
         }
     }
+}
+
+/// Errors of TLS after the handshake come as invalid data.
+fn broken(error: &io::Error) -> ErrorKind {
+    if error.kind() == io::ErrorKind::InvalidData { ErrorKind::Protocol } else { ErrorKind::Closed }
 }
