@@ -3,6 +3,7 @@
 //! One handle belongs to one thread; a [`Connector`] opens as many as a role needs, so that a slow publisher
 //! never delays another. Every call has a deadline.
 
+pub mod kafka;
 pub mod local;
 
 use std::collections::BTreeMap;
@@ -116,6 +117,19 @@ impl std::error::Error for BusError {}
 
 /// Largest record that is published, in bytes. Brokers take 1 MiB by default; this leaves room for the frame.
 pub const MAX_RECORD_BYTES: usize = 1_000_000;
+
+/// Refuses a record whose key and value together exceed [`MAX_RECORD_BYTES`].
+fn check_size(topic: Topic, key: &str, value: &[u8]) -> Result<(), BusError> {
+    let size = key.len().saturating_add(value.len());
+    if size <= MAX_RECORD_BYTES {
+        return Ok(());
+    }
+    Err(BusError::Rejected(format!(
+        "a record of {size} bytes is too large for topic {}: at most {MAX_RECORD_BYTES} bytes, key included; \
+         send less in one message",
+        topic.name()
+    )))
+}
 
 /// One thread's handle on the bus.
 pub trait Bus: Send {

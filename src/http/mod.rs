@@ -8,6 +8,7 @@ pub mod native;
 pub mod os;
 mod render;
 mod resolve;
+pub mod server;
 mod stop;
 mod tls;
 pub mod ureq_client;

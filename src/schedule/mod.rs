@@ -150,15 +150,23 @@ impl Share {
         (start_ns < self.schedule.warmup_ns).then_some(start_ns)
     }
 
+    /// How many requests this driver's warm-up plans; 0 in a closed loop, where only its time counts.
+    pub fn warmup_count(&self) -> u64 {
+        self.own_part(self.schedule.warmup.starting_before(self.schedule.warmup_ns, self.parts).unwrap_or(0))
+    }
+
     /// How many requests of this driver are planned before `end_ns`; none in a closed loop, where a request is
     /// planned by being sent.
     pub fn planned_before(&self, end_ns: u64) -> Option<u64> {
         let end_ns = self.schedule.duration_ns.map_or(end_ns, |own_ns| own_ns.min(end_ns));
         let fleet = self.schedule.main.starting_before(end_ns, self.parts)?;
-        let (part, parts) = (u128::from(self.part), u128::from(self.parts));
-        // Tickets part + j·parts < fleet.
-        let own = u64::try_from(fleet.saturating_sub(part).div_ceil(parts)).unwrap_or(u64::MAX);
-        Some(own.min(self.schedule.requests.unwrap_or(u64::MAX)))
+        Some(self.own_part(fleet).min(self.schedule.requests.unwrap_or(u64::MAX)))
+    }
+
+    /// How many of the fleet's first `fleet` tickets are this driver's: those with part + j·parts < fleet.
+    fn own_part(&self, fleet: u128) -> u64 {
+        let own = fleet.saturating_sub(u128::from(self.part)).div_ceil(u128::from(self.parts));
+        u64::try_from(own).unwrap_or(u64::MAX)
     }
 
     /// When the last request of an open loop is planned at the latest, in ns after the beginning of the

@@ -97,6 +97,8 @@ fn warm_up_comes_before_and_has_its_own_tickets() {
     });
     let share = schedule.share(0, 1);
     assert_eq!((0..).map_while(|j| share.warmup_start_ns(j)).count(), 5);
+    assert_eq!(share.warmup_count(), 5);
+    assert_eq!((0..2).map(|part| schedule.share(part, 2).warmup_count()).sum::<u64>(), 10);
     assert_eq!((0..).map_while(|j| share.start_ns(j)).count(), 10);
 }
 

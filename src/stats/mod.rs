@@ -5,3 +5,4 @@ pub mod histogram;
 pub mod outcome;
 pub mod summary;
 pub mod tally;
+pub mod verdict;

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 /// The value of `schema` in a [`Summary`].
 pub const SCHEMA: &str = "floodgate.summary/1";
 
-/// Figures of one distribution of times, in ms.
+/// Figures of one distribution of times, in ms. NaN (null in JSON) is a figure that a driver of the original protocol does
+/// not report.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Distribution {
     /// Least value.
@@ -18,19 +19,29 @@ pub struct Distribution {
     /// 50th percentile.
     pub median: f64,
     /// Midpoint of the fullest bucket.
+    #[serde(deserialize_with = "unknown")]
     pub mode: f64,
     /// 90th percentile.
+    #[serde(deserialize_with = "unknown")]
     pub p90: f64,
     /// 95th percentile.
+    #[serde(deserialize_with = "unknown")]
     pub p95: f64,
     /// 99th percentile.
+    #[serde(deserialize_with = "unknown")]
     pub p99: f64,
     /// 99.9th percentile.
+    #[serde(deserialize_with = "unknown")]
     pub p999: f64,
     /// Greatest value.
     pub max: f64,
     /// Standard deviation.
+    #[serde(deserialize_with = "unknown")]
     pub stddev: f64,
+}
+
+fn unknown<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }
 
 /// The figures of one driver, or of the fleet.
@@ -100,7 +111,7 @@ impl Stats {
 pub struct DriverSummary {
     /// Its name.
     pub node_id: String,
-    /// `ready`, `running`, `finishing`, `done`, `lost`, `refused`, or `original` for a driver of the original protocol.
+    /// `waiting` (not ready yet), `ready`, `running`, `finishing`, `done`, `lost`, `refused`, or `original` for a driver of the original protocol.
     pub state: String,
     /// Its figures.
     #[serde(flatten)]

@@ -1,5 +1,12 @@
-//! Integration tests: one binary.
+//! Integration tests, in one binary.
 
+mod bus_contract;
 mod client_contract;
+mod driver;
 mod fetch;
+mod golden;
+mod orchestrator;
+mod orchestrator_http;
+mod raw_http;
+mod server;
 mod support;

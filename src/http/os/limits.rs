@@ -5,6 +5,11 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// Descriptors that a process needs beside its connections: files, the bus, listeners, epoll.
 pub const RESERVED_DESCRIPTORS: u64 = 64;
 
+/// Most descriptors that this process may open, by its hard limit; none where there is no limit.
+pub fn max_descriptors() -> Option<u64> {
+    getrlimit(Resource::Nofile).maximum
+}
+
 /// Makes sure that the process may open `needed` descriptors, raising its soft limit up to the hard one.
 ///
 /// # Errors

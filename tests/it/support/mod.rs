@@ -1,3 +1,4 @@
-//! Helpers that several tests share.
+//! What several test modules use.
 
 pub mod http_server;
+pub mod kafka;

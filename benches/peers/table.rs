@@ -1,0 +1,54 @@
+//! The result as a table in Markdown.
+
+use super::measure::Run;
+use super::tools::Tool;
+use std::fmt::Write;
+
+/// Medians of each client, and the median over the rounds of its ratio to wrk.
+pub fn render(tools: &[Tool], rows: &[(usize, Vec<Vec<Run>>)], seconds: u64, rounds: usize) -> String {
+    let mut text =
+        format!("Machine: {}; medians of {rounds} rounds of {seconds} s, clients in turn.\n", machine());
+    for (connections, runs) in rows {
+        let wrk = tools.iter().position(|tool| tool.name == "wrk").map(|index| &runs[index]);
+        let _ = write!(
+            text,
+            "\n{connections} connections, closed loop, nginx on one core, the client on another:\n\n"
+        );
+        text.push_str("| client | CPU µs/request | against wrk | requests/s | against wrk | peak MB |\n");
+        text.push_str("|---|---:|---:|---:|---:|---:|\n");
+        for (tool, own) in tools.iter().zip(runs) {
+            let cpu = median(own.iter().map(|run| run.cpu_us));
+            let rps = median(own.iter().map(|run| run.rps));
+            let peak = median(own.iter().map(|run| run.peak_mb));
+            let ratio = |of: fn(&Run) -> f64| match wrk {
+                Some(wrk) => format!("{:.2}", median(own.iter().zip(wrk).map(|(a, b)| of(a) / of(b)))),
+                None => "-".to_owned(),
+            };
+            let (cpu_ratio, rps_ratio) = (ratio(|run| run.cpu_us), ratio(|run| run.rps));
+            let _ = writeln!(
+                text,
+                "| {} | {cpu:.2} | {cpu_ratio} | {rps:.0} | {rps_ratio} | {peak:.1} |",
+                tool.name
+            );
+        }
+    }
+    text
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut sorted: Vec<f64> = values.collect();
+    sorted.sort_by(f64::total_cmp);
+    match sorted.len() {
+        0 => f64::NAN,
+        n if n % 2 == 1 => sorted[n / 2],
+        n => (sorted[n / 2 - 1] + sorted[n / 2]) / 2.0,
+    }
+}
+
+fn machine() -> String {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown processor");
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    format!("{}, {cores} cores, Linux {}", model.trim_start_matches([' ', '\t', ':']), kernel.trim())
+}

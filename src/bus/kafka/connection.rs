@@ -1,0 +1,361 @@
+//! One TCP connection to one broker: one request at a time, and no call without a deadline.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::thread;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use crossbeam_channel::bounded;
+
+use super::frame::{Frame, FrameReader};
+use super::requests::{self, Head};
+use super::responses;
+use super::settings::Address;
+use super::versions::{Agreed, Api, Unusable};
+use super::wire::{Malformed, Reader};
+use crate::bus::BusError;
+use crate::clock;
+
+/// What is kept of one answer. Fetches ask for less; only a single batch that is larger than that exceeds it.
+pub const KEEP_BYTES: usize = 6 << 20;
+/// Longest answer that is read at all (and dropped beyond what is kept).
+const LONGEST_FRAME: i32 = 1 << 30;
+/// Longest first answer: enough for any list of versions, and less than what the beginnings of other protocols
+/// (`HTTP`, a TLS alert) say when they are read as a length.
+const LONGEST_FIRST_FRAME: i32 = 1 << 20;
+/// The error that a broker gives to a version of ApiVersions that it does not know.
+const UNSUPPORTED_VERSION: i16 = 35;
+/// Waits of a socket are never set shorter, since zero would mean for ever.
+const LEAST_WAIT: Duration = Duration::from_millis(1);
+
+/// The answer to one request.
+#[derive(Debug)]
+pub struct Answer {
+    api: Api,
+    /// The version in which it is written.
+    pub version: i16,
+    frame: Frame,
+    /// When its request was sent, on [`clock::now_ns`].
+    pub sent_ns: u64,
+    /// When it was complete.
+    pub received_ns: u64,
+}
+
+impl Answer {
+    /// Its body, after the head.
+    pub fn body(&self) -> Result<Reader<'_>, Malformed> {
+        Ok(responses::body(self.api, self.version, &self.frame.bytes)?.1)
+    }
+
+    /// Whether it was too long to be kept whole.
+    pub fn is_cut(&self) -> bool {
+        self.frame.cut
+    }
+}
+
+#[derive(Debug)]
+struct Asked {
+    api: Api,
+    version: i16,
+    correlation: i32,
+    sent_ns: u64,
+}
+
+/// An open connection whose broker's versions are known.
+#[derive(Debug)]
+pub struct Connection {
+    stream: TcpStream,
+    address: Address,
+    client_id: String,
+    agreed: Agreed,
+    frames: FrameReader,
+    scratch: Vec<u8>,
+    correlation: i32,
+    asked: Option<Asked>,
+    used_ns: u64,
+    closed_by_peer: bool,
+}
+
+impl Connection {
+    /// Connects and agrees on versions.
+    pub fn open(address: &Address, client_id: &str, deadline_ns: u64) -> Result<Self, BusError> {
+        let mut connection = Self::dial(address, client_id, deadline_ns)?;
+        let broker = connection.ask_versions(deadline_ns)?;
+        connection.agreed = Agreed::with(&broker).map_err(|unusable| connection.unusable(&unusable))?;
+        connection.frames = FrameReader::new(KEEP_BYTES, LONGEST_FRAME);
+        Ok(connection)
+    }
+
+    /// Connects, asks what the broker understands and hangs up. None where it closed the connection instead, as
+    /// brokers before 0.10 do.
+    pub fn probe(
+        address: &Address,
+        client_id: &str,
+        deadline_ns: u64,
+    ) -> Result<Option<Vec<(i16, i16, i16)>>, BusError> {
+        let mut connection = Self::dial(address, client_id, deadline_ns)?;
+        match connection.ask_versions(deadline_ns) {
+            Ok(versions) => Ok(Some(versions)),
+            Err(_) if connection.closed_by_peer => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn dial(address: &Address, client_id: &str, deadline_ns: u64) -> Result<Self, BusError> {
+        let stream = dial(address, deadline_ns).map_err(|why| {
+            BusError::Unavailable(format!(
+                "Kafka broker {address} cannot be reached ({why}): is it running there?"
+            ))
+        })?;
+        // Without it a small request could wait for the answer to an earlier one; where it fails, it is only slower.
+        let _ = stream.set_nodelay(true);
+        Ok(Connection {
+            stream,
+            address: address.clone(),
+            client_id: client_id.to_string(),
+            agreed: Agreed::default(),
+            frames: FrameReader::new(KEEP_BYTES, LONGEST_FIRST_FRAME),
+            scratch: vec![0; 64 << 10],
+            correlation: 0,
+            asked: None,
+            used_ns: clock::now_ns(),
+            closed_by_peer: false,
+        })
+    }
+
+    fn ask_versions(&mut self, deadline_ns: u64) -> Result<Vec<(i16, i16, i16)>, BusError> {
+        for version in [3, 0] {
+            self.send_version(Api::Versions, version, requests::api_versions, deadline_ns)?;
+            let mut answer = self.first_answer(deadline_ns)?;
+            // An older broker answers in the oldest form, whatever was asked.
+            let mut read = answer.body().and_then(|mut body| responses::api_versions(&mut body));
+            if version > 0 && !matches!(read, Ok((0, _))) {
+                answer.version = 0;
+                read = answer.body().and_then(|mut body| responses::api_versions(&mut body));
+            }
+            match read {
+                Ok((0, apis)) => return Ok(apis),
+                Ok((UNSUPPORTED_VERSION, _)) => continue,
+                Ok((code, _)) => return Err(self.foreign(&format!("it answered with error {code}"))),
+                Err(Malformed(why)) => return Err(self.foreign(why)),
+            }
+        }
+        Err(self.foreign("it understands no version of ApiVersions"))
+    }
+
+    fn first_answer(&mut self, deadline_ns: u64) -> Result<Answer, BusError> {
+        match self.receive(deadline_ns) {
+            Ok(Some(answer)) => Ok(answer),
+            Ok(None) => Err(BusError::Unavailable(format!(
+                "{} accepts connections but does not answer Kafka's first request in time: is it a Kafka broker, and \
+                 does it run?",
+                self.address
+            ))),
+            Err(BusError::Unavailable(why)) => Err(BusError::Unavailable(format!(
+                "{why} at the first request: it is no Kafka broker, or its listener wants TLS (this client speaks plain \
+                 TCP), or it is older than 0.10 (then use --kafka-client legacy)"
+            ))),
+            Err(other) => Err(other),
+        }
+    }
+
+    fn foreign(&self, why: &str) -> BusError {
+        BusError::Unsupported(format!("{} is not a Kafka broker: {why}; check host and port", self.address))
+    }
+
+    fn unusable(&self, unusable: &Unusable) -> BusError {
+        BusError::Unsupported(match unusable {
+            Unusable::TooOld(api) => format!(
+                "Kafka broker {} is too old for the modern client (it lacks a usable {api:?} request, so it is older \
+                 than 0.11): use --kafka-client legacy",
+                self.address
+            ),
+            Unusable::TooNew(api) => format!(
+                "Kafka broker {} is too new: it no longer understands any version of the {api:?} request that this \
+                 program speaks; use a newer floodgate or a broker of 4.x",
+                self.address
+            ),
+        })
+    }
+
+    /// Whether the broker closed it.
+    pub fn closed_by_peer(&self) -> bool {
+        self.closed_by_peer
+    }
+
+    /// Where it leads.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Whether a request is on its way whose answer has not come.
+    pub fn is_busy(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    /// When it was last used.
+    pub fn used_ns(&self) -> u64 {
+        self.used_ns
+    }
+
+    /// The version agreed for `api`.
+    pub fn version(&self, api: Api) -> i16 {
+        self.agreed.version(api)
+    }
+
+    /// Sends a request and waits for its answer. After an error the connection is of no use.
+    pub fn call(
+        &mut self,
+        api: Api,
+        write: impl FnOnce(Head<'_>) -> Result<BytesMut, BusError>,
+        deadline_ns: u64,
+    ) -> Result<Answer, BusError> {
+        self.send(api, write, deadline_ns)?;
+        self.receive(deadline_ns)?.ok_or_else(|| self.silent())
+    }
+
+    /// Its broker did not answer in time.
+    pub fn silent(&self) -> BusError {
+        BusError::Unavailable(format!("Kafka broker {} does not answer in time: does it hang?", self.address))
+    }
+
+    /// Sends a request whose answer [`Connection::receive`] brings.
+    pub fn send(
+        &mut self,
+        api: Api,
+        write: impl FnOnce(Head<'_>) -> Result<BytesMut, BusError>,
+        deadline_ns: u64,
+    ) -> Result<(), BusError> {
+        self.send_version(api, self.agreed.version(api), write, deadline_ns)
+    }
+
+    fn send_version(
+        &mut self,
+        api: Api,
+        version: i16,
+        write: impl FnOnce(Head<'_>) -> Result<BytesMut, BusError>,
+        deadline_ns: u64,
+    ) -> Result<(), BusError> {
+        self.correlation = self.correlation.wrapping_add(1);
+        let correlation = self.correlation;
+        let frame = write(Head { api, version, correlation, client_id: &self.client_id })?;
+        let sent_ns = clock::now_ns();
+        self.asked = Some(Asked { api, version, correlation, sent_ns });
+        self.used_ns = sent_ns;
+        self.write_all(&frame, deadline_ns)
+    }
+
+    fn write_all(&mut self, mut bytes: &[u8], deadline_ns: u64) -> Result<(), BusError> {
+        while !bytes.is_empty() {
+            let left = self.time_left(deadline_ns)?;
+            let written = self.stream.set_write_timeout(Some(left)).and_then(|()| self.stream.write(bytes));
+            match written {
+                Ok(0) => return Err(self.closed()),
+                Ok(count) => bytes = &bytes[count..],
+                Err(e) if is_wait(e.kind()) => {}
+                Err(e) if is_hang_up(e.kind()) => return Err(self.closed()),
+                Err(e) => return Err(self.lost(&e.to_string())),
+            }
+        }
+        Ok(())
+    }
+
+    fn time_left(&self, deadline_ns: u64) -> Result<Duration, BusError> {
+        let left = clock::until(deadline_ns);
+        if left.is_zero() { Err(self.silent()) } else { Ok(left.max(LEAST_WAIT)) }
+    }
+
+    /// The answer to the request on its way; none if it is not complete by the deadline (a later call goes on).
+    pub fn receive(&mut self, deadline_ns: u64) -> Result<Option<Answer>, BusError> {
+        loop {
+            // One look at the socket at least, so that what is there already is never missed.
+            let wait = clock::until(deadline_ns).max(LEAST_WAIT);
+            let read =
+                self.stream.set_read_timeout(Some(wait)).and_then(|()| self.stream.read(&mut self.scratch));
+            match read {
+                Ok(0) => return Err(self.closed()),
+                Ok(count) => {
+                    if let Some(answer) = self.accept(count)? {
+                        return Ok(Some(answer));
+                    }
+                }
+                Err(e) if is_wait(e.kind()) => {}
+                Err(e) if is_hang_up(e.kind()) => return Err(self.closed()),
+                Err(e) => return Err(self.lost(&e.to_string())),
+            }
+            if clock::now_ns() >= deadline_ns {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn accept(&mut self, count: usize) -> Result<Option<Answer>, BusError> {
+        let received_ns = clock::now_ns();
+        let pushed = self.frames.push(&self.scratch[..count]);
+        let (used, frame) = pushed.map_err(|error| self.foreign(&error.to_string()))?;
+        let Some(frame) = frame else { return Ok(None) };
+        let Some(asked) = self.asked.take() else { return Err(self.lost("it answers unasked")) };
+        let number = responses::body(asked.api, asked.version, &frame.bytes).map(|(number, _)| number);
+        if used < count || number != Ok(asked.correlation) {
+            return Err(self.lost("its answer belongs to no request of ours"));
+        }
+        self.used_ns = received_ns;
+        let Asked { api, version, sent_ns, .. } = asked;
+        Ok(Some(Answer { api, version, frame, sent_ns, received_ns }))
+    }
+
+    fn closed(&mut self) -> BusError {
+        self.closed_by_peer = true;
+        self.lost("the other side closed it")
+    }
+
+    fn lost(&self, why: &str) -> BusError {
+        BusError::Unavailable(format!("the connection to Kafka broker {} was lost ({why})", self.address))
+    }
+}
+
+/// Kinds that mean "nothing yet": a timeout is the one or the other, by system.
+fn is_wait(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
+}
+
+fn is_hang_up(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted)
+}
+
+fn dial(address: &Address, deadline_ns: u64) -> Result<TcpStream, String> {
+    let resolved = resolve(address, deadline_ns)?;
+    let mut why = format!("{} has no address", address.host);
+    for (done, socket) in resolved.iter().enumerate() {
+        let left = clock::until(deadline_ns) / (resolved.len() - done) as u32;
+        if left.is_zero() {
+            return Err("no answer in time".to_string());
+        }
+        match TcpStream::connect_timeout(socket, left) {
+            Ok(stream) => return Ok(stream),
+            Err(e) if is_wait(e.kind()) => why = "no answer in time".to_string(),
+            Err(e) => why = e.to_string(),
+        }
+    }
+    Err(why)
+}
+
+/// The system's resolver has no deadline, so a name is looked up by a thread that is left behind when it takes too
+/// long; it ends by itself when the resolver gives up.
+fn resolve(address: &Address, deadline_ns: u64) -> Result<Vec<SocketAddr>, String> {
+    if let Ok(ip) = address.host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(ip, address.port)]);
+    }
+    let (sender, found) = bounded(1);
+    let name = (address.host.clone(), address.port);
+    thread::Builder::new()
+        .name("resolver".to_string())
+        .spawn(move || {
+            let _ = sender.send(name.to_socket_addrs().map(Iterator::collect).map_err(|e| e.to_string()));
+        })
+        .map_err(|e| format!("no thread for the name lookup: {e}"))?;
+    found
+        .recv_timeout(clock::until(deadline_ns))
+        .unwrap_or_else(|_| Err(format!("the name {} was not resolved in time", address.host)))
+}

@@ -1,0 +1,110 @@
+//! The brokers' error codes in words: what failed, with which value, how to mend it, and whether trying again helps.
+
+use kafka_protocol::ResponseError;
+
+use super::settings::Address;
+use super::wire::Malformed;
+use crate::bus::BusError;
+
+/// What an error code about `topic` means for us, who wanted to do `what`; `message` is what the broker adds.
+pub fn topic(code: i16, topic: &str, what: &str, message: Option<&str>) -> BusError {
+    let Some(error) = ResponseError::try_from_code(code) else {
+        return BusError::Unavailable(format!(
+            "topic {topic}: the broker answered without an error and without a result"
+        ));
+    };
+    let added = message.map(|text| format!(", {text}")).unwrap_or_default();
+    let text = |mend: &str| format!("could not {what} of topic {topic} ({error:?}{added}): {mend}");
+    use ResponseError as E;
+    match error {
+        E::TopicAuthorizationFailed | E::ClusterAuthorizationFailed => BusError::Rejected(text(
+            "this client lacks the right; an administrator can allow Read, Write and Describe on the topic",
+        )),
+        E::MessageTooLarge | E::RecordListTooLarge => BusError::Rejected(text(
+            "raise max.message.bytes of the topic to 1048588, or send less in one message",
+        )),
+        E::InvalidTopicException => BusError::Rejected(text("check --topic-prefix")),
+        E::InvalidRecord | E::PolicyViolation | E::InvalidTimestamp => {
+            BusError::Rejected(text("the topic's own rules refuse the record; check its configuration"))
+        }
+        E::UnsupportedVersion | E::UnsupportedForMessageFormat => {
+            BusError::Unsupported(text("the broker is too old for this"))
+        }
+        E::UnknownTopicOrPartition => BusError::Unavailable(text("the topic does not exist (any more)")),
+        _ => BusError::Unavailable(text("it may work again in a moment")),
+    }
+}
+
+/// Whether the broker says that the offset is outside what it keeps.
+pub fn is_out_of_range(code: i16) -> bool {
+    ResponseError::try_from_code(code) == Some(ResponseError::OffsetOutOfRange)
+}
+
+/// Whether the broker says that the topic does not exist.
+pub fn is_unknown_topic(code: i16) -> bool {
+    ResponseError::try_from_code(code) == Some(ResponseError::UnknownTopicOrPartition)
+}
+
+/// Why a topic was not created: none where it is there all the same, by somebody else.
+pub fn creation(code: i16, topics: &[String], topic: &str, message: Option<&str>) -> Option<BusError> {
+    let error = ResponseError::try_from_code(code)?;
+    let added = message.map(|text| format!(", {text}")).unwrap_or_default();
+    use ResponseError as E;
+    match error {
+        E::TopicAlreadyExists => None,
+        E::ClusterAuthorizationFailed | E::TopicAuthorizationFailed | E::PolicyViolation => {
+            Some(BusError::Rejected(format!(
+                "the cluster has no topic {topic} and does not let this client create it ({error:?}{added}): let an \
+                 administrator create {} with one partition each and message.timestamp.type=LogAppendTime",
+                topics.join(", ")
+            )))
+        }
+        E::InvalidTopicException => Some(BusError::Rejected(format!(
+            "topic name {topic} is refused ({error:?}{added}): check --topic-prefix"
+        ))),
+        _ => Some(BusError::Unavailable(format!("topic {topic} could not be created ({error:?}{added})"))),
+    }
+}
+
+/// The broker sent what contradicts the protocol.
+pub fn malformed(address: &Address, Malformed(why): Malformed) -> BusError {
+    BusError::Unavailable(format!("the answer of Kafka broker {address} cannot be read: {why}"))
+}
+
+/// A listener that wants a login answers the greeting and closes the connection at the first request after it.
+pub fn hint_sasl(error: BusError, address: &Address) -> BusError {
+    BusError::Unavailable(format!(
+        "{error}; if this happens every time, the listener at {address} wants a SASL login, which this client does not \
+         have: name a plaintext listener"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_become_words_with_their_value_and_a_mend() {
+        let lacking = topic(29, "metrics", "append to a partition", None);
+        assert!(
+            matches!(&lacking, BusError::Rejected(text) if text.contains("metrics") && text.contains("Write"))
+        );
+        assert!(topic(6, "metrics", "x", None).is_transient());
+        assert!(topic(3, "metrics", "x", None).is_transient());
+        assert!(topic(-1, "metrics", "x", None).is_transient());
+        assert!(topic(12_345, "metrics", "x", None).is_transient());
+        assert!(matches!(topic(10, "metrics", "x", None), BusError::Rejected(_)));
+    }
+
+    #[test]
+    fn a_topic_that_exists_already_was_created() {
+        let names = ["a".to_string(), "b".to_string()];
+        assert_eq!(creation(36, &names, "a", None), None);
+        assert_eq!(creation(0, &names, "a", None), None);
+        let Some(BusError::Rejected(text)) = creation(31, &names, "a", Some("nope")) else {
+            panic!("rejected")
+        };
+        assert!(text.contains("a, b") && text.contains("LogAppendTime") && text.contains("nope"), "{text}");
+        assert!(creation(41, &names, "a", None).is_some_and(|error| error.is_transient()));
+    }
+}

@@ -1,0 +1,323 @@
+//! The calls of the crate `kafka`, each one attempt. After any fault the client is dropped and built anew: it never
+//! mends a broken connection by itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use ::kafka::client::{FetchOffset, FetchPartition, KafkaClient, ProduceMessage, RequiredAcks};
+use ::kafka::error::{Error, KafkaCode};
+
+use super::super::connection::Connection;
+use super::super::{Shared, partition, versions};
+use crate::bus::{Appended, BusError, Record, Topic};
+use crate::clock;
+
+/// Most bytes of one partition in one answer; a record that does not fit is passed over.
+const MAX_BYTES: i32 = 4 << 20;
+/// Longest wait of one fetch where several brokers are asked one after the other.
+const WAIT_OF_SEVERAL: Duration = Duration::from_millis(100);
+
+/// A partition.
+pub type Key = (Topic, i32);
+
+/// What one fetch brought.
+#[derive(Debug, Default)]
+pub struct Brought {
+    /// The records, in order within each partition.
+    pub records: Vec<Record>,
+    /// Where to read on.
+    pub next: BTreeMap<Key, i64>,
+    /// Why some partition was not read.
+    pub fault: Option<BusError>,
+}
+
+/// The crate's client, while it works.
+#[derive(Default)]
+pub struct Client(Option<KafkaClient>);
+
+impl Client {
+    /// Runs one call; whatever fails, the next one begins with a new client.
+    pub fn with<T>(
+        &mut self,
+        shared: &Shared,
+        deadline_ns: u64,
+        call: impl FnOnce(&mut KafkaClient) -> Result<T, BusError>,
+    ) -> Result<T, BusError> {
+        let client = match &mut self.0 {
+            Some(client) => client,
+            none => none.insert(connect(shared, deadline_ns)?),
+        };
+        let result = call(client);
+        if result.is_err() {
+            self.0 = None;
+        }
+        result
+    }
+
+    /// Forgets the client after a fault that was no error of the call.
+    pub fn forget(&mut self) {
+        self.0 = None;
+    }
+}
+
+/// Looks at the brokers with our own means first: the crate would wait for minutes for an answer of what is not
+/// Kafka, and 4.x brokers only break the connection on what it sends.
+fn connect(shared: &Shared, deadline_ns: u64) -> Result<KafkaClient, BusError> {
+    let mut faults = Vec::new();
+    let mut hosts = Vec::new();
+    for (tried, address) in shared.bootstrap.iter().enumerate() {
+        let share = clock::until(deadline_ns) / (shared.bootstrap.len() - tried) as u32;
+        let share_ns = clock::now_ns() + clock::to_ns(share);
+        match Connection::probe(address, &shared.settings.client_id, share_ns) {
+            Ok(Some(broker)) if versions::is_4_or_newer(&broker) => {
+                return Err(BusError::Unsupported(format!(
+                    "Kafka broker {address} is of 4.0 or newer, which the legacy client cannot speak to: use \
+                     --kafka-client modern"
+                )));
+            }
+            Ok(_) => hosts.push(address.to_string()),
+            Err(error) if error.is_transient() => faults.push(error.to_string()),
+            Err(error) => return Err(error),
+        }
+    }
+    if hosts.is_empty() {
+        return Err(BusError::Unavailable(faults.join("; ")));
+    }
+    let mut client = KafkaClient::new(hosts);
+    client.set_client_id(shared.settings.client_id.clone());
+    client.set_fetch_min_bytes(1);
+    load(&mut client, shared)?;
+    Ok(client)
+}
+
+/// Reads the description of all five topics, which creates those that do not exist where the cluster allows it.
+fn load(client: &mut KafkaClient, shared: &Shared) -> Result<(), BusError> {
+    let names: Vec<&String> = shared.names.keys().collect();
+    client
+        .load_metadata(&names)
+        .map_err(|e| in_words("read the description of the topics", &shared.describe(), &e))
+}
+
+/// Makes sure that all topics are there.
+pub fn check_topics(client: &mut KafkaClient, shared: &Shared) -> Result<(), BusError> {
+    load(client, shared)?;
+    let ready = |name: &String| {
+        client.topics().partitions(name).is_some_and(|partitions| {
+            partitions.len() > 0 && partitions.iter().all(|partition| partition.leader().is_some())
+        })
+    };
+    let missing: Vec<&str> = shared.names.keys().filter(|name| !ready(name)).map(String::as_str).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(BusError::Unavailable(format!(
+        "topics {} do not exist at {} or have no leader yet; the legacy client cannot create them where the brokers do \
+         not do so by themselves (auto.create.topics.enable): create them with one partition each by kafka-topics.sh",
+        missing.join(", "),
+        shared.describe()
+    )))
+}
+
+/// Appends one record.
+pub fn publish(
+    client: &mut KafkaClient,
+    topic: &str,
+    key: &str,
+    value: &[u8],
+    ack_timeout: Duration,
+) -> Result<Appended, BusError> {
+    let mut partitions: Vec<i32> = client
+        .topics()
+        .partitions(topic)
+        .map(|known| known.iter().map(|p| p.id()).collect())
+        .unwrap_or_default();
+    partitions.sort_unstable();
+    let Some(&partition) = partitions.get(partition::choose(key, partitions.len())) else {
+        return Err(BusError::Unavailable(format!("topic {topic} does not exist (any more)")));
+    };
+    let key = (!key.is_empty()).then_some(key.as_bytes());
+    let message = ProduceMessage::new(topic, partition, key, Some(value));
+    let sent_ns = clock::now_ns();
+    let confirmed = client.produce_messages(RequiredAcks::All, ack_timeout, [message]);
+    let acked_ns = clock::now_ns();
+    let confirmed = confirmed.map_err(|e| in_words("append", topic, &e))?;
+    match confirmed.iter().flat_map(|confirm| &confirm.partition_confirms).next() {
+        Some(confirm) => match confirm.offset {
+            Ok(_) => Ok(Appended { append_ms: None, sent_ns, acked_ns }),
+            Err(code) => Err(of_code("append", topic, code)),
+        },
+        None => Err(BusError::Unavailable(format!("topic {topic}: the broker confirmed nothing"))),
+    }
+}
+
+/// First or next offsets of a topic's partitions.
+pub fn offsets(
+    client: &mut KafkaClient,
+    topic: &str,
+    which: FetchOffset,
+) -> Result<BTreeMap<i32, i64>, BusError> {
+    let listed =
+        client.fetch_topic_offsets(topic, which).map_err(|e| in_words("ask for offsets", topic, &e))?;
+    Ok(listed.into_iter().map(|listed| (listed.partition, listed.offset)).collect())
+}
+
+/// Reads on from `cursors`, waiting up to `wait` for the first record.
+pub fn fetch(
+    client: &mut KafkaClient,
+    shared: &Shared,
+    cursors: &BTreeMap<Key, i64>,
+    wait: Duration,
+) -> Result<Brought, BusError> {
+    let names: BTreeMap<Topic, String> =
+        cursors.keys().map(|(topic, _)| (*topic, shared.settings.topic_name(*topic))).collect();
+    let known = client.topics();
+    let leader = |(topic, partition): &Key| {
+        Some(known.partitions(&names[topic])?.partition(*partition)?.leader()?.host().to_string())
+    };
+    let leaders: BTreeSet<String> = cursors.keys().filter_map(leader).collect();
+    let wait = if leaders.len() > 1 { wait.min(WAIT_OF_SEVERAL) } else { wait };
+    client.set_fetch_max_wait_time(wait).map_err(|e| in_words("set the wait", &shared.describe(), &e))?;
+    let wanted = cursors.iter().map(|((topic, partition), offset)| {
+        FetchPartition::new(&names[topic], *partition, *offset).with_max_bytes(MAX_BYTES)
+    });
+    match client.fetch_messages(wanted.collect::<Vec<_>>()) {
+        Ok(responses) => Ok(gather(client, shared, cursors, &responses)),
+        Err(error) if is_unreadable(&error) && cursors.len() > 1 => one_by_one(client, shared, cursors),
+        Err(error) if is_unreadable(&error) => Ok(pass_over(shared, cursors, &error.to_string())),
+        Err(error) => Err(in_words("read", &shared.describe(), &error)),
+    }
+}
+
+/// Something in the answer cannot be read, and the crate drops all of it: find out which partition it is.
+fn one_by_one(
+    client: &mut KafkaClient,
+    shared: &Shared,
+    cursors: &BTreeMap<Key, i64>,
+) -> Result<Brought, BusError> {
+    let mut all = Brought::default();
+    for (key, next) in cursors {
+        let brought = fetch(client, shared, &BTreeMap::from([(*key, *next)]), Duration::ZERO)?;
+        all.records.extend(brought.records);
+        all.next.extend(brought.next);
+        all.fault = all.fault.or(brought.fault);
+    }
+    Ok(all)
+}
+
+fn is_unreadable(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::UnsupportedProtocol
+            | Error::UnsupportedCompression
+            | Error::UnexpectedEOF
+            | Error::CodecError
+            | Error::Kafka(KafkaCode::CorruptMessage)
+    )
+}
+
+fn pass_over(shared: &Shared, cursors: &BTreeMap<Key, i64>, why: &str) -> Brought {
+    let mut brought = Brought::default();
+    for (key, next) in cursors {
+        let name = shared.settings.topic_name(key.0);
+        log::warn!("topic {name}, partition {}: passed over offset {next}: {why}", key.1);
+        brought.next.insert(*key, next + 1);
+    }
+    brought
+}
+
+fn gather(
+    client: &mut KafkaClient,
+    shared: &Shared,
+    cursors: &BTreeMap<Key, i64>,
+    responses: &[::kafka::client::fetch::Response],
+) -> Brought {
+    let mut brought = Brought::default();
+    for topic in responses.iter().flat_map(|response| response.topics()) {
+        let Some(known) = shared.topic_of(topic.topic()) else { continue };
+        for part in topic.partitions() {
+            let key = (known, part.partition());
+            let Some(&from) = cursors.get(&key) else { continue };
+            let data = match part.data() {
+                Ok(data) => data,
+                Err(error) => {
+                    lost_or_faulty(client, topic.topic(), key, from, &error, &mut brought);
+                    continue;
+                }
+            };
+            let before = brought.records.len();
+            brought.records.extend(data.messages().iter().map(|message| Record {
+                topic: known,
+                partition: key.1,
+                offset: message.offset,
+                key: String::from_utf8_lossy(message.key).into_owned(),
+                value: message.value.to_vec(),
+                append_ms: None,
+            }));
+            let last = brought.records[before..].last().map(|record| record.offset + 1);
+            if last.is_none() && data.highwatermark_offset() > from {
+                let why = format!("it does not fit into {MAX_BYTES} bytes");
+                let skipped = pass_over(shared, &BTreeMap::from([(key, from)]), &why);
+                brought.next.extend(skipped.next);
+            } else {
+                brought.next.insert(key, last.unwrap_or(from));
+            }
+        }
+    }
+    brought
+}
+
+fn lost_or_faulty(
+    client: &mut KafkaClient,
+    name: &str,
+    key: Key,
+    from: i64,
+    error: &Error,
+    brought: &mut Brought,
+) {
+    if !matches!(error, Error::Kafka(KafkaCode::OffsetOutOfRange)) {
+        brought.fault = Some(in_words("read", name, error));
+        return;
+    }
+    let first = offsets(client, name, FetchOffset::Earliest);
+    let end = offsets(client, name, FetchOffset::Latest);
+    match (first, end) {
+        (Ok(first), Ok(end)) => {
+            let first = first.get(&key.1).copied().unwrap_or(0);
+            let end = end.get(&key.1).copied().unwrap_or(first).max(first);
+            let nearest = from.clamp(first, end);
+            log::warn!(
+                "topic {name}, partition {}: offset {from} is not there (the broker has {first} to {end}); reading on \
+                 from {nearest}",
+                key.1
+            );
+            brought.next.insert(key, nearest);
+        }
+        (Err(error), _) | (_, Err(error)) => brought.fault = Some(error),
+    }
+}
+
+fn in_words(what: &str, whose: &str, error: &Error) -> BusError {
+    match error {
+        Error::Kafka(code) | Error::TopicPartitionError { error_code: code, .. } => {
+            of_code(what, whose, *code)
+        }
+        other => BusError::Unavailable(format!("could not {what}, {whose}: {other}")),
+    }
+}
+
+fn of_code(what: &str, whose: &str, code: KafkaCode) -> BusError {
+    let text = |mend: &str| format!("could not {what}, {whose} ({code:?}): {mend}");
+    match code {
+        KafkaCode::MessageSizeTooLarge | KafkaCode::RecordListTooLarge => BusError::Rejected(text(
+            "raise max.message.bytes of the topic to 1048588, or send less in one message",
+        )),
+        KafkaCode::TopicAuthorizationFailed | KafkaCode::ClusterAuthorizationFailed => BusError::Rejected(
+            text("this client lacks the right; an administrator can allow Read, Write and Describe"),
+        ),
+        KafkaCode::InvalidTopic => BusError::Rejected(text("check --topic-prefix")),
+        KafkaCode::UnsupportedVersion => BusError::Unsupported(text(
+            "the broker is too new for the legacy client: use --kafka-client modern",
+        )),
+        _ => BusError::Unavailable(text("it may work again in a moment")),
+    }
+}

@@ -1,0 +1,221 @@
+//! The bus over the crate `kafka` 0.10, for brokers that are too old for the modern client. It has no append times,
+//! creates topics only where the brokers do so by themselves, and gives up on brokers of 4.0 and newer.
+
+mod client;
+mod worker;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::kafka::client::FetchOffset;
+use ::kafka::client::KafkaClient;
+
+use self::client::{Brought, Client, Key};
+use self::worker::Worker;
+use super::Shared;
+use super::backoff::Backoff;
+use super::cluster::ATTEMPT;
+use super::deadline;
+use crate::bus::{Appended, Bus, BusError, Position, Record, Start, Topic, check_size};
+use crate::clock::{self, NS_PER_MS};
+
+/// How much longer than asked a fetch may take.
+const GRACE_NS: u64 = 500 * NS_PER_MS;
+/// Pause after an answer that came early and brought nothing.
+const EMPTY_PAUSE_NS: u64 = 10 * NS_PER_MS;
+
+/// One worker with a client of its own, and its pauses after faults.
+struct Line {
+    shared: Arc<Shared>,
+    worker: Worker<Client>,
+    backoff: Backoff,
+    last_fault: Option<BusError>,
+}
+
+impl Line {
+    fn new(shared: Arc<Shared>, name: &'static str) -> Self {
+        Line { shared, worker: Worker::new(name), backoff: Backoff::new(), last_fault: None }
+    }
+
+    fn once<T: Send + 'static>(
+        &mut self,
+        deadline_ns: u64,
+        call: impl FnOnce(&mut KafkaClient, &Shared) -> Result<T, BusError> + Send + 'static,
+    ) -> Result<T, BusError> {
+        let shared = Arc::clone(&self.shared);
+        let result = self.worker.run(deadline_ns, move |client| {
+            client.with(&shared, deadline_ns, |client| call(client, &shared))
+        });
+        match &result {
+            Ok(_) => {
+                self.backoff.succeeded();
+                self.last_fault = None;
+            }
+            Err(error) => {
+                self.backoff.failed(clock::now_ns());
+                self.last_fault = Some(error.clone());
+            }
+        }
+        result
+    }
+
+    /// Tries until it succeeds, fails for good or the deadline passes.
+    fn attempt<T: Send + 'static>(
+        &mut self,
+        deadline_ns: u64,
+        call: impl Fn(&mut KafkaClient, &Shared) -> Result<T, BusError> + Clone + Send + 'static,
+    ) -> Result<T, BusError> {
+        loop {
+            clock::sleep_until(self.backoff.not_before_ns().min(deadline_ns));
+            let now_ns = clock::now_ns();
+            if now_ns >= deadline_ns {
+                let none =
+                    || BusError::Unavailable(format!("no time was left to ask {}", self.shared.describe()));
+                return Err(self.last_fault.clone().unwrap_or_else(none));
+            }
+            match self.once(deadline_ns.min(now_ns + clock::to_ns(ATTEMPT)), call.clone()) {
+                Err(error) if error.is_transient() => {}
+                result => return result,
+            }
+        }
+    }
+}
+
+/// Makes sure that the brokers can be reached and all topics are there; tells in the log what it waits for.
+pub fn prepare(shared: Arc<Shared>, deadline_ns: u64) -> Result<(), BusError> {
+    let mut line = Line::new(shared, "kafka-prepare");
+    let mut told = String::new();
+    loop {
+        let attempt_ns = deadline_ns.min(clock::now_ns() + clock::to_ns(ATTEMPT));
+        let error = match line.once(attempt_ns, client::check_topics) {
+            Err(error) if error.is_transient() && clock::now_ns() < deadline_ns => error,
+            result => return result,
+        };
+        let text = error.to_string();
+        if text != told {
+            log::warn!("waiting for {}: {text}", line.shared.describe());
+            told = text;
+        }
+        clock::sleep_until(line.backoff.not_before_ns().min(deadline_ns));
+    }
+}
+
+/// A handle of the legacy client.
+pub struct LegacyBus {
+    writer: Line,
+    reader: Line,
+    cursors: BTreeMap<Key, i64>,
+}
+
+impl LegacyBus {
+    /// Connects when it must.
+    pub fn new(shared: Arc<Shared>) -> Self {
+        LegacyBus {
+            writer: Line::new(Arc::clone(&shared), "kafka-writer"),
+            reader: Line::new(shared, "kafka-reader"),
+            cursors: BTreeMap::new(),
+        }
+    }
+
+    fn offsets(
+        &mut self,
+        topic: Topic,
+        latest: bool,
+        deadline_ns: u64,
+    ) -> Result<BTreeMap<i32, i64>, BusError> {
+        self.writer.attempt(deadline_ns, move |client, shared| {
+            let which = if latest { FetchOffset::Latest } else { FetchOffset::Earliest };
+            client::offsets(client, &shared.settings.topic_name(topic), which)
+        })
+    }
+
+    fn fetch(&mut self, deadline_ns: u64) -> Result<Brought, BusError> {
+        let wait = clock::until(deadline_ns);
+        let cursors = self.cursors.clone();
+        let limit_ns = deadline_ns.max(clock::now_ns()) + GRACE_NS;
+        self.reader.once(limit_ns, move |client, shared| client::fetch(client, shared, &cursors, wait))
+    }
+
+    /// Takes note of where to read on; a partition with a fault makes the client begin anew.
+    fn take(&mut self, brought: &mut Brought) {
+        for (key, next) in &brought.next {
+            self.cursors.insert(*key, *next);
+        }
+        if let Some(fault) = &brought.fault {
+            self.reader.backoff.failed(clock::now_ns());
+            self.reader.last_fault = Some(fault.clone());
+            let forget = |client: &mut Client| -> Result<(), BusError> {
+                client.forget();
+                Ok(())
+            };
+            // The worker is idle, so this returns at once.
+            let _ = self.reader.worker.run(clock::now_ns() + GRACE_NS, forget);
+        }
+    }
+}
+
+impl Bus for LegacyBus {
+    fn publish(
+        &mut self,
+        topic: Topic,
+        key: &str,
+        value: &[u8],
+        timeout: Duration,
+    ) -> Result<Appended, BusError> {
+        check_size(topic, key, value)?;
+        // The worker may outlive this call, so it has the record for itself.
+        let (key, value): (Arc<str>, Arc<[u8]>) = (key.into(), value.into());
+        self.writer.attempt(deadline(timeout), move |client, shared| {
+            client::publish(client, &shared.settings.topic_name(topic), &key, &value, ATTEMPT)
+        })
+    }
+
+    fn end(&mut self, topic: Topic, timeout: Duration) -> Result<Position, BusError> {
+        Ok(Position(self.offsets(topic, true, deadline(timeout))?))
+    }
+
+    fn subscribe(&mut self, topic: Topic, start: Start, timeout: Duration) -> Result<(), BusError> {
+        let deadline_ns = deadline(timeout);
+        let mut offsets = self.offsets(topic, start == Start::End, deadline_ns)?;
+        if let Start::At(Position(noted)) = start {
+            for (partition, offset) in &mut offsets {
+                *offset = noted.get(partition).copied().unwrap_or(*offset);
+            }
+        }
+        self.cursors.retain(|(known, _), _| *known != topic);
+        self.cursors.extend(offsets.into_iter().map(|(partition, offset)| ((topic, partition), offset)));
+        Ok(())
+    }
+
+    fn poll(&mut self, timeout: Duration) -> Result<Vec<Record>, BusError> {
+        let deadline_ns = deadline(timeout);
+        if self.cursors.is_empty() {
+            clock::sleep_until(deadline_ns);
+            return Ok(Vec::new());
+        }
+        let mut read = false;
+        loop {
+            clock::sleep_until(self.reader.backoff.not_before_ns().min(deadline_ns));
+            let began_ns = clock::now_ns();
+            let paused = began_ns < self.reader.backoff.not_before_ns();
+            if !paused {
+                let fetched = self.fetch(deadline_ns);
+                if let Ok(mut brought) = fetched {
+                    self.take(&mut brought);
+                    read |= brought.fault.is_none();
+                    if !brought.records.is_empty() {
+                        return Ok(brought.records);
+                    }
+                    clock::sleep_until((began_ns + EMPTY_PAUSE_NS).min(deadline_ns));
+                }
+            }
+            if clock::now_ns() >= deadline_ns {
+                return match self.reader.last_fault.clone().filter(|_| !read) {
+                    Some(fault) => Err(fault),
+                    None => Ok(Vec::new()),
+                };
+            }
+        }
+    }
+}

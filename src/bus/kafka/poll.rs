@@ -1,0 +1,414 @@
+//! Reads records by long polls: one Fetch at a time to each broker that leads something we read, on connections of
+//! its own, so that nothing else of the handle ever waits behind one. A Fetch that was not answered when a poll
+//! ends stays on its way, and the next poll takes its answer.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::batches::{self, Batches};
+use super::cluster::Cluster;
+use super::connection::Answer;
+use super::requests::{EARLIEST, FetchLimits, LATEST};
+use super::versions::Api;
+use super::{Shared, faults, offsets, requests, responses};
+use crate::bus::{BusError, Record, Topic};
+use crate::clock::{self, NS_PER_MS, NS_PER_S};
+
+/// Most bytes of records in one answer; less than [`super::connection::KEEP_BYTES`] by more than a frame's head.
+const MAX_BYTES: i32 = 4 << 20;
+/// How long after its longest wait a broker may take to answer before the poll ends without it.
+const GRACE_NS: u64 = 500 * NS_PER_MS;
+/// How long after that the same connection is still waited for, so that a broker which hung goes on where it was.
+const PATIENCE_NS: u64 = 5 * NS_PER_S;
+/// How long each connection is looked at in turn where there are several.
+const TURN_NS: u64 = 10 * NS_PER_MS;
+/// Longest wait that is asked of a broker where there are several, so that a short poll is not held up by a long one.
+const LONGEST_WAIT_OF_SEVERAL_NS: u64 = 500 * NS_PER_MS;
+/// Pause after an answer that came early and brought nothing.
+const EMPTY_PAUSE_NS: u64 = 10 * NS_PER_MS;
+/// A topic that cannot be read is told of at most this often while others bring records.
+const LEAST_TELL_NS: u64 = NS_PER_S;
+
+type Key = (Topic, i32);
+
+/// Where reading one partition stands.
+#[derive(Debug, Default)]
+struct Cursor {
+    next: i64,
+    read_ns: u64,
+    fault: Option<BusError>,
+    /// The broker no longer has `next`.
+    lost: bool,
+}
+
+/// A Fetch on its way.
+#[derive(Debug)]
+struct Flight {
+    asked: BTreeMap<Key, i64>,
+    answer_by_ns: u64,
+    max_wait_ns: u64,
+}
+
+/// Everything that one handle reads.
+pub struct Fetcher {
+    cluster: Cluster,
+    cursors: BTreeMap<Key, Cursor>,
+    flights: BTreeMap<i32, Flight>,
+    ready: Vec<Record>,
+    turn: usize,
+    told_ns: u64,
+}
+
+impl Fetcher {
+    /// Reads nothing yet.
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Fetcher {
+            cluster: Cluster::new(shared),
+            cursors: BTreeMap::new(),
+            flights: BTreeMap::new(),
+            ready: Vec::new(),
+            turn: 0,
+            told_ns: 0,
+        }
+    }
+
+    /// Reads `topic` from these offsets on, instead of where it was read before.
+    pub fn start(&mut self, topic: Topic, offsets: BTreeMap<i32, i64>) {
+        self.cursors.retain(|(known, _), _| *known != topic);
+        self.ready.retain(|record| record.topic != topic);
+        for (partition, next) in offsets {
+            self.cursors.insert((topic, partition), Cursor { next, ..Cursor::default() });
+        }
+    }
+
+    /// See [`crate::bus::Bus::poll`].
+    pub fn poll(&mut self, timeout: Duration) -> Result<Vec<Record>, BusError> {
+        if !self.ready.is_empty() {
+            return Ok(std::mem::take(&mut self.ready));
+        }
+        let began_ns = clock::now_ns();
+        let deadline_ns = began_ns.saturating_add(clock::to_ns(timeout));
+        if self.cursors.is_empty() {
+            clock::sleep_until(deadline_ns);
+            return Ok(Vec::new());
+        }
+        loop {
+            self.launch(began_ns, deadline_ns);
+            let records = self.collect(deadline_ns);
+            if !records.is_empty() {
+                return self.deliver(records, timeout);
+            }
+            if self.is_over(began_ns, deadline_ns) {
+                return self.empty(began_ns);
+            }
+        }
+    }
+
+    /// Records are there; but whoever is owed word of a topic that cannot be read gets that first, now and then.
+    fn deliver(&mut self, records: Vec<Record>, timeout: Duration) -> Result<Vec<Record>, BusError> {
+        let now_ns = clock::now_ns();
+        let long_ns = clock::to_ns(timeout).max(LEAST_TELL_NS);
+        let fault = self.cursors.values().find_map(|cursor| {
+            cursor.fault.clone().filter(|_| now_ns.saturating_sub(cursor.read_ns) >= long_ns)
+        });
+        match fault {
+            Some(fault) if now_ns.saturating_sub(self.told_ns) >= long_ns => {
+                self.told_ns = now_ns;
+                self.ready = records;
+                Err(fault)
+            }
+            _ => Ok(records),
+        }
+    }
+
+    /// Nothing came: was everything read?
+    fn empty(&mut self, began_ns: u64) -> Result<Vec<Record>, BusError> {
+        let unread = self.cursors.iter().find(|(_, cursor)| cursor.read_ns < began_ns);
+        let Some(((topic, _), cursor)) = unread else { return Ok(Vec::new()) };
+        self.told_ns = clock::now_ns();
+        Err(cursor.fault.clone().unwrap_or_else(|| {
+            let name = self.cluster.settings().topic_name(*topic);
+            let who = self.cluster.shared().describe();
+            BusError::Unavailable(format!("{who} does not answer in time for topic {name}: does it hang?"))
+        }))
+    }
+
+    fn is_over(&self, began_ns: u64, deadline_ns: u64) -> bool {
+        let now_ns = clock::now_ns();
+        if now_ns < deadline_ns {
+            return false;
+        }
+        // A broker that was asked in time may still answer in time; one that failed may not.
+        let awaited = self.flights.values().any(|flight| {
+            let limit_ns = flight.answer_by_ns.min(deadline_ns + GRACE_NS);
+            now_ns < limit_ns && flight.asked.keys().any(|key| self.is_unread(key, began_ns))
+        });
+        !awaited
+    }
+
+    fn is_unread(&self, key: &Key, since_ns: u64) -> bool {
+        self.cursors.get(key).is_some_and(|cursor| cursor.read_ns < since_ns && cursor.fault.is_none())
+    }
+
+    /// Sends a Fetch to every broker that leads something we read and has none on its way.
+    fn launch(&mut self, began_ns: u64, deadline_ns: u64) {
+        let now_ns = clock::now_ns();
+        let unread = self.cursors.values().any(|cursor| cursor.read_ns < began_ns && cursor.fault.is_none());
+        if now_ns >= deadline_ns && !unread {
+            return;
+        }
+        let limit_ns = deadline_ns.max(now_ns) + GRACE_NS;
+        let wanted = if now_ns < self.cluster.next_attempt_ns() {
+            self.still_well()
+        } else {
+            match self.find_lost(limit_ns).and_then(|()| self.wanted(limit_ns)) {
+                Ok(wanted) => wanted,
+                Err(error) => return self.fault_all(&error),
+            }
+        };
+        let brokers = wanted.len();
+        for (broker, keys) in wanted {
+            if self.flights.contains_key(&broker) {
+                continue;
+            }
+            if let Err(error) = self.fetch(broker, &keys, brokers, deadline_ns) {
+                self.fault_broker(broker, &keys, error);
+            }
+        }
+    }
+
+    /// Puts cursors whose offset the broker no longer has to the nearest end.
+    fn find_lost(&mut self, limit_ns: u64) -> Result<(), BusError> {
+        let lost: Vec<Key> =
+            self.cursors.iter().filter(|(_, cursor)| cursor.lost).map(|(key, _)| *key).collect();
+        for (topic, partition) in lost {
+            let first = offsets::ask(&mut self.cluster, topic, EARLIEST, limit_ns)?;
+            let end = offsets::ask(&mut self.cluster, topic, LATEST, limit_ns)?;
+            let (Some(&first), Some(&end)) = (first.get(&partition), end.get(&partition)) else { continue };
+            if let Some(cursor) = self.cursors.get_mut(&(topic, partition)) {
+                let nearest = cursor.next.clamp(first, end.max(first));
+                let name = self.cluster.settings().topic_name(topic);
+                log::warn!(
+                    "topic {name}, partition {partition}: offset {} is not there (the broker has {first} to {end}); \
+                     reading on from {nearest}",
+                    cursor.next
+                );
+                cursor.next = nearest;
+                cursor.lost = false;
+            }
+        }
+        Ok(())
+    }
+
+    /// While the next attempt after a fault is not due: what is read without fault, over connections that stand.
+    fn still_well(&mut self) -> BTreeMap<i32, Vec<Key>> {
+        let mut wanted: BTreeMap<i32, Vec<Key>> = BTreeMap::new();
+        for (key, _) in self.cursors.iter().filter(|(_, cursor)| cursor.fault.is_none() && !cursor.lost) {
+            let leader = self.cluster.known_leader(key.0, key.1);
+            if let Some(leader) = leader.filter(|leader| self.cluster.open_connection(*leader).is_some()) {
+                wanted.entry(leader).or_default().push(*key);
+            }
+        }
+        wanted
+    }
+
+    /// What to read from which broker.
+    fn wanted(&mut self, limit_ns: u64) -> Result<BTreeMap<i32, Vec<Key>>, BusError> {
+        let mut wanted: BTreeMap<i32, Vec<Key>> = BTreeMap::new();
+        let mut keys: Vec<Key> = self.cursors.keys().copied().collect();
+        // The broker serves in the order of the request; each partition is first in turn, so none is starved.
+        let first = self.turn % keys.len().max(1);
+        keys.rotate_left(first);
+        self.turn = self.turn.wrapping_add(1);
+        for (topic, partition) in keys {
+            let leader = self.cluster.leaders(topic, limit_ns)?.get(&partition).copied().unwrap_or(-1);
+            if leader >= 0 {
+                wanted.entry(leader).or_default().push((topic, partition));
+            } else {
+                let name = self.cluster.settings().topic_name(topic);
+                let text = format!("partition {partition} of topic {name} has no leader at the moment");
+                self.fault(&[(topic, partition)], &BusError::Unavailable(text));
+            }
+        }
+        Ok(wanted)
+    }
+
+    fn fetch(&mut self, broker: i32, keys: &[Key], brokers: usize, deadline_ns: u64) -> Result<(), BusError> {
+        let now_ns = clock::now_ns();
+        let limit_ns = deadline_ns.max(now_ns) + GRACE_NS;
+        self.cluster.connection(broker, limit_ns)?;
+        let longest_ns = if brokers > 1 { LONGEST_WAIT_OF_SEVERAL_NS } else { u64::MAX };
+        // Asked after connecting, so that the wait ends with the poll.
+        let max_wait_ns = clock::to_ns(clock::until(deadline_ns)).min(longest_ns);
+        let limits = FetchLimits {
+            max_wait_ms: i32::try_from(max_wait_ns / NS_PER_MS).unwrap_or(i32::MAX),
+            max_bytes: MAX_BYTES,
+            partition_max_bytes: MAX_BYTES,
+        };
+        let next = |key: &Key| self.cursors.get(key).map_or(0, |cursor| cursor.next);
+        let asked: BTreeMap<Key, i64> = keys.iter().map(|key| (*key, next(key))).collect();
+        let settings = self.cluster.shared().settings.clone();
+        let wanted: Vec<(String, i32, i64)> =
+            keys.iter().map(|key| (settings.topic_name(key.0), key.1, asked[key])).collect();
+        let connection = self.cluster.connection(broker, limit_ns)?;
+        connection.send(Api::Fetch, |head| requests::fetch(head, &wanted, limits), limit_ns)?;
+        let answer_by_ns = clock::now_ns() + max_wait_ns + GRACE_NS;
+        self.flights.insert(broker, Flight { asked, answer_by_ns, max_wait_ns });
+        Ok(())
+    }
+
+    /// Waits for answers, and takes those that came.
+    fn collect(&mut self, deadline_ns: u64) -> Vec<Record> {
+        let brokers: Vec<i32> = self.flights.keys().copied().collect();
+        let now_ns = clock::now_ns();
+        if brokers.is_empty() {
+            clock::sleep_until(deadline_ns.min(self.cluster.next_attempt_ns().max(now_ns + NS_PER_MS)));
+            return Vec::new();
+        }
+        let mut records = Vec::new();
+        for broker in &brokers {
+            let Some(answer_by_ns) = self.flights.get(broker).map(|flight| flight.answer_by_ns) else {
+                continue;
+            };
+            let limit_ns = match (brokers.len(), now_ns < answer_by_ns) {
+                (1, true) => answer_by_ns.min(deadline_ns.max(now_ns) + GRACE_NS),
+                (1, false) => deadline_ns,
+                _ => clock::now_ns() + TURN_NS,
+            };
+            self.receive(*broker, limit_ns, &mut records);
+        }
+        records
+    }
+
+    fn receive(&mut self, broker: i32, limit_ns: u64, records: &mut Vec<Record>) {
+        let Some(connection) = self.cluster.open_connection(broker) else {
+            self.flights.remove(&broker);
+            return;
+        };
+        match connection.receive(limit_ns) {
+            Ok(Some(answer)) => {
+                let Some(flight) = self.flights.remove(&broker) else { return };
+                self.take(broker, &flight, &answer, records);
+            }
+            Ok(None) => {
+                let silent = connection.silent();
+                let now_ns = clock::now_ns();
+                let Some(flight) = self.flights.get(&broker).filter(|flight| now_ns >= flight.answer_by_ns)
+                else {
+                    return;
+                };
+                let keys: Vec<Key> = flight.asked.keys().copied().collect();
+                if now_ns >= flight.answer_by_ns + PATIENCE_NS {
+                    self.fault_broker(broker, &keys, silent);
+                } else {
+                    self.fault(&keys, &silent);
+                }
+            }
+            Err(error) => {
+                let asked = self.flights.get(&broker).map(|flight| flight.asked.keys().copied().collect());
+                self.fault_broker(broker, &asked.unwrap_or_else(Vec::new), error);
+            }
+        }
+    }
+
+    fn take(&mut self, broker: i32, flight: &Flight, answer: &Answer, records: &mut Vec<Record>) {
+        let keys: Vec<Key> = flight.asked.keys().copied().collect();
+        let read =
+            answer.body().and_then(|mut body| responses::fetch(&mut body, answer.version, answer.is_cut()));
+        let fetched = match read {
+            Ok((0, fetched)) => fetched,
+            Ok((code, _)) => {
+                let error = faults::topic(code, "(all)", "read", None);
+                return self.fault_broker(broker, &keys, error);
+            }
+            Err(malformed) => {
+                let address =
+                    self.cluster.open_connection(broker).map(|connection| connection.address().clone());
+                let error = address.map(|address| faults::malformed(&address, malformed));
+                let error =
+                    error.unwrap_or_else(|| BusError::Unavailable("the answer cannot be read".to_string()));
+                return self.fault_broker(broker, &keys, error);
+            }
+        };
+        let (before, mut moved, mut faulty) = (records.len(), false, false);
+        for part in &fetched {
+            let Some(topic) = self.cluster.shared().topic_of(&part.topic) else { continue };
+            let key = (topic, part.partition);
+            // The subscription may have moved while this was on its way; what was asked for then is not wanted now.
+            let Some(cursor) = self.cursors.get_mut(&key) else { continue };
+            if flight.asked.get(&key) != Some(&cursor.next) || cursor.lost {
+                continue;
+            }
+            if faults::is_out_of_range(part.error) {
+                cursor.lost = true;
+                moved = true;
+            } else if part.error != 0 {
+                faulty = true;
+                let error = faults::topic(part.error, &part.topic, "read", None);
+                cursor.fault = Some(error.clone());
+                self.cluster.failed(error);
+            } else {
+                cursor.read_ns = clock::now_ns();
+                cursor.fault = None;
+                let found = batches::read(part.batches, cursor.next, answer.is_cut() && !part.whole);
+                moved |= found.next > cursor.next;
+                cursor.next = found.next;
+                tell_passed_over(&part.topic, part.partition, &found);
+                records.extend(found.records.into_iter().map(|record| record_of(key, record)));
+            }
+        }
+        if self.cursors.values().all(|cursor| cursor.fault.is_none()) {
+            self.cluster.succeeded();
+        }
+        self.pause_if_early(flight, answer, moved || faulty || records.len() > before);
+    }
+
+    /// A broker that answers at once and brings nothing must not be asked in a busy loop.
+    fn pause_if_early(&self, flight: &Flight, answer: &Answer, brought: bool) {
+        let took_ns = answer.received_ns.saturating_sub(answer.sent_ns);
+        if !brought && took_ns < flight.max_wait_ns / 2 {
+            clock::sleep(Duration::from_nanos(EMPTY_PAUSE_NS));
+        }
+    }
+
+    fn fault(&mut self, keys: &[Key], error: &BusError) {
+        for key in keys {
+            if let Some(cursor) = self.cursors.get_mut(key) {
+                cursor.fault = Some(error.clone());
+            }
+        }
+    }
+
+    fn fault_broker(&mut self, broker: i32, keys: &[Key], error: BusError) {
+        self.flights.remove(&broker);
+        self.cluster.hang_up(broker);
+        self.fault(keys, &error);
+        self.cluster.failed(error);
+    }
+
+    fn fault_all(&mut self, error: &BusError) {
+        // What is on its way may still be answered; the others cannot be asked.
+        let flying: Vec<Key> =
+            self.flights.values().flat_map(|flight| flight.asked.keys().copied()).collect();
+        let keys: Vec<Key> = self.cursors.keys().filter(|key| !flying.contains(key)).copied().collect();
+        self.fault(&keys, error);
+        self.cluster.failed(error.clone());
+    }
+}
+
+fn record_of((topic, partition): Key, record: batches::Fetched) -> Record {
+    let key = String::from_utf8_lossy(&record.key).into_owned();
+    Record { topic, partition, offset: record.offset, key, value: record.value, append_ms: record.append_ms }
+}
+
+fn tell_passed_over(topic: &str, partition: i32, found: &Batches) {
+    for gap in &found.passed_over {
+        log::warn!(
+            "topic {topic}, partition {partition}: passed over offsets {} to {}: {}",
+            gap.from,
+            gap.to - 1,
+            gap.why
+        );
+    }
+}

@@ -1,0 +1,321 @@
+//! Reads the answers, in every version that [`super::versions`] may agree on.
+//!
+//! Layouts: <https://kafka.apache.org/protocol.html#protocol_messages>
+
+use super::versions::Api;
+use super::wire::{Malformed, Reader};
+
+/// The cluster as one broker sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metadata {
+    /// Id, host and port of each broker.
+    pub brokers: Vec<(i32, String, i32)>,
+    /// Which broker takes new topics; -1 where there is none.
+    pub controller: i32,
+    /// The topics that were asked for.
+    pub topics: Vec<TopicMetadata>,
+}
+
+/// One topic.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TopicMetadata {
+    /// 0, or why nothing is said of it.
+    pub error: i16,
+    /// Its full name.
+    pub name: String,
+    /// Each partition and the broker that leads it, -1 for none.
+    pub leaders: Vec<(i32, i32)>,
+}
+
+/// What became of one new topic.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CreatedTopic {
+    /// Its full name.
+    pub name: String,
+    /// 0, or why it was not created.
+    pub error: i16,
+    /// The broker's words on that.
+    pub message: Option<String>,
+}
+
+/// What became of one record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Produced {
+    /// 0, or why it was not appended.
+    pub error: i16,
+    /// When it was appended, in ms since 1970; -1 where the topic does not keep that.
+    pub append_ms: i64,
+    /// The broker's words on an error.
+    pub message: Option<String>,
+}
+
+/// One partition's first or next offset.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListedOffset {
+    /// The partition.
+    pub partition: i32,
+    /// 0, or why the offset is not known.
+    pub error: i16,
+    /// The offset.
+    pub offset: i64,
+}
+
+/// What was read of one partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchedPartition<'a> {
+    /// The topic's full name.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// 0, or why it was not read.
+    pub error: i16,
+    /// Record batches, the last one maybe incomplete.
+    pub batches: &'a [u8],
+    /// Whether the answer held all the bytes that it announced here.
+    pub whole: bool,
+}
+
+/// The answer's body and the number of the request that it answers.
+pub fn body(api: Api, version: i16, bytes: &[u8]) -> Result<(i32, Reader<'_>), Malformed> {
+    let flexible = version >= api.flexible_from();
+    let mut reader = Reader::new(bytes, flexible);
+    let correlation = reader.i32()?;
+    // The answer to ApiVersions always has the plain head, so that a client which asked for a version that the
+    // broker does not know can still read it.
+    if api != Api::Versions {
+        reader.tags()?;
+    }
+    Ok((correlation, reader))
+}
+
+/// The error and the broker's versions as (key, lowest, highest).
+pub fn api_versions(reader: &mut Reader<'_>) -> Result<(i16, Vec<(i16, i16, i16)>), Malformed> {
+    let error = reader.i16()?;
+    let apis = reader.list(|reader| {
+        let api = (reader.i16()?, reader.i16()?, reader.i16()?);
+        reader.tags()?;
+        Ok(api)
+    })?;
+    Ok((error, apis))
+}
+
+/// Versions 4 to 9.
+pub fn metadata(reader: &mut Reader<'_>, version: i16) -> Result<Metadata, Malformed> {
+    reader.i32()?; // throttle time
+    let brokers = reader.list(|reader| {
+        let broker = (reader.i32()?, reader.string()?, reader.i32()?);
+        reader.nullable_string()?; // rack
+        reader.tags()?;
+        Ok(broker)
+    })?;
+    reader.nullable_string()?; // cluster id
+    let controller = reader.i32()?;
+    let topics = reader.list(|reader| topic_metadata(reader, version))?;
+    Ok(Metadata { brokers, controller, topics })
+}
+
+fn topic_metadata(reader: &mut Reader<'_>, version: i16) -> Result<TopicMetadata, Malformed> {
+    let error = reader.i16()?;
+    let name = reader.string()?;
+    reader.i8()?; // internal or not
+    let leaders = reader.list(|reader| {
+        reader.i16()?; // error; a partition without leader says so by -1 too
+        let partition = (reader.i32()?, reader.i32()?);
+        if version >= 7 {
+            reader.i32()?; // leader epoch
+        }
+        reader.list(Reader::i32)?; // replicas
+        reader.list(Reader::i32)?; // replicas in sync
+        if version >= 5 {
+            reader.list(Reader::i32)?; // replicas away
+        }
+        reader.tags()?;
+        Ok(partition)
+    })?;
+    if version >= 8 {
+        reader.i32()?; // what we may do with it
+    }
+    reader.tags()?;
+    Ok(TopicMetadata { error, name, leaders })
+}
+
+/// Versions 2 to 5.
+pub fn create_topics(reader: &mut Reader<'_>, version: i16) -> Result<Vec<CreatedTopic>, Malformed> {
+    reader.i32()?; // throttle time
+    reader.list(|reader| {
+        let name = reader.string()?;
+        let error = reader.i16()?;
+        let message = reader.nullable_string()?;
+        if version >= 5 {
+            reader.i32()?; // partitions
+            reader.i16()?; // replication factor
+            reader.list(|reader| {
+                reader.string()?; // name of a setting
+                reader.nullable_string()?; // its value
+                reader.take(3)?; // read-only, source, sensitive
+                reader.tags()
+            })?;
+        }
+        reader.tags()?;
+        Ok(CreatedTopic { name, error, message })
+    })
+}
+
+/// Versions 3 to 9; the answer to a request with one record.
+pub fn produce(reader: &mut Reader<'_>, version: i16) -> Result<Produced, Malformed> {
+    let topics = reader.list(|reader| {
+        reader.string()?; // topic
+        let partitions = reader.list(|reader| produced_partition(reader, version))?;
+        reader.tags()?;
+        Ok(partitions)
+    })?;
+    topics.into_iter().flatten().next().ok_or(Malformed("the answer names no partition"))
+}
+
+fn produced_partition(reader: &mut Reader<'_>, version: i16) -> Result<Produced, Malformed> {
+    reader.i32()?; // partition
+    let error = reader.i16()?;
+    reader.i64()?; // offset
+    let append_ms = reader.i64()?;
+    if version >= 5 {
+        reader.i64()?; // oldest offset
+    }
+    let mut message = None;
+    if version >= 8 {
+        let details = reader.list(|reader| {
+            reader.i32()?; // index in the batch
+            let message = reader.nullable_string()?;
+            reader.tags()?;
+            Ok(message)
+        })?;
+        message = reader.nullable_string()?.or(details.into_iter().flatten().next());
+    }
+    reader.tags()?;
+    Ok(Produced { error, append_ms, message })
+}
+
+/// Versions 1 to 6; the answer for partitions of one topic.
+pub fn list_offsets(reader: &mut Reader<'_>, version: i16) -> Result<Vec<ListedOffset>, Malformed> {
+    if version >= 2 {
+        reader.i32()?; // throttle time
+    }
+    let topics = reader.list(|reader| {
+        reader.string()?; // topic
+        let partitions = reader.list(|reader| {
+            let partition = reader.i32()?;
+            let error = reader.i16()?;
+            reader.i64()?; // timestamp
+            let offset = reader.i64()?;
+            if version >= 4 {
+                reader.i32()?; // leader epoch
+            }
+            reader.tags()?;
+            Ok(ListedOffset { partition, error, offset })
+        })?;
+        reader.tags()?;
+        Ok(partitions)
+    })?;
+    Ok(topics.into_iter().flatten().collect())
+}
+
+/// Versions 4 to 12. Of an answer that was `cut` short, what is there is given.
+pub fn fetch<'a>(
+    reader: &mut Reader<'a>,
+    version: i16,
+    cut: bool,
+) -> Result<(i16, Vec<FetchedPartition<'a>>), Malformed> {
+    reader.i32()?; // throttle time
+    let mut error = 0;
+    if version >= 7 {
+        error = reader.i16()?;
+        reader.i32()?; // fetch session
+    }
+    let mut fetched = Vec::new();
+    let walked = reader.list(|reader| {
+        let topic = reader.string()?;
+        reader.list(|reader| {
+            fetched.push(fetched_partition(reader, version, &topic)?);
+            reader.tags()
+        })?;
+        reader.tags()
+    });
+    match walked {
+        Err(_) if cut && !fetched.is_empty() => Ok((error, fetched)),
+        Err(malformed) => Err(malformed),
+        Ok(_) => Ok((error, fetched)),
+    }
+}
+
+fn fetched_partition<'a>(
+    reader: &mut Reader<'a>,
+    version: i16,
+    topic: &str,
+) -> Result<FetchedPartition<'a>, Malformed> {
+    let partition = reader.i32()?;
+    let error = reader.i16()?;
+    reader.i64()?; // next offset
+    reader.i64()?; // last stable offset
+    if version >= 5 {
+        reader.i64()?; // oldest offset
+    }
+    reader.list(|reader| {
+        reader.take(16)?; // an aborted transaction: producer and first offset
+        reader.tags()
+    })?;
+    if version >= 11 {
+        reader.i32()?; // which replica to prefer
+    }
+    let (batches, whole) = reader.bytes_as_far_as_there()?;
+    Ok(FetchedPartition { topic: topic.to_string(), partition, error, batches, whole })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_answer_to_produce_is_read() {
+        // Version 9: one topic "t", partition 0, no error, offset 5, appended at 1000, oldest 0, no details, no
+        // message, no tags; then throttle time and tags.
+        let mut bytes = vec![0, 0, 0, 7, 0, 2, 2, b't', 2, 0, 0, 0, 0, 0, 0];
+        bytes.extend(5i64.to_be_bytes());
+        bytes.extend(1_000i64.to_be_bytes());
+        bytes.extend(0i64.to_be_bytes());
+        bytes.extend([1, 0, 0, 0, 0, 0, 0, 0, 0]);
+        let (correlation, mut reader) = body(Api::Produce, 9, &bytes).unwrap();
+        assert_eq!(correlation, 7);
+        assert_eq!(produce(&mut reader, 9).unwrap(), Produced { error: 0, append_ms: 1_000, message: None });
+    }
+
+    #[test]
+    fn a_cut_answer_to_fetch_gives_what_is_there() {
+        // Version 4: throttle, one topic "t", two partitions of which the first announces 100 bytes and has 3.
+        let mut bytes = vec![0, 0, 0, 0, 0, 0, 0, 1, 0, 1, b't', 0, 0, 0, 2, 0, 0, 0, 3, 0, 0];
+        bytes.extend([0; 16]);
+        bytes.extend([0xff, 0xff, 0xff, 0xff, 0, 0, 0, 100, 1, 2, 3]);
+        let mut reader = Reader::new(&bytes, false);
+        assert!(fetch(&mut reader.clone(), 4, false).is_err());
+        let (error, fetched) = fetch(&mut reader, 4, true).unwrap();
+        assert_eq!((error, fetched.len()), (0, 1));
+        assert_eq!(
+            (fetched[0].partition, fetched[0].batches, fetched[0].whole),
+            (3, &[1u8, 2, 3][..], false)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_can_make_it_panic(bytes: Vec<u8>, version in 0i16..13, cut: bool) {
+            for api in [Api::Versions, Api::Metadata, Api::CreateTopics, Api::Produce, Api::ListOffsets, Api::Fetch] {
+                let Ok((_, reader)) = body(api, version, &bytes) else { continue };
+                let _ = api_versions(&mut reader.clone());
+                let _ = metadata(&mut reader.clone(), version);
+                let _ = create_topics(&mut reader.clone(), version);
+                let _ = produce(&mut reader.clone(), version);
+                let _ = list_offsets(&mut reader.clone(), version);
+                let _ = fetch(&mut reader.clone(), version, cut);
+            }
+        }
+    }
+}

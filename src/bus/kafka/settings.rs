@@ -1,0 +1,185 @@
+//! What a user says about the Kafka cluster, checked before anything connects.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::bus::Topic;
+
+/// Kafka's limit on topic names, in bytes.
+const MAX_TOPIC_NAME: usize = 249;
+
+/// Which client library speaks to the brokers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KafkaClientKind {
+    /// This project's own client over the codec `kafka-protocol`: brokers from 0.11 to 4.x.
+    #[default]
+    Modern,
+    /// The crate `kafka`: brokers from 0.8.2 to 3.x. No append times, so no broker clock.
+    Legacy,
+}
+
+impl fmt::Display for KafkaClientKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            KafkaClientKind::Modern => "modern",
+            KafkaClientKind::Legacy => "legacy",
+        })
+    }
+}
+
+impl FromStr for KafkaClientKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.to_ascii_lowercase().as_str() {
+            "modern" => Ok(KafkaClientKind::Modern),
+            "legacy" => Ok(KafkaClientKind::Legacy),
+            _ => Err(format!("Kafka client {text:?} is unknown: write modern or legacy")),
+        }
+    }
+}
+
+/// Where the cluster is and how to speak to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KafkaSettings {
+    /// Brokers to begin with, each as HOST:PORT (an IPv6 address in brackets). The cluster names the others.
+    pub brokers: Vec<String>,
+    /// Put before each topic's name, for shared clusters; empty for none.
+    pub topic_prefix: String,
+    /// Which client library to use.
+    pub client: KafkaClientKind,
+    /// How this process shows in the brokers' logs and quotas.
+    pub client_id: String,
+}
+
+impl KafkaSettings {
+    /// The usual settings for these brokers: no prefix, the modern client.
+    pub fn new(brokers: Vec<String>) -> Self {
+        KafkaSettings {
+            brokers,
+            topic_prefix: String::new(),
+            client: KafkaClientKind::default(),
+            client_id: "floodgate".to_string(),
+        }
+    }
+
+    /// The full name of `topic` in the cluster.
+    pub fn topic_name(&self, topic: Topic) -> String {
+        format!("{}{}", self.topic_prefix, topic.name())
+    }
+
+    /// The brokers as addresses, or what is wrong with the settings.
+    pub fn checked(&self) -> Result<Vec<Address>, String> {
+        if self.brokers.is_empty() {
+            return Err("no Kafka broker is named: write HOST:PORT[,HOST:PORT]".to_string());
+        }
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if let Some(wrong) = self.topic_prefix.chars().find(|c| !allowed(*c)) {
+            return Err(format!(
+                "topic prefix {:?} holds {wrong:?}: Kafka allows letters, digits, '.', '_' and '-'",
+                self.topic_prefix
+            ));
+        }
+        let longest = Topic::ALL.iter().map(|topic| self.topic_name(*topic).len()).max().unwrap_or(0);
+        if longest > MAX_TOPIC_NAME {
+            return Err(format!(
+                "topic prefix of {} bytes is too long: topic names may have {MAX_TOPIC_NAME}",
+                self.topic_prefix.len()
+            ));
+        }
+        self.brokers.iter().map(|broker| broker.parse()).collect()
+    }
+}
+
+/// A broker's address.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Address {
+    /// Name or IP address, without brackets.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = |why: &str| {
+            Err(format!("Kafka broker {text:?} {why}: write HOST:PORT, as in 127.0.0.1:9092 or [::1]:9092"))
+        };
+        if text.contains("://") {
+            return wrong("is a URL");
+        }
+        let Some((host, port)) = text.trim().rsplit_once(':') else { return wrong("has no port") };
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        if bare.is_none() && host.contains(':') {
+            return wrong("is an IPv6 address without brackets, or names two ports");
+        }
+        let host = bare.unwrap_or(host);
+        if host.is_empty() || host.contains(|c: char| c.is_whitespace() || matches!(c, '/' | '@' | ',')) {
+            return wrong("has no usable host");
+        }
+        match port.parse() {
+            Ok(port) if port > 0 => Ok(Address { host: host.to_string(), port }),
+            _ => wrong("has a port that is not between 1 and 65535"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_and_shown() {
+        for text in ["localhost:9092", "127.0.0.1:1", "[::1]:65535", "kafka-1.example.com:9092"] {
+            assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
+        }
+        for text in [
+            "",
+            "localhost",
+            "localhost:",
+            ":9092",
+            "a:0",
+            "a:65536",
+            "a:b",
+            "::1:9092",
+            "http://a:80",
+            "a b:1",
+        ] {
+            let error = text.parse::<Address>().unwrap_err();
+            assert!(error.contains("HOST:PORT") && error.contains(&format!("{text:?}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn settings_are_checked() {
+        let good = KafkaSettings::new(vec!["a:1".into(), "b:2".into()]);
+        assert_eq!(good.checked().unwrap().len(), 2);
+        assert!(KafkaSettings::new(vec![]).checked().is_err());
+        assert!(KafkaSettings { topic_prefix: "team/a".into(), ..good.clone() }.checked().is_err());
+        assert!(KafkaSettings { topic_prefix: "x".repeat(240), ..good.clone() }.checked().is_err());
+        assert_eq!(
+            KafkaSettings { topic_prefix: "a.".into(), ..good }.topic_name(Topic::Metrics),
+            "a.metrics"
+        );
+    }
+
+    #[test]
+    fn client_kinds_are_read_and_shown() {
+        for kind in [KafkaClientKind::Modern, KafkaClientKind::Legacy] {
+            assert_eq!(kind.to_string().parse(), Ok(kind));
+        }
+        assert!("librdkafka".parse::<KafkaClientKind>().unwrap_err().contains("modern or legacy"));
+    }
+}

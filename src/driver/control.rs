@@ -1,0 +1,192 @@
+//! The control thread: reads plans and triggers, asks the session what to do, and does it.
+
+use super::clock_offset::SharedOffset;
+use super::engine::Engine;
+use super::prepare::{ClientSettings, Prepared, prepare};
+use super::reporter::Reporter;
+use super::session::{Action, Beat, Event, Session};
+use super::slot::SlotSender;
+use crate::bus::{Bus, BusError, Connector, Record, Start, Topic};
+use crate::clock;
+use crate::http::StopFlag;
+use crate::message::{self, NodeRef, Register};
+use crossbeam_channel::{Receiver, Sender};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longest wait for a record, and so for a look at the engine and at the end of the process.
+const POLL: Duration = Duration::from_millis(50);
+/// Events of one engine that may wait: it sends two.
+const EVENTS: usize = 8;
+
+/// The control thread's belongings.
+pub struct Control {
+    identity: NodeRef,
+    settings: ClientSettings,
+    connector: Arc<dyn Connector>,
+    bus: Box<dyn Bus>,
+    session: Session,
+    offset: SharedOffset,
+    beats: SlotSender<Beat>,
+    prepared: Option<Prepared>,
+    engine: Option<Engine>,
+    events: (Sender<Event>, Receiver<Event>),
+    leave: StopFlag,
+}
+
+impl Control {
+    /// Joins the bus: notes the ends of `test_config` and `trigger`, then registers. So nothing that is sent after
+    /// the registration escapes this driver, and nothing older is obeyed.
+    pub fn join_bus(
+        connector: &dyn Connector,
+        register: &Register,
+        timeout: Duration,
+    ) -> Result<Box<dyn Bus>, BusError> {
+        let mut bus = connector.open();
+        for topic in [Topic::TestConfig, Topic::Trigger] {
+            let end = bus.end(topic, timeout)?;
+            bus.subscribe(topic, Start::At(end), timeout)?;
+        }
+        bus.publish(Topic::Register, &register.node_id, &message::encode(register), timeout)?;
+        Ok(bus)
+    }
+
+    /// A control thread's state over a bus that was joined.
+    #[allow(clippy::too_many_arguments)]
+    pub fn new(
+        identity: NodeRef,
+        settings: ClientSettings,
+        connector: Arc<dyn Connector>,
+        bus: Box<dyn Bus>,
+        session: Session,
+        offset: SharedOffset,
+        beats: SlotSender<Beat>,
+        leave: StopFlag,
+    ) -> Control {
+        let events = crossbeam_channel::bounded(EVENTS);
+        Control {
+            identity,
+            settings,
+            connector,
+            bus,
+            session,
+            offset,
+            beats,
+            prepared: None,
+            engine: None,
+            events,
+            leave,
+        }
+    }
+
+    /// Works until the process ends; then stops the load, waits for its final report and lets the heartbeat say
+    /// goodbye.
+    pub fn run(mut self) {
+        let mut away = false;
+        while !self.leave.is_stopped() {
+            let records = self.bus.poll(POLL);
+            if records.is_err() != away {
+                away = records.is_err();
+                match &records {
+                    Ok(_) => log::info!("{} is back", self.connector.describe()),
+                    Err(error) => log::warn!("plans and triggers cannot be read: {error}"),
+                }
+            }
+            for record in records.unwrap_or_default() {
+                if let Some(event) = read(&record) {
+                    self.take(event);
+                }
+            }
+            self.take_engine_events();
+        }
+        if let Some(engine) = self.engine.take() {
+            engine.stop();
+            engine.join();
+        }
+    }
+
+    fn take_engine_events(&mut self) {
+        while let Ok(event) = self.events.1.try_recv() {
+            let ended = event == Event::Reported;
+            self.take(event);
+            if let (true, Some(engine)) = (ended, self.engine.take()) {
+                engine.join();
+            }
+        }
+    }
+
+    fn take(&mut self, event: Event) {
+        let mut actions = self.session.handle(event);
+        while !actions.is_empty() {
+            let follow_ups = actions.into_iter().filter_map(|action| self.act(action)).collect::<Vec<_>>();
+            actions = follow_ups.into_iter().flat_map(|event| self.session.handle(event)).collect();
+        }
+    }
+
+    /// Does one thing; returns what came of it, where the session must know.
+    fn act(&mut self, action: Action) -> Option<Event> {
+        match action {
+            Action::Announce(beat) => {
+                if let Some(reason) = &beat.reason {
+                    log::warn!("test {:?} is refused: {reason}", beat.test_id.as_deref().unwrap_or_default());
+                }
+                self.beats.put(beat);
+                None
+            }
+            Action::Prepare(assignment) => {
+                let test_id = assignment.test_id.clone();
+                let prepared = prepare(*assignment, &self.settings);
+                log::info!("test {test_id:?}: plan read");
+                Some(Event::Prepared(prepared.map(|prepared| self.prepared = Some(prepared))))
+            }
+            Action::Start { start_at_ms } => self.start(start_at_ms),
+            Action::Stop => {
+                log::info!("the test is stopped");
+                self.engine.iter().for_each(Engine::stop);
+                None
+            }
+            Action::Discard => {
+                self.prepared = None;
+                None
+            }
+        }
+    }
+
+    fn start(&mut self, start_at_ms: Option<f64>) -> Option<Event> {
+        let prepared = self.prepared.take()?;
+        let offset_ms = self.offset.get().map_or(0.0, |offset| offset.offset_ms);
+        let now_ns = clock::now_ns();
+        let start_ns = start_at_ms.map_or(now_ns, |at_ms| clock::ns_at_wall(at_ms - offset_ms)).max(now_ns);
+        let reporter = Reporter {
+            identity: self.identity.clone(),
+            test_id: prepared.assignment.test_id.clone(),
+            offset: self.offset.clone(),
+            hurry: self.leave.clone(),
+        };
+        log::info!("test {:?}: starts in {} ms", reporter.test_id, (start_ns - now_ns) / clock::NS_PER_MS);
+        match Engine::start(prepared, start_ns, reporter, self.connector.open(), self.events.0.clone()) {
+            Ok(engine) => {
+                self.engine = Some(engine);
+                None
+            }
+            Err(error) => {
+                log::error!("{error}");
+                Some(Event::Reported)
+            }
+        }
+    }
+}
+
+/// What a record of `test_config` or `trigger` says; one that cannot be read is passed over with a warning.
+fn read(record: &Record) -> Option<Event> {
+    let event = match record.topic {
+        Topic::TestConfig => message::decode(&record.value).map(|config| Event::Config(Box::new(config))),
+        Topic::Trigger => message::decode(&record.value).map(Event::Trigger),
+        _ => return None,
+    };
+    event
+        .map_err(|error| {
+            log::warn!("record {} of {} is passed over: {error}", record.offset, record.topic.name());
+        })
+        .ok()
+}

@@ -1,0 +1,169 @@
+//! The engine: the threads of one test. Workers send, one thread collects, one reports.
+
+use super::collector::Collector;
+use super::cursor::Cursor;
+use super::prepare::{Prepared, Recipe, target_seen};
+use super::reporter::{Report, Reporter};
+use super::session::Event;
+use super::slot::{SlotSender, slot};
+use super::worker::{self, Handover, Task};
+use crate::bus::Bus;
+use crate::clock::{self, SystemClock};
+use crate::http::{Client, ClientKind, StopFlag};
+use crate::message::TargetSeen;
+use crate::plan::request::Request;
+use crate::schedule::Schedule;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Longest time between two looks at what is due to be drafted.
+const LOOK: Duration = Duration::from_millis(20);
+/// Hand-overs that may wait for each worker.
+const HANDOVERS_PER_WORKER: usize = 4;
+/// Clients end what is in flight well within this after a stop.
+const STOP_PATIENCE_NS: u64 = 3 * clock::NS_PER_S;
+
+/// A running test.
+pub struct Engine {
+    stop: StopFlag,
+    thread: JoinHandle<()>,
+}
+
+impl Engine {
+    /// Starts a test whose first request may leave at `start_ns`. The end of the load and the end of the last
+    /// report come through `events`.
+    pub fn start(
+        prepared: Prepared,
+        start_ns: u64,
+        reporter: Reporter,
+        bus: Box<dyn Bus>,
+        events: Sender<Event>,
+    ) -> Result<Engine, String> {
+        let stop = prepared.recipe.stop.clone();
+        let body = move || conduct(prepared, start_ns, reporter, bus, &events);
+        let thread = std::thread::Builder::new().name("engine".to_owned()).spawn(body);
+        let thread = thread.map_err(|e| format!("no thread for the engine: {e}"))?;
+        Ok(Engine { stop, thread })
+    }
+
+    /// Ends the load; what is in flight is aborted.
+    pub fn stop(&self) {
+        self.stop.stop();
+    }
+
+    /// Waits for the end of the test and its last report.
+    pub fn join(self) {
+        if self.thread.join().is_err() {
+            log::error!("the engine's thread panicked");
+        }
+    }
+}
+
+fn conduct(
+    prepared: Prepared,
+    start_ns: u64,
+    reporter: Reporter,
+    mut bus: Box<dyn Bus>,
+    events: &Sender<Event>,
+) {
+    let Prepared { assignment, recipe, seen_before } = prepared;
+    let share = Schedule::new(&assignment.plan).share(assignment.part, assignment.parts);
+    let cursor = Cursor::new(share, start_ns, clock::to_ns(assignment.plan.timeout()));
+    let task = Arc::new(Task { cursor, stop: recipe.stop.clone() });
+    let (drafts, waiting) = slot();
+    let reporting = std::thread::Builder::new().name("reporter".to_owned());
+    let reporting = reporting.spawn(move || reporter.run(bus.as_mut(), &waiting));
+    load(&task, &recipe, &drafts, assignment.plan.request(), seen_before);
+    let _ = events.send(Event::LoadEnded);
+    drop(drafts);
+    match reporting.map(JoinHandle::join) {
+        Ok(Ok(())) => {}
+        Ok(Err(_)) => log::error!("the reporter's thread panicked"),
+        Err(error) => log::error!("no thread for the reporter: {error}"),
+    }
+    let _ = events.send(Event::Reported);
+}
+
+/// Runs the workers to their end and hands every draft to the reporter, the final one last.
+fn load(
+    task: &Arc<Task>,
+    recipe: &Recipe,
+    drafts: &SlotSender<Report>,
+    request: &Request,
+    seen_before: Option<u64>,
+) {
+    let (workers, handovers) = match recipe.kind {
+        ClientKind::Native => spawn(task, recipe, |recipe, slots| recipe.native(slots)),
+        ClientKind::Ureq => spawn(task, recipe, |recipe, _| recipe.ureq()),
+    };
+    let mut collector = Collector::new(workers.len());
+    let stopped_ns = collect(&mut collector, &handovers, task, drafts);
+    for worker in workers {
+        if worker.join().is_err() {
+            log::error!("a worker's thread panicked: its last counts are lost");
+        }
+    }
+    let seen_after = seen_before.and_then(|_| target_seen(request));
+    let target_seen = seen_before.zip(seen_after).map(|(before, after)| TargetSeen { before, after });
+    drafts.put(Report { draft: collector.final_draft(&task.cursor, stopped_ns), target_seen });
+}
+
+/// Starts the workers; each makes its own client. Where the system has no more threads or descriptors the load goes
+/// on with fewer, and says so.
+fn spawn<C: Client + 'static>(
+    task: &Arc<Task>,
+    recipe: &Recipe,
+    make: fn(&Recipe, usize) -> Result<C, String>,
+) -> (Vec<JoinHandle<()>>, Receiver<Handover>) {
+    let (out, handovers) = crossbeam_channel::bounded(recipe.slots.len() * HANDOVERS_PER_WORKER);
+    let mut workers = Vec::with_capacity(recipe.slots.len());
+    for (index, slots) in recipe.slots.iter().copied().enumerate() {
+        let (task, out, recipe) = (Arc::clone(task), out.clone(), recipe.clone());
+        let body = move || match make(&recipe, slots) {
+            Ok(client) => worker::run(index, client, &SystemClock, &task, &out),
+            Err(error) => {
+                log::error!("worker {index} does not run: {error}");
+                let _ = out.send(Handover::nothing(index));
+            }
+        };
+        match std::thread::Builder::new().name(format!("worker-{index}")).spawn(body) {
+            Ok(worker) => workers.push(worker),
+            Err(error) => {
+                log::error!("only {index} workers run: no thread for more ({error}); use fewer connections");
+                break;
+            }
+        }
+    }
+    (workers, handovers)
+}
+
+/// Takes hand-overs and makes drafts until all workers have ended; returns when the test was stopped, if it was.
+fn collect(
+    collector: &mut Collector,
+    handovers: &Receiver<Handover>,
+    task: &Task,
+    drafts: &SlotSender<Report>,
+) -> Option<u64> {
+    let mut stopped_ns = None;
+    while !collector.is_over() {
+        match handovers.recv_timeout(LOOK) {
+            Ok(handover) => collector.add(&handover),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+        let now_ns = clock::now_ns();
+        if task.stop.is_stopped() {
+            let since_ns = *stopped_ns.get_or_insert(now_ns);
+            if now_ns > since_ns + STOP_PATIENCE_NS {
+                log::warn!("a worker did not end in time; its requests count as aborted");
+                break;
+            }
+        }
+        if let Some(draft) = collector.draft(now_ns, &task.cursor) {
+            drafts.put(Report { draft, target_seen: None });
+        }
+    }
+    stopped_ns
+}

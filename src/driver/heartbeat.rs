@@ -1,0 +1,72 @@
+//! The heartbeat: a thread and a bus handle of its own, so that no slow target and no slow report delays it.
+//!
+//! Every heartbeat also measures broker time.
+
+use super::clock_offset::SharedOffset;
+use super::session::Beat;
+use super::slot::{SlotReceiver, Taken};
+use crate::bus::{Bus, Topic};
+use crate::clock;
+use crate::message::{self, DriverState, Heartbeat, NodeRef};
+use std::time::Duration;
+
+/// Time between two heartbeats.
+pub const INTERVAL: Duration = Duration::from_secs(1);
+/// The same while a test is about to start: each one makes the clock offset more exact.
+const INTERVAL_READY: Duration = Duration::from_millis(100);
+/// Heartbeats of a new driver that come quickly, for the same reason.
+const QUICK_BEATS: u32 = 10;
+/// Longest time for one heartbeat; a newer one says more.
+const ATTEMPT: Duration = Duration::from_secs(2);
+
+/// Publishes a heartbeat at every change and every second, until the writing end of `beats` is gone; then says
+/// goodbye.
+pub fn run(mut bus: Box<dyn Bus>, identity: &NodeRef, offset: &SharedOffset, beats: &SlotReceiver<Beat>) {
+    let mut beat = Beat::idle();
+    let mut quick = QUICK_BEATS;
+    let mut away = false;
+    loop {
+        let sent = publish(bus.as_mut(), identity, offset, &beat);
+        if sent.is_err() != away {
+            away = sent.is_err();
+            match &sent {
+                Ok(()) => log::info!("heartbeats are taken again"),
+                Err(text) => log::warn!("heartbeats are not taken: {text}"),
+            }
+        }
+        let wait = if quick > 0 || beat.state == DriverState::Ready { INTERVAL_READY } else { INTERVAL };
+        quick = quick.saturating_sub(1);
+        match beats.take(wait) {
+            Taken::Value(newer) => beat = newer,
+            Taken::Nothing => {}
+            Taken::Closed => break,
+        }
+    }
+    let left = Beat { state: DriverState::Left, ..Beat::idle() };
+    if let Err(text) = publish(bus.as_mut(), identity, offset, &left) {
+        log::warn!("the goodbye was not taken: {text}");
+    }
+}
+
+fn publish(bus: &mut dyn Bus, identity: &NodeRef, offset: &SharedOffset, beat: &Beat) -> Result<(), String> {
+    let known = offset.get();
+    let round = |ms: f64| (ms * 1e3).round() / 1e3;
+    let heartbeat = Heartbeat {
+        node_id: identity.node_id.clone(),
+        heartbeat: "YES".to_owned(),
+        timestamp: round(clock::wall_ms(clock::now_ns())),
+        epoch: Some(identity.epoch),
+        state: Some(beat.state),
+        reason: beat.reason.clone(),
+        test_id: beat.test_id.clone(),
+        plan_hash: beat.plan_hash.clone(),
+        clock_offset_ms: known.map(|offset| round(offset.offset_ms)),
+        clock_error_ms: known.map(|offset| round(offset.error_ms)),
+    };
+    let bytes = message::encode(&heartbeat);
+    let appended = bus
+        .publish(Topic::Heartbeat, &identity.node_id, &bytes, ATTEMPT)
+        .map_err(|error| error.to_string())?;
+    offset.learn(&appended);
+    Ok(())
+}

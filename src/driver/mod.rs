@@ -1,0 +1,128 @@
+//! The driver: executes its share of a plan and reports what really happened.
+//!
+//! Threads: *control* reads plans and triggers, *heartbeat* says that the driver lives; while a test runs also
+//! *workers* that send, *engine* that collects their tallies, and *reporter* that publishes them.
+
+pub mod allowed;
+pub mod clock_offset;
+pub mod collector;
+pub mod control;
+pub mod cursor;
+pub mod engine;
+pub mod heartbeat;
+pub mod prepare;
+pub mod reporter;
+pub mod session;
+pub mod slot;
+pub mod worker;
+
+use crate::bus::Connector;
+use crate::clock;
+use crate::http::{StopFlag, limits};
+use crate::message::{NodeRef, Register, register_type};
+use crate::plan::{Defaults, check_defaults};
+use allowed::Allowed;
+use clock_offset::SharedOffset;
+use control::Control;
+use prepare::ClientSettings;
+use session::Session;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// What a driver is started with.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Its name in the fleet.
+    pub node_id: String,
+    /// The address by which its operator knows it.
+    pub node_ip: String,
+    /// Its own settings, where a plan leaves them open; with its target.
+    pub defaults: Defaults,
+    /// Hosts that it may load besides its target's: `HOST` or `HOST:PORT`.
+    pub allow_targets: Vec<String>,
+    /// Its clients.
+    pub clients: ClientSettings,
+    /// How long it waits for the bus at its start.
+    pub connect_timeout: Duration,
+}
+
+/// A driver that runs in threads of this process.
+pub struct Driver {
+    leave: StopFlag,
+    control: JoinHandle<()>,
+    heartbeat: JoinHandle<()>,
+}
+
+/// Joins the bus and waits for plans. The error says what is wrong with the settings or with the bus.
+pub fn start(connector: Arc<dyn Connector>, config: Config) -> Result<Driver, String> {
+    check(&config)?;
+    let allowed = Allowed::new(config.defaults.target_url.as_deref(), &config.allow_targets)?;
+    connector.prepare(config.connect_timeout).map_err(|error| error.to_string())?;
+    let identity = NodeRef { node_id: config.node_id.clone(), epoch: new_epoch() };
+    let register = register(&config, identity.epoch);
+    let bus = Control::join_bus(connector.as_ref(), &register, config.connect_timeout).map_err(|error| {
+        format!("driver {:?} cannot join {}: {error}", config.node_id, connector.describe())
+    })?;
+    let offset = SharedOffset::default();
+    let (beats, waiting) = slot::slot();
+    let (heartbeat_bus, own_offset, own_identity) = (connector.open(), offset.clone(), identity.clone());
+    let heartbeat = spawn("heartbeat", move || {
+        heartbeat::run(heartbeat_bus, &own_identity, &own_offset, &waiting);
+    })?;
+    let session = Session::new(identity.clone(), config.defaults, allowed);
+    let leave = StopFlag::default();
+    let control =
+        Control::new(identity, config.clients, connector, bus, session, offset, beats, leave.clone());
+    let control = spawn("control", move || control.run())?;
+    Ok(Driver { leave, control, heartbeat })
+}
+
+impl Driver {
+    /// Stops a running load, sends its final report, says goodbye and ends all threads.
+    pub fn shutdown(self) {
+        self.leave.stop();
+        for (name, thread) in [("control", self.control), ("heartbeat", self.heartbeat)] {
+            if thread.join().is_err() {
+                log::error!("the driver's {name} thread panicked");
+            }
+        }
+    }
+}
+
+fn check(config: &Config) -> Result<(), String> {
+    if config.node_id.is_empty() || config.node_id.len() > 128 || config.node_id.contains(char::is_control) {
+        return Err(format!("--node-id {:?}: use 1 to 128 printable characters", config.node_id));
+    }
+    match check_defaults(&config.defaults).first() {
+        Some(error) => Err(format!("--{error}")),
+        None => Ok(()),
+    }
+}
+
+/// Start of this driver in ms since 1970, different for each driver of a process.
+fn new_epoch() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let now_ms = clock::wall_ms(clock::now_ns()) as u64;
+    let next = |last: u64| Some(now_ms.max(last + 1));
+    LAST.fetch_update(Ordering::SeqCst, Ordering::SeqCst, next).map_or(now_ms, |last| now_ms.max(last + 1))
+}
+
+fn register(config: &Config, epoch: u64) -> Register {
+    Register {
+        node_id: config.node_id.clone(),
+        node_ip: config.node_ip.clone(),
+        message_type: register_type(),
+        epoch: Some(epoch),
+        version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+        cores: std::thread::available_parallelism().ok().and_then(|cores| u32::try_from(cores.get()).ok()),
+        max_connections: limits::max_descriptors()
+            .map(|most| most.saturating_sub(limits::RESERVED_DESCRIPTORS)),
+    }
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, String> {
+    let builder = std::thread::Builder::new().name(name.to_owned());
+    builder.spawn(body).map_err(|error| format!("no thread for the driver's {name}: {error}"))
+}

@@ -1,0 +1,159 @@
+//! What a driver does between reading a plan and being ready: everything that can fail or takes time, so that
+//! nothing is left to do when the gate opens.
+
+use super::session::Assignment;
+use crate::http::native::NativeClient;
+use crate::http::ureq_client::UreqClient;
+use crate::http::{Addresses, ClientKind, Settings, StopFlag, fetch, limits, resolve};
+use crate::plan::request::Request;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longest wait for a name look-up.
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest wait for a floodgate-target's counts.
+const METRICS_TIMEOUT: Duration = Duration::from_secs(2);
+/// Longest wait for a connection; a shorter `--timeout` counts.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Most threads that a driver starts for requests.
+pub const MAX_THREADS: usize = 4_096;
+
+/// What of a driver's settings its clients need.
+#[derive(Clone, Debug, Default)]
+pub struct ClientSettings {
+    /// The client to use where the plan names none.
+    pub client: Option<ClientKind>,
+    /// Certificates (PEM) that are trusted besides the public roots.
+    pub ca_pem: Option<Vec<u8>>,
+    /// Threads of the native client; one per core less one where there is none.
+    pub threads: Option<usize>,
+}
+
+/// How the clients of a test are made, each by the thread that uses it.
+#[derive(Clone)]
+pub struct Recipe {
+    /// Which client.
+    pub kind: ClientKind,
+    /// Slots of each worker.
+    pub slots: Vec<usize>,
+    /// Ends everything in flight.
+    pub stop: StopFlag,
+    request: Arc<Request>,
+    settings: Settings,
+    addresses: Addresses,
+}
+
+impl Recipe {
+    /// A client of many connections.
+    pub fn native(&self, slots: usize) -> Result<NativeClient, String> {
+        let (request, addresses) = (Arc::clone(&self.request), self.addresses.clone());
+        NativeClient::new(request, &self.settings, slots, addresses, self.stop.clone())
+            .map_err(|e| e.to_string())
+    }
+
+    /// A client of one connection.
+    pub fn ureq(&self) -> Result<UreqClient, String> {
+        let (request, addresses) = (Arc::clone(&self.request), self.addresses.clone());
+        UreqClient::new(request, &self.settings, addresses, self.stop.clone()).map_err(|e| e.to_string())
+    }
+
+    /// Makes the first worker's client and throws it away, so that what cannot work is refused before the start.
+    fn try_once(&self) -> Result<(), String> {
+        match self.kind {
+            ClientKind::Native => self.native(self.slots.first().copied().unwrap_or(1)).map(|_| ()),
+            ClientKind::Ureq => self.ureq().map(|_| ()),
+        }
+    }
+}
+
+/// All that a test needs when the gate opens.
+pub struct Prepared {
+    /// What to do.
+    pub assignment: Assignment,
+    /// With what.
+    pub recipe: Recipe,
+    /// What a floodgate-target had counted; none where the target is something else.
+    pub seen_before: Option<u64>,
+}
+
+/// Resolves the target, raises the limits and tries a client. The error says why the plan is refused.
+pub fn prepare(assignment: Assignment, settings: &ClientSettings) -> Result<Prepared, String> {
+    let request = assignment.plan.request();
+    let kind = choose(&assignment, settings)?;
+    let connections = assignment.plan.connections() as usize;
+    limits::ensure_descriptors(connections as u64 + limits::RESERVED_DESCRIPTORS)?;
+    let timeout = assignment.plan.timeout();
+    let recipe = Recipe {
+        kind,
+        slots: slots(kind, connections, settings)?,
+        stop: StopFlag::default(),
+        request: Arc::new(request.clone()),
+        settings: Settings {
+            timeout,
+            connect_timeout: timeout.min(CONNECT_TIMEOUT),
+            ca_pem: settings.ca_pem.clone(),
+        },
+        // A name without an address is no refusal: every request then ends as a counted `dns` error.
+        addresses: Addresses::from(resolve(request.host(), request.port(), RESOLVE_TIMEOUT)),
+    };
+    recipe.try_once()?;
+    let seen_before = if recipe.addresses.get().is_ok() { target_seen(request) } else { None };
+    Ok(Prepared { recipe, seen_before, assignment })
+}
+
+/// How many slots each worker has.
+fn slots(kind: ClientKind, connections: usize, settings: &ClientSettings) -> Result<Vec<usize>, String> {
+    match kind {
+        ClientKind::Native => Ok(split(connections, threads(settings, connections))),
+        ClientKind::Ureq if connections <= MAX_THREADS => Ok(vec![1; connections]),
+        ClientKind::Ureq => Err(format!(
+            "connections {connections}: the ureq client starts a thread for each, at most {MAX_THREADS}"
+        )),
+    }
+}
+
+fn choose(assignment: &Assignment, settings: &ClientSettings) -> Result<ClientKind, String> {
+    let request = assignment.plan.request();
+    let named = assignment.plan.client().map(str::parse::<ClientKind>).transpose()?;
+    let kind = named.or(settings.client).unwrap_or_else(|| ClientKind::default_for(request));
+    if !kind.serves(request) {
+        return Err(format!("the {kind} client cannot send {}: use --client ureq", request.uri()));
+    }
+    Ok(kind)
+}
+
+/// One thread for each core but one: that one is for the reports, and for a target on the same host.
+fn threads(settings: &ClientSettings, connections: usize) -> usize {
+    let spare = std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1));
+    settings.threads.unwrap_or(spare).clamp(1, MAX_THREADS).min(connections)
+}
+
+/// `total` in `parts` that differ by one at the most.
+fn split(total: usize, parts: usize) -> Vec<usize> {
+    (0..parts).map(|part| total / parts + usize::from(part < total % parts)).collect()
+}
+
+/// How many requests a floodgate-target has counted; none where the target is something else.
+pub fn target_seen(request: &Request) -> Option<u64> {
+    if request.is_https() {
+        return None;
+    }
+    let authority = request.uri().authority()?;
+    let answer = fetch::get(&format!("http://{authority}/metrics"), METRICS_TIMEOUT).ok()?;
+    if !answer.server_header.as_deref()?.starts_with("floodgate-target") {
+        return None;
+    }
+    serde_json::from_slice::<serde_json::Value>(&answer.body).ok()?.get("requests")?.as_u64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_are_split_evenly() {
+        assert_eq!(split(10, 3), [4, 3, 3]);
+        assert_eq!(split(2, 2), [1, 1]);
+        assert_eq!(split(7, 1), [7]);
+    }
+}

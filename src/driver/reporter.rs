@@ -1,0 +1,183 @@
+//! The reporter: numbers the drafts of one test and publishes them, each until the bus has taken it.
+//!
+//! A number is given at the first attempt, and that report is retried unchanged. Newer drafts that come meanwhile
+//! replace each other without a number, because a report is cumulative: the newest says all.
+
+use super::clock_offset::SharedOffset;
+use super::collector::Draft;
+use super::slot::{SlotReceiver, Taken};
+use crate::bus::{Bus, BusError, Topic};
+use crate::clock;
+use crate::http::StopFlag;
+use crate::message::{self, Histograms, LatencyMs, Metrics, NodeRef, TargetSeen};
+use std::time::Duration;
+
+/// One attempt to publish, after which the flag that ends the reporter is looked at.
+const ATTEMPT: Duration = Duration::from_secs(2);
+/// Shortest time between two attempts that failed.
+const PAUSE: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(100);
+/// After its final draft a reporter keeps trying this long.
+const FINAL_PATIENCE: Duration = Duration::from_secs(60);
+
+/// What the engine hands over.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The figures.
+    pub draft: Draft,
+    /// What the target counted; in the final one.
+    pub target_seen: Option<TargetSeen>,
+}
+
+/// The reports of one test that wait to be taken.
+#[derive(Debug, Default)]
+pub struct Outbox<T> {
+    numbered: u64,
+    sending: Option<Vec<u8>>,
+    waiting: Option<T>,
+}
+
+impl<T> Outbox<T> {
+    /// Adds a draft, in place of one that has no number yet.
+    pub fn offer(&mut self, draft: T) {
+        self.waiting = Some(draft);
+    }
+
+    /// The report to send now: the one that was sent in vain, or else the newest draft under the next number.
+    pub fn next(&mut self, encode: impl FnOnce(u64, T) -> Vec<u8>) -> Option<&[u8]> {
+        if self.sending.is_none() {
+            let draft = self.waiting.take()?;
+            self.numbered += 1;
+            self.sending = Some(encode(self.numbered, draft));
+        }
+        self.sending.as_deref()
+    }
+
+    /// The report was taken, or can never be.
+    pub fn done(&mut self) {
+        self.sending = None;
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.sending.is_none() && self.waiting.is_none()
+    }
+}
+
+/// One test's reporter.
+pub struct Reporter {
+    /// Who reports.
+    pub identity: NodeRef,
+    /// On which test.
+    pub test_id: String,
+    /// For times in broker time.
+    pub offset: SharedOffset,
+    /// Set when the process ends: then only one more attempt is made for each report.
+    pub hurry: StopFlag,
+}
+
+impl Reporter {
+    /// Publishes what comes through `drafts` until its writing end is gone and everything is taken (or given up).
+    pub fn run(&self, bus: &mut dyn Bus, drafts: &SlotReceiver<Report>) {
+        let mut outbox = Outbox { numbered: 0, sending: None, waiting: None };
+        let mut closed_ns = None;
+        loop {
+            match drafts.take(if outbox.is_empty() { LOOK } else { Duration::ZERO }) {
+                Taken::Value(report) => outbox.offer(report),
+                Taken::Nothing => {}
+                Taken::Closed => {
+                    closed_ns.get_or_insert_with(clock::now_ns);
+                }
+            }
+            if let Some(since_ns) = closed_ns {
+                let patience_is_over = clock::now_ns() > since_ns + clock::to_ns(FINAL_PATIENCE);
+                if outbox.is_empty() || patience_is_over {
+                    return self.say_if_lost(outbox.is_empty());
+                }
+            }
+            let sent = self.send_next(bus, &mut outbox);
+            if sent.is_err() && self.hurry.is_stopped() && closed_ns.is_some() {
+                return self.say_if_lost(false);
+            }
+        }
+    }
+
+    fn send_next(&self, bus: &mut dyn Bus, outbox: &mut Outbox<Report>) -> Result<(), ()> {
+        let Some(bytes) = outbox.next(|sequence, report| message::encode(&self.metrics(sequence, report)))
+        else {
+            return Ok(());
+        };
+        match bus.publish(Topic::Metrics, &self.identity.node_id, bytes, ATTEMPT) {
+            Ok(_) => outbox.done(),
+            Err(BusError::Unavailable(text)) => {
+                log::debug!("a report waits: {text}");
+                clock::sleep(PAUSE);
+                return Err(());
+            }
+            Err(error) => {
+                log::error!("a report of test {:?} is lost: {error}", self.test_id);
+                outbox.done();
+            }
+        }
+        Ok(())
+    }
+
+    fn say_if_lost(&self, all_taken: bool) {
+        if !all_taken {
+            log::error!("the last report of test {:?} was not taken: the bus is away", self.test_id);
+        }
+    }
+
+    fn metrics(&self, sequence: u64, report: Report) -> Metrics {
+        let Report { draft, target_seen } = report;
+        let figures = draft.latency.distribution();
+        let offset_ms = self.offset.get().map_or(0.0, |offset| offset.offset_ms);
+        let broker_ms = |at_ns: u64| ((clock::wall_ms(at_ns) + offset_ms) * 1e3).round() / 1e3;
+        let encode = |histogram: &crate::stats::histogram::Histogram| histogram.encode().unwrap_or_default();
+        Metrics {
+            node_id: self.identity.node_id.clone(),
+            test_id: self.test_id.clone(),
+            report_id: uuid::Uuid::new_v4().to_string(),
+            metrics: LatencyMs {
+                mean_latency: figures.as_ref().map_or(0.0, |f| f.mean),
+                median_latency: figures.as_ref().map_or(0.0, |f| f.median),
+                min_latency: figures.as_ref().map_or(0.0, |f| f.min),
+                max_latency: figures.as_ref().map_or(0.0, |f| f.max),
+            },
+            epoch: Some(self.identity.epoch),
+            sequence: Some(sequence),
+            is_final: draft.is_final,
+            origin_ms: Some(broker_ms(draft.origin_ns)),
+            first_send_ms: draft.first_send_ns.map(broker_ms),
+            elapsed_ms: Some(draft.elapsed_ns as f64 / 1e6),
+            histograms: Some(Histograms {
+                latency: encode(&draft.latency),
+                service: draft.service.as_ref().map(encode),
+                lag: draft.lag.as_ref().map(encode),
+            }),
+            counts: Some(draft.counts),
+            target_seen,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_given_once_and_newer_drafts_replace_each_other() {
+        let mut outbox: Outbox<u8> = Outbox::default();
+        let encode = |sequence: u64, draft: u8| vec![sequence as u8, draft];
+        assert_eq!(outbox.next(encode), None);
+        outbox.offer(10);
+        assert_eq!(outbox.next(encode), Some([1, 10].as_slice()));
+        outbox.offer(11);
+        outbox.offer(12);
+        assert_eq!(outbox.next(encode), Some([1, 10].as_slice()), "retried unchanged");
+        outbox.done();
+        assert_eq!(outbox.next(encode), Some([2, 12].as_slice()), "11 was replaced and has no number");
+        outbox.done();
+        assert!(outbox.is_empty());
+    }
+}

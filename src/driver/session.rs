@@ -1,0 +1,228 @@
+//! The session: what a driver makes of the messages that it reads. Pure: an event goes in, actions come out.
+//!
+//! idle → (plan understood, prepared) ready → (trigger) running → (load ended) finishing → (report taken) idle
+
+use super::allowed::Allowed;
+use crate::message::{DriverState, NodeRef, TestConfig, Trigger};
+use crate::plan::{Defaults, Plan};
+
+/// What one driver does in one test.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assignment {
+    /// The test.
+    pub test_id: String,
+    /// Hash of the plan as it was understood.
+    pub plan_hash: String,
+    /// Which share, from 0.
+    pub part: u64,
+    /// Of how many shares.
+    pub parts: u64,
+    /// The plan, completed by the driver's own settings.
+    pub plan: Plan,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A plan was read.
+    Config(Box<TestConfig>),
+    /// What [`Action::Prepare`] asked for is done, or cannot be done.
+    Prepared(Result<(), String>),
+    /// A trigger was read.
+    Trigger(Trigger),
+    /// All workers have ended.
+    LoadEnded,
+    /// The final report was taken by the bus, or given up.
+    Reported,
+}
+
+/// What to do about it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Say this in heartbeats from now on, the first at once.
+    Announce(Beat),
+    /// Resolve names, open clients, look at the target; then tell by [`Event::Prepared`].
+    Prepare(Box<Assignment>),
+    /// Open the gate at this moment in broker time; at once where there is none.
+    Start {
+        /// ms since 1970.
+        start_at_ms: Option<f64>,
+    },
+    /// End the load at once; what is in flight is aborted.
+    Stop,
+    /// Throw away what was prepared.
+    Discard,
+}
+
+/// What heartbeats say besides names and clocks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Beat {
+    /// What the driver is doing.
+    pub state: DriverState,
+    /// The test that this is about.
+    pub test_id: Option<String>,
+    /// Hash of the plan as it was understood.
+    pub plan_hash: Option<String>,
+    /// Why it refused.
+    pub reason: Option<String>,
+}
+
+impl Beat {
+    /// Waiting for a plan.
+    pub fn idle() -> Beat {
+        Beat { state: DriverState::Idle, test_id: None, plan_hash: None, reason: None }
+    }
+
+    fn of(state: DriverState, assignment: &Assignment) -> Beat {
+        let (test_id, plan_hash) = (assignment.test_id.clone(), assignment.plan_hash.clone());
+        Beat { state, test_id: Some(test_id), plan_hash: Some(plan_hash), reason: None }
+    }
+
+    fn refused(test_id: &str, reason: String) -> Beat {
+        let test_id = Some(test_id.to_owned());
+        Beat { state: DriverState::Refused, test_id, plan_hash: None, reason: Some(reason) }
+    }
+}
+
+#[derive(Debug, PartialEq)]
+enum State {
+    Idle,
+    Preparing(Box<Assignment>),
+    Ready(Box<Assignment>),
+    Running(Box<Assignment>),
+    Finishing(Box<Assignment>),
+}
+
+/// A driver's state machine.
+#[derive(Debug)]
+pub struct Session {
+    identity: NodeRef,
+    defaults: Defaults,
+    allowed: Allowed,
+    state: State,
+}
+
+impl Session {
+    /// An idle driver with its name, the settings that complete a plan, and the hosts that it may load.
+    pub fn new(identity: NodeRef, defaults: Defaults, allowed: Allowed) -> Session {
+        Session { identity, defaults, allowed, state: State::Idle }
+    }
+
+    /// Takes one event.
+    pub fn handle(&mut self, event: Event) -> Vec<Action> {
+        match event {
+            Event::Config(config) => self.on_config(&config),
+            Event::Prepared(result) => self.on_prepared(result),
+            Event::Trigger(trigger) if trigger.is_stop() => self.on_stop(&trigger),
+            Event::Trigger(trigger) => self.on_start(&trigger),
+            Event::LoadEnded => self.on_load_ended(),
+            Event::Reported => {
+                self.state = State::Idle;
+                vec![Action::Announce(Beat::idle())]
+            }
+        }
+    }
+
+    fn on_config(&mut self, config: &TestConfig) -> Vec<Action> {
+        let Some((part, parts)) = self.share_of(config) else { return Vec::new() };
+        if let State::Running(current) | State::Finishing(current) = &self.state {
+            let reason = format!("still running test {:?}; stop it first", current.test_id);
+            return vec![Action::Announce(Beat::refused(&config.test_id, reason))];
+        }
+        let mut actions = Vec::new();
+        if let State::Ready(_) = self.state {
+            actions.push(Action::Discard);
+        }
+        match self.understand(config, part, parts) {
+            Ok(assignment) => {
+                let assignment = Box::new(assignment);
+                self.state = State::Preparing(assignment.clone());
+                actions.push(Action::Prepare(assignment));
+            }
+            Err(reason) => {
+                self.state = State::Idle;
+                actions.push(Action::Announce(Beat::refused(&config.test_id, reason)));
+            }
+        }
+        actions
+    }
+
+    /// Which share of how many is ours; none where the plan does not name this life of this driver. A plan without
+    /// any names (the original form) is for everyone who reads it.
+    fn share_of(&self, config: &TestConfig) -> Option<(u64, u64)> {
+        if config.drivers.is_empty() {
+            return Some((0, 1));
+        }
+        let part = config.drivers.iter().position(|node| *node == self.identity)?;
+        Some((part as u64, config.drivers.len() as u64))
+    }
+
+    fn understand(&self, config: &TestConfig, part: u64, parts: u64) -> Result<Assignment, String> {
+        let plan = Plan::new(config, &self.defaults)
+            .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
+        self.allowed.check(plan.request().host(), plan.request().port())?;
+        Ok(Assignment { test_id: config.test_id.clone(), plan_hash: config.plan_hash(), part, parts, plan })
+    }
+
+    fn on_prepared(&mut self, result: Result<(), String>) -> Vec<Action> {
+        let State::Preparing(assignment) = std::mem::replace(&mut self.state, State::Idle) else {
+            return Vec::new();
+        };
+        match result {
+            Ok(()) => {
+                let beat = Beat::of(DriverState::Ready, &assignment);
+                self.state = State::Ready(assignment);
+                vec![Action::Announce(beat)]
+            }
+            Err(reason) => vec![Action::Announce(Beat::refused(&assignment.test_id, reason))],
+        }
+    }
+
+    fn on_start(&mut self, trigger: &Trigger) -> Vec<Action> {
+        match std::mem::replace(&mut self.state, State::Idle) {
+            State::Ready(assignment) if assignment.test_id == trigger.test_id => {
+                let beat = Beat::of(DriverState::Running, &assignment);
+                self.state = State::Running(assignment);
+                vec![Action::Start { start_at_ms: trigger.start_at_ms }, Action::Announce(beat)]
+            }
+            other => {
+                self.state = other;
+                Vec::new()
+            }
+        }
+    }
+
+    fn on_stop(&mut self, trigger: &Trigger) -> Vec<Action> {
+        match &self.state {
+            State::Running(current) if current.test_id == trigger.test_id => vec![Action::Stop],
+            State::Ready(current) if current.test_id == trigger.test_id => {
+                self.state = State::Idle;
+                vec![Action::Discard, Action::Announce(Beat::idle())]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn on_load_ended(&mut self) -> Vec<Action> {
+        match std::mem::replace(&mut self.state, State::Idle) {
+            State::Running(assignment) => {
+                let beat = Beat::of(DriverState::Finishing, &assignment);
+                self.state = State::Finishing(assignment);
+                vec![Action::Announce(beat)]
+            }
+            other => {
+                self.state = other;
+                Vec::new()
+            }
+        }
+    }
+
+    /// Whether a load is running or being reported.
+    pub fn is_busy(&self) -> bool {
+        matches!(self.state, State::Running(_) | State::Finishing(_))
+    }
+}
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

@@ -1,0 +1,140 @@
+use super::*;
+use crate::message::TestType;
+
+fn me() -> NodeRef {
+    NodeRef { node_id: "d1".to_owned(), epoch: 7 }
+}
+
+fn session() -> Session {
+    let defaults =
+        Defaults { target_url: Some("http://127.0.0.1:8000/ping".to_owned()), ..Defaults::default() };
+    let allowed =
+        Allowed::new(defaults.target_url.as_deref(), &["other:81".to_owned()]).expect("valid hosts");
+    Session::new(me(), defaults, allowed)
+}
+
+fn config(test_id: &str) -> TestConfig {
+    let mut config = TestConfig::new(test_id, TestType::Avalanche);
+    config.drivers = vec![NodeRef { node_id: "d0".to_owned(), epoch: 3 }, me()];
+    config
+}
+
+fn read(config: TestConfig) -> Event {
+    Event::Config(Box::new(config))
+}
+
+fn announced(actions: &[Action]) -> Option<(DriverState, Option<&str>)> {
+    actions.iter().find_map(|action| match action {
+        Action::Announce(beat) => Some((beat.state, beat.reason.as_deref())),
+        _ => None,
+    })
+}
+
+fn ready() -> Session {
+    let mut session = session();
+    session.handle(read(config("t1")));
+    session.handle(Event::Prepared(Ok(())));
+    session
+}
+
+#[test]
+fn a_test_goes_from_plan_to_report() {
+    let mut session = session();
+    let actions = session.handle(read(config("t1")));
+    let [Action::Prepare(assignment)] = actions.as_slice() else { panic!("{actions:?}") };
+    assert_eq!((assignment.part, assignment.parts), (1, 2));
+    let actions = session.handle(Event::Prepared(Ok(())));
+    let [Action::Announce(beat)] = actions.as_slice() else { panic!("{actions:?}") };
+    assert_eq!(
+        (beat.state, beat.plan_hash.as_deref()),
+        (DriverState::Ready, Some(config("t1").plan_hash().as_str()))
+    );
+    let actions = session.handle(Event::Trigger(Trigger::start("t1", 123.0)));
+    assert_eq!(actions[0], Action::Start { start_at_ms: Some(123.0) });
+    assert!(session.is_busy());
+    assert_eq!(announced(&session.handle(Event::LoadEnded)), Some((DriverState::Finishing, None)));
+    assert_eq!(announced(&session.handle(Event::Reported)), Some((DriverState::Idle, None)));
+    assert!(!session.is_busy());
+}
+
+#[test]
+fn a_plan_for_others_or_for_an_earlier_life_is_ignored() {
+    for other in
+        [NodeRef { node_id: "d1".to_owned(), epoch: 6 }, NodeRef { node_id: "x".to_owned(), epoch: 7 }]
+    {
+        let mut config = config("t1");
+        config.drivers = vec![other];
+        assert_eq!(session().handle(read(config)), []);
+    }
+}
+
+#[test]
+fn a_plan_without_names_is_for_everyone() {
+    let mut config = config("t1");
+    config.drivers.clear();
+    assert!(matches!(session().handle(read(config)).as_slice(), [Action::Prepare(_)]));
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_with_its_reason() {
+    let mut foreign = config("t1");
+    foreign.target_url = Some("http://example.org/".to_owned());
+    let actions = session().handle(read(foreign));
+    let (state, reason) = announced(&actions).expect("an answer");
+    assert_eq!(state, DriverState::Refused);
+    assert!(
+        reason.is_some_and(|text| text.contains("example.org") && text.contains("--allow-target")),
+        "{reason:?}"
+    );
+
+    let mut allowed = config("t1");
+    allowed.target_url = Some("http://other:81/x".to_owned());
+    assert!(matches!(session().handle(read(allowed)).as_slice(), [Action::Prepare(_)]));
+
+    let mut invalid = config("t1");
+    invalid.connections = Some(0);
+    let actions = session().handle(read(invalid));
+    assert!(
+        announced(&actions)
+            .is_some_and(|(_, reason)| reason.is_some_and(|text| text.contains("connections")))
+    );
+
+    let mut session = session();
+    session.handle(read(config("t1")));
+    let actions = session.handle(Event::Prepared(Err("too few descriptors".to_owned())));
+    assert_eq!(announced(&actions), Some((DriverState::Refused, Some("too few descriptors"))));
+}
+
+#[test]
+fn a_second_plan_replaces_a_ready_one_and_never_a_running_one() {
+    let mut session = ready();
+    let actions = session.handle(read(config("t2")));
+    assert!(matches!(actions.as_slice(), [Action::Discard, Action::Prepare(_)]), "{actions:?}");
+    session.handle(Event::Prepared(Ok(())));
+    assert_eq!(session.handle(Event::Trigger(Trigger::start("t1", 1.0))), [], "the replaced test");
+    session.handle(Event::Trigger(Trigger::start("t2", 1.0)));
+    let actions = session.handle(read(config("t3")));
+    assert!(announced(&actions).is_some_and(|(_, reason)| reason.is_some_and(|text| text.contains("t2"))));
+    assert!(session.is_busy());
+}
+
+#[test]
+fn a_trigger_counts_once_and_only_when_ready() {
+    assert_eq!(session().handle(Event::Trigger(Trigger::start("t1", 1.0))), []);
+    let mut session = ready();
+    assert_eq!(session.handle(Event::Trigger(Trigger::start("t1", 1.0))).len(), 2);
+    assert_eq!(session.handle(Event::Trigger(Trigger::start("t1", 1.0))), []);
+}
+
+#[test]
+fn a_stop_ends_what_it_names() {
+    let mut session = ready();
+    assert_eq!(session.handle(Event::Trigger(Trigger::stop("t0", "old"))), []);
+    let actions = session.handle(Event::Trigger(Trigger::stop("t1", "changed my mind")));
+    assert_eq!(actions, [Action::Discard, Action::Announce(Beat::idle())]);
+
+    let mut session = ready();
+    session.handle(Event::Trigger(Trigger::start("t1", 1.0)));
+    assert_eq!(session.handle(Event::Trigger(Trigger::stop("t1", "enough"))), [Action::Stop]);
+    assert_eq!(announced(&session.handle(Event::LoadEnded)), Some((DriverState::Finishing, None)));
+}

@@ -1,0 +1,68 @@
+//! A channel of one place, in which a newer value replaces one that was not taken yet.
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
+use std::time::Duration;
+
+/// The writing end. Only one thread may write.
+pub struct SlotSender<T> {
+    sender: Sender<T>,
+    receiver: Receiver<T>,
+}
+
+/// The reading end.
+pub struct SlotReceiver<T>(Receiver<T>);
+
+/// A new empty slot.
+pub fn slot<T>() -> (SlotSender<T>, SlotReceiver<T>) {
+    let (sender, receiver) = crossbeam_channel::bounded(1);
+    (SlotSender { sender, receiver: receiver.clone() }, SlotReceiver(receiver))
+}
+
+impl<T> SlotSender<T> {
+    /// Puts `value` in, in place of one that is still there. Never waits.
+    pub fn put(&self, mut value: T) {
+        while let Err(TrySendError::Full(back)) = self.sender.try_send(value) {
+            let _ = self.receiver.try_recv();
+            value = back;
+        }
+    }
+}
+
+/// What a wait on a slot came to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Taken<T> {
+    /// The newest value.
+    Value(T),
+    /// Nothing came in time.
+    Nothing,
+    /// The writing end is gone and the slot is empty.
+    Closed,
+}
+
+impl<T> SlotReceiver<T> {
+    /// Waits up to `timeout` for a value.
+    pub fn take(&self, timeout: Duration) -> Taken<T> {
+        match self.0.recv_timeout(timeout) {
+            Ok(value) => Taken::Value(value),
+            Err(RecvTimeoutError::Timeout) => Taken::Nothing,
+            Err(RecvTimeoutError::Disconnected) => Taken::Closed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_value_wins_and_the_end_is_seen() {
+        let (sender, receiver) = slot();
+        assert_eq!(receiver.take(Duration::ZERO), Taken::Nothing);
+        (1..=3).for_each(|value| sender.put(value));
+        assert_eq!(receiver.take(Duration::ZERO), Taken::Value(3));
+        sender.put(4);
+        drop(sender);
+        assert_eq!(receiver.take(Duration::ZERO), Taken::Value(4));
+        assert_eq!(receiver.take(Duration::ZERO), Taken::Closed);
+    }
+}

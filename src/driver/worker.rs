@@ -1,0 +1,226 @@
+//! The hot loop: claim, wait, send, record. One loop for both clients, both test types and every stop rule.
+//!
+//! Nothing in it locks, allocates, formats or logs per request. A worker owns its tally and hands it over every
+//! [`INTERVAL_NS`].
+
+use super::cursor::{Cursor, Due};
+use crate::clock::Clock;
+use crate::http::{Client, Completion, StopFlag, Ticket};
+use crate::stats::outcome::Outcome;
+use crate::stats::tally::{Sample, Tally};
+use crossbeam_channel::Sender;
+use std::time::Duration;
+
+/// Time between two hand-overs of a worker's tally, and so between two reports of a driver.
+pub const INTERVAL_NS: u64 = 500_000_000;
+/// Longest time between two looks at the stop flag.
+const LOOK_NS: u64 = 50_000_000;
+/// First and longest pause of a closed loop after a request that never reached a server, so that a refused port
+/// does not become a busy loop.
+const PAUSE_NS: std::ops::RangeInclusive<u64> = 1_000_000..=100_000_000;
+/// Longest wait for room in the channel of the last hand-over.
+const LAST_HANDOVER_WAIT: Duration = Duration::from_secs(5);
+
+/// What a worker counted since its last hand-over.
+#[derive(Debug)]
+pub struct Handover {
+    /// Which worker.
+    pub worker: usize,
+    /// Everything up to this many intervals after the origin is in.
+    pub through: u64,
+    /// What was counted.
+    pub tally: Tally,
+    /// Its first measured send, once there was one.
+    pub first_send_ns: Option<u64>,
+    /// The end of its last measured request so far.
+    pub last_end_ns: u64,
+    /// Whether this worker has ended.
+    pub ended: bool,
+}
+
+impl Handover {
+    /// What a worker hands over that never ran.
+    pub fn nothing(worker: usize) -> Handover {
+        let tally = Tally::new();
+        Handover { worker, through: 0, tally, first_send_ns: None, last_end_ns: 0, ended: true }
+    }
+}
+
+/// What all workers of a driver share.
+#[derive(Debug)]
+pub struct Task {
+    /// Where tickets come from.
+    pub cursor: Cursor,
+    /// Set when the test is over before its end.
+    pub stop: StopFlag,
+}
+
+/// Executes tickets until there are no more, or until it is stopped; then hands over for the last time.
+pub fn run<C: Client, K: Clock>(
+    worker: usize,
+    mut client: C,
+    clock: &K,
+    task: &Task,
+    handovers: &Sender<Handover>,
+) {
+    let mut recorder = Recorder::new(worker, task.cursor.is_open());
+    let mut hand = Hand { held: None, over: false };
+    loop {
+        let now_ns = clock.now_ns();
+        if task.stop.is_stopped() || task.cursor.is_hard_end(now_ns) {
+            client.abort(|completion| recorder.record(&completion));
+            break;
+        }
+        recorder.hand_over_if_due(now_ns, &task.cursor, handovers);
+        let wake_ns = hand.send_due(now_ns, &mut client, clock, &task.cursor, &mut recorder);
+        if hand.over && client.in_flight() == 0 {
+            break;
+        }
+        let until_ns = wake_ns.min(recorder.next_handover_ns(&task.cursor)).min(now_ns + LOOK_NS);
+        client.poll(until_ns, |completion| recorder.record(&completion));
+    }
+    recorder.hand_over_last(clock.now_ns(), &task.cursor, handovers);
+}
+
+/// The ticket that waits for its planned start.
+struct Hand {
+    held: Option<Due>,
+    over: bool,
+}
+
+impl Hand {
+    /// Sends all that is due while slots are free; returns when the next one is due (`u64::MAX`: not before
+    /// something completes).
+    fn send_due<C: Client, K: Clock>(
+        &mut self,
+        mut now_ns: u64,
+        client: &mut C,
+        clock: &K,
+        cursor: &Cursor,
+        recorder: &mut Recorder,
+    ) -> u64 {
+        if now_ns < cursor.start_ns() {
+            return cursor.start_ns();
+        }
+        if cursor.gives_up(now_ns) {
+            (self.held, self.over) = (None, true);
+        }
+        while !self.over {
+            let Some(slot_ns) = client.free_since_ns() else { return u64::MAX };
+            if now_ns < recorder.pause_until_ns {
+                return recorder.pause_until_ns;
+            }
+            let free_ns = slot_ns.max(recorder.pause_until_ns);
+            let Some(due) = self.held.take().or_else(|| cursor.claim(now_ns, free_ns)) else {
+                self.over = true;
+                break;
+            };
+            if due.planned_ns > now_ns {
+                self.held = Some(due);
+                return due.planned_ns;
+            }
+            let ready_ns = due.planned_ns.max(free_ns);
+            client.send(Ticket { planned_ns: due.planned_ns, ready_ns, warmup: due.warmup });
+            recorder.record_sent(now_ns, ready_ns, &due);
+            now_ns = clock.now_ns();
+        }
+        u64::MAX
+    }
+}
+
+/// Counts, and what decides when to hand over.
+struct Recorder {
+    worker: usize,
+    open: bool,
+    tally: Tally,
+    handed_through: u64,
+    first_send_ns: Option<u64>,
+    last_end_ns: u64,
+    pause_until_ns: u64,
+    pause_ns: u64,
+}
+
+impl Recorder {
+    fn new(worker: usize, open: bool) -> Recorder {
+        Recorder {
+            worker,
+            open,
+            tally: Tally::new(),
+            handed_through: 0,
+            first_send_ns: None,
+            last_end_ns: 0,
+            pause_until_ns: 0,
+            pause_ns: 0,
+        }
+    }
+
+    #[inline]
+    fn record_sent(&mut self, now_ns: u64, ready_ns: u64, due: &Due) {
+        if due.warmup {
+            self.tally.warmup_sent += 1;
+            return;
+        }
+        self.first_send_ns.get_or_insert(now_ns);
+        self.tally.record_sent(now_ns.saturating_sub(ready_ns), self.open && ready_ns > due.planned_ns);
+    }
+
+    #[inline]
+    fn record(&mut self, completion: &Completion) {
+        match completion.outcome {
+            Outcome::Error(kind) if kind.is_before_send() && !self.open => self.pause(completion.ended_ns),
+            _ => self.pause_ns = 0,
+        }
+        if completion.ticket.warmup {
+            return;
+        }
+        self.last_end_ns = self.last_end_ns.max(completion.ended_ns);
+        self.tally.record_end(&Sample {
+            latency_ns: completion.ended_ns.saturating_sub(completion.ticket.planned_ns),
+            service_ns: completion.ended_ns.saturating_sub(completion.sent_ns),
+            outcome: completion.outcome,
+            bytes: completion.bytes,
+        });
+    }
+
+    fn pause(&mut self, now_ns: u64) {
+        self.pause_ns = (self.pause_ns * 2).clamp(*PAUSE_NS.start(), *PAUSE_NS.end());
+        self.pause_until_ns = now_ns + self.pause_ns;
+    }
+
+    fn next_handover_ns(&self, cursor: &Cursor) -> u64 {
+        cursor.origin_ns() + (self.handed_through + 1) * INTERVAL_NS
+    }
+
+    fn hand_over_if_due(&mut self, now_ns: u64, cursor: &Cursor, handovers: &Sender<Handover>) {
+        if now_ns < self.next_handover_ns(cursor) {
+            return;
+        }
+        self.handed_through = (now_ns - cursor.origin_ns()) / INTERVAL_NS;
+        let handover = self.take(false);
+        // A full channel means that the collector is late: what it did not take is handed over next time.
+        if let Err(refused) = handovers.try_send(handover) {
+            self.tally.merge(&refused.into_inner().tally);
+        }
+    }
+
+    fn hand_over_last(&mut self, now_ns: u64, cursor: &Cursor, handovers: &Sender<Handover>) {
+        self.handed_through = now_ns.saturating_sub(cursor.origin_ns()) / INTERVAL_NS;
+        // The collector outlives its workers; if it is gone, there is nobody left to report to.
+        let _ = handovers.send_timeout(self.take(true), LAST_HANDOVER_WAIT);
+    }
+
+    fn take(&mut self, ended: bool) -> Handover {
+        Handover {
+            worker: self.worker,
+            through: self.handed_through,
+            tally: std::mem::take(&mut self.tally),
+            first_send_ns: self.first_send_ns,
+            last_end_ns: self.last_end_ns,
+            ended,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "worker_tests.rs"]
+mod tests;

@@ -1,0 +1,271 @@
+//! The figures of one test, from the reports of its drivers. Sans-IO.
+//!
+//! Reports are cumulative and numbered, so of each driver only its newest state is kept, and the states at whole
+//! seconds that are not closed yet. A second is closed when every driver that is still expected has reported it, or
+//! when another driver is [`PATIENCE_S`] seconds ahead. Closing adds each driver's difference to the fleet's figures;
+//! differences of cumulative histograms telescope, so the sum of all seconds is exactly the merge of all final states.
+
+mod report;
+mod sequences;
+#[cfg(test)]
+mod tests;
+mod timeline;
+
+pub use report::{NumberedReport, Report, Snapshot};
+
+use crate::message::{LatencyMs, NodeRef, TargetSeen};
+use crate::stats::counts::Counts;
+use crate::stats::histogram::Histogram;
+use crate::stats::summary::SeriesPoint;
+use report::read_histogram;
+use sequences::Sequences;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// How many seconds a driver may be behind another before the fleet's seconds are closed without it.
+pub const PATIENCE_S: u64 = 5;
+/// Most points of the series that are kept (2 h 46 min); the oldest go first.
+pub const MAX_POINTS: usize = 10_000;
+/// Most drivers of the original protocol with a row of their own.
+const MAX_ORIGINALS: usize = 1_000;
+/// How far from a whole second a report may lie to stand for it, in ms.
+const MARK_TOLERANCE_MS: f64 = 250.0;
+
+/// What is kept of one driver.
+#[derive(Debug)]
+pub struct DriverFigures {
+    /// Which process.
+    pub node: NodeRef,
+    /// Start of its measurement, in broker time.
+    pub origin_ms: Option<f64>,
+    /// Its first measured send, in broker time.
+    pub first_send_ms: Option<f64>,
+    /// What a floodgate-target counted.
+    pub target_seen: Option<TargetSeen>,
+    /// Service time and lag, once its final report is in: in ms, and the encoded forms are not needed any more.
+    pub at_end: Option<Box<(Histogram, Histogram)>>,
+    /// Its state at the newest closed second: what is in the fleet's figures.
+    pub shown: Option<Arc<Snapshot>>,
+    sequences: Sequences,
+    latest: Option<Arc<Snapshot>>,
+    /// Its states at whole seconds that are not closed yet.
+    marks: BTreeMap<u64, Arc<Snapshot>>,
+    shown_second: u64,
+    /// The newest second that it is expected to report, once it is lost.
+    lost_after: Option<u64>,
+    done: bool,
+}
+
+impl DriverFigures {
+    fn new(node: &NodeRef) -> DriverFigures {
+        DriverFigures {
+            node: node.clone(),
+            origin_ms: None,
+            first_send_ms: None,
+            target_seen: None,
+            at_end: None,
+            shown: None,
+            sequences: Sequences::default(),
+            latest: None,
+            marks: BTreeMap::new(),
+            shown_second: 0,
+            lost_after: None,
+            done: false,
+        }
+    }
+
+    fn newest_second(&self) -> u64 {
+        self.marks.last_key_value().map_or(self.shown_second, |(second, _)| *second)
+    }
+
+    /// Whether the fleet's `second` lacks something without this driver's report of it.
+    fn is_expected(&self, second: u64) -> bool {
+        let over = self.done && second > self.newest_second();
+        !over && self.lost_after.is_none_or(|last| second <= last)
+    }
+}
+
+/// The figures of one test.
+#[derive(Debug)]
+pub struct Aggregate {
+    drivers: Vec<DriverFigures>,
+    originals: BTreeMap<String, LatencyMs>,
+    counts: Counts,
+    latency: Histogram,
+    service: Histogram,
+    lag: Histogram,
+    closed_second: u64,
+    points: VecDeque<SeriesPoint>,
+    finished: bool,
+}
+
+impl Aggregate {
+    /// Nothing yet of these drivers.
+    pub fn new(drivers: &[NodeRef]) -> Aggregate {
+        Aggregate {
+            drivers: drivers.iter().map(DriverFigures::new).collect(),
+            originals: BTreeMap::new(),
+            counts: Counts::default(),
+            latency: Histogram::new(),
+            service: Histogram::new(),
+            lag: Histogram::new(),
+            closed_second: 0,
+            points: VecDeque::new(),
+            finished: false,
+        }
+    }
+
+    /// A report came. `most_seconds` is how long the test can have been running. Answers whether it was the
+    /// driver's final one; reports of drivers that the test does not name are ignored.
+    pub fn numbered(&mut self, report: &NumberedReport, most_seconds: u64) -> bool {
+        let (finished, closed) = (self.finished, self.closed_second);
+        let Some(driver) = self.drivers.iter_mut().find(|driver| driver.node == report.node) else {
+            return false;
+        };
+        let snapshot = &report.snapshot;
+        if driver.done || finished {
+            // After the final one only gaps can be filled, and not beyond it.
+            if snapshot.sequence < driver.sequences.highest() {
+                driver.sequences.see(snapshot.sequence);
+            }
+            return false;
+        }
+        if snapshot.elapsed_ms > (most_seconds as f64 + 1.0) * 1_000.0 {
+            return false;
+        }
+        driver.sequences.see(snapshot.sequence);
+        driver.origin_ms = driver.origin_ms.or(report.origin_ms);
+        driver.first_send_ms = driver.first_send_ms.or(report.first_send_ms);
+        if snapshot.is_final || driver.latest.as_ref().is_none_or(|l| l.sequence < snapshot.sequence) {
+            driver.latest = Some(Arc::clone(snapshot));
+        }
+        let late = driver.note(snapshot, closed);
+        if snapshot.is_final {
+            self.take_final(report);
+        }
+        if late {
+            self.fold_late(&report.node);
+        }
+        self.close_seconds();
+        snapshot.is_final
+    }
+
+    /// A report of the original protocol: shown as it is, in no merged figure.
+    pub fn original(&mut self, node_id: &str, latency: &LatencyMs) {
+        let known = self.originals.contains_key(node_id) || self.originals.len() < MAX_ORIGINALS;
+        if !self.finished && known && self.drivers.iter().all(|driver| driver.node.node_id != node_id) {
+            self.originals.insert(node_id.to_owned(), latency.clone());
+        }
+    }
+
+    /// A driver is not waited for any more.
+    pub fn lost(&mut self, node: &NodeRef) {
+        let newest = self.newest_second();
+        if let Some(driver) = self.drivers.iter_mut().find(|driver| driver.node == *node && !driver.done) {
+            driver.lost_after = driver.lost_after.or(Some(newest));
+            self.close_seconds();
+        }
+    }
+
+    /// A lost driver spoke again.
+    pub fn back(&mut self, node: &NodeRef) {
+        if let Some(driver) = self.drivers.iter_mut().find(|driver| driver.node == *node) {
+            driver.lost_after = None;
+        }
+    }
+
+    /// The run is closed: what is there becomes the result.
+    pub fn finish(&mut self) {
+        if std::mem::replace(&mut self.finished, true) {
+            return;
+        }
+        let newest = self.newest_second();
+        for driver in self.drivers.iter_mut().filter(|driver| !driver.done) {
+            driver.lost_after = driver.lost_after.or(Some(newest));
+            let shown = driver.shown.as_ref().map_or(0, |shown| shown.sequence);
+            if let Some(latest) = driver.latest.clone().filter(|latest| latest.sequence > shown) {
+                driver.marks.insert(end_second(latest.elapsed_ms).max(driver.newest_second()), latest);
+            }
+        }
+        let closed = self.closed_second;
+        let behind = self.drivers.iter().filter(|d| d.marks.keys().any(|second| *second <= closed));
+        let behind: Vec<NodeRef> = behind.map(|driver| driver.node.clone()).collect();
+        behind.iter().for_each(|node| self.fold_late(node));
+        while self.closed_second < self.newest_second() {
+            self.close_next();
+        }
+    }
+
+    /// Each driver's figures, in the order of the plan.
+    pub fn drivers(&self) -> &[DriverFigures] {
+        &self.drivers
+    }
+
+    /// Drivers of the original protocol and what they last said.
+    pub fn originals(&self) -> &BTreeMap<String, LatencyMs> {
+        &self.originals
+    }
+
+    /// The fleet's counts up to the newest closed second.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// The fleet's latency, service time and lag; the last two of the drivers whose final report is in.
+    pub fn histograms(&self) -> (&Histogram, &Histogram, &Histogram) {
+        (&self.latency, &self.service, &self.lag)
+    }
+
+    /// Second by second.
+    pub fn series(&self) -> Vec<SeriesPoint> {
+        self.points.iter().cloned().collect()
+    }
+
+    /// Whether all figures are in.
+    pub fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// Numbered reports that never arrived; 0 until the run is closed.
+    pub fn reports_missing(&self) -> u64 {
+        if !self.finished {
+            return 0;
+        }
+        self.drivers.iter().map(|driver| driver.sequences.missing()).sum()
+    }
+
+    /// Drivers whose reports are [`PATIENCE_S`] seconds or more behind those of others, and by how many seconds.
+    pub fn behind(&self) -> Vec<(String, u64)> {
+        let newest = self.newest_second();
+        let expected = self.drivers.iter().filter(|d| !d.done && d.lost_after.is_none());
+        let behind = expected.map(|d| (d.node.node_id.clone(), newest - d.newest_second().min(newest)));
+        behind.filter(|(_, seconds)| *seconds >= PATIENCE_S).collect()
+    }
+
+    fn newest_second(&self) -> u64 {
+        self.drivers.iter().map(DriverFigures::newest_second).max().unwrap_or(0)
+    }
+
+    fn take_final(&mut self, report: &NumberedReport) {
+        if let Some(at_end) = &report.at_end {
+            self.service.merge(&at_end.0);
+            self.lag.merge(&at_end.1);
+        }
+        if let Some(driver) = self.drivers.iter_mut().find(|driver| driver.node == report.node) {
+            driver.done = true;
+            driver.lost_after = None;
+            driver.target_seen = report.target_seen;
+            driver.at_end = report.at_end.clone();
+        }
+    }
+}
+
+/// The second in which a moment lies, from 1.
+fn end_second(elapsed_ms: f64) -> u64 {
+    (elapsed_ms / 1_000.0).ceil().max(1.0) as u64
+}
+
+fn histogram_of(snapshot: &Snapshot) -> Histogram {
+    // It was decoded once before it was kept.
+    read_histogram(Some(&snapshot.latency)).unwrap_or_default()
+}

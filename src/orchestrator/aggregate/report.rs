@@ -1,0 +1,172 @@
+//! One report of a driver, decoded and checked, before it meets the others. Needs no lock and no state.
+
+use crate::message::{LatencyMs, Metrics, NodeRef, TargetSeen};
+use crate::stats::counts::Counts;
+use crate::stats::histogram::Histogram;
+use crate::stats::summary::Distribution;
+use std::sync::Arc;
+
+/// Greatest single count that is believed: sums over every possible fleet stay in range.
+const MAX_COUNT: u64 = 1_000_000_000_000_000;
+/// Longest running time that is believed, in ms: the longest plan and an hour.
+const MAX_ELAPSED_MS: f64 = 604_800_000.0 + 3_600_000.0;
+/// Most error kinds, and most status codes, in one report.
+const MAX_KEYS: usize = 1_000;
+
+/// A driver's cumulative figures at one moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The report's number.
+    pub sequence: u64,
+    /// Whether it is the last one.
+    pub is_final: bool,
+    /// Running time up to which it counts, in ms.
+    pub elapsed_ms: f64,
+    /// Counts so far.
+    pub counts: Counts,
+    /// The latency histogram in its wire form, a twentieth of its size in memory.
+    pub latency: String,
+    /// Its figures.
+    pub latency_ms: Option<Distribution>,
+}
+
+/// A report of a driver with an epoch.
+#[derive(Clone, Debug)]
+pub struct NumberedReport {
+    /// Who sent it.
+    pub node: NodeRef,
+    /// Its figures.
+    pub snapshot: Arc<Snapshot>,
+    /// Start of its measurement, in broker time.
+    pub origin_ms: Option<f64>,
+    /// Its first measured send, in broker time.
+    pub first_send_ms: Option<f64>,
+    /// Service time and lag, in the final one.
+    pub at_end: Option<Box<(Histogram, Histogram)>>,
+    /// What a floodgate-target counted.
+    pub target_seen: Option<TargetSeen>,
+}
+
+/// A report as it came.
+#[derive(Clone, Debug)]
+pub enum Report {
+    /// With an epoch.
+    Numbered(NumberedReport),
+    /// Of the original protocol: its driver's name and latencies.
+    Original(String, LatencyMs),
+}
+
+impl Report {
+    /// Decodes and checks; the error says what is wrong.
+    pub fn read(message: &Metrics) -> Result<Report, String> {
+        let Some(epoch) = message.epoch else {
+            return Ok(Report::Original(message.node_id.clone(), message.metrics.clone()));
+        };
+        let node = NodeRef { node_id: message.node_id.clone(), epoch };
+        let who = |what: &str| format!("report {} of driver {}: {what}", message.report_id, node.node_id);
+        let sequence = message.sequence.filter(|n| (1..=MAX_COUNT).contains(n));
+        let sequence = sequence.ok_or_else(|| who("it has no sequence from 1"))?;
+        let counts = message.counts.clone().ok_or_else(|| who("it has no counts"))?;
+        check_counts(&counts).map_err(|e| who(&e))?;
+        let elapsed_ms = message.elapsed_ms.unwrap_or(0.0);
+        if !(0.0..=MAX_ELAPSED_MS).contains(&elapsed_ms) {
+            return Err(who(&format!("elapsed_ms {elapsed_ms} is outside 0 to {MAX_ELAPSED_MS}")));
+        }
+        let encoded = message.histograms.clone().unwrap_or_default();
+        let latency = read_histogram(Some(&encoded.latency)).map_err(|e| who(&e))?;
+        let at_end = match message.is_final {
+            true => {
+                let service = read_histogram(encoded.service.as_deref()).map_err(|e| who(&e))?;
+                let lag = read_histogram(encoded.lag.as_deref()).map_err(|e| who(&e))?;
+                Some(Box::new((service, lag)))
+            }
+            false => None,
+        };
+        let snapshot = Snapshot {
+            sequence,
+            is_final: message.is_final,
+            elapsed_ms,
+            counts,
+            latency_ms: latency.distribution(),
+            latency: encoded.latency,
+        };
+        let finite = |ms: Option<f64>| ms.filter(|ms| ms.is_finite());
+        Ok(Report::Numbered(NumberedReport {
+            node,
+            snapshot: Arc::new(snapshot),
+            origin_ms: finite(message.origin_ms),
+            first_send_ms: finite(message.first_send_ms),
+            at_end,
+            target_seen: message.target_seen.filter(|_| message.is_final),
+        }))
+    }
+}
+
+/// A histogram from the wire; none or an empty text is an empty one.
+pub fn read_histogram(text: Option<&str>) -> Result<Histogram, String> {
+    match text {
+        None | Some("") => Ok(Histogram::new()),
+        Some(text) => Histogram::decode(text),
+    }
+}
+
+fn check_counts(counts: &Counts) -> Result<(), String> {
+    if counts.errors.len() > MAX_KEYS || counts.status.len() > MAX_KEYS {
+        return Err(format!("more than {MAX_KEYS} kinds of errors or statuses"));
+    }
+    let single = [counts.planned, counts.sent, counts.never_sent, counts.queued, counts.responses];
+    let mapped = counts.errors.values().chain(counts.status.values());
+    let all = single.iter().chain([&counts.bytes_received, &counts.warmup_sent]).chain(mapped);
+    match all.copied().find(|n| *n > MAX_COUNT) {
+        Some(n) => Err(format!("a count of {n} is more than any driver can reach")),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::decode;
+
+    fn read(json: &str) -> Result<Report, String> {
+        Report::read(&decode(json.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn the_original_form_is_known_by_its_missing_epoch() {
+        let report = read(
+            r#"{"node_id":"old","test_id":"t","report_id":"1","metrics":{"mean_latency":"4.5","max_latency":9}}"#,
+        );
+        let Ok(Report::Original(name, latency)) = report else { panic!("{report:?}") };
+        assert_eq!((name.as_str(), latency.mean_latency, latency.max_latency), ("old", 4.5, 9.0));
+    }
+
+    #[test]
+    fn what_cannot_be_true_is_refused_with_words() {
+        let with = |more: &str| {
+            let json = format!(r#"{{"node_id":"a","test_id":"t","report_id":"r7","epoch":1{more}}}"#);
+            read(&json).expect_err(more)
+        };
+        let cases = [
+            ("", "no sequence"),
+            (r#","sequence":0"#, "no sequence"),
+            (r#","sequence":1"#, "no counts"),
+            (r#","sequence":1,"counts":{"sent":10000000000000000}"#, "more than any driver"),
+            (r#","sequence":1,"counts":{},"elapsed_ms":-1"#, "outside 0"),
+            (r#","sequence":1,"counts":{},"elapsed_ms":1e12"#, "outside 0"),
+            (r#","sequence":1,"counts":{},"histograms":{"latency":"%%"}"#, "base64"),
+        ];
+        for (more, expected) in cases {
+            let error = with(more);
+            assert!(error.contains(expected) && error.contains("report r7 of driver a"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_report_before_the_first_response_needs_no_histogram() {
+        let report =
+            read(r#"{"node_id":"a","test_id":"t","report_id":"r","epoch":1,"sequence":1,"counts":{}}"#);
+        let Ok(Report::Numbered(report)) = report else { panic!("{report:?}") };
+        assert!(report.snapshot.latency_ms.is_none() && report.at_end.is_none());
+    }
+}

@@ -1,0 +1,270 @@
+//! The orchestrator without its threads: fleet, newest run and its figures, used ids, history. Sans-IO.
+
+use super::aggregate::{Aggregate, Report};
+use super::broker_time::BrokerTime;
+use super::dashboard::{Dashboard, FleetRow, HistoryRow, MAX_HISTORY};
+use super::fleet::{Change, Fleet};
+use super::ids::UsedIds;
+use super::inbox::Message;
+use super::result::summary;
+use super::runs::{Command, Now, Run};
+use super::{ApiError, Configured};
+use crate::bus::{Appended, MAX_RECORD_BYTES};
+use crate::message::{TestConfig, encode};
+use crate::plan::{Plan, limits};
+use crate::stats::summary::Summary;
+use std::collections::VecDeque;
+
+/// Most finished tests whose whole result is kept.
+const MAX_RESULTS: usize = 10;
+/// A registration that was appended longer ago than this does not make its node alive, in ms.
+const FRESH_MS: f64 = 5_000.0;
+/// How much longer than the gate has been open a driver may say that it has been running, in s.
+const RUNNING_SLACK_S: u64 = 60;
+
+/// All that the orchestrator knows.
+#[derive(Debug, Default)]
+pub struct Core {
+    fleet: Fleet,
+    time: BrokerTime,
+    ids: UsedIds,
+    newest: Option<Test>,
+    results: VecDeque<Summary>,
+    history: VecDeque<HistoryRow>,
+    bus_away: Option<String>,
+}
+
+#[derive(Debug)]
+struct Test {
+    run: Run,
+    figures: Aggregate,
+    recorded: bool,
+}
+
+impl Core {
+    /// A moment on the monotonic clock, and in broker time.
+    pub fn moment(&self, ns: u64) -> Now {
+        Now { ns, broker_ms: self.time.at_ms(ns) }
+    }
+
+    /// A message was read.
+    pub fn message(&mut self, message: &Message, now: Now) {
+        match message {
+            Message::Register(register, append_ms) => {
+                let fresh = append_ms.is_none_or(|ms| now.broker_ms - (ms as f64) < FRESH_MS);
+                let changes = self.fleet.register(register, fresh, now.ns);
+                self.apply(&changes);
+            }
+            Message::Heartbeat(heartbeat) => {
+                let changes = self.fleet.heartbeat(heartbeat, now.ns);
+                self.apply(&changes);
+                if let Some(test) = &mut self.newest {
+                    test.run.heartbeat(heartbeat, now);
+                }
+            }
+            Message::Report(test_id, report) => self.report(test_id, report, now),
+            Message::Used(id) => {
+                self.ids.insert(id);
+            }
+        }
+    }
+
+    /// Time passes; `bus_away` says why the bus could not be read since the last time. What must be written follows.
+    pub fn tick(&mut self, now: Now, bus_away: Option<String>) -> Vec<Command> {
+        let changes = self.fleet.tick(now.ns, bus_away.is_none());
+        self.bus_away = bus_away;
+        self.apply(&changes);
+        let Some(test) = &mut self.newest else { return Vec::new() };
+        let commands = test.run.tick(now);
+        self.record_end();
+        commands
+    }
+
+    /// What became of a command for the test `test_id`.
+    pub fn written(&mut self, test_id: &str, command: &Command, result: Result<Appended, String>, now: Now) {
+        if let Ok(appended) = &result {
+            self.time.learn(appended);
+        }
+        if let Some(test) = self.newest.as_mut().filter(|test| test.run.config.test_id == test_id) {
+            test.run.written(command, result.map(|_| ()), now);
+        }
+    }
+
+    /// Another record was written: it tells the broker's time too.
+    pub fn learn_time(&mut self, appended: &Appended) {
+        self.time.learn(appended);
+    }
+
+    /// Takes a plan, names the fleet's drivers in it, and gives the command that writes it.
+    pub fn configure(&mut self, mut config: TestConfig) -> Result<(Configured, Command), ApiError> {
+        check(&config)?;
+        self.check_bus()?;
+        let id = &config.test_id;
+        if self.ids.contains(id) {
+            return Err(ApiError::new(409, format!("test_id {id:?} was used: choose a new one")));
+        }
+        if let Some(test) = self.newest.as_ref().filter(|test| !test.run.phase.is_over()) {
+            let other = &test.run.config.test_id;
+            let how = "wait for its end, or end it with POST /stop";
+            return Err(ApiError::new(
+                409,
+                format!("the test {other:?} is {}: {how}", test.run.phase.name()),
+            ));
+        }
+        config.drivers = self.fleet.named();
+        if config.drivers.is_empty() {
+            let how = "start floodgate-driver on the same bus and wait until GET /dashboard shows it alive";
+            return Err(ApiError::new(409, format!("no driver is alive: {how}")));
+        }
+        let (drivers, size) = (config.drivers.len(), encode(&config).len());
+        if drivers > limits::DRIVERS {
+            let most = limits::DRIVERS;
+            return Err(ApiError::new(
+                409,
+                format!("{drivers} drivers are alive: at most {most} can run a test"),
+            ));
+        }
+        if size > MAX_RECORD_BYTES {
+            let most = MAX_RECORD_BYTES;
+            return Err(ApiError::new(
+                413,
+                format!("the plan has {size} bytes with its drivers: at most {most}"),
+            ));
+        }
+        Ok(self.begin(config))
+    }
+
+    fn begin(&mut self, config: TestConfig) -> (Configured, Command) {
+        self.ids.insert(&config.test_id);
+        let figures = Aggregate::new(&config.drivers);
+        let (run, command) = Run::new(config);
+        let configured = Configured {
+            test_id: run.config.test_id.clone(),
+            state: run.phase.name().to_owned(),
+            drivers: run.members.iter().map(|member| member.node.node_id.clone()).collect(),
+        };
+        self.newest = Some(Test { run, figures, recorded: false });
+        (configured, command)
+    }
+
+    /// Ends the running test, or the one that is named; answers its id, its state, and the command that writes it.
+    pub fn stop(
+        &mut self,
+        test_id: Option<&str>,
+        reason: &str,
+        now: Now,
+    ) -> Result<(Configured, Option<Command>), ApiError> {
+        let running = self.newest.as_mut().filter(|test| !test.run.phase.is_over());
+        let Some(test) = running else {
+            return Err(ApiError::new(404, "no test is running: there is nothing to stop"));
+        };
+        let current = test.run.config.test_id.clone();
+        if let Some(wanted) = test_id.filter(|wanted| *wanted != current) {
+            let how = format!("the running one is {current:?}");
+            return Err(ApiError::new(404, format!("test {wanted:?} is not running: {how}")));
+        }
+        let command = test.run.stop(reason, now);
+        let drivers = test.run.members.iter().map(|member| member.node.node_id.clone()).collect();
+        let configured = Configured { test_id: current, state: test.run.phase.name().to_owned(), drivers };
+        self.record_end();
+        Ok((configured, command))
+    }
+
+    /// The result of a test as it stands; none where it is unknown or too old.
+    pub fn summary(&self, test_id: &str) -> Option<Summary> {
+        match self.newest.as_ref().filter(|test| test.run.config.test_id == test_id) {
+            Some(test) => Some(self.result(test)),
+            None => self.results.iter().find(|summary| summary.test_id == test_id).cloned(),
+        }
+    }
+
+    /// All that the dashboard shows.
+    pub fn dashboard(&self, now_ns: u64) -> Dashboard {
+        Dashboard {
+            fleet: self.fleet.nodes().map(|node| FleetRow::of(node, now_ns)).collect(),
+            test: self.newest.as_ref().map(|test| self.result(test)),
+            history: self.history.iter().cloned().collect(),
+        }
+    }
+
+    /// How many drivers a new test would name.
+    pub fn alive(&self) -> usize {
+        self.fleet.named().len()
+    }
+
+    /// 503 while the bus is away.
+    pub fn check_bus(&self) -> Result<(), ApiError> {
+        match &self.bus_away {
+            None => Ok(()),
+            Some(why) => {
+                Err(ApiError::new(503, format!("the bus is away, try again when it is back: {why}")))
+            }
+        }
+    }
+
+    fn result(&self, test: &Test) -> Summary {
+        summary(&test.run, &test.figures, &self.fleet, self.time.offset_ms().is_some())
+    }
+
+    fn apply(&mut self, changes: &[Change]) {
+        let Some(test) = &mut self.newest else { return };
+        for change in changes {
+            test.run.change(change);
+            match change {
+                Change::Lost { node, .. } => test.figures.lost(node),
+                Change::Back(node) => test.figures.back(node),
+            }
+        }
+    }
+
+    fn report(&mut self, test_id: &str, report: &Report, now: Now) {
+        let Some(test) = self.newest.as_mut().filter(|test| test.run.config.test_id == test_id) else {
+            return;
+        };
+        match report {
+            Report::Numbered(report) => {
+                let seconds = test.run.seconds(now).unwrap_or(0) + RUNNING_SLACK_S;
+                if test.figures.numbered(report, seconds) {
+                    test.run.final_report(&report.node);
+                }
+            }
+            Report::Original(name, latency) => {
+                if self.fleet.get(name).is_some_and(|node| node.epoch.is_none()) {
+                    test.figures.original(name, latency);
+                }
+            }
+        }
+    }
+
+    /// Notes the end of a run once.
+    fn record_end(&mut self) {
+        let Some(test) = self.newest.as_mut().filter(|t| t.run.phase.is_over() && !t.recorded) else {
+            return;
+        };
+        test.recorded = true;
+        test.figures.finish();
+        let Some(summary) = self.newest.as_ref().map(|test| self.result(test)) else { return };
+        self.history.push_front(HistoryRow::of(&summary));
+        self.history.truncate(MAX_HISTORY);
+        self.results.push_front(summary);
+        self.results.truncate(MAX_RESULTS);
+    }
+
+    /// The id of the newest test.
+    pub fn newest_id(&self) -> Option<String> {
+        self.newest.as_ref().map(|test| test.run.config.test_id.clone())
+    }
+}
+
+fn check(config: &TestConfig) -> Result<(), ApiError> {
+    if !config.drivers.is_empty() {
+        return Err(ApiError::new(
+            400,
+            "drivers: the orchestrator names the drivers that are alive: leave it out",
+        ));
+    }
+    Plan::check(config).map_err(|errors| {
+        let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        ApiError::new(400, texts.join("; "))
+    })
+}

@@ -1,0 +1,122 @@
+//! What `GET /dashboard` shows: the fleet, the newest test, and the finished ones in short.
+
+use super::fleet::{Node, Presence};
+use crate::clock::NS_PER_MS;
+use crate::message::DriverState;
+use crate::stats::summary::Summary;
+use serde::{Deserialize, Serialize};
+
+/// Most finished tests that are listed.
+pub const MAX_HISTORY: usize = 100;
+
+/// The whole page as data.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Dashboard {
+    /// Every registered node, by name.
+    pub fleet: Vec<FleetRow>,
+    /// The newest test.
+    pub test: Option<Summary>,
+    /// Finished tests, the newest first.
+    pub history: Vec<HistoryRow>,
+}
+
+/// One registered node.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FleetRow {
+    /// Its name.
+    pub node_id: String,
+    /// The address by which its operator knows it.
+    pub node_ip: String,
+    /// `alive`, `dead` or `left`.
+    pub state: String,
+    /// How long ago it spoke, in ms; null where only an old registration was read.
+    pub last_seen_ms: Option<u64>,
+    /// Start of its process, in ms since 1970; null for a driver of the original protocol.
+    pub epoch: Option<u64>,
+    /// What it does, by its own word: `idle`, `ready`, `running`, `finishing`, `refused`; null where it does not say.
+    pub activity: Option<String>,
+    /// The test that this is about.
+    pub test_id: Option<String>,
+    /// Broker time less its wall clock, in ms; null where unknown.
+    pub clock_offset_ms: Option<f64>,
+    /// The offset is true within this many ms.
+    pub clock_error_ms: Option<f64>,
+    /// Version of its program.
+    pub version: Option<String>,
+    /// Processor cores that it may use.
+    pub cores: Option<u32>,
+    /// Most connections that it can hold.
+    pub max_connections: Option<u64>,
+}
+
+/// One finished test.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HistoryRow {
+    /// Its id.
+    pub test_id: String,
+    /// `AVALANCHE` or `TSUNAMI`.
+    pub test_type: String,
+    /// `completed`, `aborted` or `failed`.
+    pub state: String,
+    /// When its gate opened, in ms since 1970 (broker time); null where it never did.
+    pub started_at: Option<f64>,
+    /// Requests sent.
+    pub requests: u64,
+    /// Requests failed.
+    pub errors: u64,
+    /// 99th percentile of latency, in ms; null where nothing was answered.
+    pub p99_ms: Option<f64>,
+}
+
+impl HistoryRow {
+    /// A result in short.
+    pub fn of(summary: &Summary) -> HistoryRow {
+        HistoryRow {
+            test_id: summary.test_id.clone(),
+            test_type: summary.test_type.clone(),
+            state: summary.state.clone(),
+            started_at: summary.started_at,
+            requests: summary.total.requests,
+            errors: summary.total.errors_total(),
+            p99_ms: summary.total.latency_ms.as_ref().map(|latency| latency.p99),
+        }
+    }
+}
+
+impl FleetRow {
+    /// A node as it is seen at `now_ns`.
+    pub fn of(node: &Node, now_ns: u64) -> FleetRow {
+        let state = match node.presence {
+            Presence::Alive => "alive",
+            Presence::Dead => "dead",
+            Presence::Left => "left",
+        };
+        let heartbeat = node.heartbeat.as_ref();
+        FleetRow {
+            node_id: node.node_id.clone(),
+            node_ip: node.node_ip.clone(),
+            state: state.to_owned(),
+            last_seen_ms: node.seen_ns.map(|seen_ns| now_ns.saturating_sub(seen_ns) / NS_PER_MS),
+            epoch: node.epoch,
+            activity: heartbeat.and_then(|h| h.state).map(activity),
+            test_id: heartbeat.and_then(|h| h.test_id.clone()),
+            clock_offset_ms: heartbeat.and_then(|h| h.clock_offset_ms),
+            clock_error_ms: heartbeat.and_then(|h| h.clock_error_ms),
+            version: node.version.clone(),
+            cores: node.cores,
+            max_connections: node.max_connections,
+        }
+    }
+}
+
+fn activity(state: DriverState) -> String {
+    let word = match state {
+        DriverState::Idle => "idle",
+        DriverState::Ready => "ready",
+        DriverState::Running => "running",
+        DriverState::Finishing => "finishing",
+        DriverState::Refused => "refused",
+        DriverState::Left => "left",
+    };
+    word.to_owned()
+}

@@ -1,0 +1,314 @@
+//! The fleet: the registered drivers and who of them is alive. Sans-IO: messages and moments in, changes out.
+
+use crate::clock::NS_PER_S;
+use crate::message::{DriverState, Heartbeat, NodeRef, Register};
+use std::collections::BTreeMap;
+
+/// A driver that is silent for longer is dead.
+pub const DEAD_AFTER_NS: u64 = 5 * NS_PER_S;
+/// Most nodes that are listed; the dead and the departed give way to new ones.
+pub const MAX_NODES: usize = 20_000;
+/// A pause of our own (a frozen process, a slow tick) counts at most this much as silence of others.
+const MAX_STEP_NS: u64 = NS_PER_S;
+/// Longest name, address, reason or version that is kept, in characters.
+const MAX_TEXT_CHARS: usize = 1_000;
+
+/// Whether a driver can be reckoned with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// Heard of within the last 5 s of listening.
+    Alive,
+    /// Silent.
+    Dead,
+    /// Ended in order.
+    Left,
+}
+
+/// One registered node.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Its name.
+    pub node_id: String,
+    /// The address by which its operator knows it; empty where only heartbeats were read.
+    pub node_ip: String,
+    /// Start of its process; none for a driver of the original protocol.
+    pub epoch: Option<u64>,
+    /// Whether it can be reckoned with.
+    pub presence: Presence,
+    /// When it last spoke, on the process's monotonic clock; none where only an old registration was read.
+    pub seen_ns: Option<u64>,
+    /// Its newest heartbeat; none where it only registered.
+    pub heartbeat: Option<Heartbeat>,
+    /// Version of its program.
+    pub version: Option<String>,
+    /// Processor cores that it may use.
+    pub cores: Option<u32>,
+    /// Most connections that it can hold.
+    pub max_connections: Option<u64>,
+    /// How much had been listened when it last spoke.
+    heard_ns: u64,
+}
+
+/// What changed for a driver that a test may have named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It is not to be waited for; may come back unless `for_ever`.
+    Lost {
+        /// Which process.
+        node: NodeRef,
+        /// What happened, in words.
+        what: String,
+        /// Whether this process has ended.
+        for_ever: bool,
+    },
+    /// Thought dead, it spoke again in the same epoch.
+    Back(NodeRef),
+}
+
+/// All nodes by name; the newest epoch of a name is the current one.
+#[derive(Debug, Default)]
+pub struct Fleet {
+    nodes: BTreeMap<String, Node>,
+    listened_ns: u64,
+    ticked_ns: Option<u64>,
+}
+
+impl Fleet {
+    /// A node announces itself. An old announcement (`fresh` is false) lists it as dead until it speaks.
+    pub fn register(&mut self, message: &Register, fresh: bool, now_ns: u64) -> Vec<Change> {
+        let Some(mut changes) = self.admit(&message.node_id, message.epoch) else { return Vec::new() };
+        if fresh {
+            changes.extend(self.spoke(&message.node_id, now_ns));
+        }
+        if let Some(node) = self.nodes.get_mut(&message.node_id) {
+            node.node_ip = clip(&message.node_ip);
+            node.version = message.version.as_deref().map(clip);
+            node.cores = message.cores;
+            node.max_connections = message.max_connections;
+        }
+        changes
+    }
+
+    /// A sign of life.
+    pub fn heartbeat(&mut self, message: &Heartbeat, now_ns: u64) -> Vec<Change> {
+        let Some(mut changes) = self.admit(&message.node_id, message.epoch) else { return Vec::new() };
+        let left = message.state == Some(DriverState::Left);
+        if !left {
+            changes.extend(self.spoke(&message.node_id, now_ns));
+        }
+        let Some(node) = self.nodes.get_mut(&message.node_id) else { return changes };
+        let mut kept = message.clone();
+        kept.reason = kept.reason.as_deref().map(clip);
+        kept.test_id = kept.test_id.as_deref().map(clip);
+        kept.plan_hash = kept.plan_hash.as_deref().map(clip);
+        if node.presence != Presence::Left {
+            node.heartbeat = Some(kept);
+        }
+        if left && node.presence != Presence::Left {
+            node.presence = Presence::Left;
+            node.seen_ns = Some(now_ns);
+            changes.extend(lost(node, "it left".to_owned(), true));
+        }
+        changes
+    }
+
+    /// Time passes. Silence counts only while our own reads of the bus succeed.
+    pub fn tick(&mut self, now_ns: u64, reads_succeed: bool) -> Vec<Change> {
+        let step_ns = now_ns.saturating_sub(self.ticked_ns.unwrap_or(now_ns)).min(MAX_STEP_NS);
+        self.ticked_ns = Some(now_ns);
+        if !reads_succeed {
+            return Vec::new();
+        }
+        self.listened_ns += step_ns;
+        let listened_ns = self.listened_ns;
+        let silent = self
+            .nodes
+            .values_mut()
+            .filter(|node| node.presence == Presence::Alive && listened_ns - node.heard_ns > DEAD_AFTER_NS);
+        silent
+            .filter_map(|node| {
+                node.presence = Presence::Dead;
+                lost(node, format!("it was silent for {} s", DEAD_AFTER_NS / NS_PER_S), false)
+            })
+            .collect()
+    }
+
+    /// The drivers that a new test can name: alive, with an epoch and heartbeats, by name.
+    pub fn named(&self) -> Vec<NodeRef> {
+        let able = |node: &&Node| node.presence == Presence::Alive && node.heartbeat.is_some();
+        self.nodes.values().filter(able).filter_map(reference).collect()
+    }
+
+    /// The node with this name.
+    pub fn get(&self, node_id: &str) -> Option<&Node> {
+        self.nodes.get(node_id)
+    }
+
+    /// All nodes by name.
+    pub fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.values()
+    }
+
+    /// Makes room for, or replaces by a newer epoch; none where the message is of an older one or no room is left.
+    fn admit(&mut self, node_id: &str, epoch: Option<u64>) -> Option<Vec<Change>> {
+        if node_id.is_empty() || node_id.chars().count() > MAX_TEXT_CHARS {
+            return None;
+        }
+        let mut changes = Vec::new();
+        if let Some(known) = self.nodes.get(node_id) {
+            if known.epoch == epoch {
+                return Some(changes);
+            }
+            // A driver of the original protocol has no epoch: it never displaces a newer one that is there.
+            let newer = if epoch.is_none() { known.presence != Presence::Alive } else { epoch > known.epoch };
+            if !newer {
+                return None;
+            }
+            changes.extend(lost(known, "a new process took its name".to_owned(), true));
+        } else if self.nodes.len() >= MAX_NODES {
+            let idle = |node: &&Node| node.presence != Presence::Alive;
+            let oldest = self.nodes.values().filter(idle).min_by_key(|node| node.heard_ns)?;
+            let oldest = oldest.node_id.clone();
+            self.nodes.remove(&oldest);
+        }
+        self.nodes.insert(node_id.to_owned(), new_node(node_id, epoch, self.listened_ns));
+        Some(changes)
+    }
+
+    fn spoke(&mut self, node_id: &str, now_ns: u64) -> Option<Change> {
+        let listened_ns = self.listened_ns;
+        let node = self.nodes.get_mut(node_id).filter(|node| node.presence != Presence::Left)?;
+        let was_lost = node.presence == Presence::Dead && node.seen_ns.is_some();
+        (node.presence, node.heard_ns, node.seen_ns) = (Presence::Alive, listened_ns, Some(now_ns));
+        if was_lost { reference(node).map(Change::Back) } else { None }
+    }
+}
+
+fn new_node(node_id: &str, epoch: Option<u64>, heard_ns: u64) -> Node {
+    Node {
+        node_id: node_id.to_owned(),
+        node_ip: String::new(),
+        epoch,
+        presence: Presence::Dead,
+        seen_ns: None,
+        heartbeat: None,
+        version: None,
+        cores: None,
+        max_connections: None,
+        heard_ns,
+    }
+}
+
+fn reference(node: &Node) -> Option<NodeRef> {
+    node.epoch.map(|epoch| NodeRef { node_id: node.node_id.clone(), epoch })
+}
+
+fn lost(node: &Node, what: String, for_ever: bool) -> Option<Change> {
+    reference(node).map(|node| Change::Lost { node, what, for_ever })
+}
+
+fn clip(text: &str) -> String {
+    text.chars().take(MAX_TEXT_CHARS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::decode;
+
+    const S: u64 = NS_PER_S;
+
+    fn beat(node_id: &str, epoch: Option<u64>) -> Heartbeat {
+        let epoch = epoch.map_or(String::new(), |epoch| format!(r#","epoch":{epoch}"#));
+        decode(format!(r#"{{"node_id":"{node_id}","heartbeat":"YES"{epoch}}}"#).as_bytes()).unwrap()
+    }
+
+    fn presence(fleet: &Fleet, node_id: &str) -> Presence {
+        fleet.get(node_id).unwrap().presence
+    }
+
+    fn quiet(fleet: &mut Fleet, from_s: u64, to_s: u64, reads: bool) -> Vec<Change> {
+        (from_s..=to_s).flat_map(|s| fleet.tick(s * S, reads)).collect()
+    }
+
+    #[test]
+    fn silence_counts_only_while_the_bus_is_read() {
+        let mut fleet = Fleet::default();
+        fleet.tick(0, true);
+        fleet.heartbeat(&beat("a", Some(1)), 0);
+        assert!(quiet(&mut fleet, 1, 60, false).is_empty());
+        assert!(quiet(&mut fleet, 61, 65, true).is_empty(), "five seconds are not yet too long");
+        let changes = quiet(&mut fleet, 66, 66, true);
+        assert!(matches!(&changes[..], [Change::Lost { for_ever: false, .. }]), "{changes:?}");
+        assert!(fleet.named().is_empty());
+        let back = fleet.heartbeat(&beat("a", Some(1)), 67 * S);
+        assert_eq!(back, [Change::Back(NodeRef { node_id: "a".to_owned(), epoch: 1 })]);
+        assert_eq!(fleet.named().len(), 1);
+    }
+
+    #[test]
+    fn a_pause_of_our_own_is_not_their_silence() {
+        let mut fleet = Fleet::default();
+        fleet.tick(0, true);
+        fleet.heartbeat(&beat("a", Some(1)), 0);
+        assert!(fleet.tick(100 * S, true).is_empty());
+        assert_eq!(presence(&fleet, "a"), Presence::Alive);
+    }
+
+    #[test]
+    fn the_newest_epoch_is_the_driver() {
+        let mut fleet = Fleet::default();
+        fleet.heartbeat(&beat("a", Some(5)), 0);
+        assert!(fleet.heartbeat(&beat("a", Some(4)), 1).is_empty());
+        assert!(fleet.heartbeat(&beat("a", None), 1).is_empty());
+        assert_eq!(fleet.named()[0].epoch, 5);
+        let changes = fleet.heartbeat(&beat("a", Some(6)), 2);
+        assert!(matches!(&changes[..], [Change::Lost { node, for_ever: true, .. }] if node.epoch == 5));
+        assert_eq!(fleet.named()[0].epoch, 6);
+    }
+
+    #[test]
+    fn who_left_stays_away_until_a_new_process_comes() {
+        let mut fleet = Fleet::default();
+        fleet.heartbeat(&beat("a", Some(1)), 0);
+        let goodbye = Heartbeat { state: Some(DriverState::Left), ..beat("a", Some(1)) };
+        assert!(matches!(&fleet.heartbeat(&goodbye, 1)[..], [Change::Lost { for_ever: true, .. }]));
+        assert!(fleet.heartbeat(&goodbye, 2).is_empty());
+        assert!(fleet.heartbeat(&beat("a", Some(1)), 3).is_empty());
+        assert_eq!(presence(&fleet, "a"), Presence::Left);
+        fleet.heartbeat(&beat("a", Some(2)), 4);
+        assert_eq!(presence(&fleet, "a"), Presence::Alive);
+    }
+
+    #[test]
+    fn original_and_merely_registered_nodes_are_listed_and_never_named() {
+        let mut fleet = Fleet::default();
+        fleet.heartbeat(&beat("old", None), 0);
+        let register = |node_id: &str| -> Register {
+            decode(format!(r#"{{"node_id":"{node_id}","node_ip":"h","epoch":3}}"#).as_bytes()).unwrap()
+        };
+        fleet.register(&register("posted"), true, 0);
+        fleet.register(&register("stale"), false, 0);
+        assert_eq!(fleet.nodes().count(), 3);
+        assert!(fleet.named().is_empty());
+        assert_eq!(presence(&fleet, "posted"), Presence::Alive);
+        assert_eq!(presence(&fleet, "stale"), Presence::Dead);
+        assert!(fleet.heartbeat(&beat("stale", Some(3)), 1).is_empty(), "nobody can miss who was not there");
+        assert_eq!(fleet.named().len(), 1);
+        assert_eq!(fleet.get("stale").unwrap().node_ip, "h");
+    }
+
+    #[test]
+    fn the_list_is_bounded_and_the_dead_give_way() {
+        let mut fleet = Fleet::default();
+        for n in 0..MAX_NODES {
+            fleet.heartbeat(&beat(&format!("n{n}"), Some(1)), 0);
+        }
+        fleet.heartbeat(&beat("more", Some(1)), 0);
+        assert!(fleet.get("more").is_none(), "the living are not displaced");
+        quiet(&mut fleet, 0, 6, true);
+        fleet.heartbeat(&beat("more", Some(1)), 0);
+        assert!(fleet.get("more").is_some());
+        assert_eq!(fleet.nodes().count(), MAX_NODES);
+    }
+}

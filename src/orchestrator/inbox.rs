@@ -1,0 +1,44 @@
+//! What the orchestrator understands of a record: decoded and checked outside any lock.
+
+use super::aggregate::Report;
+use crate::bus::{Record, Topic};
+use crate::message::{Heartbeat, Metrics, Register, decode};
+use serde::Deserialize;
+
+/// A message that was understood.
+#[derive(Debug)]
+pub enum Message {
+    /// A node announces itself; when the broker appended that, ms since 1970.
+    Register(Register, Option<i64>),
+    /// A sign of life.
+    Heartbeat(Heartbeat),
+    /// A report on this test.
+    Report(String, Box<Report>),
+    /// Somebody configured the test of this id.
+    Used(String),
+}
+
+/// As much of a `test_config` as every version of it has.
+#[derive(Deserialize)]
+struct AnyConfig {
+    test_id: serde_json::Value,
+}
+
+/// Reads one record; none where its topic is not for the orchestrator. The error says what is wrong with it.
+pub fn read(record: &Record) -> Option<Result<Message, String>> {
+    let read = match record.topic {
+        Topic::Register => decode(&record.value).map(|message| Message::Register(message, record.append_ms)),
+        Topic::Heartbeat => decode(&record.value).map(Message::Heartbeat),
+        Topic::Metrics => decode::<Metrics>(&record.value).and_then(|message| {
+            Report::read(&message).map(|report| Message::Report(message.test_id, Box::new(report)))
+        }),
+        Topic::TestConfig => decode::<AnyConfig>(&record.value).map(|config| match config.test_id {
+            serde_json::Value::String(id) => Message::Used(id),
+            other => Message::Used(other.to_string()),
+        }),
+        Topic::Trigger => return None,
+    };
+    Some(read.map_err(|e| {
+        format!("topic {}, offset {}: not understood and ignored: {e}", record.topic.name(), record.offset)
+    }))
+}

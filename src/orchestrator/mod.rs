@@ -1,0 +1,119 @@
+//! The orchestrator: knows the fleet, configures and starts tests, adds up what the drivers report.
+//!
+//! Its decisions are in cores without I/O (`fleet`, `runs`, `aggregate`, joined in `core`). Around them stand three
+//! threads or four: a reader of the bus that also keeps the time, a writer to the bus, and the HTTP server.
+
+mod aggregate;
+mod api;
+mod broker_time;
+mod core;
+mod dashboard;
+mod fleet;
+mod ids;
+mod inbox;
+mod page;
+mod result;
+mod runs;
+mod shell;
+
+pub use dashboard::{Dashboard, FleetRow, HistoryRow};
+pub use shell::Control;
+
+use crate::bus::Connector;
+use crate::http::server::{Options, Server};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How an orchestrator is set up.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where its HTTP API listens; none for an embedded one.
+    pub listen: Option<SocketAddr>,
+    /// What a request that changes something must bring along; none where everybody may.
+    pub token: Option<String>,
+    /// How long the start waits for the bus.
+    pub connect_timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config { listen: None, token: None, connect_timeout: Duration::from_secs(30) }
+    }
+}
+
+/// What `POST /configure` and `POST /stop` answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Configured {
+    /// The test's id.
+    pub test_id: String,
+    /// Its state; after a configuration `ready`: the drivers get ready, and the gate opens when all are.
+    pub state: String,
+    /// The drivers that it names.
+    pub drivers: Vec<String>,
+}
+
+/// Why a request was not done: an HTTP status, and what failed and how to mend it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiError {
+    /// The HTTP status: 400, 404, 409, 413 or 503.
+    pub status: u16,
+    /// What failed, with which value, and how to mend it.
+    pub message: String,
+}
+
+impl ApiError {
+    fn new(status: u16, message: impl Into<String>) -> ApiError {
+        ApiError { status, message: message.into() }
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for ApiError {}
+
+/// A running orchestrator. Dropping it ends it as [`Orchestrator::shutdown`] does.
+pub struct Orchestrator {
+    // Fields are dropped in this order: no request comes in any more when the threads end.
+    server: Option<Server>,
+    shell: shell::Shell,
+}
+
+/// Threads that answer HTTP requests.
+const HTTP_THREADS: usize = 4;
+
+/// Connects to the bus, learns the used test ids, and starts the threads. The error says what could not be reached.
+pub fn start(connector: Arc<dyn Connector>, config: Config) -> Result<Orchestrator, String> {
+    let shell = shell::Shell::start(connector, config.connect_timeout)?;
+    let Some(listen) = config.listen else { return Ok(Orchestrator { server: None, shell }) };
+    let (control, token) = (shell.control(), config.token);
+    let options = Options {
+        threads: HTTP_THREADS,
+        name: concat!("floodgate-orchestrator/", env!("CARGO_PKG_VERSION")),
+        max_body_bytes: api::MAX_BODY_BYTES,
+    };
+    let handler = move |request: &_| api::answer(&control, token.as_deref(), request);
+    let server = Server::start(listen, options, Arc::new(handler))?;
+    Ok(Orchestrator { server: Some(server), shell })
+}
+
+impl Orchestrator {
+    /// A handle that configures, stops and reads tests; cheap to clone, usable from any thread.
+    pub fn control(&self) -> Control {
+        self.shell.control()
+    }
+
+    /// Where the HTTP API listens, with the real port; none for an embedded one.
+    pub fn addr(&self) -> Option<SocketAddr> {
+        self.server.as_ref().map(Server::addr)
+    }
+
+    /// Ends in order: a running test is stopped, what is queued is written, and all threads are joined.
+    pub fn shutdown(self) {}
+}

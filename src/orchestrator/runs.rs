@@ -1,0 +1,342 @@
+//! The run: the life of one test, from its configuration to its close. Sans-IO.
+//!
+//! Events only change what is known; [`Run::tick`] judges it and says what must be written to the bus. So all that
+//! one batch of messages tells is known before a judgement, and a failure names everyone that it should.
+
+mod closing;
+#[cfg(test)]
+mod tests;
+
+use super::fleet::Change;
+use crate::clock::{NS_PER_MS, NS_PER_S};
+use crate::message::{DriverState, Heartbeat, NodeRef, TestConfig, Trigger};
+use closing::Closing;
+pub use closing::plan as plan_of;
+
+/// How long the drivers have to be ready once the `test_config` was written.
+pub const READY_WITHIN_NS: u64 = 10 * NS_PER_S;
+/// How far ahead of the trigger's writing the start lies, in ms.
+pub const START_AHEAD_MS: f64 = 1_000.0;
+/// How long a run waits beyond `timeout` after its planned end or its STOP.
+pub const CLOSE_AFTER_NS: u64 = 5 * NS_PER_S;
+/// How long a driver may say that it does something else before it is given up.
+const AWAY_WITHIN_NS: u64 = 10 * NS_PER_S;
+
+/// A moment: on the process's monotonic clock, and in broker time.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Now {
+    /// Nanoseconds on [`crate::clock::now_ns`].
+    pub ns: u64,
+    /// The same moment in broker time, ms since 1970.
+    pub broker_ms: f64,
+}
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Configured; its drivers get ready.
+    Ready,
+    /// The gate is open.
+    Running,
+    /// The load is over; the last reports are awaited.
+    Finishing,
+    /// Over, in order.
+    Completed,
+    /// Over, by STOP.
+    Aborted,
+    /// Never started.
+    Failed,
+}
+
+impl Phase {
+    /// The word in results.
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::Ready => "ready",
+            Phase::Running => "running",
+            Phase::Finishing => "finishing",
+            Phase::Completed => "completed",
+            Phase::Aborted => "aborted",
+            Phase::Failed => "failed",
+        }
+    }
+
+    /// Whether nothing more will happen.
+    pub fn is_over(self) -> bool {
+        matches!(self, Phase::Completed | Phase::Aborted | Phase::Failed)
+    }
+}
+
+/// One named driver of the run.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// Which process.
+    pub node: NodeRef,
+    /// It understood the plan as it was meant.
+    pub ready: bool,
+    /// Why it refused the plan.
+    pub refused: Option<String>,
+    /// Its final report is in.
+    pub done: bool,
+    /// What happened to it, and whether for ever.
+    pub lost: Option<(String, bool)>,
+    /// What it last said of this test; none where it spoke of another or of none.
+    pub state: Option<DriverState>,
+    /// Since when it has not been on this test.
+    away_ns: Option<u64>,
+}
+
+/// What must be written to the bus.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// The plan.
+    Config(Box<TestConfig>),
+    /// The one trigger that opens the gate.
+    Start(Trigger),
+    /// The trigger that closes it.
+    Stop(Trigger),
+}
+
+/// The life of one test.
+#[derive(Debug)]
+pub struct Run {
+    /// The plan, with its drivers.
+    pub config: TestConfig,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Its drivers, in the order of their shares.
+    pub members: Vec<Member>,
+    /// When the gate opens, in broker time.
+    pub started_at_ms: Option<f64>,
+    /// Why it was stopped.
+    pub stopped: Option<String>,
+    /// Why it failed.
+    pub failed: Vec<String>,
+    /// What else went wrong.
+    pub notes: Vec<String>,
+    hash: String,
+    ready_until_ns: Option<u64>,
+    start_ns: Option<u64>,
+    stop_written: bool,
+    closing: Option<Closing>,
+}
+
+impl Run {
+    /// A run of a plan that names its drivers; the command writes it.
+    pub fn new(config: TestConfig) -> (Run, Command) {
+        let member = |node: &NodeRef| Member {
+            node: node.clone(),
+            ready: false,
+            refused: None,
+            done: false,
+            lost: None,
+            state: None,
+            away_ns: None,
+        };
+        let run = Run {
+            phase: Phase::Ready,
+            members: config.drivers.iter().map(member).collect(),
+            started_at_ms: None,
+            stopped: None,
+            failed: Vec::new(),
+            notes: Vec::new(),
+            hash: config.plan_hash(),
+            ready_until_ns: None,
+            start_ns: None,
+            stop_written: false,
+            closing: None,
+            config: config.clone(),
+        };
+        (run, Command::Config(Box::new(config)))
+    }
+
+    /// Whole seconds since the gate opened; none before.
+    pub fn seconds(&self, now: Now) -> Option<u64> {
+        self.start_ns.map(|start_ns| now.ns.saturating_sub(start_ns) / NS_PER_S)
+    }
+
+    /// A driver spoke.
+    pub fn heartbeat(&mut self, message: &Heartbeat, now: Now) {
+        let ours = message.test_id.as_deref() == Some(self.config.test_id.as_str());
+        let (phase, hash) = (self.phase, self.hash.clone());
+        let Some(member) = self.member(&message.node_id, message.epoch) else { return };
+        member.state = message.state.filter(|_| ours);
+        match member.state {
+            Some(DriverState::Refused) => {
+                member.refused = Some(message.reason.clone().unwrap_or_else(|| "no reason given".to_owned()));
+            }
+            Some(DriverState::Ready) if phase == Phase::Ready => match message.plan_hash.as_deref() {
+                Some(theirs) if theirs == hash => member.ready = true,
+                theirs => {
+                    let theirs = theirs.unwrap_or("no hash");
+                    member.refused = Some(format!(
+                        "it read another plan ({theirs} where {hash} was written); run the same version everywhere"
+                    ));
+                }
+            },
+            Some(DriverState::Running | DriverState::Finishing) => {
+                member.away_ns = None;
+                member.lost = member.lost.take().filter(|(_, for_ever)| *for_ever);
+                return;
+            }
+            _ => {}
+        }
+        member.away_ns = member.away_ns.or(Some(now.ns));
+    }
+
+    /// A driver was lost or came back.
+    pub fn change(&mut self, change: &Change) {
+        let (node, lost) = match change {
+            Change::Lost { node, what, for_ever } => (node, Some((what.clone(), *for_ever))),
+            Change::Back(node) => (node, None),
+        };
+        if let Some(member) = self.member(&node.node_id, Some(node.epoch)) {
+            // Who has handed in its final report may go.
+            member.lost = lost.filter(|_| !member.done);
+        }
+    }
+
+    /// A driver's final report is in.
+    pub fn final_report(&mut self, node: &NodeRef) {
+        if let Some(member) = self.member(&node.node_id, Some(node.epoch)) {
+            (member.done, member.lost) = (true, None);
+        }
+    }
+
+    /// Closes the gate early. Asking twice is the same as asking once.
+    pub fn stop(&mut self, reason: &str, now: Now) -> Option<Command> {
+        if self.stopped.is_some() {
+            return None;
+        }
+        self.stopped = Some(reason.to_owned());
+        if self.phase == Phase::Ready && self.start_ns.is_none() {
+            self.phase = Phase::Aborted;
+        } else {
+            self.phase = Phase::Finishing;
+            self.closing = Some(Closing::after_stop(&self.config, now.ns, self.closing));
+        }
+        self.release(reason)
+    }
+
+    /// What became of a command: an error says why it could not be written.
+    pub fn written(&mut self, command: &Command, result: Result<(), String>, now: Now) {
+        match (command, result) {
+            (Command::Config(_), Ok(())) => self.ready_until_ns = Some(now.ns + READY_WITHIN_NS),
+            (Command::Start(_), Ok(())) => {
+                let opens_ns = self.start_ns.unwrap_or(now.ns).max(now.ns);
+                if self.phase == Phase::Ready {
+                    self.phase = Phase::Running;
+                    self.closing = Closing::after_start(&self.config, opens_ns);
+                }
+                // Nobody can be away before the gate is open.
+                self.members.iter_mut().for_each(|member| member.away_ns = Some(opens_ns));
+            }
+            (Command::Stop(_), Ok(())) => {}
+            (Command::Config(_), Err(why)) => self.fail(format!("the plan could not be written: {why}")),
+            (Command::Start(_), Err(why)) => self.fail(format!("the trigger could not be written: {why}")),
+            (Command::Stop(_), Err(why)) => {
+                self.notes.push(format!("The STOP could not be written, so drivers may go on: {why}"));
+            }
+        }
+    }
+
+    /// Judges what is known; what must be written follows.
+    pub fn tick(&mut self, now: Now) -> Vec<Command> {
+        match self.phase {
+            Phase::Ready => self.tick_ready(now).into_iter().collect(),
+            Phase::Running | Phase::Finishing => self.tick_running(now).into_iter().collect(),
+            Phase::Completed | Phase::Aborted | Phase::Failed => Vec::new(),
+        }
+    }
+
+    fn tick_ready(&mut self, now: Now) -> Option<Command> {
+        let late = self.ready_until_ns.is_some_and(|until_ns| now.ns >= until_ns) && self.start_ns.is_none();
+        let reasons: Vec<String> = self.members.iter().filter_map(|member| objection(member, late)).collect();
+        if !self.failed.is_empty() || !reasons.is_empty() {
+            self.failed.extend(reasons);
+            self.phase = Phase::Failed;
+            return self.release("the test failed before it started");
+        }
+        let agreed = self.ready_until_ns.is_some() && self.members.iter().all(|member| member.ready);
+        if !agreed || self.start_ns.is_some() {
+            return None;
+        }
+        let start_at_ms = now.broker_ms + START_AHEAD_MS;
+        self.started_at_ms = Some(start_at_ms);
+        self.start_ns = Some(now.ns + START_AHEAD_MS as u64 * NS_PER_MS);
+        Some(Command::Start(Trigger::start(&self.config.test_id, start_at_ms)))
+    }
+
+    fn tick_running(&mut self, now: Now) -> Option<Command> {
+        for member in self.members.iter_mut().filter(|m| !m.done && m.lost.is_none()) {
+            if member.away_ns.is_some_and(|since_ns| now.ns > since_ns + AWAY_WITHIN_NS) {
+                member.lost = Some(("it does not run this test, and sent no final report".to_owned(), false));
+            }
+        }
+        let at_work = |m: &&Member| !m.done && m.lost.is_none();
+        let busy = |m: &&Member| matches!(m.state, Some(DriverState::Running | DriverState::Finishing));
+        let open = self.members.iter().filter(at_work).count();
+        let overdue = self.closing.filter(|closing| now.ns >= closing.at_ns);
+        let extended =
+            overdue.is_some_and(|c| !c.hard) && self.members.iter().filter(at_work).any(|m| busy(&m));
+        if open == 0 || (overdue.is_some() && !extended) {
+            return self.close();
+        }
+        let finishing = |m: &Member| m.state == Some(DriverState::Finishing);
+        let sent_all = self.members.iter().filter(at_work).all(finishing);
+        let past_end = self.closing.is_some_and(|c| c.planned_end_ns.is_some_and(|end_ns| now.ns >= end_ns));
+        if sent_all || past_end {
+            self.phase = Phase::Finishing;
+        }
+        None
+    }
+
+    /// Ends the run with what is there; who did not finish is lost, and told to stop.
+    fn close(&mut self) -> Option<Command> {
+        let after = if self.stopped.is_some() { "the STOP" } else { "the planned end" };
+        let mut left_over = false;
+        for member in self.members.iter_mut().filter(|m| !m.done && m.lost.is_none()) {
+            left_over = true;
+            let seconds = CLOSE_AFTER_NS / NS_PER_S;
+            member.lost =
+                Some((format!("it did not finish within timeout + {seconds} s after {after}"), false));
+        }
+        self.phase = if self.stopped.is_some() { Phase::Aborted } else { Phase::Completed };
+        if left_over { self.release("the run was closed without this driver") } else { None }
+    }
+
+    fn fail(&mut self, why: String) {
+        if !self.phase.is_over() {
+            self.failed.push(why);
+            // Also where a STOP made it `finishing`: a gate that never opened is a failure.
+            self.phase = Phase::Ready;
+        }
+    }
+
+    /// A STOP for drivers that may still hold or execute the plan; written at most once.
+    fn release(&mut self, reason: &str) -> Option<Command> {
+        if std::mem::replace(&mut self.stop_written, true) {
+            return None;
+        }
+        Some(Command::Stop(Trigger::stop(&self.config.test_id, reason)))
+    }
+
+    fn member(&mut self, node_id: &str, epoch: Option<u64>) -> Option<&mut Member> {
+        // Members are sorted by name, as a plan's drivers are.
+        let index = self.members.binary_search_by(|m| m.node.node_id.as_str().cmp(node_id)).ok()?;
+        self.members.get_mut(index).filter(|member| Some(member.node.epoch) == epoch)
+    }
+}
+
+/// Why the gate must not open for this driver.
+fn objection(member: &Member, late: bool) -> Option<String> {
+    let name = &member.node.node_id;
+    if let Some(why) = &member.refused {
+        return Some(format!("driver {name} refused the plan: {why}"));
+    }
+    if let Some((what, _)) = &member.lost {
+        return Some(format!("driver {name} was lost before the start: {what}"));
+    }
+    let within = READY_WITHIN_NS / NS_PER_S;
+    (late && !member.ready).then(|| format!("driver {name} was not ready within {within} s"))
+}

@@ -1,0 +1,96 @@
+//! When a run is closed at the latest, whoever is silent.
+
+use super::CLOSE_AFTER_NS;
+use crate::clock::{NS_PER_MS, to_ns};
+use crate::message::{TestConfig, TestType};
+use crate::plan::{DEFAULT_TIMEOUT, Defaults, Plan};
+use crate::schedule::Schedule;
+
+/// The latest end of a run, on the process's monotonic clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closing {
+    /// When the last request is planned at the latest; none after a STOP.
+    pub planned_end_ns: Option<u64>,
+    /// When the run is closed.
+    pub at_ns: u64,
+    /// Whether it holds whatever a driver says. It does not where a driver's own flags may have made the test longer.
+    pub hard: bool,
+}
+
+impl Closing {
+    /// The close of a run whose gate opens at `opens_ns`; none where only responses end it.
+    pub fn after_start(config: &TestConfig, opens_ns: u64) -> Option<Closing> {
+        let plan = plan(config)?;
+        let parts = config.drivers.len().max(1) as u64;
+        let planned_ns = Schedule::new(&plan).share(parts - 1, parts).planned_end_ns()?;
+        let end_ns = opens_ns.saturating_add(to_ns(plan.warmup())).saturating_add(planned_ns);
+        let paced = match config.test_type {
+            TestType::Avalanche => config.target_throughput.is_some(),
+            TestType::Tsunami => config.test_message_delay.is_some(),
+        };
+        let counted = config.message_count_per_driver.is_some() && paced;
+        let limited = config.duration_ms.is_some() || !config.stages.is_empty() || counted;
+        Some(Closing {
+            planned_end_ns: Some(end_ns),
+            at_ns: end_ns.saturating_add(patience_ns(config)),
+            hard: limited && config.timeout_ms.is_some(),
+        })
+    }
+
+    /// The close of a run that was stopped at `now_ns`; never later than it was before.
+    pub fn after_stop(config: &TestConfig, now_ns: u64, before: Option<Closing>) -> Closing {
+        let at_ns = now_ns.saturating_add(patience_ns(config));
+        let at_ns = before.filter(|closing| closing.hard).map_or(at_ns, |closing| closing.at_ns.min(at_ns));
+        Closing { planned_end_ns: None, at_ns, hard: true }
+    }
+}
+
+/// A plan as far as the message itself tells it.
+pub fn plan(config: &TestConfig) -> Option<Plan> {
+    let anywhere = Defaults { target_url: Some("http://127.0.0.1/".to_owned()), ..Defaults::default() };
+    Plan::new(config, &anywhere).ok()
+}
+
+fn patience_ns(config: &TestConfig) -> u64 {
+    let timeout_ns = config.timeout_ms.map_or(to_ns(DEFAULT_TIMEOUT), |ms| ms.saturating_mul(NS_PER_MS));
+    timeout_ns.saturating_add(CLOSE_AFTER_NS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::NS_PER_S;
+
+    const S: u64 = NS_PER_S;
+
+    #[test]
+    fn a_run_is_closed_timeout_and_five_seconds_after_its_planned_end() {
+        let mut config = TestConfig::new("t", TestType::Tsunami);
+        (config.test_message_delay, config.message_count_per_driver) = (Some(100.0), Some(50));
+        (config.timeout_ms, config.warmup_ms) = (Some(2_000), Some(1_000));
+        let closing = Closing::after_start(&config, 10 * S).unwrap();
+        assert_eq!((closing.planned_end_ns, closing.at_ns, closing.hard), (Some(16 * S), 23 * S, true));
+        let stopped = Closing::after_stop(&config, 12 * S, Some(closing));
+        assert_eq!((stopped.planned_end_ns, stopped.at_ns, stopped.hard), (None, 19 * S, true));
+        assert_eq!(Closing::after_stop(&config, 22 * S, Some(closing)).at_ns, 23 * S);
+    }
+
+    #[test]
+    fn a_closed_loop_with_a_count_only_has_no_planned_end() {
+        let mut config = TestConfig::new("t", TestType::Avalanche);
+        config.message_count_per_driver = Some(50);
+        assert_eq!(Closing::after_start(&config, 0), None);
+    }
+
+    #[test]
+    fn what_a_driver_may_decide_itself_is_not_held_against_it() {
+        let mut config = TestConfig::new("t", TestType::Avalanche);
+        config.timeout_ms = Some(1_000);
+        let closing = Closing::after_start(&config, 0).unwrap();
+        assert_eq!((closing.at_ns, closing.hard), (16 * S, false));
+        config.duration_ms = Some(10_000);
+        assert!(Closing::after_start(&config, 0).unwrap().hard);
+        config.timeout_ms = None;
+        assert!(!Closing::after_start(&config, 0).unwrap().hard);
+    }
+}

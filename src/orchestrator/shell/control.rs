@@ -1,0 +1,108 @@
+//! The handle by which others drive the orchestrator: the HTTP API, and `floodgate run` in the same process.
+
+use super::{Job, Shared};
+use crate::bus::Topic;
+use crate::clock;
+use crate::message::{Register, TestConfig, encode};
+use crate::orchestrator::dashboard::Dashboard;
+use crate::orchestrator::{ApiError, Configured};
+use crate::stats::summary::Summary;
+use crossbeam_channel::bounded;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a caller waits until its record is written.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// Longest reason of a STOP that is kept, in characters.
+const MAX_REASON_CHARS: usize = 1_000;
+
+/// Configures, stops and reads tests. Clones share one orchestrator and may outlive it; they then find no driver.
+#[derive(Clone)]
+pub struct Control {
+    shared: Arc<Shared>,
+}
+
+impl Control {
+    pub(super) fn new(shared: Arc<Shared>) -> Control {
+        Control { shared }
+    }
+
+    /// Configures a test and starts it as soon as all drivers that are alive are ready. Returns when the plan is
+    /// accepted for writing. Errors: 400 a rule of the plan, 409 a test is running, the id was used or no driver is
+    /// alive, 413 too large, 503 the bus is away.
+    pub fn configure(&self, config: TestConfig) -> Result<Configured, ApiError> {
+        let mut core = self.shared.core();
+        let (configured, command) = core.configure(config)?;
+        self.shared.enqueue(&mut core, &configured.test_id, vec![command]);
+        Ok(configured)
+    }
+
+    /// As [`Control::configure`], from the JSON of a `test_config`; an error names the field.
+    pub fn configure_json(&self, body: &[u8]) -> Result<Configured, ApiError> {
+        self.configure(read_json(body)?)
+    }
+
+    /// Ends the running test, or the one that is named: drivers stop at once, and the run ends `aborted` when their
+    /// last reports are in. Asking twice is the same as asking once. Error: 404 where no such test is running.
+    pub fn stop(&self, test_id: Option<&str>, reason: &str) -> Result<Configured, ApiError> {
+        let reason: String = reason.chars().take(MAX_REASON_CHARS).collect();
+        let mut core = self.shared.core();
+        let now = core.moment(clock::now_ns());
+        let (configured, command) = core.stop(test_id, &reason, now)?;
+        self.shared.enqueue(&mut core, &configured.test_id, command.into_iter().collect());
+        Ok(configured)
+    }
+
+    /// Writes a `register` record from its JSON, as a driver does. Errors: 400 and 503.
+    pub fn register_json(&self, body: &[u8]) -> Result<(), ApiError> {
+        let register: Register = read_json(body)?;
+        if register.node_id.is_empty() || register.node_id.len() > 1_000 {
+            return Err(ApiError::new(400, "node_id: use 1 to 1000 characters"));
+        }
+        self.shared.core().check_bus()?;
+        let (answer, answered) = bounded(1);
+        let job = Job::Record(Topic::Register, register.node_id.clone(), encode(&register), answer);
+        let away =
+            |why: &str| ApiError::new(503, format!("the registration was not written, try again: {why}"));
+        self.shared.jobs.try_send(job).map_err(|_| away("too many records wait to be written"))?;
+        match answered.recv_timeout(ANSWER_WITHIN) {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(why)) => Err(away(&why)),
+            Err(_) => Err(away("the bus did not take it in time")),
+        }
+    }
+
+    /// The result of a test as it stands, of a running one up to its newest whole second; none where it is unknown.
+    pub fn summary(&self, test_id: &str) -> Option<Summary> {
+        self.shared.core().summary(test_id)
+    }
+
+    /// The fleet, the newest test, and the finished ones in short.
+    pub fn dashboard(&self) -> Dashboard {
+        self.shared.core().dashboard(clock::now_ns())
+    }
+
+    /// How many drivers a test would name now.
+    pub fn fleet_alive(&self) -> usize {
+        self.shared.core().alive()
+    }
+
+    /// 503 while the bus cannot be read.
+    pub fn health(&self) -> Result<(), ApiError> {
+        self.shared.core().check_bus()
+    }
+}
+
+/// Reads a body; the error names the field and what is wrong with it.
+pub fn read_json<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let read = serde_path_to_error::deserialize(&mut reader);
+    let read = read.map_err(|e| {
+        let (path, why) = (e.path().to_string(), e.inner().to_string());
+        // The reader calls the whole body "."; its own words then name the field, or say that this is no JSON.
+        let place = if path == "." || why.starts_with(&path) { String::new() } else { format!("{path}: ") };
+        ApiError::new(400, format!("body: {place}{why}"))
+    })?;
+    reader.end().map_err(|e| ApiError::new(400, format!("body: one JSON object is expected: {e}")))?;
+    Ok(read)
+}

@@ -1,0 +1,66 @@
+//! The thread that writes to the bus, one record after the other, each until its deadline.
+
+use super::{Handle, Job, Shared, TICK};
+use crate::bus::{Appended, Topic};
+use crate::clock;
+use crate::message::encode;
+use crate::orchestrator::runs::Command;
+use crossbeam_channel::Receiver;
+use std::time::Duration;
+
+/// How long a plan, a registration or a STOP is tried.
+const WRITE_WITHIN: Duration = Duration::from_secs(10);
+/// How long the trigger is tried: it names a start one second ahead, and drivers that read it later start late.
+const START_WITHIN: Duration = Duration::from_secs(5);
+/// How long a record is tried once the orchestrator is ending.
+const LAST_WITHIN: Duration = Duration::from_secs(2);
+
+/// Writes until the orchestrator ends and nothing is queued.
+pub fn run(shared: &Shared, mut bus: Handle, queue: &Receiver<Job>) {
+    loop {
+        match queue.recv_timeout(TICK) {
+            Ok(job) => write(shared, &mut bus, job),
+            Err(_) if shared.is_stopping() => return,
+            Err(_) => {}
+        }
+    }
+}
+
+fn write(shared: &Shared, bus: &mut Handle, job: Job) {
+    match job {
+        Job::Command(test_id, command) => {
+            let (topic, value, within) = match &command {
+                Command::Config(config) => (Topic::TestConfig, encode(config), WRITE_WITHIN),
+                Command::Start(trigger) => (Topic::Trigger, encode(trigger), START_WITHIN),
+                Command::Stop(trigger) => (Topic::Trigger, encode(trigger), WRITE_WITHIN),
+            };
+            let result = publish(shared, bus, topic, &test_id, &value, within);
+            if let Err(why) = &result {
+                log::error!("test {test_id}: {why}");
+            }
+            let mut core = shared.core();
+            let now = core.moment(clock::now_ns());
+            core.written(&test_id, &command, result, now);
+        }
+        Job::Record(topic, key, value, answer) => {
+            let result = publish(shared, bus, topic, &key, &value, WRITE_WITHIN);
+            if let Ok(appended) = &result {
+                shared.core().learn_time(appended);
+            }
+            // Who asked may have given up waiting.
+            let _ = answer.try_send(result);
+        }
+    }
+}
+
+fn publish(
+    shared: &Shared,
+    bus: &mut Handle,
+    topic: Topic,
+    key: &str,
+    value: &[u8],
+    within: Duration,
+) -> Result<Appended, String> {
+    let within = if shared.is_stopping() { LAST_WITHIN } else { within };
+    bus.publish(topic, key, value, within).map_err(|e| format!("topic {}: {e}", topic.name()))
+}

@@ -1,0 +1,161 @@
+use super::*;
+
+fn kept() -> Facts {
+    Facts {
+        finished: true,
+        planned: 20_000,
+        sent: 20_000,
+        responses: 20_000,
+        status: BTreeMap::from([("200".to_owned(), 20_000)]),
+        lag_p99_ms: Some(0.1),
+        latency_p99_ms: Some(2.0),
+        rates_rps: Some((1_000.0, 1_000.0)),
+        ..Facts::default()
+    }
+}
+
+fn counts(pairs: &[(&str, u64)]) -> BTreeMap<String, u64> {
+    pairs.iter().map(|(name, n)| ((*name).to_owned(), *n)).collect()
+}
+
+#[test]
+fn a_kept_plan_is_one_line() {
+    assert_eq!(verdict(&kept()), ["All well: the plan was kept, no errors."]);
+    let running = Facts { finished: false, ..kept() };
+    assert_eq!(verdict(&running), ["All well so far: the plan is kept, no errors."]);
+}
+
+#[test]
+fn queued_requests_name_the_target_and_not_the_generator() {
+    let stalled = Facts { queued: 953, lag_p99_ms: Some(3.0), latency_p99_ms: Some(800.0), ..kept() };
+    assert_eq!(
+        verdict(&stalled),
+        [
+            "The target was slower than the plan: 953 of 20,000 requests (4.8 %) were due while every connection \
+          was busy."
+        ]
+    );
+    assert!(verdict(&Facts { queued: 1, ..kept() })[0].contains("1 of 20,000 requests (under 0.1 %)"));
+}
+
+#[test]
+fn lag_names_the_generator_from_one_ms_or_a_twentieth_of_the_latency() {
+    let lag = |lag_ms, latency_ms| {
+        let facts = Facts { lag_p99_ms: Some(lag_ms), latency_p99_ms: latency_ms, ..kept() };
+        verdict(&facts)[0].starts_with("The generator could not keep the plan")
+    };
+    assert!(!lag(1.0, Some(2.0)));
+    assert!(lag(1.001, Some(2.0)));
+    assert!(!lag(1.001, Some(20.1)));
+    assert!(!lag(5.0, Some(100.0)));
+    assert!(lag(5.001, Some(100.0)));
+    assert!(lag(1.001, None));
+    assert!(!lag(1.0, None));
+}
+
+#[test]
+fn a_missing_rate_is_named_from_one_percent() {
+    let rate = |sent| verdict(&Facts { rates_rps: Some((1_000.0, sent)), ..kept() });
+    assert!(rate(990.0)[0].starts_with("All well"));
+    assert!(
+        rate(989.9)[0].contains("990/s were sent where 1,000/s were planned (99.0 %)"),
+        "{:?}",
+        rate(989.9)
+    );
+    let mine = Facts { rates_rps: Some((1_000.0, 900.0)), lag_p99_ms: Some(50.0), ..kept() };
+    assert_eq!(verdict(&mine).len(), 1, "a generator that lags takes the blame alone");
+    assert!(verdict(&mine)[0].starts_with("The generator"));
+    let stopped =
+        Facts { rates_rps: Some((1_000.0, 500.0)), stopped: Some("by its user".to_owned()), ..kept() };
+    assert_eq!(verdict(&stopped), ["The test was stopped early: by its user"]);
+}
+
+#[test]
+fn never_sent_comes_first() {
+    let facts = Facts {
+        never_sent: 1_000,
+        sent: 19_000,
+        queued: 5,
+        errors: counts(&[("timeout", 10)]),
+        rates_rps: Some((1_000.0, 900.0)),
+        ..kept()
+    };
+    let lines = verdict(&facts);
+    assert!(lines[0].contains("1,000 of 20,000 planned requests (5.0 %) were never sent"), "{lines:?}");
+    assert!(lines[0].starts_with("The target was slower than the plan"));
+    assert!(lines[1].contains("5 of 19,000"));
+    assert!(lines[2].starts_with("Errors: 10 of 19,000"));
+    assert_eq!(lines.len(), 3);
+    let stopped = verdict(&Facts { stopped: Some("Ctrl-C".to_owned()), queued: 0, ..facts });
+    assert!(!stopped.iter().any(|line| line.contains("The target")), "{stopped:?}");
+}
+
+#[test]
+fn errors_are_told_by_kind_with_shares() {
+    let facts = Facts { errors: counts(&[("closed", 20), ("timeout", 100), ("dns", 0)]), ..kept() };
+    assert_eq!(
+        verdict(&facts),
+        ["Errors: 120 of 20,000 requests (0.6 %) failed: timeout 100 (0.5 %), closed 20 (0.1 %)."]
+    );
+    let statuses = Facts { status: counts(&[("200", 19_000), ("404", 600), ("503", 400)]), ..kept() };
+    assert_eq!(
+        verdict(&statuses),
+        ["1,000 of 20,000 responses (5.0 %) had an error status: 404 600 (3.0 %), 503 400 (2.0 %)."]
+    );
+}
+
+#[test]
+fn nothing_reached_the_server_only_where_no_connection_was_ever_there() {
+    let unreached =
+        Facts { responses: 0, status: counts(&[]), errors: counts(&[("connect", 20_000)]), ..kept() };
+    assert!(verdict(&unreached)[0].starts_with("Nothing reached the server: all 20,000 requests"));
+    let some = Facts { errors: counts(&[("connect", 19_999), ("timeout", 1)]), ..unreached.clone() };
+    assert!(!verdict(&some)[0].contains("Nothing reached"));
+    let answered = Facts { responses: 1, ..unreached };
+    assert!(!verdict(&answered)[0].contains("Nothing reached"));
+}
+
+#[test]
+fn drivers_are_named() {
+    let facts = Facts {
+        lost: vec![("a".to_owned(), "silent for 5 s".to_owned())],
+        behind: vec![("b".to_owned(), "did not finish in time".to_owned())],
+        late: vec![("c".to_owned(), 120.0)],
+        original: vec!["old".to_owned()],
+        ..kept()
+    };
+    let lines = verdict(&facts);
+    assert!(lines[0].starts_with("Driver a was lost: silent for 5 s."));
+    assert_eq!(lines[1], "Driver b fell behind: did not finish in time.");
+    assert_eq!(lines[2], "Driver c started 120 ms after the gate opened.");
+    assert!(lines[3].ends_with("left out of the merged figures: old."));
+    assert_eq!(lines.len(), 4);
+}
+
+#[test]
+fn bookkeeping_is_told_last() {
+    let facts = Facts {
+        reports_missing: 3,
+        differences: vec!["sent against responses + errors: 2 against 1".to_owned()],
+        clock_unknown: (0..25).map(|n| format!("d{n}")).collect(),
+        notes: vec!["The STOP could not be written.".to_owned()],
+        ..kept()
+    };
+    let lines = verdict(&facts);
+    assert!(lines[0].starts_with("3 numbered reports never arrived"));
+    assert!(lines[1].starts_with("The counts do not agree: sent against"));
+    assert!(lines[2].contains("d19 and 5 more"), "{lines:?}");
+    assert_eq!(lines[3], "The STOP could not be written.");
+}
+
+#[test]
+fn a_failed_test_says_why_and_nothing_of_figures() {
+    let facts = Facts {
+        failed: vec!["driver a refused the plan: no".to_owned()],
+        finished: true,
+        ..Facts::default()
+    };
+    assert_eq!(verdict(&facts), ["The test failed: driver a refused the plan: no"]);
+    let empty = Facts { finished: true, ..Facts::default() };
+    assert_eq!(verdict(&empty), ["Nothing was sent."]);
+}

@@ -1,0 +1,80 @@
+//! What every bus must do, as one suite over a connector; an implementation joins it by one line.
+
+mod cases;
+
+use floodgate::bus::Connector;
+use floodgate::bus::kafka::KafkaClientKind::{Legacy, Modern};
+use floodgate::bus::local::LocalConnector;
+
+use crate::support::kafka;
+
+/// A connector under test, prepared, on topics that nobody else uses.
+pub struct Subject {
+    /// Opens the handles.
+    pub connector: Box<dyn Connector>,
+    /// Whether records carry the broker's append time.
+    pub append_time: bool,
+}
+
+/// Makes a test of each case in `cases.rs`: `bus_contract!(name, setup)` where `setup` takes the case's name and
+/// gives a [`Subject`]; attributes before the name go to every test.
+macro_rules! bus_contract {
+    ($(#[$attr:meta])* $suite:ident, $setup:expr) => {
+        mod $suite {
+            #[allow(unused_imports)]
+            use super::*;
+            bus_contract! { @cases [$(#[$attr])*] $setup;
+                records_arrive_in_order
+                from_the_end_only_newer_records_are_seen
+                from_the_beginning_all_records_are_seen
+                a_noted_position_resumes
+                a_position_without_partitions_reads_from_the_beginning
+                the_end_moves_with_each_record
+                several_topics_in_one_handle
+                a_silent_topic_does_not_hold_up_another
+                two_handles_see_the_same_records
+                append_times_are_given_and_monotone
+                keys_are_kept
+                empty_keys_and_values_are_kept
+                any_bytes_are_kept
+                a_large_record_is_carried
+                a_record_over_the_limit_is_rejected_in_words
+                many_records_come_over_several_polls
+                poll_keeps_its_timeout
+                poll_without_subscription_waits_and_is_empty
+                concurrent_publishers_lose_nothing
+                a_waiting_poller_is_woken_promptly
+                a_publish_after_an_idle_poll_is_prompt
+                a_new_subscription_moves_the_old_one
+                preparing_again_changes_nothing
+            }
+        }
+    };
+    (@cases $attrs:tt $setup:expr; $($case:ident)*) => {
+        $( bus_contract! { @case $attrs $setup; $case } )*
+    };
+    (@case [$($attr:tt)*] $setup:expr; $case:ident) => {
+        #[test]
+        $($attr)*
+        fn $case() {
+            cases::$case(&($setup)(stringify!($case)));
+        }
+    };
+}
+
+bus_contract!(local, |_case| Subject { connector: Box::new(LocalConnector::new()), append_time: true });
+bus_contract!(
+    #[ignore = "needs a Kafka broker: just test-kafka"]
+    kafka_3_9_modern,
+    |case| kafka::subject("3.9.1", Modern, case)
+);
+bus_contract!(
+    #[ignore = "needs a Kafka broker: just test-kafka"]
+    kafka_4_3_modern,
+    |case| kafka::subject("4.3.0", Modern, case)
+);
+bus_contract!(
+    #[ignore = "needs a Kafka broker: just test-kafka"]
+    kafka_3_9_legacy,
+    |case| kafka::subject("3.9.1", Legacy, case)
+);

@@ -1,0 +1,244 @@
+//! A real driver on the in-process bus, with this test in the orchestrator's place and real sockets as its target.
+
+use crate::support::http_server::Server;
+use floodgate::bus::local::LocalConnector;
+use floodgate::bus::{Bus, Connector, Record, Start, Topic};
+use floodgate::clock;
+use floodgate::driver::prepare::ClientSettings;
+use floodgate::driver::{self, Driver};
+use floodgate::http::ClientKind;
+use floodgate::message::*;
+use floodgate::plan::Defaults;
+use floodgate::stats::histogram::Histogram;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+const WAIT: Duration = Duration::from_secs(20);
+const PONG: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npong";
+
+/// The other end of the bus.
+struct Stage {
+    connector: Arc<LocalConnector>,
+    bus: Box<dyn Bus>,
+    /// Read and not looked at yet.
+    pending: VecDeque<Record>,
+    seen: Vec<(Topic, serde_json::Value)>,
+}
+
+impl Stage {
+    fn new() -> Stage {
+        let connector = Arc::new(LocalConnector::default());
+        let mut bus = connector.open();
+        for topic in [Topic::Register, Topic::Heartbeat, Topic::Metrics] {
+            bus.subscribe(topic, Start::Beginning, WAIT).expect("subscribes");
+        }
+        Stage { connector, bus, pending: VecDeque::new(), seen: Vec::new() }
+    }
+
+    fn driver(&self, node_id: &str, target_url: &str, client: ClientKind) -> Driver {
+        let defaults = Defaults { target_url: Some(target_url.to_owned()), ..Defaults::default() };
+        let config = driver::Config {
+            node_id: node_id.to_owned(),
+            node_ip: "127.0.0.1".to_owned(),
+            defaults,
+            clients: ClientSettings { client: Some(client), ..ClientSettings::default() },
+            connect_timeout: WAIT,
+            ..driver::Config::default()
+        };
+        driver::start(Arc::clone(&self.connector) as Arc<dyn Connector>, config).expect("starts")
+    }
+
+    fn publish(&mut self, topic: Topic, bytes: &[u8]) {
+        self.bus.publish(topic, "test", bytes, WAIT).expect("published");
+    }
+
+    /// Reads until a message of `topic` fulfils the condition; panics with all that was read when it does not come.
+    fn wait<T: serde::de::DeserializeOwned>(&mut self, topic: Topic, wanted: impl Fn(&T) -> bool) -> T {
+        let deadline_ns = clock::now_ns() + clock::to_ns(WAIT);
+        while clock::now_ns() < deadline_ns {
+            self.pending.extend(self.bus.poll(Duration::from_millis(50)).expect("reads"));
+            while let Some(record) = self.pending.pop_front() {
+                self.seen.push((record.topic, serde_json::from_slice(&record.value).expect("JSON")));
+                let message = decode(&record.value).ok().filter(|_| record.topic == topic);
+                if let Some(message) = message.filter(&wanted) {
+                    return message;
+                }
+            }
+        }
+        panic!("it did not come; read so far: {:#?}", self.seen);
+    }
+
+    fn register(&mut self) -> NodeRef {
+        let register: Register = self.wait(Topic::Register, |_| true);
+        NodeRef { node_id: register.node_id, epoch: register.epoch.expect("an epoch") }
+    }
+
+    fn beat(&mut self, state: DriverState) -> Heartbeat {
+        self.wait(Topic::Heartbeat, |beat: &Heartbeat| beat.state == Some(state))
+    }
+
+    fn start(&mut self, config: &TestConfig) {
+        self.publish(Topic::TestConfig, &encode(config));
+        let beat = self.beat(DriverState::Ready);
+        assert_eq!(beat.plan_hash, Some(config.plan_hash()));
+        let at_ms = clock::wall_ms(clock::now_ns()) + 100.0;
+        self.publish(Topic::Trigger, &encode(&Trigger::start(&config.test_id, at_ms)));
+    }
+
+    fn final_report(&mut self) -> Metrics {
+        self.wait(Topic::Metrics, |metrics: &Metrics| metrics.is_final)
+    }
+
+    fn reports(&self) -> Vec<Metrics> {
+        let metrics = self.seen.iter().filter(|(topic, _)| *topic == Topic::Metrics);
+        metrics.map(|(_, value)| serde_json::from_value(value.clone()).expect("metrics")).collect()
+    }
+}
+
+fn config(node: NodeRef) -> TestConfig {
+    let mut config = TestConfig::new("t1", TestType::Avalanche);
+    (config.connections, config.drivers) = (Some(4), vec![node]);
+    config
+}
+
+fn a_count_is_sent_and_reported(client: ClientKind) {
+    let server = Server::answering(PONG);
+    let mut stage = Stage::new();
+    let driver = stage.driver("d1", &server.url("/ping"), client);
+    let mut config = config(stage.register());
+    (config.target_throughput, config.message_count_per_driver) = (Some(100.0), Some(180));
+    stage.start(&config);
+    let report = stage.final_report();
+    let counts = report.counts.expect("counts");
+    assert_eq!((counts.planned, counts.sent, counts.responses, counts.never_sent), (180, 180, 180, 0));
+    assert_eq!(counts.status.get("200"), Some(&180));
+    assert_eq!(server.received().iter().filter(|received| received.line().contains("/ping")).count(), 180);
+    let histograms = report.histograms.expect("histograms");
+    for text in [Some(histograms.latency), histograms.service, histograms.lag] {
+        assert_eq!(Histogram::decode(&text.expect("is there")).expect("decodes").count(), 180);
+    }
+    let elapsed_ms = report.elapsed_ms.expect("elapsed");
+    assert!((1_790.0..3_000.0).contains(&elapsed_ms), "180 requests at 100/s took {elapsed_ms} ms");
+    let sequences: Vec<u64> = stage.reports().iter().filter_map(|metrics| metrics.sequence).collect();
+    assert!(sequences.len() >= 3, "one every half second: {sequences:?}");
+    assert!(sequences.iter().copied().eq(1..=sequences.len() as u64), "{sequences:?}");
+    stage.beat(DriverState::Idle);
+    driver.shutdown();
+    stage.beat(DriverState::Left);
+}
+
+#[test]
+fn a_count_is_sent_and_reported_by_native() {
+    a_count_is_sent_and_reported(ClientKind::Native);
+}
+
+#[test]
+fn a_count_is_sent_and_reported_by_ureq() {
+    a_count_is_sent_and_reported(ClientKind::Ureq);
+}
+
+fn a_silent_target_delays_neither_heartbeat_nor_stop(client: ClientKind) {
+    let server = Server::start(|conn| {
+        if conn.request().is_some() {
+            conn.stall();
+        }
+    });
+    let mut stage = Stage::new();
+    let driver = stage.driver("d1", &server.url("/"), client);
+    let mut config = config(stage.register());
+    (config.duration_ms, config.timeout_ms) = (Some(60_000), Some(60_000));
+    stage.start(&config);
+    stage.beat(DriverState::Running);
+    let begin_ns = clock::now_ns();
+    for _ in 0..3 {
+        stage.beat(DriverState::Running);
+    }
+    let beats_ms = (clock::now_ns() - begin_ns) / clock::NS_PER_MS;
+    assert!(beats_ms < 8_000, "three heartbeats took {beats_ms} ms");
+    stage.publish(Topic::Trigger, &encode(&Trigger::stop("t1", "enough")));
+    let counts = stage.final_report().counts.expect("counts");
+    assert_eq!((counts.sent, counts.responses, counts.errors.get("aborted")), (4, 0, Some(&4)));
+    stage.beat(DriverState::Idle);
+    driver.shutdown();
+}
+
+#[test]
+fn a_silent_target_delays_neither_heartbeat_nor_stop_of_native() {
+    a_silent_target_delays_neither_heartbeat_nor_stop(ClientKind::Native);
+}
+
+#[test]
+fn a_silent_target_delays_neither_heartbeat_nor_stop_of_ureq() {
+    a_silent_target_delays_neither_heartbeat_nor_stop(ClientKind::Ureq);
+}
+
+#[test]
+fn a_driver_that_is_told_to_end_reports_first() {
+    let server = Server::answering(PONG);
+    let mut stage = Stage::new();
+    let driver = stage.driver("d1", &server.url("/"), ClientKind::Native);
+    let mut config = config(stage.register());
+    (config.target_throughput, config.duration_ms) = (Some(50.0), Some(60_000));
+    stage.start(&config);
+    stage.wait(Topic::Metrics, |metrics: &Metrics| {
+        metrics.counts.as_ref().is_some_and(|counts| counts.sent > 10)
+    });
+    driver.shutdown();
+    let counts = stage.final_report().counts.expect("counts");
+    assert_eq!(counts.sent, counts.responses + counts.errors_total());
+    assert_eq!(counts.planned, counts.sent + counts.never_sent);
+    stage.beat(DriverState::Left);
+}
+
+#[test]
+fn a_plan_for_a_foreign_host_is_refused_with_words() {
+    let mut stage = Stage::new();
+    let driver = stage.driver("d1", "http://127.0.0.1:9/", ClientKind::Native);
+    let mut config = config(stage.register());
+    config.target_url = Some("http://192.0.2.1/".to_owned());
+    stage.publish(Topic::TestConfig, &encode(&config));
+    let beat = stage.beat(DriverState::Refused);
+    let reason = beat.reason.expect("a reason");
+    assert!(reason.contains("192.0.2.1") && reason.contains("--allow-target"), "{reason}");
+    assert_eq!(beat.test_id.as_deref(), Some("t1"));
+    driver.shutdown();
+}
+
+#[test]
+fn nothing_older_than_the_registration_is_obeyed() {
+    let mut stage = Stage::new();
+    let mut old = config(NodeRef { node_id: "d1".to_owned(), epoch: 1 });
+    old.drivers.clear();
+    stage.publish(Topic::TestConfig, &encode(&old));
+    stage.publish(Topic::TestConfig, b"{\"rubbish\": true}");
+    let driver = stage.driver("d1", "http://127.0.0.1:9/", ClientKind::Native);
+    let node = stage.register();
+    stage.publish(Topic::TestConfig, b"more rubbish");
+    let mut mine = config(node);
+    mine.test_id = "t2".to_owned();
+    stage.publish(Topic::TestConfig, &encode(&mine));
+    assert_eq!(stage.beat(DriverState::Ready).test_id.as_deref(), Some("t2"));
+    assert!(!stage.seen.iter().any(|(_, value)| value["test_id"] == "t1"), "{:#?}", stage.seen);
+    driver.shutdown();
+}
+
+#[test]
+fn a_refused_port_and_an_unknown_host_are_counted() {
+    for (url, kind) in [("http://127.0.0.1:9/", "connect"), ("http://nowhere.invalid/", "dns")] {
+        for client in ClientKind::ALL {
+            let mut stage = Stage::new();
+            let driver = stage.driver("d1", url, client);
+            let mut config = config(stage.register());
+            config.message_count_per_driver = Some(20);
+            stage.start(&config);
+            let counts = stage.final_report().counts.expect("counts");
+            assert_eq!(
+                (counts.sent, counts.errors.get(kind)),
+                (20, Some(&20)),
+                "{url} by {client}: {counts:?}"
+            );
+            driver.shutdown();
+        }
+    }
+}
