@@ -6,7 +6,6 @@ mod driver;
 mod fetch;
 mod golden;
 mod orchestrator;
-mod orchestrator_http;
 mod raw_http;
 mod server;
 mod support;
