@@ -1,3 +1,5 @@
 //! Integration tests: one binary.
 mod bus_contract;
+mod kafka_faults;
+mod kafka_strangers;
 mod support;

@@ -250,10 +250,11 @@ pub fn poll_without_subscription_waits_and_is_empty(subject: &Subject) {
 pub fn concurrent_publishers_lose_nothing(subject: &Subject) {
     let mut reader = subject.connector.open();
     reader.subscribe(Topic::Metrics, Start::End, SOON).unwrap();
+    let connector = &subject.connector;
     thread::scope(|scope| {
         for writer in 0..4 {
             scope.spawn(move || {
-                let mut bus = subject.connector.open();
+                let mut bus = connector.open();
                 put_numbers(&mut *bus, Topic::Metrics, writer * 1_000..writer * 1_000 + 50);
             });
         }

@@ -22,6 +22,8 @@ use crate::clock::{self, NS_PER_MS};
 
 /// How much longer than asked a fetch may take.
 const GRACE_NS: u64 = 500 * NS_PER_MS;
+/// How much later than its deadline the result of a call is waited for.
+const REPLY_NS: u64 = 50 * NS_PER_MS;
 /// Pause after an answer that came early and brought nothing.
 const EMPTY_PAUSE_NS: u64 = 10 * NS_PER_MS;
 
@@ -35,7 +37,8 @@ struct Line {
 
 impl Line {
     fn new(shared: Arc<Shared>, name: &'static str) -> Self {
-        Line { shared, worker: Worker::new(name), backoff: Backoff::new(), last_fault: None }
+        let worker = Worker::new(name, shared.describe());
+        Line { shared, worker, backoff: Backoff::new(), last_fault: None }
     }
 
     fn once<T: Send + 'static>(
@@ -44,7 +47,8 @@ impl Line {
         call: impl FnOnce(&mut KafkaClient, &Shared) -> Result<T, BusError> + Send + 'static,
     ) -> Result<T, BusError> {
         let shared = Arc::clone(&self.shared);
-        let result = self.worker.run(deadline_ns, move |client| {
+        // A little longer, so that what the call itself finds out in time is heard.
+        let result = self.worker.run(deadline_ns.saturating_add(REPLY_NS), move |client| {
             client.with(&shared, deadline_ns, |client| call(client, &shared))
         });
         match &result {
