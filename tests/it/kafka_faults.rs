@@ -261,6 +261,51 @@ fn huge_and_compressed_records_are_passed_over_by_the_legacy_client() {
     passes_over("3.9.1", Legacy);
 }
 
+/// A layout that is not ours: three partitions, and no append time.
+#[test]
+#[ignore = "needs a Kafka broker: just test-kafka"]
+fn topics_that_an_administrator_made_otherwise_are_used() {
+    let _peace = kafka::in_peace();
+    for (version, client) in [("3.9.1", Modern), ("4.3.0", Modern), ("3.9.1", Legacy)] {
+        let address = kafka::broker(version);
+        let settings = kafka::settings(&address, client, "layout");
+        let topic = settings.topic_name(Topic::Metrics);
+        let create =
+            ["org.apache.kafka.tools.TopicCommand", "--create", "--topic", &topic, "--partitions", "3"];
+        kafka::script(&[&["tool", version], &create[..], &["--bootstrap-server", &address]].concat());
+        let connector = KafkaConnector::new(settings).expect("settings");
+        connector.prepare(SOON).expect("prepare");
+        let mut bus = connector.open();
+        bus.subscribe(Topic::Metrics, Start::Beginning, SOON).expect("subscribe");
+        let before = bus.end(Topic::Metrics, SOON).expect("end");
+        assert_eq!(before.0.keys().copied().collect::<Vec<_>>(), [0, 1, 2]);
+        for n in 0..60u32 {
+            let (key, value) = (format!("driver-{}", n % 6), n.to_string());
+            let appended = bus.publish(Topic::Metrics, &key, value.as_bytes(), SOON).expect("publish");
+            assert_eq!(appended.append_ms, None, "{version} {client}: the topic keeps the sender's time");
+        }
+        let mut records = Vec::new();
+        while records.len() < 60 {
+            let polled = bus.poll(Duration::from_secs(5)).expect("poll");
+            assert!(!polled.is_empty(), "only {} records", records.len());
+            records.extend(polled);
+        }
+        for driver in 0..6 {
+            let of_driver: Vec<_> = records.iter().filter(|r| r.key == format!("driver-{driver}")).collect();
+            let values: Vec<u32> = of_driver
+                .iter()
+                .map(|r| String::from_utf8_lossy(&r.value).parse().expect("a number"))
+                .collect();
+            assert_eq!(values, Vec::from_iter((driver..60).step_by(6)), "each node's records stay in order");
+            assert!(of_driver.iter().all(|record| record.partition == of_driver[0].partition));
+        }
+        let used: std::collections::BTreeSet<i32> = records.iter().map(|record| record.partition).collect();
+        assert!(used.len() > 1, "{version} {client}: the keys are spread");
+        bus.subscribe(Topic::Metrics, Start::At(before), SOON).expect("subscribe");
+        assert_eq!(bus.poll(Duration::from_secs(5)).expect("poll").first().map(|r| r.offset), Some(0));
+    }
+}
+
 #[test]
 #[ignore = "needs a Kafka broker: just test-kafka"]
 fn an_offset_that_is_not_there_leads_to_the_nearest_end() {

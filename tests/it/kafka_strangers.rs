@@ -204,6 +204,42 @@ fn a_refusal_for_good_is_not_repeated() {
     assert_eq!(attempts.load(Ordering::SeqCst), 1);
 }
 
+#[test]
+fn lacking_rights_to_create_topics_are_told_with_the_mend() {
+    let broker = FakeBroker::new();
+    let port = broker.port();
+    let address = broker.serve(move |request| match request.api {
+        3 => Reply::Body(fake::unknown_topics(&[(1, "127.0.0.1", port)], &led_by(1))),
+        19 => Reply::Body(fake::created("metrics", 31, "no right to Create")),
+        _ => Reply::Close,
+    });
+    let error = refusal(&address, Modern, 3_000);
+    assert!(matches!(error, BusError::Rejected(_)), "{error}");
+    assert_says(&error, &["metrics", "no right to Create", "administrator", "LogAppendTime", "register, "]);
+}
+
+#[test]
+fn a_topic_that_was_just_made_is_waited_for() {
+    let broker = FakeBroker::new();
+    let port = broker.port();
+    let mut asked = 0;
+    let address = broker.serve(move |request| match request.api {
+        3 => {
+            asked += 1;
+            let brokers = [(1, "127.0.0.1", port)];
+            Reply::Body(match asked {
+                1 => fake::unknown_topics(&brokers, &led_by(1)),
+                2..4 => fake::metadata(&brokers, &led_by(-1)),
+                _ => fake::metadata(&brokers, &led_by(1)),
+            })
+        }
+        // Somebody else made it in the meantime.
+        19 => Reply::Body(fake::created("metrics", 36, "Topic 'metrics' already exists.")),
+        _ => Reply::Close,
+    });
+    connector(&address, Modern).prepare(SOON).expect("prepare");
+}
+
 /// Two brokers lead one topic each, and one of them dies. What the other one brings is still read, and that the topic
 /// cannot be read is told of now and then.
 #[test]

@@ -9,8 +9,9 @@ use super::backoff::Backoff;
 use super::connection::Connection;
 use super::responses::{self, Metadata};
 use super::settings::{Address, KafkaSettings};
+use super::shared::Shared;
 use super::versions::Api;
-use super::{Shared, faults, requests};
+use super::{faults, requests};
 use crate::bus::{BusError, Topic};
 use crate::clock::{self, NS_PER_S};
 
@@ -83,7 +84,10 @@ impl Cluster {
                 }
                 Err(error) if error.is_transient() => self.failed(error),
                 Err(error) => {
-                    self.failed(error.clone());
+                    // A record that is refused says nothing against the cluster.
+                    if matches!(error, BusError::Unsupported(_)) {
+                        self.failed(error.clone());
+                    }
                     return Err(error);
                 }
             }

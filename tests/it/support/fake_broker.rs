@@ -141,6 +141,28 @@ pub fn metadata(brokers: &[(i32, &str, u16)], topics: &[(&str, i32)]) -> Vec<u8>
     body
 }
 
+/// The same where none of the topics exists.
+pub fn unknown_topics(brokers: &[(i32, &str, u16)], topics: &[(&str, i32)]) -> Vec<u8> {
+    let mut body = metadata(brokers, &[]);
+    let count_at = body.len() - 4;
+    body[count_at..].copy_from_slice(&(topics.len() as u32).to_be_bytes());
+    for (topic, _) in topics {
+        body.extend([0, 3]);
+        body.extend(string(topic));
+        body.extend([0; 5]);
+    }
+    body
+}
+
+/// Body of an answer to CreateTopics, version 2, for one topic.
+pub fn created(topic: &str, error: i16, message: &str) -> Vec<u8> {
+    let mut body = vec![0, 0, 0, 0, 0, 0, 0, 1];
+    body.extend(string(topic));
+    body.extend(error.to_be_bytes());
+    body.extend(string(message));
+    body
+}
+
 /// Body of an answer to Produce, version 3.
 pub fn produced(topic: &str, error: i16) -> Vec<u8> {
     let mut body = 1u32.to_be_bytes().to_vec();

@@ -8,7 +8,8 @@ use ::kafka::client::{FetchOffset, FetchPartition, KafkaClient, ProduceMessage, 
 use ::kafka::error::{Error, KafkaCode};
 
 use super::super::connection::Connection;
-use super::super::{Shared, partition, versions};
+use super::super::shared::Shared;
+use super::super::{partition, versions};
 use crate::bus::{Appended, BusError, Record, Topic};
 use crate::clock;
 
@@ -103,7 +104,7 @@ pub fn check_topics(client: &mut KafkaClient, shared: &Shared) -> Result<(), Bus
     load(client, shared)?;
     let ready = |name: &String| {
         client.topics().partitions(name).is_some_and(|partitions| {
-            partitions.len() > 0 && partitions.iter().all(|partition| partition.leader().is_some())
+            !partitions.is_empty() && partitions.iter().all(|partition| partition.leader().is_some())
         })
     };
     let missing: Vec<&str> = shared.names.keys().filter(|name| !ready(name)).map(String::as_str).collect();

@@ -13,10 +13,9 @@ use ::kafka::client::KafkaClient;
 
 use self::client::{Brought, Client, Key};
 use self::worker::Worker;
-use super::Shared;
 use super::backoff::Backoff;
 use super::cluster::ATTEMPT;
-use super::deadline;
+use super::shared::Shared;
 use crate::bus::{Appended, Bus, BusError, Position, Record, Start, Topic, check_size};
 use crate::clock::{self, NS_PER_MS};
 
@@ -170,17 +169,17 @@ impl Bus for LegacyBus {
         check_size(topic, key, value)?;
         // The worker may outlive this call, so it has the record for itself.
         let (key, value): (Arc<str>, Arc<[u8]>) = (key.into(), value.into());
-        self.writer.attempt(deadline(timeout), move |client, shared| {
+        self.writer.attempt(clock::deadline(timeout), move |client, shared| {
             client::publish(client, &shared.settings.topic_name(topic), &key, &value, ATTEMPT)
         })
     }
 
     fn end(&mut self, topic: Topic, timeout: Duration) -> Result<Position, BusError> {
-        Ok(Position(self.offsets(topic, true, deadline(timeout))?))
+        Ok(Position(self.offsets(topic, true, clock::deadline(timeout))?))
     }
 
     fn subscribe(&mut self, topic: Topic, start: Start, timeout: Duration) -> Result<(), BusError> {
-        let deadline_ns = deadline(timeout);
+        let deadline_ns = clock::deadline(timeout);
         let mut offsets = self.offsets(topic, start == Start::End, deadline_ns)?;
         if let Start::At(Position(noted)) = start {
             for (partition, offset) in &mut offsets {
@@ -193,7 +192,7 @@ impl Bus for LegacyBus {
     }
 
     fn poll(&mut self, timeout: Duration) -> Result<Vec<Record>, BusError> {
-        let deadline_ns = deadline(timeout);
+        let deadline_ns = clock::deadline(timeout);
         if self.cursors.is_empty() {
             clock::sleep_until(deadline_ns);
             return Ok(Vec::new());
