@@ -77,7 +77,7 @@ impl Cluster {
                     || BusError::Unavailable(format!("no time was left to ask {}", self.shared.describe()));
                 return Err(self.last_fault.clone().unwrap_or_else(none));
             }
-            match once(self, deadline_ns.min(now_ns + clock::to_ns(ATTEMPT))) {
+            match once(self, deadline_ns.min(now_ns.saturating_add(clock::to_ns(ATTEMPT)))) {
                 Ok(done) => {
                     self.succeeded();
                     return Ok(done);
@@ -185,7 +185,7 @@ impl Cluster {
         let mut faults = Vec::new();
         for (tried, address) in addresses.iter().enumerate() {
             let share = clock::until(deadline_ns) / (addresses.len() - tried) as u32;
-            let share_ns = clock::now_ns() + clock::to_ns(share);
+            let share_ns = clock::now_ns().saturating_add(clock::to_ns(share));
             match Connection::open(address, &self.settings().client_id, share_ns) {
                 Ok(connection) => return Ok(connection),
                 Err(error) if error.is_transient() => faults.push(error.to_string()),

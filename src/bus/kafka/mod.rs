@@ -37,7 +37,9 @@ use self::shared::Shared;
 use super::{Appended, Bus, BusError, Connector, Position, Record, Start, Topic, check_size};
 use crate::clock;
 
-/// Opens handles on one Kafka cluster; clones share what they learned.
+/// Opens handles on one Kafka cluster; clones share the settings.
+///
+/// A call that meets a broker which hangs may take half a second longer than its timeout.
 #[derive(Clone)]
 pub struct KafkaConnector {
     shared: Arc<Shared>,

@@ -144,7 +144,7 @@ impl Fetcher {
         }
         // A broker that was asked in time may still answer in time; one that failed may not.
         let awaited = self.flights.values().any(|flight| {
-            let limit_ns = flight.answer_by_ns.min(deadline_ns + GRACE_NS);
+            let limit_ns = flight.answer_by_ns.min(deadline_ns.saturating_add(GRACE_NS));
             now_ns < limit_ns && flight.asked.keys().any(|key| self.is_unread(key, began_ns))
         });
         !awaited
@@ -161,7 +161,7 @@ impl Fetcher {
         if now_ns >= deadline_ns && !unread {
             return;
         }
-        let limit_ns = deadline_ns.max(now_ns) + GRACE_NS;
+        let limit_ns = deadline_ns.max(now_ns).saturating_add(GRACE_NS);
         let wanted = if now_ns < self.cluster.next_attempt_ns() {
             self.still_well()
         } else {
@@ -239,7 +239,7 @@ impl Fetcher {
 
     fn fetch(&mut self, broker: i32, keys: &[Key], brokers: usize, deadline_ns: u64) -> Result<(), BusError> {
         let now_ns = clock::now_ns();
-        let limit_ns = deadline_ns.max(now_ns) + GRACE_NS;
+        let limit_ns = deadline_ns.max(now_ns).saturating_add(GRACE_NS);
         self.cluster.connection(broker, limit_ns)?;
         let longest_ns = if brokers > 1 { LONGEST_WAIT_OF_SEVERAL_NS } else { u64::MAX };
         // Asked after connecting, so that the wait ends with the poll.
@@ -256,7 +256,7 @@ impl Fetcher {
             keys.iter().map(|key| (settings.topic_name(key.0), key.1, asked[key])).collect();
         let connection = self.cluster.connection(broker, limit_ns)?;
         connection.send(Api::Fetch, |head| requests::fetch(head, &wanted, limits), limit_ns)?;
-        let answer_by_ns = clock::now_ns() + max_wait_ns + GRACE_NS;
+        let answer_by_ns = clock::now_ns().saturating_add(max_wait_ns).saturating_add(GRACE_NS);
         self.flights.insert(broker, Flight { asked, answer_by_ns, max_wait_ns });
         Ok(())
     }
@@ -275,7 +275,7 @@ impl Fetcher {
                 continue;
             };
             let limit_ns = match (brokers.len(), now_ns < answer_by_ns) {
-                (1, true) => answer_by_ns.min(deadline_ns.max(now_ns) + GRACE_NS),
+                (1, true) => answer_by_ns.min(deadline_ns.max(now_ns).saturating_add(GRACE_NS)),
                 (1, false) => deadline_ns,
                 _ => clock::now_ns() + TURN_NS,
             };
@@ -302,7 +302,7 @@ impl Fetcher {
                     return;
                 };
                 let keys: Vec<Key> = flight.asked.keys().copied().collect();
-                if now_ns >= flight.answer_by_ns + PATIENCE_NS {
+                if now_ns >= flight.answer_by_ns.saturating_add(PATIENCE_NS) {
                     self.fault_broker(broker, &keys, silent);
                 } else {
                     self.fault(&keys, &silent);

@@ -287,6 +287,18 @@ pub fn a_waiting_poller_is_woken_promptly(subject: &Subject) {
     });
 }
 
+pub fn an_endless_poll_is_woken(subject: &Subject) {
+    let mut writer = subject.connector.open();
+    let mut reader = subject.connector.open();
+    reader.subscribe(Topic::Trigger, Start::End, Duration::MAX).unwrap();
+    thread::scope(|scope| {
+        let woken = scope.spawn(move || reader.poll(Duration::MAX).expect("poll").len());
+        clock::sleep(Duration::from_millis(200));
+        writer.publish(Topic::Trigger, "", b"now", Duration::MAX).unwrap();
+        assert_eq!(woken.join().expect("the poller"), 1);
+    });
+}
+
 pub fn a_publish_after_an_idle_poll_is_prompt(subject: &Subject) {
     let mut bus = subject.connector.open();
     bus.subscribe(Topic::Trigger, Start::End, SOON).unwrap();

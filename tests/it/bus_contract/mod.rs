@@ -49,6 +49,7 @@ macro_rules! bus_contract {
                 poll_without_subscription_waits_and_is_empty
                 concurrent_publishers_lose_nothing
                 a_waiting_poller_is_woken_promptly
+                an_endless_poll_is_woken
                 a_publish_after_an_idle_poll_is_prompt
                 a_new_subscription_moves_the_old_one
                 preparing_again_changes_nothing

@@ -77,7 +77,7 @@ impl Line {
                     || BusError::Unavailable(format!("no time was left to ask {}", self.shared.describe()));
                 return Err(self.last_fault.clone().unwrap_or_else(none));
             }
-            match self.once(deadline_ns.min(now_ns + clock::to_ns(ATTEMPT)), call.clone()) {
+            match self.once(deadline_ns.min(now_ns.saturating_add(clock::to_ns(ATTEMPT))), call.clone()) {
                 Err(error) if error.is_transient() => {}
                 result => return result,
             }
@@ -90,7 +90,7 @@ pub fn prepare(shared: Arc<Shared>, deadline_ns: u64) -> Result<(), BusError> {
     let mut line = Line::new(shared, "kafka-prepare");
     let mut told = String::new();
     loop {
-        let attempt_ns = deadline_ns.min(clock::now_ns() + clock::to_ns(ATTEMPT));
+        let attempt_ns = deadline_ns.min(clock::now_ns().saturating_add(clock::to_ns(ATTEMPT)));
         let error = match line.once(attempt_ns, client::check_topics) {
             Err(error) if error.is_transient() && clock::now_ns() < deadline_ns => error,
             result => return result,
@@ -136,7 +136,7 @@ impl LegacyBus {
     fn fetch(&mut self, deadline_ns: u64) -> Result<Brought, BusError> {
         let wait = clock::until(deadline_ns);
         let cursors = self.cursors.clone();
-        let limit_ns = deadline_ns.max(clock::now_ns()) + GRACE_NS;
+        let limit_ns = deadline_ns.max(clock::now_ns()).saturating_add(GRACE_NS);
         self.reader.once(limit_ns, move |client, shared| client::fetch(client, shared, &cursors, wait))
     }
 
@@ -153,7 +153,7 @@ impl LegacyBus {
                 Ok(())
             };
             // The worker is idle, so this returns at once.
-            let _ = self.reader.worker.run(clock::now_ns() + GRACE_NS, forget);
+            let _ = self.reader.worker.run(clock::now_ns().saturating_add(GRACE_NS), forget);
         }
     }
 }
