@@ -8,4 +8,6 @@ mod golden;
 mod orchestrator;
 mod raw_http;
 mod server;
+mod kafka_faults;
+mod kafka_strangers;
 mod support;
