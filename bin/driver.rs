@@ -1,1 +1,32 @@
-fn main() {}
+//! `floodgate-driver`: the role on a Kafka bus, until Ctrl-C or SIGTERM.
+
+use floodgate::cli::{self, DriverArgs};
+use floodgate::signals::Interrupts;
+use floodgate::{driver, logging};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args: DriverArgs = cli::parse();
+    logging::start(args.bus.log_level, true);
+    let config = args.config().unwrap_or_else(|e| cli::usage_error::<DriverArgs>(&e));
+    let bus = cli::bus(&args.bus, "driver").unwrap_or_else(|e| cli::usage_error::<DriverArgs>(&e));
+    match serve(bus, config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("floodgate-driver: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(bus: std::sync::Arc<dyn floodgate::bus::Connector>, config: driver::Config) -> Result<(), String> {
+    let interrupts = Interrupts::listen()?;
+    let (node_id, name) = (config.node_id.clone(), bus.describe());
+    log::info!("driver {node_id:?} joining {name}");
+    let driver = driver::start(bus, config)?;
+    log::info!("driver {node_id:?} ready, over {name}");
+    interrupts.wait();
+    log::info!("driver {node_id:?} ending in order (Ctrl-C again ends at once)");
+    driver.shutdown();
+    Ok(())
+}

@@ -1,1 +1,14 @@
-fn main() {}
+//! `floodgate`: runs a test and prints its result.
+
+use floodgate::cli::{self, Floodgate};
+use floodgate::{logging, run};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args = cli::parse::<Floodgate>().into_run();
+    logging::start(args.log_level, false);
+    match args.settings() {
+        Ok(settings) => ExitCode::from(run::run(settings, &mut std::io::stdout().lock())),
+        Err(error) => cli::usage_error::<Floodgate>(&error),
+    }
+}

@@ -1,1 +1,38 @@
-fn main() {}
+//! `floodgate-orchestrator`: the role on a Kafka bus, until Ctrl-C or SIGTERM.
+
+use floodgate::cli::{self, OrchestratorArgs};
+use floodgate::signals::Interrupts;
+use floodgate::{logging, orchestrator};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args: OrchestratorArgs = cli::parse();
+    logging::start(args.bus.log_level, true);
+    let config = args.config().unwrap_or_else(|e| cli::usage_error::<OrchestratorArgs>(&e));
+    let bus =
+        cli::bus(&args.bus, "orchestrator").unwrap_or_else(|e| cli::usage_error::<OrchestratorArgs>(&e));
+    match serve(bus, config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("floodgate-orchestrator: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(
+    bus: std::sync::Arc<dyn floodgate::bus::Connector>,
+    config: orchestrator::Config,
+) -> Result<(), String> {
+    let interrupts = Interrupts::listen()?;
+    let name = bus.describe();
+    log::info!("joining {name}");
+    let orchestrator = orchestrator::start(bus, config)?;
+    if let Some(addr) = orchestrator.addr() {
+        log::info!("ready: http://{addr}/dashboard, over {name}");
+    }
+    interrupts.wait();
+    log::info!("ending in order (Ctrl-C again ends at once)");
+    orchestrator.shutdown();
+    Ok(())
+}

@@ -51,12 +51,17 @@
 //! protocol), then the shells around them.
 pub mod broker_time;
 pub mod bus;
+pub mod cli;
 pub mod clock;
 pub mod driver;
 pub mod http;
+pub mod logging;
 pub mod message;
 pub mod orchestrator;
 pub mod plan;
+pub mod run;
 pub mod schedule;
+pub mod signals;
 pub mod stats;
+pub mod target;
 pub mod units;

@@ -85,6 +85,8 @@ pub struct Orchestrator {
     shell: shell::Shell,
 }
 
+/// Connections that may arrive at once: browsers, scripts and health checks.
+const SPARE_CONNECTIONS: usize = 32;
 /// Threads that answer HTTP requests.
 const HTTP_THREADS: usize = 4;
 
@@ -97,6 +99,7 @@ pub fn start(connector: Arc<dyn Connector>, config: Config) -> Result<Orchestrat
         threads: HTTP_THREADS,
         name: concat!("floodgate-orchestrator/", env!("CARGO_PKG_VERSION")),
         max_body_bytes: api::MAX_BODY_BYTES,
+        spare_connections: SPARE_CONNECTIONS,
     };
     let handler = move |request: &_| api::answer(&control, token.as_deref(), request);
     let server = Server::start(listen, options, Arc::new(handler))?;

@@ -11,7 +11,7 @@ use std::time::Duration;
 const LIMIT: usize = 4_096;
 
 fn options(threads: usize) -> Options {
-    Options { threads, name: "test/1", max_body_bytes: LIMIT }
+    Options { threads, name: "test/1", max_body_bytes: LIMIT, spare_connections: 64 }
 }
 
 fn any_port() -> SocketAddr {

@@ -9,6 +9,7 @@
 
 mod delay;
 mod exchange;
+mod spare;
 mod types;
 
 pub use types::{Options, Request, Response};
@@ -38,6 +39,7 @@ const END_TIMEOUT: Duration = Duration::from_secs(1);
 pub struct Server {
     addr: SocketAddr,
     shared: Arc<Shared>,
+    spare: Option<JoinHandle<()>>,
 }
 
 /// What all threads of one server know.
@@ -72,7 +74,17 @@ impl Server {
             loops: Mutex::new(Vec::new()),
         });
         shared.open().map_err(|e| format!("cannot serve on {addr}: {e}"))?;
-        Ok(Server { addr, shared })
+        let mut server = Server { addr, shared, spare: None };
+        server.spare = Some(server.keep_spare().map_err(|e| format!("cannot serve on {addr}: {e}"))?);
+        Ok(server)
+    }
+
+    fn keep_spare(&self) -> std::io::Result<JoinHandle<()>> {
+        let (shared, addr, count) =
+            (Arc::clone(&self.shared), self.addr, self.shared.options.spare_connections);
+        spare::grow(addr, count);
+        let builder = std::thread::Builder::new().name("http-spare".to_owned()).stack_size(256 * 1024);
+        builder.spawn(move || spare::keep(addr, count, &shared.stopping))
     }
 
     /// The address that it listens on, with the real port.
@@ -87,12 +99,18 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.shared.stopping.store(true, Ordering::SeqCst);
+        if let Some(spare) = self.spare.take() {
+            let _ = spare.join();
+        }
         // A worker that opens a new loop at this moment sees `stopping` under the same lock and gives it up.
         let loops = std::mem::take(&mut *lock(&self.shared.loops));
         for accept_loop in loops {
             accept_loop.workers.iter().for_each(|_| accept_loop.source.unblock());
             for worker in accept_loop.workers {
                 let _ = worker.join();
+            }
+            while let Ok(Some(request)) = accept_loop.source.try_recv() {
+                exchange::serve(&self.shared, request);
             }
         }
         self.shared.delayer.shutdown();
@@ -104,8 +122,8 @@ impl Drop for Server {
     }
 }
 
-/// Ends the listening state for every copy of the socket. `tiny_http` drops its own copy a little later, on a
-/// thread that cannot be joined; a listener made non-blocking lets that thread end at once.
+/// Ends the listening state for every copy of the socket: `tiny_http` drops its own a little later, on a thread
+/// that cannot be joined.
 fn wait_until_closed(listener: &TcpListener, deadline_ns: u64) {
     let Ok(addr) = listener.local_addr() else { return };
     let _ = rustix::net::shutdown(listener, rustix::net::Shutdown::Read);
@@ -173,9 +191,6 @@ impl Shared {
                 // The accept loop says so once, to one worker. What it accepted before is served on.
                 Err(error) => self.reopen(&error, attempt),
             }
-        }
-        while let Ok(Some(request)) = source.try_recv() {
-            exchange::serve(&self, request);
         }
     }
 

@@ -16,6 +16,8 @@ pub struct Options {
     pub name: &'static str,
     /// Largest request body; a larger one is answered 413.
     pub max_body_bytes: usize,
+    /// Connections that may arrive in one burst and are served at once; each costs an idle thread.
+    pub spare_connections: usize,
 }
 
 /// One request, its body complete.

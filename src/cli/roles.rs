@@ -1,0 +1,191 @@
+//! The flags of the three role programs. Each can also be given as an environment variable.
+
+use super::run::read_certificates;
+use super::values;
+use crate::bus::Connector;
+use crate::bus::kafka::{KafkaClientKind, KafkaConnector, KafkaSettings};
+use crate::driver::{self, prepare::ClientSettings};
+use crate::http::ClientKind;
+use crate::plan::Defaults;
+use crate::target::behavior::Stall;
+use crate::units::{parse_duration, parse_fraction};
+use crate::{orchestrator, target};
+use clap::{Args, Parser};
+use log::LevelFilter;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Where the bus is.
+#[derive(Args, Clone, Debug)]
+pub struct KafkaArgs {
+    /// Brokers to begin with; the cluster names the others
+    #[arg(
+        long,
+        env = "FLOODGATE_KAFKA",
+        value_name = "HOST:PORT[,…]",
+        value_delimiter = ',',
+        required = true
+    )]
+    kafka: Vec<String>,
+    /// Put before each topic's name, for shared clusters; the same for all roles
+    #[arg(long, env = "FLOODGATE_TOPIC_PREFIX", default_value = "")]
+    topic_prefix: String,
+    /// modern: brokers from 0.11 to 4.x; legacy: older ones
+    #[arg(long, env = "FLOODGATE_KAFKA_CLIENT", value_name = "modern|legacy", default_value = "modern")]
+    kafka_client: KafkaClientKind,
+    /// How long the start waits for the brokers
+    #[arg(long, env = "FLOODGATE_CONNECT_TIMEOUT", default_value = "30s", value_parser = connect_timeout)]
+    connect_timeout: Duration,
+    /// Log lines on standard error: off, error, warn, info, debug or trace
+    #[arg(long, env = "FLOODGATE_LOG_LEVEL", default_value = "info")]
+    pub log_level: LevelFilter,
+}
+
+fn connect_timeout(text: &str) -> Result<Duration, String> {
+    let most = Duration::from_secs(86_400);
+    parse_duration(text)
+        .and_then(|d| if d <= most { Ok(d) } else { Err("use a duration up to 24h".to_owned()) })
+}
+
+/// The bus that the flags name. The error says which one is wrong.
+pub fn bus(args: &KafkaArgs, role: &str) -> Result<Arc<dyn Connector>, String> {
+    let mut settings = KafkaSettings::new(args.kafka.clone());
+    settings.topic_prefix.clone_from(&args.topic_prefix);
+    settings.client = args.kafka_client;
+    settings.client_id = format!("floodgate-{role}");
+    Ok(Arc::new(KafkaConnector::new(settings)?))
+}
+
+/// Knows the fleet, configures and starts tests, and adds up what the drivers report.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "floodgate-orchestrator", version)]
+pub struct OrchestratorArgs {
+    /// The bus and the log.
+    #[command(flatten)]
+    pub bus: KafkaArgs,
+    /// Where the HTTP API listens
+    #[arg(long, env = "FLOODGATE_LISTEN", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// What a request that changes something must bring along, as Authorization: Bearer TOKEN
+    #[arg(long, env = "FLOODGATE_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+}
+
+impl OrchestratorArgs {
+    /// The role's configuration.
+    pub fn config(&self) -> Result<orchestrator::Config, String> {
+        if self.token.as_ref().is_some_and(|token| token.trim().is_empty()) {
+            return Err("--token is empty: give a secret, or leave it out".to_owned());
+        }
+        let connect_timeout = self.bus.connect_timeout;
+        Ok(orchestrator::Config { listen: Some(self.listen), token: self.token.clone(), connect_timeout })
+    }
+}
+
+/// Waits for plans, loads the target, and reports what really happened.
+///
+/// The settings of a test are used where a plan leaves them open.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "floodgate-driver", version)]
+pub struct DriverArgs {
+    /// The bus and the log.
+    #[command(flatten)]
+    pub bus: KafkaArgs,
+    /// Its name in the fleet
+    #[arg(long, env = "FLOODGATE_NODE_ID")]
+    node_id: String,
+    /// The address by which its operator knows it
+    #[arg(long, env = "FLOODGATE_NODE_IP")]
+    node_ip: String,
+    /// What to load; plans that name another host are refused
+    #[arg(long, env = "FLOODGATE_TARGET", value_name = "URL", value_parser = values::url)]
+    target: String,
+    /// A host that plans may name besides the target's; may be given again
+    #[arg(
+        long = "allow-target",
+        env = "FLOODGATE_ALLOW_TARGET",
+        value_name = "HOST[:PORT]",
+        value_delimiter = ','
+    )]
+    allow_targets: Vec<String>,
+    /// The orchestrator's address, for the reader of the process list; drivers speak through the bus alone
+    #[arg(long, env = "FLOODGATE_ORCHESTRATOR", value_name = "URL", value_parser = values::url)]
+    orchestrator: Option<String>,
+    /// Requests per second to hold, for avalanche
+    #[arg(long, env = "FLOODGATE_RATE", value_parser = values::rate, allow_negative_numbers = true)]
+    rate: Option<f64>,
+    /// Gap between the starts of two requests, for tsunami
+    #[arg(long, env = "FLOODGATE_DELAY", value_parser = values::delay, allow_negative_numbers = true)]
+    delay: Option<Duration>,
+    /// Requests to send
+    #[arg(long, env = "FLOODGATE_REQUESTS", value_parser = values::requests, allow_negative_numbers = true)]
+    requests: Option<u64>,
+    /// Connections
+    #[arg(long, env = "FLOODGATE_CONNECTIONS", value_parser = values::connections, allow_negative_numbers = true)]
+    connections: Option<u32>,
+    /// Longest wait for one response
+    #[arg(long, env = "FLOODGATE_TIMEOUT", value_parser = values::timeout, allow_negative_numbers = true)]
+    timeout: Option<Duration>,
+    /// HTTP client [default: what the URL needs]
+    #[arg(long, env = "FLOODGATE_CLIENT", value_name = "native|ureq")]
+    client: Option<ClientKind>,
+    /// Certificates (PEM) to trust besides the public roots
+    #[arg(long, env = "FLOODGATE_CA_CERT", value_name = "FILE")]
+    ca_cert: Option<PathBuf>,
+}
+
+impl DriverArgs {
+    /// The role's configuration.
+    pub fn config(&self) -> Result<driver::Config, String> {
+        Ok(driver::Config {
+            node_id: self.node_id.clone(),
+            node_ip: self.node_ip.clone(),
+            defaults: Defaults {
+                target_url: Some(self.target.clone()),
+                rate: self.rate,
+                delay: self.delay,
+                requests: self.requests,
+                connections: self.connections,
+                timeout: self.timeout,
+            },
+            allow_targets: self.allow_targets.clone(),
+            clients: ClientSettings {
+                client: self.client,
+                ca_pem: self.ca_cert.as_deref().map(read_certificates).transpose()?,
+                ..ClientSettings::default()
+            },
+            connect_timeout: self.bus.connect_timeout,
+        })
+    }
+}
+
+/// A server to load: GET /ping answers pong, GET /metrics tells what it counted.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "floodgate-target", version)]
+pub struct TargetArgs {
+    /// Where it listens
+    #[arg(long, env = "FLOODGATE_LISTEN", default_value = "127.0.0.1:8000")]
+    listen: SocketAddr,
+    /// Time from a request to its answer
+    #[arg(long, env = "FLOODGATE_DELAY", default_value = "0", value_parser = values::answer_delay)]
+    delay: Duration,
+    /// Share of requests that are answered 500, evenly spread, like 1%
+    #[arg(long, env = "FLOODGATE_ERROR_RATE", default_value = "0", value_parser = parse_fraction)]
+    error_rate: f64,
+    /// Hold all answers back now and then: every 10s for 1s is 10s:1s
+    #[arg(long, env = "FLOODGATE_STALL", value_name = "EVERY:FOR")]
+    stall: Option<Stall>,
+    /// Log lines on standard error: off, error, warn, info, debug or trace
+    #[arg(long, env = "FLOODGATE_LOG_LEVEL", default_value = "info")]
+    pub log_level: LevelFilter,
+}
+
+impl TargetArgs {
+    /// The role's configuration.
+    pub fn config(&self) -> target::Config {
+        let TargetArgs { listen, delay, error_rate, stall, .. } = *self;
+        target::Config { listen, delay, error_rate, stall }
+    }
+}

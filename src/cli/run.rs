@@ -1,0 +1,183 @@
+//! The flags of `floodgate run`.
+
+use super::values;
+use crate::http::ClientKind;
+use crate::message::{RequestSpec, TestConfig, TestType};
+use crate::plan::request::MAX_BODY_BYTES;
+use crate::plan::{DEFAULT_CONNECTIONS, Plan, PlanError};
+use crate::run::{Place, Settings, embedded, remote};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use clap::Args;
+use log::LevelFilter;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Flags of `floodgate run`; counts and rates are per driver.
+#[derive(Args, Clone, Debug)]
+pub struct RunArgs {
+    /// What to load [default: a target in this process]
+    #[arg(long, value_parser = values::url)]
+    url: Option<String>,
+    /// avalanche: as fast as the target answers, or at --rate; tsunami: a fixed --delay between starts
+    #[arg(long, value_name = "avalanche|tsunami")]
+    test_type: Option<TestType>,
+    /// Gap between the starts of two requests, for tsunami (which it implies) [default: 10ms]
+    #[arg(long, value_parser = values::delay, allow_negative_numbers = true)]
+    delay: Option<Duration>,
+    /// Requests per second to hold, for avalanche
+    #[arg(long, value_parser = values::rate, allow_negative_numbers = true)]
+    rate: Option<f64>,
+    /// Requests to send
+    #[arg(long, value_parser = values::requests, allow_negative_numbers = true)]
+    requests: Option<u64>,
+    /// How long to send [default: 10s where --requests is not given]
+    #[arg(long, value_parser = values::duration, allow_negative_numbers = true)]
+    duration: Option<Duration>,
+    /// Load before the measurement begins
+    #[arg(long, value_parser = values::warmup, allow_negative_numbers = true)]
+    warmup: Option<Duration>,
+    /// A rate that changes linearly, like 30s:100,1m:500: to 100/s within 30 s, then to 500/s within 1 min
+    #[arg(long, value_parser = values::stages, conflicts_with_all = ["duration", "delay"])]
+    stages: Option<values::Stages>,
+    /// Drivers in this process [default: 2]
+    #[arg(long, value_parser = values::drivers, allow_negative_numbers = true, conflicts_with = "orchestrator")]
+    drivers: Option<usize>,
+    /// Connections [default: 16]
+    #[arg(long, value_parser = values::connections, allow_negative_numbers = true)]
+    connections: Option<u32>,
+    /// HTTP method [default: GET, or POST with --body]
+    #[arg(long)]
+    method: Option<String>,
+    /// A header line; may be given again
+    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = values::header)]
+    headers: Vec<(String, String)>,
+    /// Request body, or @FILE
+    #[arg(long, value_name = "TEXT|@FILE")]
+    body: Option<String>,
+    /// Longest wait for one response [default: 10s]
+    #[arg(long, value_parser = values::timeout, allow_negative_numbers = true)]
+    timeout: Option<Duration>,
+    /// HTTP client [default: what the URL needs]
+    #[arg(long, value_name = "native|ureq")]
+    client: Option<ClientKind>,
+    /// Certificates (PEM) to trust besides the public roots
+    #[arg(long, value_name = "FILE", conflicts_with = "orchestrator")]
+    ca_cert: Option<PathBuf>,
+    /// Print the result as one JSON document
+    #[arg(long)]
+    json: bool,
+    /// Run the test on the fleet of this orchestrator (http://HOST:PORT)
+    #[arg(long, value_name = "URL", value_parser = values::url)]
+    orchestrator: Option<String>,
+    /// The orchestrator's token
+    #[arg(long, env = "FLOODGATE_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// Log lines on standard error: off, error, warn, info, debug or trace
+    #[arg(long, default_value = "warn")]
+    pub log_level: LevelFilter,
+}
+
+impl RunArgs {
+    /// Checks what the flags say together. The error names the flag and what is allowed.
+    pub fn settings(self) -> Result<Settings, String> {
+        let plan = self.plan()?;
+        Plan::check(&plan).map_err(|errors| say(&errors))?;
+        let place = match self.orchestrator {
+            Some(url) => Place::Remote(remote::Config { url, token: self.token }),
+            None => Place::Embedded(embedded::Config {
+                drivers: self.drivers.unwrap_or(2),
+                ca_pem: self.ca_cert.as_deref().map(read_certificates).transpose()?,
+            }),
+        };
+        Ok(Settings { plan, place, json: self.json })
+    }
+
+    fn plan(&self) -> Result<TestConfig, String> {
+        let implied = if self.delay.is_some() { TestType::Tsunami } else { TestType::Avalanche };
+        let test_type = self.test_type.unwrap_or(implied);
+        if test_type == TestType::Avalanche && self.delay.is_some() {
+            return Err("--delay is for --test-type tsunami; use --rate to pace avalanche".to_owned());
+        }
+        let ms = |duration: Duration| duration.as_millis() as u64;
+        let mut plan = TestConfig::new(&format!("run-{}", uuid::Uuid::new_v4()), test_type);
+        plan.test_message_delay = self.delay.map(|delay| delay.as_secs_f64() * 1e3);
+        plan.message_count_per_driver = self.requests;
+        plan.target_throughput = self.rate;
+        plan.duration_ms = self.duration.map(ms);
+        plan.warmup_ms = self.warmup.map(ms);
+        plan.stages = self.stages.clone().map_or_else(Vec::new, |stages| stages.0);
+        // On a remote fleet the drivers' own settings decide what is left open.
+        let default_connections = self.orchestrator.is_none().then_some(DEFAULT_CONNECTIONS);
+        plan.connections = self.connections.or(default_connections);
+        plan.timeout_ms = self.timeout.map(ms);
+        plan.client = self.client.map(|client| client.to_string());
+        plan.target_url = self.url.clone();
+        plan.request = self.request()?;
+        Ok(plan)
+    }
+
+    fn request(&self) -> Result<Option<RequestSpec>, String> {
+        let implied = self.body.as_ref().map(|_| "POST".to_owned());
+        let method = self.method.clone().or(implied);
+        if method.is_none() && self.headers.is_empty() && self.body.is_none() {
+            return Ok(None);
+        }
+        let mut spec = RequestSpec { method, headers: self.headers.clone(), ..RequestSpec::default() };
+        if let Some(body) = &self.body {
+            match String::from_utf8(read_body(body)?) {
+                Ok(text) => spec.body = Some(text),
+                Err(bytes) => spec.body_base64 = Some(BASE64.encode(bytes.as_bytes())),
+            }
+        }
+        Ok(Some(spec))
+    }
+}
+
+fn read_body(given: &str) -> Result<Vec<u8>, String> {
+    let Some(path) = given.strip_prefix('@') else { return Ok(given.as_bytes().to_vec()) };
+    read_limited(Path::new(path), MAX_BODY_BYTES as u64).map_err(|e| format!("--body {given}: {e}"))
+}
+
+/// Reads a file of certificates.
+pub fn read_certificates(path: &Path) -> Result<Vec<u8>, String> {
+    let name = path.display();
+    let bytes = read_limited(path, 16 << 20).map_err(|e| format!("--ca-cert {name}: {e}"))?;
+    if !String::from_utf8_lossy(&bytes).contains("-----BEGIN CERTIFICATE-----") {
+        return Err(format!("--ca-cert {name}: holds no certificate in PEM form"));
+    }
+    Ok(bytes)
+}
+
+fn read_limited(path: &Path, most: u64) -> Result<Vec<u8>, String> {
+    use std::io::Read as _;
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(|e| format!("cannot be opened: {e}"))?;
+    file.take(most + 1).read_to_end(&mut bytes).map_err(|e| format!("cannot be read: {e}"))?;
+    if bytes.len() as u64 > most {
+        return Err(format!("is too large: at most {most} bytes"));
+    }
+    Ok(bytes)
+}
+
+/// A plan's errors in the words of the command line.
+fn say(errors: &[PlanError]) -> String {
+    let flag = |field: &'static str| match field {
+        "test_message_delay" => "--delay",
+        "message_count_per_driver" => "--requests",
+        "target_throughput" => "--rate",
+        "duration_ms" => "--duration",
+        "warmup_ms" => "--warmup",
+        "timeout_ms" => "--timeout",
+        "connections" => "--connections",
+        "stages" => "--stages",
+        "client" => "--client",
+        "target_url" => "--url",
+        "request" => "request",
+        other => other,
+    };
+    let wire = [("test_message_delay", "--delay"), ("AVALANCHE", "avalanche"), ("TSUNAMI", "tsunami")];
+    let reason = |text: &str| wire.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
+    let lines = errors.iter().map(|e| format!("{}: {}", flag(e.field), reason(&e.reason)));
+    lines.collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,142 @@
+//! Values of flags, each checked against the limits of a plan.
+
+use crate::message::Stage;
+use crate::plan::limits;
+use crate::units::{format_duration, parse_duration};
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Most drivers in one process.
+pub const DRIVERS: RangeInclusive<usize> = 1..=256;
+
+fn number<T: FromStr + PartialOrd + Display>(text: &str, allowed: &RangeInclusive<T>) -> Result<T, String> {
+    let (least, most) = (allowed.start(), allowed.end());
+    let value = text.trim().parse::<T>().ok().filter(|value| allowed.contains(value));
+    value.ok_or_else(|| format!("use a number from {least} to {most}"))
+}
+
+fn duration_ms(text: &str, allowed: &RangeInclusive<u64>) -> Result<Duration, String> {
+    let duration = parse_duration(text)?;
+    let [least, most] = [*allowed.start(), *allowed.end()].map(Duration::from_millis);
+    if duration < least || duration > most || duration.subsec_nanos() % 1_000_000 != 0 {
+        let (least, most) = (format_duration(least), format_duration(most));
+        return Err(format!("use whole milliseconds from {least} to {most}"));
+    }
+    Ok(duration)
+}
+
+pub fn rate(text: &str) -> Result<f64, String> {
+    number(text, &limits::RATE_RPS)
+}
+
+pub fn requests(text: &str) -> Result<u64, String> {
+    number(text, &limits::REQUESTS)
+}
+
+pub fn connections(text: &str) -> Result<u32, String> {
+    number(text, &limits::CONNECTIONS)
+}
+
+pub fn drivers(text: &str) -> Result<usize, String> {
+    number(text, &DRIVERS)
+}
+
+pub fn duration(text: &str) -> Result<Duration, String> {
+    duration_ms(text, &limits::DURATION_MS)
+}
+
+pub fn warmup(text: &str) -> Result<Duration, String> {
+    duration_ms(text, &limits::WARMUP_MS)
+}
+
+pub fn timeout(text: &str) -> Result<Duration, String> {
+    duration_ms(text, &limits::TIMEOUT_MS)
+}
+
+/// A gap between starts; parts of a millisecond are allowed.
+pub fn delay(text: &str) -> Result<Duration, String> {
+    let duration = parse_duration(text)?;
+    if !limits::DELAY_MS.contains(&(duration.as_secs_f64() * 1e3)) {
+        let [least, most] =
+            [limits::DELAY_MS.start(), limits::DELAY_MS.end()].map(|ms| Duration::from_secs_f64(ms / 1e3));
+        return Err(format!("use a duration from {} to {}", format_duration(least), format_duration(most)));
+    }
+    Ok(duration)
+}
+
+/// A target's own delay; may be 0.
+pub fn answer_delay(text: &str) -> Result<Duration, String> {
+    let longest = crate::target::behavior::LONGEST;
+    let delay = parse_duration(text)?;
+    if delay > longest {
+        return Err(format!("use a duration up to {}", format_duration(longest)));
+    }
+    Ok(delay)
+}
+
+/// An absolute URL.
+pub fn url(text: &str) -> Result<String, String> {
+    crate::plan::request::parse_url(text).map(|_| text.to_owned())
+}
+
+/// `Name: value`.
+pub fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("use 'Name: value'")?;
+    let pair = (name.trim().to_owned(), value.trim().to_owned());
+    crate::plan::request::Request::new("GET", "http://127.0.0.1/", std::slice::from_ref(&pair), Vec::new())?;
+    Ok(pair)
+}
+
+/// `30s:100,1m:500`: durations and the requests/s at the end of each.
+pub fn stages(text: &str) -> Result<Stages, String> {
+    let hint = || format!("{text:?}: use DURATION:RATE[,DURATION:RATE…], like 30s:100,1m:500");
+    let read = |part: &str| {
+        let (length, end_rate) = part.split_once(':').ok_or_else(hint)?;
+        let duration_ms = duration(length)?.as_millis() as u64;
+        let allowed = 0.0..=*limits::RATE_RPS.end();
+        Ok(Stage { duration_ms, rate: number(end_rate, &allowed)? })
+    };
+    text.split(',').map(read).collect::<Result<Vec<_>, String>>().map(Stages)
+}
+
+/// The stages of one flag.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stages(pub Vec<Stage>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_outside_their_limits_are_refused_with_what_is_allowed() {
+        for text in ["0", "-5", "1e400", "NaN", "x", ""] {
+            assert!(rate(text).is_err_and(|e| e.contains("0.001 to 10000000")), "{text}");
+        }
+        assert!(connections("1000000").is_err_and(|e| e.contains("1 to 100000")));
+        assert!(requests("-5").is_err() && requests("1.5").is_err() && drivers("0").is_err());
+        assert!(duration("0s").is_err_and(|e| e.contains("1ms to 604800s")));
+        assert!(duration("1.5ms").is_err() && timeout("1h").is_err());
+        assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1_500)));
+        assert_eq!(warmup("0"), Ok(Duration::ZERO));
+        assert_eq!(delay("0.5ms"), Ok(Duration::from_micros(500)));
+        assert!(delay("0s").is_err());
+    }
+
+    #[test]
+    fn stages_and_headers_are_read() {
+        let Stages(list) = stages("30s:100,1m:500").expect("stages");
+        assert_eq!(
+            list,
+            [Stage { duration_ms: 30_000, rate: 100.0 }, Stage { duration_ms: 60_000, rate: 500.0 }]
+        );
+        for text in ["", "30s", "30s:x", "0s:1", "30s:100,"] {
+            assert!(stages(text).is_err(), "{text}");
+        }
+        assert_eq!(header("X-A:  b:c "), Ok(("X-A".to_owned(), "b:c".to_owned())));
+        for text in ["novalue", "bad name: x", ": x", "Content-Length: 5", "X: a\nb"] {
+            assert!(header(text).is_err(), "{text}");
+        }
+    }
+}

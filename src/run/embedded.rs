@@ -1,0 +1,129 @@
+//! All roles in one process, over the in-process bus: what `floodgate run` does on one machine.
+
+use super::Control;
+use crate::bus::Connector;
+use crate::bus::local::LocalConnector;
+use crate::clock;
+use crate::driver::{self, Driver, prepare::ClientSettings};
+use crate::http::limits;
+use crate::message::TestConfig;
+use crate::orchestrator::{self, Orchestrator};
+use crate::plan::{DEFAULT_CONNECTIONS, Defaults};
+use crate::stats::summary::Summary;
+use crate::target::{self, Target};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What is started.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Drivers, at least 1.
+    pub drivers: usize,
+    /// Certificates (PEM) that are trusted besides the public roots.
+    pub ca_pem: Option<Vec<u8>>,
+}
+
+/// Longest wait for the roles to find each other.
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time between two looks at the result.
+const PAUSE: Duration = Duration::from_millis(100);
+/// Descriptors of the embedded target for each connection (its server holds two), and one of the driver's.
+const DESCRIPTORS_WITH_TARGET: u64 = 3;
+
+/// The running roles; dropped, they end in order.
+pub struct Embedded {
+    target: Option<Target>,
+    orchestrator: Option<Orchestrator>,
+    drivers: Vec<Driver>,
+    url: String,
+}
+
+impl Embedded {
+    /// Starts a target where the plan names none, an orchestrator and the drivers.
+    pub fn start(config: &Config, plan: &TestConfig) -> Result<Embedded, String> {
+        raise_limits(config, plan)?;
+        let target = match plan.target_url {
+            Some(_) => None,
+            None => Some(target::start(target::Config::plain(SocketAddr::from(([127, 0, 0, 1], 0))))?),
+        };
+        let own_url = target.as_ref().map(|target| format!("http://{}/ping", target.addr()));
+        let url = plan.target_url.clone().or(own_url).unwrap_or_default();
+        let connector: Arc<dyn Connector> = Arc::new(LocalConnector::new());
+        let orchestrator = orchestrator::start(Arc::clone(&connector), orchestrator::Config::default())?;
+        let mut embedded = Embedded { target, orchestrator: Some(orchestrator), drivers: Vec::new(), url };
+        for i in 1..=config.drivers {
+            let config = driver_config(i, &embedded.url, config.ca_pem.clone());
+            embedded.drivers.push(driver::start(Arc::clone(&connector), config)?);
+        }
+        embedded.wait_for_fleet(config.drivers)?;
+        Ok(embedded)
+    }
+
+    fn wait_for_fleet(&self, drivers: usize) -> Result<(), String> {
+        let deadline_ns = clock::now_ns() + clock::to_ns(START_TIMEOUT);
+        let alive = || self.orchestrator.as_ref().map_or(0, |o| o.control().fleet_alive());
+        while alive() < drivers {
+            if clock::now_ns() >= deadline_ns {
+                let seconds = START_TIMEOUT.as_secs();
+                return Err(format!("only {} of {drivers} drivers started within {seconds} s", alive()));
+            }
+            clock::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    fn control(&self) -> Result<orchestrator::Control, String> {
+        self.orchestrator.as_ref().map(Orchestrator::control).ok_or_else(|| "the roles have ended".to_owned())
+    }
+}
+
+fn driver_config(i: usize, url: &str, ca_pem: Option<Vec<u8>>) -> driver::Config {
+    driver::Config {
+        node_id: format!("driver-{i}"),
+        node_ip: "127.0.0.1".to_owned(),
+        defaults: Defaults { target_url: Some(url.to_owned()), ..Defaults::default() },
+        allow_targets: Vec::new(),
+        clients: ClientSettings { ca_pem, ..ClientSettings::default() },
+        connect_timeout: START_TIMEOUT,
+    }
+}
+
+/// Makes room for the connections of all drivers together, which share one process here.
+fn raise_limits(config: &Config, plan: &TestConfig) -> Result<(), String> {
+    let each = if plan.target_url.is_some() { 1 } else { DESCRIPTORS_WITH_TARGET };
+    let connections = config.drivers as u64 * u64::from(plan.connections.unwrap_or(DEFAULT_CONNECTIONS));
+    let spare = if plan.target_url.is_some() { 0 } else { target::SPARE_CONNECTIONS as u64 * 3 };
+    limits::ensure_descriptors(connections * each + spare + limits::RESERVED_DESCRIPTORS)
+}
+
+impl Control for Embedded {
+    fn configure(&mut self, mut plan: TestConfig) -> Result<String, String> {
+        plan.target_url = Some(self.url.clone());
+        self.control()?.configure(plan).map(|configured| configured.test_id).map_err(|e| e.message)
+    }
+
+    fn stop(&mut self, test_id: &str, reason: &str) -> Result<(), String> {
+        self.control()?.stop(Some(test_id), reason).map(|_| ()).map_err(|e| e.message)
+    }
+
+    fn summary(&mut self, test_id: &str) -> Result<Option<Summary>, String> {
+        Ok(self.control()?.summary(test_id))
+    }
+
+    fn pause(&self) -> Duration {
+        PAUSE
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        self.drivers.drain(..).for_each(Driver::shutdown);
+        if let Some(orchestrator) = self.orchestrator.take() {
+            orchestrator.shutdown();
+        }
+        if let Some(target) = self.target.take() {
+            target.shutdown();
+        }
+    }
+}

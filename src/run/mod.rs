@@ -1,0 +1,178 @@
+//! `floodgate run`: one test from the plan to the printed result, on roles in this process or on a remote fleet.
+
+pub mod embedded;
+pub mod progress;
+pub mod remote;
+pub mod table;
+
+use crate::clock;
+use crate::message::TestConfig;
+use crate::signals::{INTERRUPTED, Interrupts};
+use crate::stats::outcome::ErrorKind;
+use crate::stats::summary::Summary;
+use progress::Progress;
+use std::io::Write;
+use std::time::Duration;
+
+/// Where the roles are.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// All in this process.
+    Embedded(embedded::Config),
+    /// An orchestrator with its fleet elsewhere.
+    Remote(remote::Config),
+}
+
+/// One test to run.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The plan; the place completes what it leaves open.
+    pub plan: TestConfig,
+    /// Where the roles are.
+    pub place: Place,
+    /// Print the result as one JSON document.
+    pub json: bool,
+}
+
+/// What a run needs of an orchestrator, near or far.
+pub trait Control {
+    /// Configures and starts a test; its id.
+    fn configure(&mut self, plan: TestConfig) -> Result<String, String>;
+    /// Closes the gate.
+    fn stop(&mut self, test_id: &str, reason: &str) -> Result<(), String>;
+    /// The result so far, none where the orchestrator does not know the test (any more).
+    fn summary(&mut self, test_id: &str) -> Result<Option<Summary>, String>;
+    /// Time between two looks.
+    fn pause(&self) -> Duration;
+}
+
+/// Longest time without any answer of the orchestrator.
+const SILENCE: Duration = Duration::from_secs(30);
+/// Longest wait for the partial result after a stop, besides the plan's timeout; the orchestrator itself takes 5 s.
+const AFTER_STOP: Duration = Duration::from_secs(8);
+
+/// How a run came to its end.
+struct Ended {
+    summary: Option<Summary>,
+    interrupted: bool,
+    error: Option<String>,
+}
+
+/// Runs the test, prints its result to `out`, and gives the exit code: 0, 1 or 130.
+pub fn run(settings: Settings, out: &mut dyn Write) -> u8 {
+    let ended = match Interrupts::listen() {
+        Ok(interrupts) => execute(&settings, &interrupts),
+        Err(error) => Ended { summary: None, interrupted: false, error: Some(error) },
+    };
+    if let Some(summary) = &ended.summary
+        && let Err(error) = print(summary, settings.json, out)
+    {
+        eprintln!("floodgate: the result could not be written: {error}");
+        return 1;
+    }
+    if let Some(error) = &ended.error {
+        eprintln!("floodgate: {error}");
+    }
+    exit_code(&ended)
+}
+
+fn execute(settings: &Settings, interrupts: &Interrupts) -> Ended {
+    let started = match &settings.place {
+        Place::Embedded(config) => {
+            embedded::Embedded::start(config, &settings.plan).map(|place| Box::new(place) as Box<dyn Control>)
+        }
+        Place::Remote(config) => Ok(Box::new(remote::Remote::new(config.clone())) as Box<dyn Control>),
+    };
+    match started {
+        Ok(mut control) => follow(control.as_mut(), settings.plan.clone(), interrupts),
+        Err(error) => Ended { summary: None, interrupted: false, error: Some(error) },
+    }
+}
+
+/// Configures the test and looks at it until it is over.
+fn follow(control: &mut dyn Control, plan: TestConfig, interrupts: &Interrupts) -> Ended {
+    let timeout_ms = plan.timeout_ms.unwrap_or(crate::plan::DEFAULT_TIMEOUT.as_millis() as u64);
+    let mut progress = Progress::start(&plan);
+    let test_id = match control.configure(plan) {
+        Ok(id) => id,
+        Err(error) => return Ended { summary: None, interrupted: false, error: Some(error) },
+    };
+    let mut ended = Ended { summary: None, interrupted: false, error: None };
+    let mut give_up_ns = clock::now_ns() + clock::to_ns(SILENCE);
+    loop {
+        if interrupts.wait_timeout(control.pause()) {
+            ended.interrupted = true;
+            progress.note("stopping: waiting for what is in flight (Ctrl-C again ends at once)");
+            ended.error = control.stop(&test_id, "Ctrl-C").err();
+            give_up_ns = clock::now_ns() + clock::to_ns(AFTER_STOP + Duration::from_millis(timeout_ms));
+        }
+        match control.summary(&test_id) {
+            Ok(Some(summary)) => {
+                progress.show(&summary);
+                let over = ["completed", "aborted", "failed"].contains(&summary.state.as_str());
+                ended.summary = Some(summary);
+                if over {
+                    ended.error = None;
+                    return ended;
+                }
+                if !ended.interrupted {
+                    give_up_ns = clock::now_ns() + clock::to_ns(SILENCE);
+                }
+            }
+            Ok(None) => {
+                ended.error = Some(format!("the orchestrator does not know test {test_id:?} any more"))
+            }
+            Err(error) => ended.error = Some(error),
+        }
+        if clock::now_ns() >= give_up_ns {
+            ended.error.get_or_insert_with(|| "the drivers did not end in time".to_owned());
+            return ended;
+        }
+    }
+}
+
+fn print(summary: &Summary, json: bool, out: &mut dyn Write) -> std::io::Result<()> {
+    let text = if json { serde_json::to_string(summary)? + "\n" } else { table::render(summary) };
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+fn exit_code(ended: &Ended) -> u8 {
+    match &ended.summary {
+        _ if ended.interrupted => INTERRUPTED,
+        Some(summary) if ended.error.is_none() && summary.state == "completed" && reached(summary) => 0,
+        _ => 1,
+    }
+}
+
+/// Whether anything reached a server: not where every request failed before a connection was there.
+fn reached(summary: &Summary) -> bool {
+    let total = &summary.total;
+    let before_send = |name: &String| ErrorKind::ALL.iter().any(|k| k.is_before_send() && k.name() == name);
+    total.responses > 0 || total.errors.keys().any(|name| !before_send(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(state: &str, responses: u64, errors: &[&str]) -> Ended {
+        let mut summary = Summary { state: state.to_owned(), ..Summary::default() };
+        summary.total.responses = responses;
+        summary.total.errors = errors.iter().map(|kind| ((*kind).to_owned(), 3)).collect();
+        Ended { summary: Some(summary), interrupted: false, error: None }
+    }
+
+    #[test]
+    fn exit_codes_tell_what_came_of_the_run() {
+        assert_eq!(exit_code(&ended("completed", 5, &[])), 0);
+        assert_eq!(exit_code(&ended("completed", 5, &["connect"])), 0, "errors alone do not fail a run");
+        assert_eq!(exit_code(&ended("completed", 0, &["timeout"])), 0, "a server was reached");
+        assert_eq!(exit_code(&ended("completed", 0, &["connect", "dns"])), 1, "nothing could be sent");
+        assert_eq!(exit_code(&ended("completed", 0, &[])), 1, "nothing was sent");
+        assert_eq!(exit_code(&ended("failed", 5, &[])), 1);
+        assert_eq!(exit_code(&ended("aborted", 5, &[])), 1);
+        assert_eq!(exit_code(&Ended { interrupted: true, ..ended("aborted", 5, &[]) }), 130);
+        assert_eq!(exit_code(&Ended { summary: None, ..ended("failed", 0, &[]) }), 1);
+    }
+}

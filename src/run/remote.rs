@@ -1,0 +1,102 @@
+//! A test on a remote fleet, by the orchestrator's HTTP API.
+
+use super::Control;
+use crate::http::fetch;
+use crate::message::TestConfig;
+use crate::stats::summary::Summary;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+
+/// Which orchestrator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Its address: `http://HOST:PORT`, without a path.
+    pub url: String,
+    /// What its `--token` set.
+    pub token: Option<String>,
+}
+
+const PAUSE: Duration = Duration::from_millis(500);
+/// Longest wait for one answer.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// An orchestrator elsewhere.
+pub struct Remote {
+    config: Config,
+}
+
+/// The part of `GET /dashboard` that is needed.
+#[derive(Deserialize)]
+struct Dashboard {
+    test: Option<Summary>,
+}
+
+#[derive(Deserialize)]
+struct Configured {
+    test_id: String,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    error: String,
+}
+
+impl Remote {
+    /// Asks nothing yet.
+    pub fn new(config: Config) -> Remote {
+        Remote { config }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.config.url.trim_end_matches('/'))
+    }
+
+    fn post(&self, path: &str, body: &impl serde::Serialize) -> Result<Vec<u8>, String> {
+        let body = serde_json::to_vec(body).map_err(|e| e.to_string())?;
+        let url = self.url(path);
+        let answer = fetch::post_json(&url, &body, self.config.token.as_deref(), TIMEOUT)?;
+        accept(&url, answer)
+    }
+}
+
+/// The body of a success; else what the orchestrator says against it.
+fn accept(url: &str, answer: fetch::Fetched) -> Result<Vec<u8>, String> {
+    if (200..300).contains(&answer.status) {
+        return Ok(answer.body);
+    }
+    let hint = if answer.status == 401 { " (give it by --token or FLOODGATE_TOKEN)" } else { "" };
+    match serde_json::from_slice::<Refusal>(&answer.body) {
+        Ok(refusal) => Err(format!("the orchestrator refused it: {}{hint}", refusal.error)),
+        Err(_) => Err(format!("{url} answered {}: is it a floodgate-orchestrator?", answer.status)),
+    }
+}
+
+fn read<T: DeserializeOwned>(url: &str, body: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(body)
+        .map_err(|e| format!("{url} answered what cannot be read ({e}): is it a floodgate-orchestrator?"))
+}
+
+impl Control for Remote {
+    fn configure(&mut self, plan: TestConfig) -> Result<String, String> {
+        let body = self.post("/configure", &plan)?;
+        read::<Configured>(&self.url("/configure"), &body).map(|configured| configured.test_id)
+    }
+
+    fn stop(&mut self, test_id: &str, reason: &str) -> Result<(), String> {
+        let body = serde_json::json!({ "test_id": test_id, "reason": reason });
+        self.post("/stop", &body).map(|_| ())
+    }
+
+    fn summary(&mut self, test_id: &str) -> Result<Option<Summary>, String> {
+        let url = self.url("/dashboard");
+        let body = accept(&url, fetch::get(&url, TIMEOUT)?)?;
+        let dashboard: Dashboard = read(&url, &body)?;
+        // Only the newest test is shown in full; this one is gone where another was started right after its end.
+        Ok(dashboard.test.filter(|summary| summary.test_id == test_id))
+    }
+
+    fn pause(&self) -> Duration {
+        PAUSE
+    }
+}

@@ -1,0 +1,134 @@
+//! The target: a server to load where there is no other, which counts what it sees.
+//!
+//! `GET /ping` answers `pong`. `GET /metrics` answers `{"requests": n, "responses": n}`: everything but the
+//! requests for `/metrics` themselves, so that reading the counts does not change them. A request is counted when
+//! it arrived, a response when it was written. Unknown paths are answered 404, and counted.
+
+pub mod behavior;
+
+use crate::clock;
+use crate::http::server::{Handler, Options, Request, Response, Server};
+use behavior::{Behavior, Stall};
+use serde::Serialize;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// The `Server` header, by which drivers know that the target counts.
+pub const SERVER_NAME: &str = concat!("floodgate-target/", env!("CARGO_PKG_VERSION"));
+
+/// Largest body that a target takes (and throws away), in bytes.
+const MAX_BODY_BYTES: usize = 16 << 20;
+/// Threads that answer. Measured on one core with 16 connections: 26 µs of CPU per request with 1 thread, 20 with 2,
+/// 15 with 4, 33 with 16.
+const THREADS: usize = 4;
+/// Connections that may arrive at once.
+pub const SPARE_CONNECTIONS: usize = 256;
+
+/// How a target listens and answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Where it listens; port 0 takes any free one.
+    pub listen: SocketAddr,
+    /// Time from a request to its answer, at most [`behavior::LONGEST`].
+    pub delay: Duration,
+    /// Share of requests that are answered 500, from 0 to 1.
+    pub error_rate: f64,
+    /// When all answers are held back.
+    pub stall: Option<Stall>,
+}
+
+impl Config {
+    /// Answers at once and without errors.
+    pub fn plain(listen: SocketAddr) -> Config {
+        Config { listen, delay: Duration::ZERO, error_rate: 0.0, stall: None }
+    }
+}
+
+#[derive(Default)]
+struct Seen {
+    requests: AtomicU64,
+    responses: Arc<AtomicU64>,
+}
+
+/// The answer of `/metrics`.
+#[derive(Serialize)]
+struct Metrics {
+    requests: u64,
+    responses: u64,
+}
+
+impl Seen {
+    fn read(&self) -> Metrics {
+        // Responses first: read the other way round, a response might be counted without its request.
+        let responses = self.responses.load(Ordering::SeqCst);
+        Metrics { requests: self.requests.load(Ordering::SeqCst), responses }
+    }
+}
+
+/// A running target.
+pub struct Target {
+    server: Server,
+    seen: Arc<Seen>,
+}
+
+/// Starts a target.
+pub fn start(config: Config) -> Result<Target, String> {
+    let Config { listen, delay, error_rate, stall } = config;
+    let behavior = Behavior { delay, error_rate, stall };
+    let seen = Arc::new(Seen::default());
+    let options = Options {
+        // Held answers keep their order only with one thread; nothing waits in it.
+        threads: if behavior.holds() { 1 } else { THREADS },
+        name: SERVER_NAME,
+        max_body_bytes: MAX_BODY_BYTES,
+        spare_connections: SPARE_CONNECTIONS,
+    };
+    let server = Server::start(listen, options, handler(behavior, Arc::clone(&seen)))?;
+    Ok(Target { server, seen })
+}
+
+fn handler(behavior: Behavior, seen: Arc<Seen>) -> Arc<Handler> {
+    let begin_ns = clock::now_ns();
+    Arc::new(move |request: &Request| {
+        if request.path == "/metrics" {
+            return answer_metrics(request, &seen);
+        }
+        let k = seen.requests.fetch_add(1, Ordering::SeqCst);
+        let action = behavior.act(k, Duration::from_nanos(clock::now_ns() - begin_ns));
+        let response = match (action.fail, request.path.as_str()) {
+            (true, _) => Response::text(500, "error on request: --error-rate"),
+            (false, "/ping") => Response::text(200, "pong"),
+            (false, _) => Response::error(404, "use /ping, or /metrics for the counts"),
+        };
+        response.held_for(action.hold).counted_in(&seen.responses)
+    })
+}
+
+fn answer_metrics(request: &Request, seen: &Seen) -> Response {
+    match request.method.as_str() {
+        "GET" | "HEAD" => Response::json(200, &seen.read()),
+        other => {
+            Response::error(405, &format!("{other} /metrics: use GET")).with_header("Allow", "GET, HEAD")
+        }
+    }
+}
+
+impl Target {
+    /// The address that it listens on, with the real port.
+    pub fn addr(&self) -> SocketAddr {
+        self.server.addr()
+    }
+
+    /// Requests and responses so far, as in `/metrics`.
+    pub fn seen(&self) -> (u64, u64) {
+        let Metrics { requests, responses } = self.seen.read();
+        (requests, responses)
+    }
+
+    /// Stops listening, answers what was taken, and ends its threads.
+    pub fn shutdown(self) {
+        self.server.shutdown();
+    }
+}
