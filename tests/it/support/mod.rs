@@ -1,8 +1,6 @@
-//! What several test modules use.
-
-pub mod http_server;
 //! What several tests need.
 
 pub mod fake_broker;
+pub mod http_server;
 pub mod kafka;
 pub mod old_kafka;
