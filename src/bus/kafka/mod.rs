@@ -1,6 +1,6 @@
 //! The bus over Apache Kafka.
 //!
-//! `settings` says where the cluster is. A handle of the modern client is two [`cluster::Cluster`]s: one publishes
+//! `settings` says where the cluster is. A handle of the modern client is two `cluster::Cluster`s: one publishes
 //! and asks, the other one reads by long polls, so that neither waits for the other. Below them, `connection` is the
 //! only file that opens sockets; `frame`, `wire`, `requests`, `responses`, `batches`, `versions`, `partition` and
 //! `backoff` are pure. `legacy` is the same bus over the crate `kafka`.
