@@ -9,7 +9,6 @@ mod golden;
 mod kafka_faults;
 mod kafka_strangers;
 mod orchestrator;
-mod orchestrator_http;
 mod processes;
 mod raw_http;
 mod server;
