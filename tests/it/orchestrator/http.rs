@@ -77,7 +77,7 @@ fn every_invalid_body_is_told_its_field_and_reason() {
     let cases = [
         ("", "one JSON object"),
         ("[]", "one JSON object"),
-        ("{nonsense", "expected"),
+        ("{nonsense", "body: key must be a string"),
         (r#"{"test_type":"TSUNAMI"}"#, "test_id"),
         (r#"{"test_id":"t"}"#, "test_type"),
         (r#"{"test_id":"t","test_type":"FLOOD"}"#, "test_type \"FLOOD\": use AVALANCHE or TSUNAMI"),
