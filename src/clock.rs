@@ -67,6 +67,11 @@ pub fn to_ns(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// The moment at which `timeout` from now will have passed.
+pub fn deadline(timeout: Duration) -> u64 {
+    now_ns().saturating_add(to_ns(timeout))
+}
+
 /// Time left until `deadline_ns`, zero when it has passed.
 pub fn until(deadline_ns: u64) -> Duration {
     Duration::from_nanos(deadline_ns.saturating_sub(now_ns()))

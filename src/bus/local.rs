@@ -197,7 +197,7 @@ impl Bus for LocalBus {
     }
 
     fn poll(&mut self, timeout: Duration) -> Result<Vec<Record>, BusError> {
-        let deadline_ns = clock::now_ns().saturating_add(clock::to_ns(timeout));
+        let deadline_ns = clock::deadline(timeout);
         loop {
             let records = self.read_all();
             if !records.is_empty() || self.woken.recv_timeout(clock::until(deadline_ns)).is_err() {

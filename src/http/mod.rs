@@ -6,9 +6,11 @@
 mod kind;
 pub mod native;
 pub mod os;
+mod render;
 mod resolve;
 pub mod server;
 mod stop;
+mod tls;
 pub mod ureq_client;
 
 pub use kind::ClientKind;

@@ -4,7 +4,7 @@
 //! record is written for the clock alone and none can be mistaken for a driver's.
 
 use crate::bus::Appended;
-use crate::clock::{NS_PER_MS, NS_PER_S, wall_ms};
+use crate::clock::{NS_PER_S, wall_ms};
 
 /// An estimate gives way to any newer one after this long, because clocks drift apart.
 const STALE_AFTER_NS: u64 = 600 * NS_PER_S;
@@ -50,6 +50,7 @@ impl BrokerTime {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::NS_PER_MS;
 
     fn appended(offset_ms: f64, sent_ns: u64, acked_ns: u64) -> Appended {
         let append_ms = Some((wall_ms((sent_ns + acked_ns) / 2) + offset_ms).floor() as i64);

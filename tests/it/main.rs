@@ -6,6 +6,8 @@ mod client_contract;
 mod driver;
 mod fetch;
 mod golden;
+mod kafka_faults;
+mod kafka_strangers;
 mod orchestrator;
 mod orchestrator_http;
 mod processes;

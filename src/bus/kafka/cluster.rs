@@ -9,8 +9,9 @@ use super::backoff::Backoff;
 use super::connection::Connection;
 use super::responses::{self, Metadata};
 use super::settings::{Address, KafkaSettings};
+use super::shared::Shared;
 use super::versions::Api;
-use super::{Shared, faults, requests};
+use super::{faults, requests};
 use crate::bus::{BusError, Topic};
 use crate::clock::{self, NS_PER_S};
 
@@ -76,14 +77,17 @@ impl Cluster {
                     || BusError::Unavailable(format!("no time was left to ask {}", self.shared.describe()));
                 return Err(self.last_fault.clone().unwrap_or_else(none));
             }
-            match once(self, deadline_ns.min(now_ns + clock::to_ns(ATTEMPT))) {
+            match once(self, deadline_ns.min(now_ns.saturating_add(clock::to_ns(ATTEMPT)))) {
                 Ok(done) => {
                     self.succeeded();
                     return Ok(done);
                 }
                 Err(error) if error.is_transient() => self.failed(error),
                 Err(error) => {
-                    self.failed(error.clone());
+                    // A record that is refused says nothing against the cluster.
+                    if matches!(error, BusError::Unsupported(_)) {
+                        self.failed(error.clone());
+                    }
                     return Err(error);
                 }
             }
@@ -181,7 +185,7 @@ impl Cluster {
         let mut faults = Vec::new();
         for (tried, address) in addresses.iter().enumerate() {
             let share = clock::until(deadline_ns) / (addresses.len() - tried) as u32;
-            let share_ns = clock::now_ns() + clock::to_ns(share);
+            let share_ns = clock::now_ns().saturating_add(clock::to_ns(share));
             match Connection::open(address, &self.settings().client_id, share_ns) {
                 Ok(connection) => return Ok(connection),
                 Err(error) if error.is_transient() => faults.push(error.to_string()),

@@ -12,7 +12,7 @@ use super::frame::{Frame, FrameReader};
 use super::requests::{self, Head};
 use super::responses;
 use super::settings::Address;
-use super::versions::{Agreed, Api, Unusable};
+use super::versions::{Agreed, Api, BrokerVersions, Unusable};
 use super::wire::{Malformed, Reader};
 use crate::bus::BusError;
 use crate::clock;
@@ -93,7 +93,7 @@ impl Connection {
         address: &Address,
         client_id: &str,
         deadline_ns: u64,
-    ) -> Result<Option<Vec<(i16, i16, i16)>>, BusError> {
+    ) -> Result<Option<BrokerVersions>, BusError> {
         let mut connection = Self::dial(address, client_id, deadline_ns)?;
         match connection.ask_versions(deadline_ns) {
             Ok(versions) => Ok(Some(versions)),
@@ -124,7 +124,7 @@ impl Connection {
         })
     }
 
-    fn ask_versions(&mut self, deadline_ns: u64) -> Result<Vec<(i16, i16, i16)>, BusError> {
+    fn ask_versions(&mut self, deadline_ns: u64) -> Result<BrokerVersions, BusError> {
         for version in [3, 0] {
             self.send_version(Api::Versions, version, requests::api_versions, deadline_ns)?;
             let mut answer = self.first_answer(deadline_ns)?;

@@ -1,6 +1,6 @@
 //! The bus over Apache Kafka.
 //!
-//! `settings` says where the cluster is. A handle of the modern client is two [`cluster::Cluster`]s: one publishes
+//! `settings` says where the cluster is. A handle of the modern client is two `cluster::Cluster`s: one publishes
 //! and asks, the other one reads by long polls, so that neither waits for the other. Below them, `connection` is the
 //! only file that opens sockets; `frame`, `wire`, `requests`, `responses`, `batches`, `versions`, `partition` and
 //! `backoff` are pure. `legacy` is the same bus over the crate `kafka`.
@@ -19,12 +19,13 @@ mod publish;
 mod requests;
 mod responses;
 mod settings;
+mod shared;
 mod topics;
 mod versions;
 mod wire;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use settings::{Address, KafkaClientKind, KafkaSettings};
@@ -32,10 +33,13 @@ pub use settings::{Address, KafkaClientKind, KafkaSettings};
 use self::cluster::Cluster;
 use self::legacy::LegacyBus;
 use self::poll::Fetcher;
+use self::shared::Shared;
 use super::{Appended, Bus, BusError, Connector, Position, Record, Start, Topic, check_size};
 use crate::clock;
 
-/// Opens handles on one Kafka cluster; clones share what they learned.
+/// Opens handles on one Kafka cluster; clones share the settings.
+///
+/// A call that meets a broker which hangs may take half a second longer than its timeout.
 #[derive(Clone)]
 pub struct KafkaConnector {
     shared: Arc<Shared>,
@@ -44,10 +48,7 @@ pub struct KafkaConnector {
 impl KafkaConnector {
     /// Checks the settings; connects nowhere yet. The error says which setting is wrong and what is allowed.
     pub fn new(settings: KafkaSettings) -> Result<Self, String> {
-        let bootstrap = settings.checked()?;
-        let names = Topic::ALL.iter().map(|topic| (settings.topic_name(*topic), *topic)).collect();
-        let shared = Shared { settings, bootstrap, names, told: Mutex::default() };
-        Ok(KafkaConnector { shared: Arc::new(shared) })
+        Ok(KafkaConnector { shared: Arc::new(Shared::new(settings)?) })
     }
 }
 
@@ -65,51 +66,14 @@ impl Connector for KafkaConnector {
     fn prepare(&self, timeout: Duration) -> Result<(), BusError> {
         let shared = Arc::clone(&self.shared);
         match self.shared.settings.client {
-            KafkaClientKind::Modern => topics::prepare(&mut Cluster::new(shared), deadline(timeout)),
-            KafkaClientKind::Legacy => legacy::prepare(shared, deadline(timeout)),
+            KafkaClientKind::Modern => topics::prepare(&mut Cluster::new(shared), clock::deadline(timeout)),
+            KafkaClientKind::Legacy => legacy::prepare(shared, clock::deadline(timeout)),
         }
     }
 
     fn describe(&self) -> String {
         self.shared.describe()
     }
-}
-
-/// What all handles of one connector share.
-struct Shared {
-    settings: KafkaSettings,
-    bootstrap: Vec<Address>,
-    names: BTreeMap<String, Topic>,
-    /// Topics of which it was told that they have no append time.
-    told: Mutex<BTreeSet<Topic>>,
-}
-
-impl Shared {
-    fn describe(&self) -> String {
-        format!("kafka {}", self.settings.brokers.join(","))
-    }
-
-    /// The topic of a full name.
-    fn topic_of(&self, name: &str) -> Option<Topic> {
-        self.names.get(name).copied()
-    }
-
-    /// Says once for each topic that it does not keep append times.
-    fn warn_no_append_time(&self, topic: Topic) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.insert(topic) {
-            let name = self.settings.topic_name(topic);
-            log::warn!(
-                "topic {name} does not keep the broker's append time, so clocks cannot be compared over it; mend it by \
-                 kafka-configs.sh --alter --entity-type topics --entity-name {name} \
-                 --add-config message.timestamp.type=LogAppendTime"
-            );
-        }
-    }
-}
-
-fn deadline(timeout: Duration) -> u64 {
-    clock::now_ns().saturating_add(clock::to_ns(timeout))
 }
 
 /// A handle of the modern client.
@@ -139,17 +103,17 @@ impl Bus for ModernBus {
         timeout: Duration,
     ) -> Result<Appended, BusError> {
         check_size(topic, key, value)?;
-        self.writer.attempt(deadline(timeout), |cluster, attempt_ns| {
+        self.writer.attempt(clock::deadline(timeout), |cluster, attempt_ns| {
             publish::once(cluster, topic, key, value, attempt_ns)
         })
     }
 
     fn end(&mut self, topic: Topic, timeout: Duration) -> Result<Position, BusError> {
-        Ok(Position(self.offsets(topic, requests::LATEST, deadline(timeout))?))
+        Ok(Position(self.offsets(topic, requests::LATEST, clock::deadline(timeout))?))
     }
 
     fn subscribe(&mut self, topic: Topic, start: Start, timeout: Duration) -> Result<(), BusError> {
-        let deadline_ns = deadline(timeout);
+        let deadline_ns = clock::deadline(timeout);
         let offsets = match start {
             Start::End => self.offsets(topic, requests::LATEST, deadline_ns)?,
             Start::Beginning => self.offsets(topic, requests::EARLIEST, deadline_ns)?,

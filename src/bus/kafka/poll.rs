@@ -10,8 +10,11 @@ use super::batches::{self, Batches};
 use super::cluster::Cluster;
 use super::connection::Answer;
 use super::requests::{EARLIEST, FetchLimits, LATEST};
+use super::responses::FetchedPartition;
+use super::shared::Shared;
 use super::versions::Api;
-use super::{Shared, faults, offsets, requests, responses};
+use super::wire::Malformed;
+use super::{faults, offsets, requests, responses};
 use crate::bus::{BusError, Record, Topic};
 use crate::clock::{self, NS_PER_MS, NS_PER_S};
 
@@ -88,7 +91,7 @@ impl Fetcher {
             return Ok(std::mem::take(&mut self.ready));
         }
         let began_ns = clock::now_ns();
-        let deadline_ns = began_ns.saturating_add(clock::to_ns(timeout));
+        let deadline_ns = clock::deadline(timeout);
         if self.cursors.is_empty() {
             clock::sleep_until(deadline_ns);
             return Ok(Vec::new());
@@ -141,7 +144,7 @@ impl Fetcher {
         }
         // A broker that was asked in time may still answer in time; one that failed may not.
         let awaited = self.flights.values().any(|flight| {
-            let limit_ns = flight.answer_by_ns.min(deadline_ns + GRACE_NS);
+            let limit_ns = flight.answer_by_ns.min(deadline_ns.saturating_add(GRACE_NS));
             now_ns < limit_ns && flight.asked.keys().any(|key| self.is_unread(key, began_ns))
         });
         !awaited
@@ -158,7 +161,7 @@ impl Fetcher {
         if now_ns >= deadline_ns && !unread {
             return;
         }
-        let limit_ns = deadline_ns.max(now_ns) + GRACE_NS;
+        let limit_ns = deadline_ns.max(now_ns).saturating_add(GRACE_NS);
         let wanted = if now_ns < self.cluster.next_attempt_ns() {
             self.still_well()
         } else {
@@ -236,7 +239,7 @@ impl Fetcher {
 
     fn fetch(&mut self, broker: i32, keys: &[Key], brokers: usize, deadline_ns: u64) -> Result<(), BusError> {
         let now_ns = clock::now_ns();
-        let limit_ns = deadline_ns.max(now_ns) + GRACE_NS;
+        let limit_ns = deadline_ns.max(now_ns).saturating_add(GRACE_NS);
         self.cluster.connection(broker, limit_ns)?;
         let longest_ns = if brokers > 1 { LONGEST_WAIT_OF_SEVERAL_NS } else { u64::MAX };
         // Asked after connecting, so that the wait ends with the poll.
@@ -253,7 +256,7 @@ impl Fetcher {
             keys.iter().map(|key| (settings.topic_name(key.0), key.1, asked[key])).collect();
         let connection = self.cluster.connection(broker, limit_ns)?;
         connection.send(Api::Fetch, |head| requests::fetch(head, &wanted, limits), limit_ns)?;
-        let answer_by_ns = clock::now_ns() + max_wait_ns + GRACE_NS;
+        let answer_by_ns = clock::now_ns().saturating_add(max_wait_ns).saturating_add(GRACE_NS);
         self.flights.insert(broker, Flight { asked, answer_by_ns, max_wait_ns });
         Ok(())
     }
@@ -272,7 +275,7 @@ impl Fetcher {
                 continue;
             };
             let limit_ns = match (brokers.len(), now_ns < answer_by_ns) {
-                (1, true) => answer_by_ns.min(deadline_ns.max(now_ns) + GRACE_NS),
+                (1, true) => answer_by_ns.min(deadline_ns.max(now_ns).saturating_add(GRACE_NS)),
                 (1, false) => deadline_ns,
                 _ => clock::now_ns() + TURN_NS,
             };
@@ -299,77 +302,81 @@ impl Fetcher {
                     return;
                 };
                 let keys: Vec<Key> = flight.asked.keys().copied().collect();
-                if now_ns >= flight.answer_by_ns + PATIENCE_NS {
+                if now_ns >= flight.answer_by_ns.saturating_add(PATIENCE_NS) {
                     self.fault_broker(broker, &keys, silent);
                 } else {
                     self.fault(&keys, &silent);
                 }
             }
             Err(error) => {
-                let asked = self.flights.get(&broker).map(|flight| flight.asked.keys().copied().collect());
-                self.fault_broker(broker, &asked.unwrap_or_else(Vec::new), error);
+                let asked = self.flights.get(&broker).map(|flight| &flight.asked);
+                let keys: Vec<Key> = asked.into_iter().flat_map(BTreeMap::keys).copied().collect();
+                self.fault_broker(broker, &keys, error);
             }
         }
     }
 
     fn take(&mut self, broker: i32, flight: &Flight, answer: &Answer, records: &mut Vec<Record>) {
-        let keys: Vec<Key> = flight.asked.keys().copied().collect();
         let read =
             answer.body().and_then(|mut body| responses::fetch(&mut body, answer.version, answer.is_cut()));
         let fetched = match read {
-            Ok((0, fetched)) => fetched,
-            Ok((code, _)) => {
-                let error = faults::topic(code, "(all)", "read", None);
-                return self.fault_broker(broker, &keys, error);
-            }
-            Err(malformed) => {
-                let address =
-                    self.cluster.open_connection(broker).map(|connection| connection.address().clone());
-                let error = address.map(|address| faults::malformed(&address, malformed));
-                let error =
-                    error.unwrap_or_else(|| BusError::Unavailable("the answer cannot be read".to_string()));
-                return self.fault_broker(broker, &keys, error);
+            Ok((0, fetched)) => Ok(fetched),
+            Ok((code, _)) => Err(faults::topic(code, "(all)", "read", None)),
+            Err(Malformed(why)) => {
+                Err(BusError::Unavailable(format!("an answer of broker {broker} cannot be read: {why}")))
             }
         };
-        let (before, mut moved, mut faulty) = (records.len(), false, false);
-        for part in &fetched {
-            let Some(topic) = self.cluster.shared().topic_of(&part.topic) else { continue };
-            let key = (topic, part.partition);
-            // The subscription may have moved while this was on its way; what was asked for then is not wanted now.
-            let Some(cursor) = self.cursors.get_mut(&key) else { continue };
-            if flight.asked.get(&key) != Some(&cursor.next) || cursor.lost {
-                continue;
+        match fetched {
+            Ok(fetched) => {
+                let mut brought = false;
+                for part in &fetched {
+                    brought |= self.take_part(part, flight, answer.is_cut(), records);
+                }
+                if self.cursors.values().all(|cursor| cursor.fault.is_none()) {
+                    self.cluster.succeeded();
+                }
+                pause_if_early(flight, answer, brought);
             }
-            if faults::is_out_of_range(part.error) {
-                cursor.lost = true;
-                moved = true;
-            } else if part.error != 0 {
-                faulty = true;
-                let error = faults::topic(part.error, &part.topic, "read", None);
-                cursor.fault = Some(error.clone());
-                self.cluster.failed(error);
-            } else {
-                cursor.read_ns = clock::now_ns();
-                cursor.fault = None;
-                let found = batches::read(part.batches, cursor.next, answer.is_cut() && !part.whole);
-                moved |= found.next > cursor.next;
-                cursor.next = found.next;
-                tell_passed_over(&part.topic, part.partition, &found);
-                records.extend(found.records.into_iter().map(|record| record_of(key, record)));
+            Err(error) => {
+                let keys: Vec<Key> = flight.asked.keys().copied().collect();
+                self.fault_broker(broker, &keys, error);
             }
         }
-        if self.cursors.values().all(|cursor| cursor.fault.is_none()) {
-            self.cluster.succeeded();
-        }
-        self.pause_if_early(flight, answer, moved || faulty || records.len() > before);
     }
 
-    /// A broker that answers at once and brings nothing must not be asked in a busy loop.
-    fn pause_if_early(&self, flight: &Flight, answer: &Answer, brought: bool) {
-        let took_ns = answer.received_ns.saturating_sub(answer.sent_ns);
-        if !brought && took_ns < flight.max_wait_ns / 2 {
-            clock::sleep(Duration::from_nanos(EMPTY_PAUSE_NS));
+    /// Takes one partition's part of an answer; says whether it brought anything, be it a fault.
+    fn take_part(
+        &mut self,
+        part: &FetchedPartition<'_>,
+        flight: &Flight,
+        cut: bool,
+        records: &mut Vec<Record>,
+    ) -> bool {
+        let Some(topic) = self.cluster.shared().topic_of(&part.topic) else { return false };
+        let key = (topic, part.partition);
+        // The subscription may have moved while this was on its way; what was asked for then is not wanted now.
+        let Some(cursor) = self.cursors.get_mut(&key) else { return false };
+        if flight.asked.get(&key) != Some(&cursor.next) || cursor.lost {
+            return false;
         }
+        if faults::is_out_of_range(part.error) {
+            cursor.lost = true;
+            return true;
+        }
+        if part.error != 0 {
+            let error = faults::topic(part.error, &part.topic, "read", None);
+            cursor.fault = Some(error.clone());
+            self.cluster.failed(error);
+            return true;
+        }
+        cursor.read_ns = clock::now_ns();
+        cursor.fault = None;
+        let found = batches::read(part.batches, cursor.next, cut && !part.whole);
+        let moved = found.next > cursor.next;
+        cursor.next = found.next;
+        tell_passed_over(&part.topic, part.partition, &found);
+        records.extend(found.records.into_iter().map(|record| record_of(key, record)));
+        moved
     }
 
     fn fault(&mut self, keys: &[Key], error: &BusError) {
@@ -394,6 +401,14 @@ impl Fetcher {
         let keys: Vec<Key> = self.cursors.keys().filter(|key| !flying.contains(key)).copied().collect();
         self.fault(&keys, error);
         self.cluster.failed(error.clone());
+    }
+}
+
+/// A broker that answers at once and brings nothing must not be asked in a busy loop.
+fn pause_if_early(flight: &Flight, answer: &Answer, brought: bool) {
+    let took_ns = answer.received_ns.saturating_sub(answer.sent_ns);
+    if !brought && took_ns < flight.max_wait_ns / 2 {
+        clock::sleep(Duration::from_nanos(EMPTY_PAUSE_NS));
     }
 }
 

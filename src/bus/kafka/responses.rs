@@ -2,7 +2,7 @@
 //!
 //! Layouts: <https://kafka.apache.org/protocol.html#protocol_messages>
 
-use super::versions::Api;
+use super::versions::{Api, BrokerVersions};
 use super::wire::{Malformed, Reader};
 
 /// The cluster as one broker sees it.
@@ -89,7 +89,7 @@ pub fn body(api: Api, version: i16, bytes: &[u8]) -> Result<(i32, Reader<'_>), M
 }
 
 /// The error and the broker's versions as (key, lowest, highest).
-pub fn api_versions(reader: &mut Reader<'_>) -> Result<(i16, Vec<(i16, i16, i16)>), Malformed> {
+pub fn api_versions(reader: &mut Reader<'_>) -> Result<(i16, BrokerVersions), Malformed> {
     let error = reader.i16()?;
     let apis = reader.list(|reader| {
         let api = (reader.i16()?, reader.i16()?, reader.i16()?);

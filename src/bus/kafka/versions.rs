@@ -8,6 +8,9 @@ use std::ops::RangeInclusive;
 
 use kafka_protocol::messages::ApiKey;
 
+/// What a broker says it understands: number, lowest and highest version of each request.
+pub type BrokerVersions = Vec<(i16, i16, i16)>;
+
 /// The requests that this client sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Api {

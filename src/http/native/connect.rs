@@ -1,6 +1,7 @@
 //! Opening connections: a bounded number at a time, address after address, until one answers.
 
 use super::slot::Phase;
+use super::stream::Stream;
 use super::{MAX_CONNECTING, NativeClient};
 use crate::clock;
 use crate::http::os::poller::Readiness;
@@ -71,7 +72,7 @@ impl NativeClient {
         let state = &mut self.slots[slot as usize];
         state.close();
         self.poller.add(&stream, state.key(slot))?;
-        state.stream = Some(stream);
+        state.stream = Some(Stream::new(stream, self.tls.as_ref())?);
         state.phase = Phase::Connecting;
         self.connecting += 1;
         Ok(())
@@ -86,7 +87,8 @@ impl NativeClient {
     /// A connect came to its end, well or not.
     pub(super) fn connected(&mut self, slot: u32, event: Readiness) {
         let state = &self.slots[slot as usize];
-        let failed = event.error && state.stream.as_ref().is_none_or(|s| !matches!(s.take_error(), Ok(None)));
+        let socket = state.stream.as_ref().map(Stream::socket);
+        let failed = event.error && socket.is_none_or(|s| !matches!(s.take_error(), Ok(None)));
         if !failed && !event.writable {
             return;
         }
@@ -99,11 +101,10 @@ impl NativeClient {
         } else {
             let count = self.addresses.get().map_or(1, <[_]>::len);
             self.address = (self.address + tried - 1) % count;
-            self.opening.remove(slot);
-            self.write(slot);
+            self.shake_hands(slot);
             // A server that speaks first is told only once.
             if event.readable {
-                self.read(slot, event.hangup);
+                self.read(slot);
             }
         }
         self.open_waiting();

@@ -15,13 +15,18 @@ impl NativeClient {
         let state = &mut self.slots[slot as usize];
         let Some(stream) = state.stream.as_mut() else { return };
         state.phase = Phase::Sending;
-        while state.written < self.request.len() {
-            match stream.write(&self.request[state.written..]) {
+        loop {
+            let rest = &self.request[state.written..];
+            match if rest.is_empty() { stream.flush().map(|()| 0) } else { stream.write(rest) } {
+                Ok(_) if rest.is_empty() => break,
                 Ok(written) => state.written += written,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // The server may have answered before it closed: what it said decides.
-                Err(_) => return self.read(slot, true),
+                Err(_) => {
+                    state.hangup = true;
+                    return self.read(slot);
+                }
             }
         }
         state.phase = Phase::Receiving;
@@ -29,7 +34,7 @@ impl NativeClient {
 
     /// Reads what has arrived. Readiness is told once a change, so it reads until nothing is left: a read that
     /// does not fill the buffer says so as well as another would, unless the end is announced.
-    pub(super) fn read(&mut self, slot: u32, hangup: bool) {
+    pub(super) fn read(&mut self, slot: u32) {
         for _ in 0..READS_PER_TURN {
             let state = &mut self.slots[slot as usize];
             if !matches!(state.phase, Phase::Sending | Phase::Receiving) {
@@ -42,13 +47,14 @@ impl NativeClient {
             match stream.read(&mut self.buffer[held..]) {
                 Ok(0) => return self.ended_by_server(slot),
                 Ok(count) => {
-                    if self.take(slot, held + count, hangup) || (count < room && !hangup) {
+                    let is_drained = count < room && !state.hangup && stream.reads_in_full();
+                    if self.take(slot, held + count) || is_drained {
                         return;
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return self.lost(slot, ErrorKind::Closed),
+                Err(error) => return self.lost(slot, broken(&error)),
             }
         }
         let state = &mut self.slots[slot as usize];
@@ -58,17 +64,29 @@ impl NativeClient {
         }
     }
 
+    /// Goes on with the TLS handshake, and sends when it is done.
+    pub(super) fn shake_hands(&mut self, slot: u32) {
+        let Some(stream) = self.slots[slot as usize].stream.as_mut() else { return };
+        match stream.handshake() {
+            Ok(false) => self.slots[slot as usize].phase = Phase::Handshaking,
+            Ok(true) => {
+                self.opening.remove(slot);
+                self.write(slot);
+            }
+            Err(_) => self.fail(slot, ErrorKind::Tls),
+        }
+    }
+
     /// Goes on with a connection that had more to read than its last turn allowed.
     pub(super) fn read_on(&mut self) {
         let Some(slot) = self.more.pop_front() else { return };
         if std::mem::take(&mut self.slots[slot as usize].has_more) {
-            // Whether the end was announced is not known any more; reading until nothing is left suits both.
-            self.read(slot, true);
+            self.read(slot);
         }
     }
 
     /// Parses the first `length` bytes of the buffer; true where the request has ended by that.
-    fn take(&mut self, slot: u32, length: usize, hangup: bool) -> bool {
+    fn take(&mut self, slot: u32, length: usize) -> bool {
         let state = &mut self.slots[slot as usize];
         let input = &self.buffer[..length];
         match state.response.advance(input) {
@@ -79,7 +97,7 @@ impl NativeClient {
             }
             Ok(step) if step.done => {
                 state.held.clear();
-                let is_clean = step.consumed == length && state.phase == Phase::Receiving && !hangup;
+                let is_clean = step.consumed == length && state.phase == Phase::Receiving && !state.hangup;
                 self.complete(slot, is_clean);
                 true
             }
@@ -134,4 +152,9 @@ impl NativeClient {
             _ => state.close(),
         }
     }
+}
+
+/// Errors of TLS after the handshake come as invalid data.
+fn broken(error: &io::Error) -> ErrorKind {
+    if error.kind() == io::ErrorKind::InvalidData { ErrorKind::Protocol } else { ErrorKind::Closed }
 }

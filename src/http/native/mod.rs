@@ -8,12 +8,14 @@ pub mod chunked;
 mod connect;
 mod exchange;
 mod order;
-pub mod render;
 pub mod response;
 mod slot;
+mod stream;
 
 use crate::clock;
 use crate::http::os::poller::{Poller, Readiness, wait_precisely};
+use crate::http::render::render;
+use crate::http::tls::TlsClient;
 use crate::http::{Addresses, Client, ClientError, Completion, STOP_LOOK_NS, Settings, StopFlag, Ticket};
 use crate::plan::request::Request;
 use crate::stats::outcome::{ErrorKind, Outcome};
@@ -44,6 +46,7 @@ pub struct NativeClient {
     is_idempotent: bool,
     timeout_ns: u64,
     connect_timeout_ns: u64,
+    tls: Option<TlsClient>,
     addresses: Addresses,
     /// Index of the address that worked last.
     address: usize,
@@ -71,8 +74,8 @@ impl NativeClient {
     /// A client with `slots` connections at most, which are opened as they are needed.
     ///
     /// # Errors
-    /// Where the request needs TLS, the number of slots is not in 1..=[`MAX_SLOTS`], or the process has no
-    /// descriptor left.
+    /// Where the number of slots is not in 1..=[`MAX_SLOTS`], the certificates in the settings cannot be read, or the
+    /// process has no descriptor left.
     pub fn new(
         request: Arc<Request>,
         settings: &Settings,
@@ -80,22 +83,21 @@ impl NativeClient {
         addresses: Addresses,
         stop: StopFlag,
     ) -> Result<NativeClient, ClientError> {
-        if request.is_https() {
-            return Err(ClientError::new(format!("{}: the native client cannot send https", request.uri())));
-        }
         if !(1..=MAX_SLOTS).contains(&slots) {
             return Err(ClientError::new(format!(
                 "{slots} connections: use 1 to {MAX_SLOTS} for each thread"
             )));
         }
         let poller = Poller::new().map_err(|e| ClientError::new(format!("epoll cannot be used: {e}")))?;
+        let tls = request.is_https().then(|| TlsClient::new(settings, request.host())).transpose()?;
         let now_ns = clock::now_ns();
         Ok(NativeClient {
-            request: render::render(&request),
+            request: render(&request),
             is_head: request.method() == http::Method::HEAD,
             is_idempotent: request.method().is_idempotent(),
             timeout_ns: clock::to_ns(settings.timeout),
             connect_timeout_ns: clock::to_ns(settings.connect_timeout.min(settings.timeout)),
+            tls,
             addresses,
             address: 0,
             stop,
@@ -155,7 +157,8 @@ impl NativeClient {
             if self.slots[slot as usize].connect_by_ns > now_ns {
                 break;
             }
-            self.fail(slot, ErrorKind::Connect);
+            let is_tls = self.slots[slot as usize].phase == Phase::Handshaking;
+            self.fail(slot, if is_tls { ErrorKind::Tls } else { ErrorKind::Connect });
         }
         while let Some(slot) = self.in_flight.front() {
             if self.slots[slot as usize].sent_ns.saturating_add(self.timeout_ns) > now_ns {
@@ -177,19 +180,24 @@ impl NativeClient {
 
     fn handle(&mut self, event: Readiness) {
         let slot = event.key as u32;
-        let state = &self.slots[slot as usize];
+        let state = &mut self.slots[slot as usize];
         if state.key(slot) != event.key || state.stream.is_none() {
             return;
         }
+        state.hangup |= event.hangup;
         match state.phase {
             Phase::Connecting => self.connected(slot, event),
+            Phase::Handshaking => {
+                self.shake_hands(slot);
+                self.read(slot);
+            }
             Phase::Sending => {
                 if event.writable {
                     self.write(slot);
                 }
-                self.read(slot, event.hangup);
+                self.read(slot);
             }
-            Phase::Receiving => self.read(slot, event.hangup),
+            Phase::Receiving => self.read(slot),
             Phase::Idle | Phase::Ended => self.check_idle(slot),
             Phase::Waiting => {}
         }

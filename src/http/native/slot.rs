@@ -1,10 +1,10 @@
 //! One slot: a connection that is kept, and the request that is under way on it.
 
 use super::response::Response;
+use super::stream::Stream;
 use crate::http::os::poller::Watched;
 use crate::http::{Completion, Ticket};
 use crate::stats::outcome::Outcome;
-use std::net::TcpStream;
 
 /// Capacity of a buffer for a split head that a slot may keep; larger ones are given back.
 const KEPT_CAPACITY: usize = 1024;
@@ -18,6 +18,8 @@ pub enum Phase {
     Waiting,
     /// Its connection is being opened.
     Connecting,
+    /// Its connection is open, and TLS is being agreed on.
+    Handshaking,
     /// The connection takes no more bytes for now.
     Sending,
     /// The whole request is with the kernel.
@@ -30,7 +32,7 @@ pub enum Phase {
 #[derive(Debug)]
 pub struct Slot {
     /// The connection, where there is one.
-    pub stream: Option<TcpStream>,
+    pub stream: Option<Stream>,
     /// Counts connections of this slot, so that an event of a former one is known.
     generation: u32,
     /// How far the request is.
@@ -45,6 +47,8 @@ pub struct Slot {
     pub reused: bool,
     /// Whether this request was begun again on a new connection.
     pub retried: bool,
+    /// Whether the server has announced its end of the connection, which is told only once.
+    pub hangup: bool,
     /// Whether the slot waits for its turn to read on.
     pub has_more: bool,
     /// Addresses that were tried for this connection.
@@ -68,6 +72,7 @@ impl Slot {
             held: Vec::new(),
             reused: false,
             retried: false,
+            hangup: false,
             has_more: false,
             tried: 0,
             connect_by_ns: 0,
@@ -106,6 +111,7 @@ impl Slot {
     pub fn close(&mut self) {
         self.stream = None;
         self.reused = false;
+        self.hangup = false;
         self.has_more = false;
         self.generation = self.generation.wrapping_add(1);
     }
@@ -117,9 +123,9 @@ impl Slot {
 
     /// What there is to watch, where the kernel does not remember it.
     pub fn watched(&self, slot: u32) -> Option<Watched<'_>> {
-        let socket = self.stream.as_ref()?;
-        let wants_write = matches!(self.phase, Phase::Connecting | Phase::Sending);
-        Some(Watched { socket, key: self.key(slot), wants_write })
+        let stream = self.stream.as_ref()?;
+        let wants_write = matches!(self.phase, Phase::Connecting | Phase::Sending) || stream.wants_write();
+        Some(Watched { socket: stream.socket(), key: self.key(slot), wants_write })
     }
 
     fn clear_held(&mut self) {

@@ -50,8 +50,8 @@ fn fetch(request: &Request, timeout: Duration) -> Result<Fetched, String> {
     let begun_ns = clock::now_ns();
     let addresses = resolve(request.host(), request.port(), timeout).map_err(|e| fail(e.to_string()))?;
     let settings = Settings { timeout, connect_timeout: timeout, ca_pem: None };
-    let session =
-        Session::new(&settings, addresses.into(), StopFlag::default()).map_err(|e| fail(e.to_string()))?;
+    let session = Session::new(request, &settings, addresses.into(), StopFlag::default())
+        .map_err(|e| fail(e.to_string()))?;
     let mut response =
         session.send(request, begun_ns).map_err(|kind| fail(format!("error {:?}", kind.name())))?;
     let server_header = response.headers().get("server").and_then(|v| v.to_str().ok()).map(str::to_owned);

@@ -2,6 +2,7 @@
 
 pub mod fetch;
 mod line;
+mod secure;
 mod session;
 
 use crate::clock;
@@ -42,7 +43,7 @@ impl UreqClient {
         stop: StopFlag,
     ) -> Result<UreqClient, ClientError> {
         Ok(UreqClient {
-            session: Session::new(settings, addresses, stop)?,
+            session: Session::new(&request, settings, addresses, stop)?,
             request,
             done: None,
             free_since_ns: clock::now_ns(),

@@ -1,17 +1,18 @@
 //! A `ureq` agent with our limits: one connection, addresses found beforehand, deadlines that hold.
 
 use super::line::{Line, LineConnector, MeterConnector, kind_of};
+use super::secure::SecureConnector;
 use crate::clock;
-use crate::http::native::render::{USER_AGENT_VALUE, sends_length};
+use crate::http::render::{USER_AGENT_VALUE, sends_length};
+use crate::http::tls::TlsClient;
 use crate::http::{Addresses, ClientError, MAX_HEAD_BYTES, Settings, StopFlag};
 use crate::plan::request::Request;
 use crate::stats::outcome::ErrorKind;
 use http::Response;
 use std::sync::Arc;
 use ureq::config::Config;
-use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{Connector, NextTimeout, RustlsConnector};
+use ureq::unversioned::transport::{Connector, NextTimeout};
 use ureq::{Agent, AsSendBody, Body};
 
 /// An agent and what it shares with its transport.
@@ -24,16 +25,22 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session that sends to `addresses`, whatever host a request names.
+    /// A session for requests like this one, which are sent to `addresses`, whatever host they name.
     ///
     /// # Errors
     /// Where the certificates in the settings cannot be read.
-    pub fn new(settings: &Settings, addresses: Addresses, stop: StopFlag) -> Result<Session, ClientError> {
+    pub fn new(
+        request: &Request,
+        settings: &Settings,
+        addresses: Addresses,
+        stop: StopFlag,
+    ) -> Result<Session, ClientError> {
+        let tls = request.is_https().then(|| TlsClient::new(settings, request.host())).transpose()?;
         let line = Arc::new(Line::new(stop, settings.timeout));
         let connector = LineConnector(Arc::clone(&line))
-            .chain(RustlsConnector::default())
+            .chain(SecureConnector(tls))
             .chain(MeterConnector(Arc::clone(&line)));
-        let agent = Agent::with_parts(config(settings)?, connector, Resolved(addresses));
+        let agent = Agent::with_parts(config(), connector, Resolved(addresses));
         let timeout_ns = clock::to_ns(settings.timeout);
         let connect_timeout_ns = clock::to_ns(settings.connect_timeout.min(settings.timeout));
         Ok(Session { agent, line, timeout_ns, connect_timeout_ns })
@@ -77,8 +84,8 @@ impl Session {
     }
 }
 
-fn config(settings: &Settings) -> Result<Config, ClientError> {
-    let config = Agent::config_builder()
+fn config() -> Config {
+    Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
@@ -93,26 +100,7 @@ fn config(settings: &Settings) -> Result<Config, ClientError> {
         .max_idle_connections(1)
         .max_idle_connections_per_host(1)
         .max_idle_age(std::time::Duration::MAX)
-        .tls_config(TlsConfig::builder().root_certs(roots(settings)?).build());
-    Ok(config.build())
-}
-
-fn roots(settings: &Settings) -> Result<RootCerts, ClientError> {
-    let Some(pem) = &settings.ca_pem else { return Ok(RootCerts::WebPki) };
-    let mut certificates = Vec::new();
-    for item in parse_pem(pem) {
-        match item {
-            Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
-            Ok(_) => {}
-            Err(error) => {
-                return Err(ClientError::new(format!("the CA certificates cannot be read: {error}")));
-            }
-        }
-    }
-    if certificates.is_empty() {
-        return Err(ClientError::new("the CA file holds no certificate: PEM is expected".to_owned()));
-    }
-    Ok(RootCerts::Specific(Arc::new(certificates)))
+        .build()
 }
 
 /// Answers with addresses found beforehand: `ureq` asks before each request, even where it has a connection.

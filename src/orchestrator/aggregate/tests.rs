@@ -1,1 +1,254 @@
+use super::*;
+use crate::message::{Histograms, Metrics};
+use crate::stats::outcome::{ErrorKind, Outcome};
+use crate::stats::tally::{Sample, Tally};
+use proptest::prelude::*;
 
+fn node(name: &str) -> NodeRef {
+    NodeRef { node_id: name.to_owned(), epoch: 1 }
+}
+
+/// A report of `tally` at `elapsed_ms`.
+fn report(name: &str, sequence: u64, elapsed_ms: f64, tally: &Tally, is_final: bool) -> NumberedReport {
+    let at_end = |h: &Histogram| is_final.then(|| h.encode().unwrap());
+    let message = Metrics {
+        node_id: name.to_owned(),
+        test_id: "t".to_owned(),
+        report_id: format!("{name}{sequence}"),
+        metrics: LatencyMs::default(),
+        epoch: Some(1),
+        sequence: Some(sequence),
+        is_final,
+        origin_ms: Some(1_000.0),
+        first_send_ms: Some(1_000.5),
+        elapsed_ms: Some(elapsed_ms),
+        counts: Some(tally.counts(tally.sent, 0)),
+        histograms: Some(Histograms {
+            latency: tally.latency.encode().unwrap(),
+            service: at_end(&tally.service),
+            lag: at_end(&tally.lag),
+        }),
+        target_seen: None,
+    };
+    match Report::read(&message).unwrap() {
+        Report::Numbered(report) => report,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// `n` requests of `ms` each, every tenth of them failed.
+fn work(tally: &mut Tally, n: u64, ms: u64) {
+    for i in 0..n {
+        tally.record_sent(1_000, i % 3 == 0);
+        let outcome = if i % 10 == 9 { Outcome::Error(ErrorKind::Timeout) } else { Outcome::Status(200) };
+        tally.record_end(&Sample { latency_ns: ms * 1_000_000, service_ns: ms * 900_000, outcome, bytes: 7 });
+    }
+}
+
+/// A driver that does 20 requests a half second, each second slower by `step` ms, with reports twice a second.
+fn story(name: &str, halves: u64, step: u64) -> Vec<NumberedReport> {
+    let mut tally = Tally::new();
+    let mut reports = Vec::new();
+    for half in 1..=halves {
+        work(&mut tally, 20, 1 + (half - 1) / 2 * step);
+        reports.push(report(name, half, half as f64 * 500.0 + 3.0, &tally, false));
+    }
+    reports.push(report(name, halves + 1, halves as f64 * 500.0 + 40.0, &tally, true));
+    reports
+}
+
+fn seconds(figures: &Aggregate) -> Vec<(u64, u64, bool)> {
+    figures.series().iter().map(|point| (point.second, point.requests, point.complete)).collect()
+}
+
+#[test]
+fn a_second_is_shown_when_all_drivers_have_reported_it() {
+    let mut figures = Aggregate::new(&[node("a"), node("b")]);
+    let (a, b) = (story("a", 4, 5), story("b", 4, 5));
+    a[..4].iter().for_each(|report| assert!(!figures.numbered(report, 60)));
+    assert!(figures.series().is_empty());
+    b[..3].iter().for_each(|report| assert!(!figures.numbered(report, 60)));
+    assert_eq!(seconds(&figures), [(1, 80, true)]);
+    assert_eq!((figures.counts().sent, figures.counts().errors_total()), (80, 8));
+    figures.numbered(&b[3], 60);
+    assert_eq!(seconds(&figures), [(1, 80, true), (2, 80, true)]);
+    let second = &figures.series()[1];
+    assert_eq!((second.responses, second.errors), (72, 8));
+    let (p50, max) = (second.p50_ms.unwrap(), second.max_ms.unwrap());
+    assert!((p50 - 6.0).abs() < 0.01 && (max - 6.0).abs() < 0.01, "the first second's 1 ms are not in it");
+}
+
+#[test]
+fn a_lost_driver_never_blocks_the_view_and_its_last_report_counts() {
+    let mut figures = Aggregate::new(&[node("a"), node("b")]);
+    let (a, b) = (story("a", 8, 0), story("b", 8, 0));
+    b[..3].iter().for_each(|report| assert!(!figures.numbered(report, 60)));
+    a[..8].iter().for_each(|report| assert!(!figures.numbered(report, 60)));
+    assert_eq!(figures.series().len(), 1);
+    figures.lost(&node("b"));
+    assert_eq!(
+        seconds(&figures),
+        [(1, 80, true), (2, 40, false), (3, 40, false), (4, 40, false)],
+        "while it was silent nobody knows what it did"
+    );
+    assert!(figures.numbered(&a[8], 60));
+    figures.finish();
+    assert_eq!(figures.counts().sent, 160 + 60, "the half second after its last whole one is in");
+    assert_eq!(figures.series().iter().map(|point| point.requests).sum::<u64>(), 220);
+    assert_eq!(figures.reports_missing(), 0);
+}
+
+#[test]
+fn a_driver_that_is_only_late_is_waited_for_five_seconds() {
+    let mut figures = Aggregate::new(&[node("a"), node("b")]);
+    let (a, b) = (story("a", 14, 0), story("b", 14, 0));
+    a[..11].iter().for_each(|report| assert!(!figures.numbered(report, 60)));
+    assert!(figures.series().is_empty());
+    assert_eq!(figures.behind(), [("b".to_owned(), 5)]);
+    figures.numbered(&a[11], 60);
+    assert_eq!(seconds(&figures), [(1, 40, false)]);
+    b.iter().chain(&a[12..]).for_each(|report| {
+        figures.numbered(report, 60);
+    });
+    figures.finish();
+    assert_eq!(figures.counts().sent, 2 * 14 * 20);
+    assert_eq!(figures.series().iter().map(|point| point.requests).sum::<u64>(), 2 * 14 * 20);
+    assert!(figures.behind().is_empty());
+}
+
+#[test]
+fn a_revived_driver_goes_on_where_it_was() {
+    let mut figures = Aggregate::new(&[node("a"), node("b")]);
+    let (a, b) = (story("a", 6, 0), story("b", 6, 0));
+    b[..2].iter().for_each(|report| assert!(!figures.numbered(report, 60)));
+    figures.lost(&node("b"));
+    a[..4].iter().for_each(|report| assert!(!figures.numbered(report, 60)));
+    assert_eq!(seconds(&figures), [(1, 80, true), (2, 40, true)]);
+    figures.back(&node("b"));
+    a[4..].iter().chain(&b[2..]).for_each(|report| {
+        figures.numbered(report, 60);
+    });
+    figures.finish();
+    assert_eq!(figures.counts().sent, 240);
+    assert_eq!(seconds(&figures)[1], (2, 80, false), "its part of the second came after it was closed");
+}
+
+#[test]
+fn a_gap_is_counted_at_the_end_and_late_reports_only_fill_it() {
+    let mut figures = Aggregate::new(&[node("a")]);
+    let a = story("a", 6, 0);
+    [0, 3, 4, 6].iter().for_each(|i| {
+        figures.numbered(&a[*i], 60);
+    });
+    assert_eq!(figures.reports_missing(), 0, "not before the end");
+    figures.finish();
+    assert_eq!(figures.reports_missing(), 3);
+    let before = figures.counts().clone();
+    assert!(!figures.numbered(&a[1], 60));
+    assert_eq!(figures.reports_missing(), 2);
+    let beyond = report("a", 99, 9_000.0, &Tally::new(), true);
+    assert!(!figures.numbered(&beyond, 60), "the final one cannot be overtaken");
+    assert_eq!((figures.reports_missing(), figures.counts()), (2, &before));
+}
+
+#[test]
+fn strangers_originals_and_impossible_times_stay_out() {
+    let mut figures = Aggregate::new(&[node("a")]);
+    let stranger = story("x", 2, 0);
+    assert!(!figures.numbered(&stranger[2], 60));
+    let elder = NumberedReport { node: NodeRef { epoch: 0, ..node("a") }, ..story("a", 2, 0).remove(2) };
+    assert!(!figures.numbered(&elder, 60));
+    let mut tally = Tally::new();
+    work(&mut tally, 5, 1);
+    assert!(!figures.numbered(&report("a", 1, 500_000.0, &tally, true), 60));
+    figures.original("old", &LatencyMs { mean_latency: 4.0, ..LatencyMs::default() });
+    figures.original("a", &LatencyMs::default());
+    figures.finish();
+    assert_eq!(figures.counts(), &Counts::default());
+    assert_eq!(figures.originals().keys().collect::<Vec<_>>(), ["old"]);
+}
+
+/// How the bus may treat the reports of several drivers.
+#[derive(Clone, Debug)]
+struct Fate {
+    drivers: Vec<Vec<Vec<(u64, bool)>>>,
+    order: Vec<prop::sample::Index>,
+    lost: Vec<bool>,
+}
+
+fn fate() -> impl Strategy<Value = Fate> {
+    let half_second = prop::collection::vec((1u64..5_000_000, prop::bool::weighted(0.1)), 0..6);
+    let driver = prop::collection::vec(half_second, 1..9);
+    (
+        prop::collection::vec(driver, 1..4),
+        prop::collection::vec(any::<prop::sample::Index>(), 60),
+        prop::collection::vec(prop::bool::weighted(0.3), 60),
+    )
+        .prop_map(|(drivers, order, lost)| Fate { drivers, order, lost })
+}
+
+fn told(samples: &[(u64, bool)], into: &mut Tally) {
+    for (us, failed) in samples {
+        into.record_sent(us * 10, us % 2 == 0);
+        let outcome = if *failed { Outcome::Error(ErrorKind::Closed) } else { Outcome::Status(200) };
+        into.record_end(&Sample { latency_ns: us * 1_000, service_ns: us * 700, outcome, bytes: us % 99 });
+    }
+}
+
+/// The reports of one driver, some lost, some doubled, in any order but for the final one, which comes last.
+fn mangle(fate: &Fate, which: usize, reports: Vec<NumberedReport>) -> Vec<NumberedReport> {
+    let mut kept: Vec<NumberedReport> = Vec::new();
+    let last = reports.len() - 1;
+    for (i, report) in reports.iter().enumerate().take(last) {
+        let roll = (which * 7 + i) % fate.order.len();
+        if !fate.lost[roll] {
+            kept.insert(fate.order[roll].index(kept.len() + 1), report.clone());
+            kept.insert(fate.order[(roll + 1) % 60].index(kept.len() + 1), report.clone());
+        }
+    }
+    kept.push(reports[last].clone());
+    kept
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn figures_are_those_of_all_samples_whatever_the_bus_does(fate in fate()) {
+        let names = ["a", "b", "c"];
+        let nodes: Vec<NodeRef> = names[..fate.drivers.len()].iter().map(|name| node(name)).collect();
+        let (mut whole, mut queues) = (Tally::new(), Vec::new());
+        for (which, halves) in fate.drivers.iter().enumerate() {
+            let (mut tally, mut reports) = (Tally::new(), Vec::new());
+            for (i, samples) in halves.iter().enumerate() {
+                told(samples, &mut tally);
+                told(samples, &mut whole);
+                let number = i as u64 + 1;
+                reports.push(report(names[which], number, number as f64 * 500.0, &tally, false));
+            }
+            let end = reports.len() as u64;
+            reports.push(report(names[which], end + 1, end as f64 * 500.0, &tally, true));
+            queues.push(mangle(&fate, which, reports));
+        }
+        let mut figures = Aggregate::new(&nodes);
+        for turn in 0..60 {
+            let which = fate.order[turn].index(queues.len());
+            if !queues[which].is_empty() {
+                figures.numbered(&queues[which].remove(0), 60);
+            }
+        }
+        queues.iter().flatten().for_each(|report| { figures.numbered(report, 60); });
+        figures.finish();
+        let (latency, service, lag) = figures.histograms();
+        prop_assert_eq!(latency.distribution(), whole.latency.distribution());
+        prop_assert_eq!(service.distribution(), whole.service.distribution());
+        prop_assert_eq!(lag.distribution(), whole.lag.distribution());
+        prop_assert_eq!(figures.counts(), &whole.counts(whole.sent, 0));
+        let mut sum = Counts::default();
+        figures.drivers().iter().filter_map(|d| d.shown.as_ref()).for_each(|shown| sum.merge(&shown.counts));
+        prop_assert_eq!(figures.counts(), &sum, "the total is the sum of the drivers");
+        let series = figures.series();
+        prop_assert_eq!(series.iter().map(|p| p.requests).sum::<u64>(), whole.sent);
+        prop_assert_eq!(series.iter().map(|p| p.responses).sum::<u64>(), whole.responses());
+    }
+}

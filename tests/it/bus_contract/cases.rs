@@ -250,10 +250,11 @@ pub fn poll_without_subscription_waits_and_is_empty(subject: &Subject) {
 pub fn concurrent_publishers_lose_nothing(subject: &Subject) {
     let mut reader = subject.connector.open();
     reader.subscribe(Topic::Metrics, Start::End, SOON).unwrap();
+    let connector = &subject.connector;
     thread::scope(|scope| {
         for writer in 0..4 {
             scope.spawn(move || {
-                let mut bus = subject.connector.open();
+                let mut bus = connector.open();
                 put_numbers(&mut *bus, Topic::Metrics, writer * 1_000..writer * 1_000 + 50);
             });
         }
@@ -283,6 +284,18 @@ pub fn a_waiting_poller_is_woken_promptly(subject: &Subject) {
         let (count, woken_ns) = woken.join().expect("the poller");
         assert_eq!(count, 1);
         assert!(woken_ns.saturating_sub(published_ns) < clock::NS_PER_S, "woken late");
+    });
+}
+
+pub fn an_endless_poll_is_woken(subject: &Subject) {
+    let mut writer = subject.connector.open();
+    let mut reader = subject.connector.open();
+    reader.subscribe(Topic::Trigger, Start::End, Duration::MAX).unwrap();
+    thread::scope(|scope| {
+        let woken = scope.spawn(move || reader.poll(Duration::MAX).expect("poll").len());
+        clock::sleep(Duration::from_millis(200));
+        writer.publish(Topic::Trigger, "", b"now", Duration::MAX).unwrap();
+        assert_eq!(woken.join().expect("the poller"), 1);
     });
 }
 

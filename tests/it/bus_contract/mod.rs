@@ -2,11 +2,13 @@
 
 mod cases;
 
+use std::any::Any;
+
 use floodgate::bus::Connector;
 use floodgate::bus::kafka::KafkaClientKind::{Legacy, Modern};
 use floodgate::bus::local::LocalConnector;
 
-use crate::support::kafka;
+use crate::support::{kafka, old_kafka};
 
 /// A connector under test, prepared, on topics that nobody else uses.
 pub struct Subject {
@@ -14,6 +16,9 @@ pub struct Subject {
     pub connector: Box<dyn Connector>,
     /// Whether records carry the broker's append time.
     pub append_time: bool,
+    /// Kept until the test ends.
+    #[allow(dead_code)]
+    pub held: Box<dyn Any>,
 }
 
 /// Makes a test of each case in `cases.rs`: `bus_contract!(name, setup)` where `setup` takes the case's name and
@@ -44,6 +49,7 @@ macro_rules! bus_contract {
                 poll_without_subscription_waits_and_is_empty
                 concurrent_publishers_lose_nothing
                 a_waiting_poller_is_woken_promptly
+                an_endless_poll_is_woken
                 a_publish_after_an_idle_poll_is_prompt
                 a_new_subscription_moves_the_old_one
                 preparing_again_changes_nothing
@@ -62,7 +68,11 @@ macro_rules! bus_contract {
     };
 }
 
-bus_contract!(local, |_case| Subject { connector: Box::new(LocalConnector::new()), append_time: true });
+bus_contract!(local, |_case| Subject {
+    connector: Box::new(LocalConnector::new()),
+    append_time: true,
+    held: Box::new(()),
+});
 bus_contract!(
     #[ignore = "needs a Kafka broker: just test-kafka"]
     kafka_3_9_modern,
@@ -77,4 +87,9 @@ bus_contract!(
     #[ignore = "needs a Kafka broker: just test-kafka"]
     kafka_3_9_legacy,
     |case| kafka::subject("3.9.1", Legacy, case)
+);
+bus_contract!(
+    #[ignore = "needs a Kafka broker: just test-kafka"]
+    kafka_in_the_versions_of_0_11,
+    |case| kafka::subject_at(&old_kafka::in_front_of(&kafka::broker("3.9.1")), Modern, case)
 );

@@ -4,7 +4,9 @@ use crate::support::http_server::Server;
 use floodgate::clock::{self, NS_PER_S};
 use floodgate::http::native::NativeClient;
 use floodgate::http::ureq_client::UreqClient;
-use floodgate::http::{Addresses, Client, ClientKind, Completion, Settings, StopFlag, Ticket, resolve};
+use floodgate::http::{
+    Addresses, Client, ClientError, ClientKind, Completion, Settings, StopFlag, Ticket, resolve,
+};
 use floodgate::plan::request::Request;
 use floodgate::stats::outcome::{ErrorKind, Outcome};
 use std::sync::Arc;
@@ -18,8 +20,25 @@ pub trait Factory {
     const KIND: ClientKind;
 
     /// A client for the request.
-    fn build(request: Arc<Request>, settings: Settings, addresses: Addresses, stop: StopFlag)
-    -> Self::Client;
+    fn build(
+        request: Arc<Request>,
+        settings: Settings,
+        addresses: Addresses,
+        stop: StopFlag,
+    ) -> Self::Client {
+        Self::try_build(request, settings, addresses, stop).unwrap()
+    }
+
+    /// The same, where it may not be possible.
+    ///
+    /// # Errors
+    /// As the client has them.
+    fn try_build(
+        request: Arc<Request>,
+        settings: Settings,
+        addresses: Addresses,
+        stop: StopFlag,
+    ) -> Result<Self::Client, ClientError>;
 }
 
 /// Factory of the native client.
@@ -29,13 +48,13 @@ impl Factory for Native {
     type Client = NativeClient;
     const KIND: ClientKind = ClientKind::Native;
 
-    fn build(
+    fn try_build(
         request: Arc<Request>,
         settings: Settings,
         addresses: Addresses,
         stop: StopFlag,
-    ) -> NativeClient {
-        NativeClient::new(request, &settings, 1, addresses, stop).unwrap()
+    ) -> Result<NativeClient, ClientError> {
+        NativeClient::new(request, &settings, 1, addresses, stop)
     }
 }
 
@@ -46,13 +65,13 @@ impl Factory for NativeWithoutEpoll {
     type Client = NativeClient;
     const KIND: ClientKind = ClientKind::Native;
 
-    fn build(
+    fn try_build(
         request: Arc<Request>,
         settings: Settings,
         addresses: Addresses,
         stop: StopFlag,
-    ) -> NativeClient {
-        Native::build(request, settings, addresses, stop).without_epoll()
+    ) -> Result<NativeClient, ClientError> {
+        Native::try_build(request, settings, addresses, stop).map(NativeClient::without_epoll)
     }
 }
 
@@ -63,8 +82,13 @@ impl Factory for Ureq {
     type Client = UreqClient;
     const KIND: ClientKind = ClientKind::Ureq;
 
-    fn build(request: Arc<Request>, settings: Settings, addresses: Addresses, stop: StopFlag) -> UreqClient {
-        UreqClient::new(request, &settings, addresses, stop).unwrap()
+    fn try_build(
+        request: Arc<Request>,
+        settings: Settings,
+        addresses: Addresses,
+        stop: StopFlag,
+    ) -> Result<UreqClient, ClientError> {
+        UreqClient::new(request, &settings, addresses, stop)
     }
 }
 

@@ -47,5 +47,7 @@ contract! {
         unusual_methods ipv6 early_answer_to_a_large_upload delete_with_a_body;
     tls:
         tls_against_a_plain_port https_with_an_own_root unknown_root_is_refused wrong_name_is_refused
-        https_closed_in_the_handshake https_large_both_ways;
+        https_closed_in_the_handshake https_large_both_ways
+        https_byte_by_byte https_closed_while_idle https_half_a_body https_without_a_handshake_in_time
+        unreadable_roots_are_refused;
 }

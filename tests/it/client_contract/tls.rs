@@ -2,7 +2,8 @@
 
 use super::harness::{Factory, error, exchange, settings};
 use crate::support::http_server::{Conn, Server, Wire};
-use floodgate::http::{Settings, StopFlag};
+use floodgate::clock::{self, NS_PER_MS};
+use floodgate::http::{Client, Settings, StopFlag};
 use floodgate::plan::request::Request;
 use floodgate::stats::outcome::{ErrorKind, Outcome};
 use rustls::pki_types::pem::PemObject;
@@ -11,6 +12,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::time::Duration;
 
 const CA: &[u8] = include_bytes!("../fixtures/tls/ca.pem");
 const CERTIFICATE: &[u8] = include_bytes!("../fixtures/tls/server.pem");
@@ -81,6 +83,63 @@ pub fn https_large_both_ways<F: Factory>() {
     }
     assert_eq!(server.connections(), 1);
     assert!(server.received().iter().all(|r| r.body == vec![b'u'; 512 * 1024]));
+}
+
+pub fn https_byte_by_byte<F: Factory>() {
+    // Each byte is a TLS record of its own.
+    let server = server(|conn| {
+        while conn.request().is_some() {
+            conn.send_bytewise(
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+                Duration::from_micros(200),
+            );
+        }
+    });
+    let Some(mut client) = getter::<F>(&server, "localhost", trusting()) else { return };
+    for _ in 0..3 {
+        assert_eq!(exchange(&mut client).outcome, Outcome::Status(200));
+    }
+    assert_eq!(server.connections(), 1);
+}
+
+pub fn https_closed_while_idle<F: Factory>() {
+    let server = server(|conn| {
+        conn.request();
+        conn.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    });
+    let Some(mut client) = getter::<F>(&server, "localhost", trusting()) else { return };
+    for connections in 1..=4 {
+        assert_eq!(exchange(&mut client).outcome, Outcome::Status(200));
+        assert_eq!(server.connections(), connections);
+        client.poll(clock::now_ns() + 30 * NS_PER_MS, |_| {});
+    }
+}
+
+pub fn https_half_a_body<F: Factory>() {
+    let server = server(|conn| {
+        conn.request();
+        conn.send("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nhalf");
+    });
+    let Some(mut client) = getter::<F>(&server, "localhost", trusting()) else { return };
+    assert_eq!(exchange(&mut client).outcome, error(ErrorKind::Closed));
+}
+
+pub fn https_without_a_handshake_in_time<F: Factory>() {
+    let server = Server::start(|conn| conn.stall());
+    let short = Settings { connect_timeout: Duration::from_millis(300), ..trusting() };
+    let Some(mut client) = getter::<F>(&server, "localhost", short) else { return };
+    let completion = exchange(&mut client);
+    assert_eq!(completion.outcome, error(ErrorKind::Tls));
+    let took_ms = (completion.ended_ns - completion.sent_ns) / NS_PER_MS;
+    assert!((300..2_000).contains(&took_ms), "took {took_ms} ms");
+}
+
+pub fn unreadable_roots_are_refused<F: Factory>() {
+    for pem in ["", "no pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+        let request = Arc::new(Request::get("https://localhost/").unwrap());
+        let bad = Settings { ca_pem: Some(pem.as_bytes().to_vec()), ..settings() };
+        assert!(F::try_build(request, bad, Vec::new().into(), StopFlag::default()).is_err(), "{pem:?}");
+    }
 }
 
 pub fn unknown_root_is_refused<F: Factory>() {

@@ -1,4 +1,6 @@
-//! What several test modules use.
+//! What several tests need.
 
+pub mod fake_broker;
 pub mod http_server;
 pub mod kafka;
+pub mod old_kafka;

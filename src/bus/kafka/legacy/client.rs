@@ -8,7 +8,8 @@ use ::kafka::client::{FetchOffset, FetchPartition, KafkaClient, ProduceMessage, 
 use ::kafka::error::{Error, KafkaCode};
 
 use super::super::connection::Connection;
-use super::super::{Shared, partition, versions};
+use super::super::shared::Shared;
+use super::super::{partition, versions};
 use crate::bus::{Appended, BusError, Record, Topic};
 use crate::clock;
 
@@ -16,6 +17,8 @@ use crate::clock;
 const MAX_BYTES: i32 = 4 << 20;
 /// Longest wait of one fetch where several brokers are asked one after the other.
 const WAIT_OF_SEVERAL: Duration = Duration::from_millis(100);
+/// Longest wait of one fetch; the crate takes no more than 24 days and its connections give up after two minutes.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// A partition.
 pub type Key = (Topic, i32);
@@ -67,7 +70,7 @@ fn connect(shared: &Shared, deadline_ns: u64) -> Result<KafkaClient, BusError> {
     let mut hosts = Vec::new();
     for (tried, address) in shared.bootstrap.iter().enumerate() {
         let share = clock::until(deadline_ns) / (shared.bootstrap.len() - tried) as u32;
-        let share_ns = clock::now_ns() + clock::to_ns(share);
+        let share_ns = clock::now_ns().saturating_add(clock::to_ns(share));
         match Connection::probe(address, &shared.settings.client_id, share_ns) {
             Ok(Some(broker)) if versions::is_4_or_newer(&broker) => {
                 return Err(BusError::Unsupported(format!(
@@ -103,7 +106,7 @@ pub fn check_topics(client: &mut KafkaClient, shared: &Shared) -> Result<(), Bus
     load(client, shared)?;
     let ready = |name: &String| {
         client.topics().partitions(name).is_some_and(|partitions| {
-            partitions.len() > 0 && partitions.iter().all(|partition| partition.leader().is_some())
+            !partitions.is_empty() && partitions.iter().all(|partition| partition.leader().is_some())
         })
     };
     let missing: Vec<&str> = shared.names.keys().filter(|name| !ready(name)).map(String::as_str).collect();
@@ -175,7 +178,7 @@ pub fn fetch(
         Some(known.partitions(&names[topic])?.partition(*partition)?.leader()?.host().to_string())
     };
     let leaders: BTreeSet<String> = cursors.keys().filter_map(leader).collect();
-    let wait = if leaders.len() > 1 { wait.min(WAIT_OF_SEVERAL) } else { wait };
+    let wait = if leaders.len() > 1 { WAIT_OF_SEVERAL } else { LONGEST_WAIT }.min(wait);
     client.set_fetch_max_wait_time(wait).map_err(|e| in_words("set the wait", &shared.describe(), &e))?;
     let wanted = cursors.iter().map(|((topic, partition), offset)| {
         FetchPartition::new(&names[topic], *partition, *offset).with_max_bytes(MAX_BYTES)

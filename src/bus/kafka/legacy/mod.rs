@@ -13,15 +13,16 @@ use ::kafka::client::KafkaClient;
 
 use self::client::{Brought, Client, Key};
 use self::worker::Worker;
-use super::Shared;
 use super::backoff::Backoff;
 use super::cluster::ATTEMPT;
-use super::deadline;
+use super::shared::Shared;
 use crate::bus::{Appended, Bus, BusError, Position, Record, Start, Topic, check_size};
 use crate::clock::{self, NS_PER_MS};
 
 /// How much longer than asked a fetch may take.
 const GRACE_NS: u64 = 500 * NS_PER_MS;
+/// How much later than its deadline the result of a call is waited for.
+const REPLY_NS: u64 = 50 * NS_PER_MS;
 /// Pause after an answer that came early and brought nothing.
 const EMPTY_PAUSE_NS: u64 = 10 * NS_PER_MS;
 
@@ -35,7 +36,8 @@ struct Line {
 
 impl Line {
     fn new(shared: Arc<Shared>, name: &'static str) -> Self {
-        Line { shared, worker: Worker::new(name), backoff: Backoff::new(), last_fault: None }
+        let worker = Worker::new(name, shared.describe());
+        Line { shared, worker, backoff: Backoff::new(), last_fault: None }
     }
 
     fn once<T: Send + 'static>(
@@ -44,7 +46,8 @@ impl Line {
         call: impl FnOnce(&mut KafkaClient, &Shared) -> Result<T, BusError> + Send + 'static,
     ) -> Result<T, BusError> {
         let shared = Arc::clone(&self.shared);
-        let result = self.worker.run(deadline_ns, move |client| {
+        // A little longer, so that what the call itself finds out in time is heard.
+        let result = self.worker.run(deadline_ns.saturating_add(REPLY_NS), move |client| {
             client.with(&shared, deadline_ns, |client| call(client, &shared))
         });
         match &result {
@@ -74,7 +77,7 @@ impl Line {
                     || BusError::Unavailable(format!("no time was left to ask {}", self.shared.describe()));
                 return Err(self.last_fault.clone().unwrap_or_else(none));
             }
-            match self.once(deadline_ns.min(now_ns + clock::to_ns(ATTEMPT)), call.clone()) {
+            match self.once(deadline_ns.min(now_ns.saturating_add(clock::to_ns(ATTEMPT))), call.clone()) {
                 Err(error) if error.is_transient() => {}
                 result => return result,
             }
@@ -87,7 +90,7 @@ pub fn prepare(shared: Arc<Shared>, deadline_ns: u64) -> Result<(), BusError> {
     let mut line = Line::new(shared, "kafka-prepare");
     let mut told = String::new();
     loop {
-        let attempt_ns = deadline_ns.min(clock::now_ns() + clock::to_ns(ATTEMPT));
+        let attempt_ns = deadline_ns.min(clock::now_ns().saturating_add(clock::to_ns(ATTEMPT)));
         let error = match line.once(attempt_ns, client::check_topics) {
             Err(error) if error.is_transient() && clock::now_ns() < deadline_ns => error,
             result => return result,
@@ -133,7 +136,7 @@ impl LegacyBus {
     fn fetch(&mut self, deadline_ns: u64) -> Result<Brought, BusError> {
         let wait = clock::until(deadline_ns);
         let cursors = self.cursors.clone();
-        let limit_ns = deadline_ns.max(clock::now_ns()) + GRACE_NS;
+        let limit_ns = deadline_ns.max(clock::now_ns()).saturating_add(GRACE_NS);
         self.reader.once(limit_ns, move |client, shared| client::fetch(client, shared, &cursors, wait))
     }
 
@@ -150,7 +153,7 @@ impl LegacyBus {
                 Ok(())
             };
             // The worker is idle, so this returns at once.
-            let _ = self.reader.worker.run(clock::now_ns() + GRACE_NS, forget);
+            let _ = self.reader.worker.run(clock::now_ns().saturating_add(GRACE_NS), forget);
         }
     }
 }
@@ -166,17 +169,17 @@ impl Bus for LegacyBus {
         check_size(topic, key, value)?;
         // The worker may outlive this call, so it has the record for itself.
         let (key, value): (Arc<str>, Arc<[u8]>) = (key.into(), value.into());
-        self.writer.attempt(deadline(timeout), move |client, shared| {
+        self.writer.attempt(clock::deadline(timeout), move |client, shared| {
             client::publish(client, &shared.settings.topic_name(topic), &key, &value, ATTEMPT)
         })
     }
 
     fn end(&mut self, topic: Topic, timeout: Duration) -> Result<Position, BusError> {
-        Ok(Position(self.offsets(topic, true, deadline(timeout))?))
+        Ok(Position(self.offsets(topic, true, clock::deadline(timeout))?))
     }
 
     fn subscribe(&mut self, topic: Topic, start: Start, timeout: Duration) -> Result<(), BusError> {
-        let deadline_ns = deadline(timeout);
+        let deadline_ns = clock::deadline(timeout);
         let mut offsets = self.offsets(topic, start == Start::End, deadline_ns)?;
         if let Start::At(Position(noted)) = start {
             for (partition, offset) in &mut offsets {
@@ -189,7 +192,7 @@ impl Bus for LegacyBus {
     }
 
     fn poll(&mut self, timeout: Duration) -> Result<Vec<Record>, BusError> {
-        let deadline_ns = deadline(timeout);
+        let deadline_ns = clock::deadline(timeout);
         if self.cursors.is_empty() {
             clock::sleep_until(deadline_ns);
             return Ok(Vec::new());

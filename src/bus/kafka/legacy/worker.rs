@@ -20,6 +20,8 @@ type Job<S> = Box<dyn FnOnce(&mut S) + Send>;
 /// A thread with a state `S` of its own.
 pub struct Worker<S> {
     name: &'static str,
+    /// Whom it speaks to, for messages.
+    whom: String,
     jobs: Option<Sender<Job<S>>>,
     done: Option<Receiver<()>>,
     thread: Option<JoinHandle<()>>,
@@ -28,8 +30,8 @@ pub struct Worker<S> {
 
 impl<S: Default + 'static> Worker<S> {
     /// Starts its thread with the first call.
-    pub fn new(name: &'static str) -> Self {
-        Worker { name, jobs: None, done: None, thread: None, busy_since_ns: None }
+    pub fn new(name: &'static str, whom: String) -> Self {
+        Worker { name, whom, jobs: None, done: None, thread: None, busy_since_ns: None }
     }
 
     /// Runs `job` on the thread and waits for its result until the deadline.
@@ -53,7 +55,7 @@ impl<S: Default + 'static> Worker<S> {
                 self.wait_for_earlier(u64::MAX)?;
                 result
             }
-            Err(RecvTimeoutError::Timeout) => Err(hangs()),
+            Err(RecvTimeoutError::Timeout) => Err(self.hangs()),
             Err(RecvTimeoutError::Disconnected) => Err(self.died()),
         }
     }
@@ -67,7 +69,7 @@ impl<S: Default + 'static> Worker<S> {
                 Ok(())
             }
             Err(RecvTimeoutError::Timeout) if clock::now_ns() < since_ns.saturating_add(STUCK_NS) => {
-                Err(hangs())
+                Err(self.hangs())
             }
             Err(RecvTimeoutError::Timeout) => {
                 self.abandon();
@@ -95,17 +97,23 @@ impl<S: Default + 'static> Worker<S> {
         let thread = thread::Builder::new().name(self.name.to_string()).spawn(body);
         let thread =
             thread.map_err(|e| BusError::Unavailable(format!("no thread for the Kafka client: {e}")))?;
-        *self = Worker {
-            jobs: Some(jobs.clone()),
-            done: Some(done),
-            thread: Some(thread),
-            ..Worker::new(self.name)
-        };
+        self.jobs = Some(jobs.clone());
+        self.done = Some(done);
+        self.thread = Some(thread);
+        self.busy_since_ns = None;
         Ok(jobs)
     }
 
+    fn fresh(&self) -> Self {
+        Worker::new(self.name, self.whom.clone())
+    }
+
     fn abandon(&mut self) {
-        *self = Worker::new(self.name);
+        *self = self.fresh();
+    }
+
+    fn hangs(&self) -> BusError {
+        BusError::Unavailable(format!("{} does not answer in time: does a broker hang?", self.whom))
     }
 
     fn died(&mut self) -> BusError {
@@ -126,10 +134,6 @@ impl<S> Drop for Worker<S> {
     }
 }
 
-fn hangs() -> BusError {
-    BusError::Unavailable("Kafka does not answer in time: does a broker hang?".to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -142,7 +146,7 @@ mod tests {
 
     #[test]
     fn calls_share_the_state_in_order() {
-        let mut worker = Worker::<Vec<u32>>::new("test");
+        let mut worker = Worker::<Vec<u32>>::new("test", "kafka".to_string());
         for n in 0..3 {
             let count = worker.run(soon(), move |seen| {
                 seen.push(n);
@@ -154,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_slow_call_keeps_the_deadline_and_is_waited_for_by_the_next() {
-        let mut worker = Worker::<u32>::new("test");
+        let mut worker = Worker::<u32>::new("test", "kafka".to_string());
         let late = worker.run(clock::now_ns() + 20_000_000, |state| {
             clock::sleep(Duration::from_millis(300));
             *state += 1;
@@ -167,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_an_error_and_the_next_call_has_a_new_thread() {
-        let mut worker = Worker::<u32>::new("test");
+        let mut worker = Worker::<u32>::new("test", "kafka".to_string());
         let broken =
             worker.run(soon(), |_| -> Result<(), BusError> { panic!("as a broken answer may cause") });
         assert!(matches!(broken, Err(BusError::Unavailable(_))));

@@ -1,0 +1,51 @@
+//! What all handles of one connector share.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+
+use super::settings::{Address, KafkaSettings};
+use crate::bus::Topic;
+
+/// The checked settings, and what was already told.
+pub struct Shared {
+    /// What the user said.
+    pub settings: KafkaSettings,
+    /// The brokers to begin with.
+    pub bootstrap: Vec<Address>,
+    /// The topics by their full names.
+    pub names: BTreeMap<String, Topic>,
+    /// Topics of which it was told that they have no append time.
+    told: Mutex<BTreeSet<Topic>>,
+}
+
+impl Shared {
+    /// Checks the settings; the error says which one is wrong and what is allowed.
+    pub fn new(settings: KafkaSettings) -> Result<Self, String> {
+        let bootstrap = settings.checked()?;
+        let names = Topic::ALL.iter().map(|topic| (settings.topic_name(*topic), *topic)).collect();
+        Ok(Shared { settings, bootstrap, names, told: Mutex::default() })
+    }
+
+    /// The cluster, for messages.
+    pub fn describe(&self) -> String {
+        format!("kafka {}", self.settings.brokers.join(","))
+    }
+
+    /// The topic of a full name.
+    pub fn topic_of(&self, name: &str) -> Option<Topic> {
+        self.names.get(name).copied()
+    }
+
+    /// Says once for each topic that it does not keep append times.
+    pub fn warn_no_append_time(&self, topic: Topic) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.insert(topic) {
+            let name = self.settings.topic_name(topic);
+            log::warn!(
+                "topic {name} does not keep the broker's append time, so clocks cannot be compared over it; mend it by \
+                 kafka-configs.sh --alter --entity-type topics --entity-name {name} \
+                 --add-config message.timestamp.type=LogAppendTime"
+            );
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! A nonblocking connection, with TLS or without.
+
+use crate::http::tls::TlsClient;
+use rustls::ClientConnection;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+
+/// What requests and responses go over.
+#[derive(Debug)]
+pub enum Stream {
+    /// TCP alone.
+    Plain(TcpStream),
+    /// TLS over TCP.
+    Tls(Box<Session>),
+}
+
+/// A TLS session and its connection.
+#[derive(Debug)]
+pub struct Session {
+    tcp: TcpStream,
+    tls: ClientConnection,
+}
+
+impl Stream {
+    /// Over a connection that is being opened; with TLS where it is given.
+    ///
+    /// # Errors
+    /// Where no session can be made.
+    pub fn new(tcp: TcpStream, tls: Option<&TlsClient>) -> io::Result<Stream> {
+        match tls {
+            None => Ok(Stream::Plain(tcp)),
+            Some(client) => {
+                let tls = client.session().map_err(io::Error::other)?;
+                Ok(Stream::Tls(Box::new(Session { tcp, tls })))
+            }
+        }
+    }
+
+    /// The connection itself.
+    pub fn socket(&self) -> &TcpStream {
+        match self {
+            Stream::Plain(tcp) => tcp,
+            Stream::Tls(session) => &session.tcp,
+        }
+    }
+
+    /// Whether a read that does not fill its buffer has emptied the connection.
+    pub fn reads_in_full(&self) -> bool {
+        matches!(self, Stream::Plain(_))
+    }
+
+    /// Whether bytes wait for the connection to become writable.
+    pub fn wants_write(&self) -> bool {
+        matches!(self, Stream::Tls(session) if session.tls.wants_write())
+    }
+
+    /// Goes on with the handshake; true when it is done.
+    ///
+    /// # Errors
+    /// Where the peer closes or what it sends is not accepted; `WouldBlock` is none of them.
+    pub fn handshake(&mut self) -> io::Result<bool> {
+        let Stream::Tls(session) = self else { return Ok(true) };
+        match session.shake_hands() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            result => result.map(|()| true),
+        }
+    }
+}
+
+impl Read for Stream {
+    #[inline]
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Plain(tcp) => tcp.read(buffer),
+            Stream::Tls(session) => session.read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Stream::Plain(tcp) => tcp.write(bytes),
+            Stream::Tls(session) => session.write(bytes),
+        }
+    }
+
+    /// Passes on what is encrypted and not sent yet.
+    #[inline]
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Stream::Plain(_) => Ok(()),
+            Stream::Tls(session) => session.send(),
+        }
+    }
+}
+
+impl Session {
+    fn shake_hands(&mut self) -> io::Result<()> {
+        loop {
+            self.send()?;
+            if !self.tls.is_handshaking() {
+                return Ok(());
+            }
+            if !self.receive()? {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+    }
+
+    fn send(&mut self) -> io::Result<()> {
+        while self.tls.wants_write() {
+            if self.tls.write_tls(&mut self.tcp)? == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in what arrived; false at the end of the connection.
+    fn receive(&mut self) -> io::Result<bool> {
+        let count = self.tls.read_tls(&mut self.tcp)?;
+        if let Err(error) = self.tls.process_new_packets() {
+            // The alert that tells the peer why; the connection is lost in any case.
+            let _ = self.send();
+            return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+        }
+        Ok(count > 0)
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.tls.reader().read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return result,
+            }
+            self.receive()?;
+            match self.send() {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+                _ => {}
+            }
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = self.tls.writer().write(bytes)?;
+        match self.send() {
+            // What was taken counts as written; `flush` passes on the rest.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && taken > 0 => Ok(taken),
+            result => result.map(|()| taken),
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The HTTP API over real connections.
+
+use super::support::*;
+use crate::raw_http::{Answer, Connection, get, post};
+use floodgate::bus::Connector;
+use floodgate::orchestrator::{Config, Orchestrator, start};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+fn serve(bus: Arc<dyn Connector>, token: Option<&str>) -> (Orchestrator, SocketAddr) {
+    let config = Config {
+        listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
+        token: token.map(str::to_owned),
+        connect_timeout: SOON,
+    };
+    let orchestrator = start(bus, config).expect("starts");
+    let addr = orchestrator.addr().expect("listens");
+    (orchestrator, addr)
+}
+
+fn error(answer: &Answer) -> String {
+    assert_eq!(answer.header("Content-Type"), Some("application/json"), "{answer:?}");
+    let body: Value = serde_json::from_str(&answer.body).expect("json");
+    body["error"].as_str().expect("an error text").to_owned()
+}
+
+fn request(addr: SocketAddr, head: &str, body: &str) -> Answer {
+    let mut connection = Connection::open(addr);
+    let length = body.len();
+    let head = head.replace('\n', "\r\n");
+    connection.send(format!("{head}\r\nHost: {addr}\r\nContent-Length: {length}\r\n\r\n{body}").as_bytes());
+    connection.receive()
+}
+
+#[test]
+fn a_test_is_configured_watched_and_stopped_over_http() {
+    let bus = local();
+    let (orchestrator, addr) = serve(Arc::clone(&bus), None);
+    assert_eq!(get(addr, "/healthz").body, r#"{"ok":true}"#);
+    let smallest = r#"{"test_id":"t","test_type":"TSUNAMI","test_message_delay":20}"#;
+    let nobody = post(addr, "/configure", smallest);
+    assert_eq!(nobody.status, 409);
+    assert!(error(&nobody).contains("no driver is alive"));
+    let mut driver = Driver::join(&bus, "a", 1);
+    wait_alive(&orchestrator.control(), 1);
+    let configured = post(addr, "/configure", smallest);
+    assert_eq!((configured.status, configured.header("Cache-Control")), (202, Some("no-store")));
+    let body: Value = serde_json::from_str(&configured.body).expect("json");
+    assert_eq!(body, json!({"test_id": "t", "state": "ready", "drivers": ["a"]}));
+    driver.run();
+    let running = wait("running", || {
+        let page: Value = serde_json::from_str(&get(addr, "/dashboard").body).expect("json");
+        (page["test"]["state"] == "running").then_some(page)
+    });
+    assert_eq!(running["test"]["schema"], "floodgate.summary/1");
+    assert_eq!(running["test"]["plan"]["test_message_delay"], 20.0);
+    assert_eq!(running["fleet"][0]["state"], "alive");
+    assert_eq!(running["fleet"][0]["node_ip"], "127.0.0.1");
+    assert!(running["fleet"][0]["last_seen_ms"].is_u64());
+    assert_eq!(running["history"], json!([]));
+    assert_eq!(post(addr, "/configure", &smallest.replace("\"t\"", "\"u\"")).status, 409);
+    assert_eq!(post(addr, "/stop", r#"{"test_id":"u"}"#).status, 404);
+    let stopped = post(addr, "/stop", "");
+    assert_eq!(stopped.status, 202);
+    assert!(driver.trigger("t").is_stop());
+    driver.say(json!({"state": "left"}));
+    wait_state(&orchestrator.control(), "t", "aborted");
+    assert_eq!(error(&post(addr, "/stop", "{}")), "no test is running: there is nothing to stop");
+    orchestrator.shutdown();
+}
+
+#[test]
+fn every_invalid_body_is_told_its_field_and_reason() {
+    let bus = local();
+    let (_orchestrator, addr) = serve(bus, None);
+    let cases = [
+        ("", "EOF"),
+        ("[]", "test_id"),
+        ("nonsense", "expected"),
+        (r#"{"test_type":"TSUNAMI"}"#, "test_id"),
+        (r#"{"test_id":"t"}"#, "test_type"),
+        (r#"{"test_id":"t","test_type":"FLOOD"}"#, "test_type \"FLOOD\": use AVALANCHE or TSUNAMI"),
+        (r#"{"test_id":"","test_type":"TSUNAMI"}"#, "test_id: \"\": use 1 to 128 letters"),
+        (r#"{"test_id":"a b","test_type":"TSUNAMI"}"#, "test_id: "),
+        (r#"{"test_id":"t","test_type":"TSUNAMI","test_message_delay":-5}"#, "test_message_delay: -5"),
+        (r#"{"test_id":"t","test_type":"TSUNAMI","test_message_delay":"x"}"#, "test_message_delay: "),
+        (
+            r#"{"test_id":"t","test_type":"TSUNAMI","message_count_per_driver":0}"#,
+            "message_count_per_driver: 0",
+        ),
+        (
+            r#"{"test_id":"t","test_type":"TSUNAMI","message_count_per_driver":1.5}"#,
+            "message_count_per_driver: ",
+        ),
+        (r#"{"test_id":"t","test_type":"TSUNAMI","duration_ms":0}"#, "duration_ms: 0"),
+        (r#"{"test_id":"t","test_type":"TSUNAMI","target_throughput":5}"#, "target_throughput: "),
+        (r#"{"test_id":"t","test_type":"AVALANCHE","target_throughput":0}"#, "target_throughput: 0"),
+        (r#"{"test_id":"t","test_type":"AVALANCHE","connections":0}"#, "connections: 0"),
+        (r#"{"test_id":"t","test_type":"AVALANCHE","connections":999999}"#, "connections: 999999"),
+        (r#"{"test_id":"t","test_type":"AVALANCHE","timeout_ms":0}"#, "timeout_ms: 0"),
+        (r#"{"test_id":"t","test_type":"AVALANCHE","target_url":"ftp://x/"}"#, "target_url: "),
+        (r#"{"test_id":"t","test_type":"AVALANCHE","client":"curl"}"#, "client: "),
+        (r#"{"test_id":"t","test_type":"AVALANCHE","request":{"method":7}}"#, "request.method: "),
+        (r#"{"test_id":"t","test_type":"AVALANCHE","stages":[{"duration_ms":5}]}"#, "stages[0]"),
+        (r#"{"test_id":"t","test_type":"AVALANCHE","drivers":[{"node_id":"a","epoch":1}]}"#, "drivers: "),
+        (r#"{"test_id":"t","test_type":"AVALANCHE"} x"#, "one JSON object"),
+    ];
+    for (body, expected) in cases {
+        let answer = post(addr, "/configure", body);
+        assert_eq!(answer.status, 400, "{body}: {answer:?}");
+        let text = error(&answer);
+        assert!(text.contains(expected), "{body}: {text}");
+    }
+    let register = post(addr, "/register", r#"{"node_id":""}"#);
+    assert_eq!(register.status, 400);
+    assert!(error(&register).contains("node_IP"));
+    assert_eq!(post(addr, "/stop", r#"{"test_id":[]}"#).status, 400);
+}
+
+#[test]
+fn wrong_paths_methods_and_sizes_are_told() {
+    let bus = local();
+    let (_orchestrator, addr) = serve(bus, None);
+    let missing = get(addr, "/nowhere");
+    assert_eq!(missing.status, 404);
+    assert!(error(&missing).contains("\"/nowhere\""));
+    let method = get(addr, "/configure");
+    assert_eq!((method.status, method.header("Allow")), (405, Some("POST")));
+    assert!(error(&method).contains("use POST"));
+    assert_eq!(post(addr, "/dashboard", "").header("Allow"), Some("GET, HEAD"));
+    let large = format!(r#"{{"test_id":"t","test_type":"TSUNAMI","x":"{}"}}"#, "x".repeat(64 * 1024));
+    assert_eq!(post(addr, "/configure", &large).status, 413);
+    assert_eq!(get(addr, "/").header("Location"), Some("/dashboard"));
+}
+
+#[test]
+fn a_token_guards_what_changes_something() {
+    let bus = local();
+    let (_orchestrator, addr) = serve(bus, Some("s3cret"));
+    let body = r#"{"test_id":"t","test_type":"TSUNAMI"}"#;
+    for path in ["/configure", "/stop", "/register"] {
+        let refused = post(addr, path, body);
+        assert_eq!((refused.status, refused.header("WWW-Authenticate")), (401, Some("Bearer")));
+        assert!(error(&refused).contains("Authorization: Bearer"));
+    }
+    let with =
+        |token: &str| request(addr, &format!("POST /configure HTTP/1.1\nAuthorization: {token}"), body);
+    assert_eq!(with("Bearer wrong!").status, 401);
+    assert_eq!(with("Basic s3cret").status, 401);
+    assert_eq!(with("Bearer s3cret").status, 409, "known, but there is no driver");
+    assert_eq!(with("bearer s3cret").status, 409);
+    assert_eq!(get(addr, "/dashboard").status, 200, "reads are open");
+}
+
+#[test]
+fn pages_of_other_sites_cannot_start_anything() {
+    let bus = local();
+    let (_orchestrator, addr) = serve(bus, None);
+    let from = |origin: &str| request(addr, &format!("POST /stop HTTP/1.1\nOrigin: {origin}"), "");
+    assert_eq!(from("http://evil.example").status, 403);
+    assert_eq!(from("null").status, 403);
+    assert_eq!(from(&format!("http://{addr}")).status, 404, "its own page may, but nothing runs");
+}
+
+#[test]
+fn browsers_get_a_page_in_which_nothing_from_outside_is_markup() {
+    let bus = local();
+    let (_orchestrator, addr) = serve(bus, None);
+    let evil = json!({"node_id": "<img src=x onerror=alert(1)>", "node_IP": "\"><script>"}).to_string();
+    assert_eq!(post(addr, "/register", &evil).status, 202);
+    let page = wait("the node is listed", || {
+        let page =
+            request(addr, "GET /dashboard HTTP/1.1\nAccept: text/html,application/xml;q=0.9,*/*;q=0.8", "");
+        page.body.contains("onerror").then_some(page)
+    });
+    assert_eq!(page.header("Content-Type"), Some("text/html; charset=utf-8"));
+    assert!(
+        page.header("Content-Security-Policy").is_some_and(|policy| policy.contains("default-src 'none'"))
+    );
+    assert!(!page.body.contains("<img") && !page.body.contains("<script"), "{}", page.body);
+    assert!(page.body.contains("&lt;img src=x onerror=alert(1)&gt;"));
+    let json = request(addr, "GET /dashboard HTTP/1.1\nAccept: */*", "");
+    assert_eq!(json.header("Content-Type"), Some("application/json"));
+    let fleet: Value = serde_json::from_str(&json.body).expect("json");
+    assert_eq!(fleet["fleet"][0]["epoch"], Value::Null);
+    assert_eq!(fleet["test"], Value::Null);
+}
+
+#[test]
+fn a_bus_that_is_away_is_503() {
+    let bus = Fragile::new();
+    let (orchestrator, addr) = serve(Arc::new(bus.clone()), None);
+    bus.set_away(true);
+    wait("the bus is missed", || orchestrator.control().health().err());
+    let health = get(addr, "/healthz");
+    assert_eq!(health.status, 503);
+    assert!(error(&health).contains("nobody answers"));
+    assert_eq!(post(addr, "/configure", r#"{"test_id":"t","test_type":"TSUNAMI"}"#).status, 503);
+    assert_eq!(post(addr, "/register", r#"{"node_id":"a","node_IP":"h"}"#).status, 503);
+    assert_eq!(get(addr, "/dashboard").status, 200, "what is known can still be read");
+}
