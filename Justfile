@@ -35,9 +35,11 @@ kafka-stop:
 test *args:
     cargo test --locked {{args}}
 
-# Runs the tests that need a broker, on brokers of their own
+# Runs the tests that need a broker, on both tested versions of Kafka
 test-kafka *args:
-    cargo test --locked --test it -- --ignored {{args}}
+    scripts/kafka start 3.9.1
+    scripts/kafka start 4.3.0
+    eval "$(scripts/kafka env)" && cargo test --locked --test it -- --ignored {{args}}
 
 # Checks the format and the lints
 lint:

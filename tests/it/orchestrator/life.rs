@@ -164,7 +164,7 @@ fn a_driver_of_the_original_protocol_has_a_row_of_its_own() {
     assert_eq!((latency.mean, latency.max), (5.5, 30.0));
     assert_eq!((result.total.requests, result.total.latency_ms.expect("merged").max), (8, 2.0));
     assert!(result.verdict.iter().any(|line| line.contains("original protocol")), "{:?}", result.verdict);
-    let json = serde_json::to_value(&control.dashboard()).expect("json");
+    let json = serde_json::to_value(control.dashboard()).expect("json");
     assert!(json["test"]["drivers"][1]["latency_ms"]["p99"].is_null(), "what it does not say is not made up");
     let fleet: Vec<_> = control.dashboard().fleet.into_iter().map(|row| (row.node_id, row.epoch)).collect();
     assert_eq!(fleet, [("17".to_owned(), None), ("a".to_owned(), Some(1))]);
