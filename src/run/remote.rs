@@ -55,9 +55,14 @@ impl Remote {
     fn post(&self, path: &str, body: &impl serde::Serialize) -> Result<Vec<u8>, String> {
         let body = serde_json::to_vec(body).map_err(|e| e.to_string())?;
         let url = self.url(path);
-        let answer = fetch::post_json(&url, &body, self.config.token.as_deref(), TIMEOUT)?;
+        let answer =
+            fetch::post_json(&url, &body, self.config.token.as_deref(), TIMEOUT).map_err(unreached)?;
         accept(&url, answer)
     }
+}
+
+fn unreached(error: String) -> String {
+    format!("{error}: the orchestrator cannot be reached; check --orchestrator and that it runs there")
 }
 
 /// The body of a success; else what the orchestrator says against it.
@@ -90,7 +95,7 @@ impl Control for Remote {
 
     fn summary(&mut self, test_id: &str) -> Result<Option<Summary>, String> {
         let url = self.url("/dashboard");
-        let body = accept(&url, fetch::get(&url, TIMEOUT)?)?;
+        let body = accept(&url, fetch::get(&url, TIMEOUT).map_err(unreached)?)?;
         let dashboard: Dashboard = read(&url, &body)?;
         // Only the newest test is shown in full; this one is gone where another was started right after its end.
         Ok(dashboard.test.filter(|summary| summary.test_id == test_id))

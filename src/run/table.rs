@@ -125,9 +125,14 @@ fn stats_row(name: &str, stats: &Stats) -> String {
 
 fn times(of: Option<&Distribution>) -> [String; 7] {
     match of {
-        Some(d) => [d.min, d.mean, d.median, d.p90, d.p99, d.p999, d.max].map(format_figure),
+        Some(d) => [d.min, d.mean, d.median, d.p90, d.p99, d.p999, d.max].map(figure),
         None => HEAD.map(|_| "-".to_owned()),
     }
+}
+
+/// A figure that was not reported is no number.
+fn figure(ms: f64) -> String {
+    if ms.is_nan() { "-".to_owned() } else { format_figure(ms) }
 }
 
 /// Name, two counts and seven times, right-aligned.

@@ -1,6 +1,6 @@
 //! Distributions of times: HdrHistogram, 3 significant digits, 1 µs to 1 h, never resized while recording.
 
-use super::summary::Distribution;
+use super::distribution::Distribution;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hdrhistogram::Histogram as Hdr;

@@ -1,6 +1,7 @@
 //! Honest statistics: exact counts, histograms that merge, and the result that is made of them.
 
 pub mod counts;
+pub mod distribution;
 pub mod histogram;
 pub mod outcome;
 pub mod summary;

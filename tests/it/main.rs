@@ -14,3 +14,4 @@ mod raw_http;
 mod server;
 mod support;
 mod target;
+mod tidy;

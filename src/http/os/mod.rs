@@ -2,5 +2,6 @@
 //! of nanoseconds, connects that do not block, a look at a socket, descriptor limits.
 
 pub mod limits;
+pub mod listener;
 pub mod poller;
 pub mod socket;

@@ -14,6 +14,7 @@ mod types;
 
 pub use types::{Options, Request, Response};
 
+use super::os;
 use crate::clock;
 use delay::Delayer;
 use std::net::{SocketAddr, TcpListener};
@@ -126,7 +127,7 @@ impl Drop for Server {
 /// that cannot be joined.
 fn wait_until_closed(listener: &TcpListener, deadline_ns: u64) {
     let Ok(addr) = listener.local_addr() else { return };
-    let _ = rustix::net::shutdown(listener, rustix::net::Shutdown::Read);
+    os::listener::end(listener);
     while clock::now_ns() < deadline_ns && TcpListener::bind(addr).is_err() {
         clock::sleep(Duration::from_millis(1));
     }
@@ -147,12 +148,7 @@ fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), String> {
         _ => format!("cannot listen on {listen}: {e}"),
     };
     let listener = TcpListener::bind(listen).map_err(fail)?;
-    // Linux hands these settings on to every accepted connection. Without them the server still works.
-    let _ = rustix::net::listen(&listener, BACKLOG);
-    let timeout = rustix::net::sockopt::Timeout::Send;
-    let _ = rustix::net::sockopt::set_socket_timeout(&listener, timeout, Some(SEND_TIMEOUT));
-    let _ = rustix::net::sockopt::set_socket_keepalive(&listener, true);
-    let _ = rustix::net::sockopt::set_tcp_nodelay(&listener, true);
+    os::listener::prepare(&listener, BACKLOG, SEND_TIMEOUT);
     let addr = listener.local_addr().map_err(fail)?;
     Ok((listener, addr))
 }

@@ -9,6 +9,7 @@
 //! connections free what waits, since a thread that finishes one takes the next in the queue.
 
 use crate::clock;
+use crate::http::os;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -37,7 +38,7 @@ pub(super) fn grow(addr: SocketAddr, count: usize) {
 /// A connection that is reset when it is dropped, so that none of its closed halves linger.
 fn open(addr: SocketAddr) -> Option<TcpStream> {
     let stream = TcpStream::connect_timeout(&own(addr), CONNECT_TIMEOUT).ok()?;
-    let _ = rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO));
+    os::listener::reset_on_drop(&stream);
     Some(stream)
 }
 

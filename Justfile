@@ -1,0 +1,64 @@
+# Every daily act. `just` lists them.
+
+kafka := env("FLOODGATE_KAFKA", "127.0.0.1:9092")
+musl := "x86_64-unknown-linux-musl"
+
+# Lists the recipes
+default:
+    @just --list --unsorted
+
+# Runs a test in one process: `just run --url http://127.0.0.1:8000/ping --rate 500`
+run *args:
+    cargo run --release -- run {{args}}
+
+# Starts a target on 127.0.0.1:8000
+run-target *args:
+    cargo run --release --bin floodgate-target -- {{args}}
+
+# Starts the orchestrator on 127.0.0.1:8080
+run-orchestrator *args:
+    cargo run --release --bin floodgate-orchestrator -- --kafka {{kafka}} {{args}}
+
+# Starts a driver: `just run-driver driver-1 --rate 100`
+run-driver id="driver-1" *args:
+    cargo run --release --bin floodgate-driver -- --kafka {{kafka}} --node-id {{id}} --node-ip 127.0.0.1 --target http://127.0.0.1:8000/ping {{args}}
+
+# Starts Apache Kafka on 127.0.0.1:9092 (needs Java 17 and Maven; versions 3.9.1 and 4.3.0 are tested)
+kafka version="4.3.0":
+    scripts/kafka start {{version}} 9092
+
+# Ends it
+kafka-stop:
+    scripts/kafka stop all
+
+# Runs the tests that need nothing but Rust
+test *args:
+    cargo test --locked {{args}}
+
+# Runs the tests that need a broker, on both tested versions of Kafka
+test-kafka *args:
+    scripts/kafka start 3.9.1
+    scripts/kafka start 4.3.0
+    eval "$(scripts/kafka env)" && cargo test --locked --test it -- --ignored {{args}}
+
+# Checks the format and the lints
+lint:
+    cargo fmt --check
+    cargo clippy --locked --all-targets -- -D warnings
+
+# Formats the code
+fmt:
+    cargo fmt
+
+# Builds the documentation of the code
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+
+# Runs everything that must hold before a change lands
+ci *args:
+    .ci/run {{args}}
+
+# Builds static programs to copy to hosts (needs `rustup target add x86_64-unknown-linux-musl` and musl-gcc)
+static:
+    cargo build --locked --release --target {{musl}}
+    @ls -l target/{{musl}}/release/floodgate target/{{musl}}/release/floodgate-*[a-z]
