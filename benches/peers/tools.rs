@@ -6,13 +6,16 @@ use std::process::{Command, Stdio};
 /// The core that every client is pinned to; the server has the first one.
 const CLIENT_CORE: &str = "1";
 
+/// Requests, and the seconds that they took where the tool says so.
+type Counted = (f64, Option<f64>);
+
 /// A client.
 pub struct Tool {
     /// Its name in the table.
     pub name: &'static str,
     program: String,
     build: fn(&str, &str, usize, u64) -> Vec<String>,
-    count: fn(&str) -> Option<(f64, Option<f64>)>,
+    count: fn(&str) -> Option<Counted>,
 }
 
 impl Tool {
@@ -24,7 +27,7 @@ impl Tool {
     }
 
     /// Requests in an output, and the seconds that they took where the tool says so.
-    pub fn requests(&self, output: &str) -> Option<(f64, Option<f64>)> {
+    pub fn requests(&self, output: &str) -> Option<Counted> {
         (self.count)(output).filter(|(requests, _)| *requests > 0.0)
     }
 }
@@ -137,43 +140,43 @@ fn json(output: &str) -> Option<Value> {
     serde_json::from_str(&output[output.find('{')?..]).ok()
 }
 
-fn own_count(output: &str) -> Option<(f64, Option<f64>)> {
+fn own_count(output: &str) -> Option<Counted> {
     Some((number_after(output, "requests ")?, number_after(output, "seconds ")))
 }
 
-fn own_summary(output: &str) -> Option<(f64, Option<f64>)> {
+fn own_summary(output: &str) -> Option<Counted> {
     let total = &json(output)?["total"];
     Some((total["responses"].as_f64()?, total["elapsed_s"].as_f64()))
 }
 
-fn wrk_count(output: &str) -> Option<(f64, Option<f64>)> {
+fn wrk_count(output: &str) -> Option<Counted> {
     let line = output.lines().find(|line| line.contains(" requests in "))?;
     let requests = line.split_whitespace().next()?.parse().ok()?;
     Some((requests, number_after(line, " requests in ")))
 }
 
-fn ab_count(output: &str) -> Option<(f64, Option<f64>)> {
+fn ab_count(output: &str) -> Option<Counted> {
     Some((number_after(output, "Complete requests:")?, number_after(output, "Time taken for tests:")))
 }
 
-fn oha_count(output: &str) -> Option<(f64, Option<f64>)> {
+fn oha_count(output: &str) -> Option<Counted> {
     let result = json(output)?;
     let codes = result["statusCodeDistribution"].as_object()?;
     Some((codes.values().filter_map(Value::as_f64).sum(), result["summary"]["total"].as_f64()))
 }
 
-fn hey_count(output: &str) -> Option<(f64, Option<f64>)> {
+fn hey_count(output: &str) -> Option<Counted> {
     let line = output.lines().find(|line| line.trim_end().ends_with("responses"))?;
     let requests = line.split_whitespace().nth(1)?.parse().ok()?;
     Some((requests, number_after(output, "Total:")))
 }
 
-fn vegeta_count(output: &str) -> Option<(f64, Option<f64>)> {
+fn vegeta_count(output: &str) -> Option<Counted> {
     let result = json(output)?;
     Some((result["requests"].as_f64()?, result["duration"].as_f64().map(|ns| ns / 1e9)))
 }
 
-fn k6_count(output: &str) -> Option<(f64, Option<f64>)> {
+fn k6_count(output: &str) -> Option<Counted> {
     let result = json(output)?;
     let requests = result["metrics"]["http_reqs"]["values"]["count"].as_f64()?;
     Some((requests, result["state"]["testRunDurationMs"].as_f64().map(|ms| ms / 1e3)))
