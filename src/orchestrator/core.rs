@@ -1,7 +1,6 @@
 //! The orchestrator without its threads: fleet, newest run and its figures, used ids, history. Sans-IO.
 
 use super::aggregate::{Aggregate, Report};
-use super::broker_time::BrokerTime;
 use super::dashboard::{Dashboard, FleetRow, HistoryRow, MAX_HISTORY};
 use super::fleet::{Change, Fleet};
 use super::ids::UsedIds;
@@ -9,7 +8,9 @@ use super::inbox::Message;
 use super::result::summary;
 use super::runs::{Command, Now, Run};
 use super::{ApiError, Configured};
+use crate::broker_time::BrokerTime;
 use crate::bus::{Appended, MAX_RECORD_BYTES};
+use crate::clock::wall_ms;
 use crate::message::{TestConfig, encode};
 use crate::plan::{Plan, limits};
 use crate::stats::summary::Summary;
@@ -44,7 +45,7 @@ struct Test {
 impl Core {
     /// A moment on the monotonic clock, and in broker time.
     pub fn moment(&self, ns: u64) -> Now {
-        Now { ns, broker_ms: self.time.at_ms(ns) }
+        Now { ns, broker_ms: wall_ms(ns) + self.time.offset().map_or(0.0, |offset| offset.offset_ms) }
     }
 
     /// A message was read.
@@ -83,16 +84,19 @@ impl Core {
     /// What became of a command for the test `test_id`.
     pub fn written(&mut self, test_id: &str, command: &Command, result: Result<Appended, String>, now: Now) {
         if let Ok(appended) = &result {
-            self.time.learn(appended);
+            self.learn_time(appended);
         }
         if let Some(test) = self.newest.as_mut().filter(|test| test.run.config.test_id == test_id) {
             test.run.written(command, result.map(|_| ()), now);
         }
     }
 
-    /// Another record was written: it tells the broker's time too.
+    /// A record of ours was written. Each tells the broker's time (a `test_config` always goes before its trigger), so
+    /// none is written for the clock alone, which a reader might take for a driver's.
     pub fn learn_time(&mut self, appended: &Appended) {
-        self.time.learn(appended);
+        if let Some(append_ms) = appended.append_ms {
+            self.time.add(append_ms, wall_ms(appended.sent_ns), wall_ms(appended.acked_ns));
+        }
     }
 
     /// Takes a plan, names the fleet's drivers in it, and gives the command that writes it.
@@ -203,7 +207,7 @@ impl Core {
     }
 
     fn result(&self, test: &Test) -> Summary {
-        summary(&test.run, &test.figures, &self.fleet, self.time.offset_ms().is_some())
+        summary(&test.run, &test.figures, &self.fleet, self.time.offset().is_some())
     }
 
     fn apply(&mut self, changes: &[Change]) {

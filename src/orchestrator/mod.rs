@@ -5,7 +5,6 @@
 
 mod aggregate;
 mod api;
-mod broker_time;
 mod core;
 mod dashboard;
 mod fleet;

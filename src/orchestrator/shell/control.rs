@@ -95,12 +95,16 @@ impl Control {
 
 /// Reads a body; the error names the field and what is wrong with it.
 pub fn read_json<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    // A list of values would be read as a message too, field by field.
+    if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        return Err(ApiError::new(400, "body: one JSON object is expected, like {\"test_id\": \"t1\"}"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(body);
     let read = serde_path_to_error::deserialize(&mut reader);
     let read = read.map_err(|e| {
         let (path, why) = (e.path().to_string(), e.inner().to_string());
         // The reader calls the whole body "."; its own words then name the field, or say that this is no JSON.
-        let place = if path == "." || why.starts_with(&path) { String::new() } else { format!("{path}: ") };
+        let place = if path == "." || path == "?" || why.starts_with(&path) { String::new() } else { format!("{path}: ") };
         ApiError::new(400, format!("body: {place}{why}"))
     })?;
     reader.end().map_err(|e| ApiError::new(400, format!("body: one JSON object is expected: {e}")))?;

@@ -142,7 +142,8 @@ fn a_final_report_cannot_be_overtaken() {
     let mut drivers = ["a", "b"].map(|name| Driver::join(&bus, name, 1));
     wait_alive(&control, 2);
     control.configure_json(TSUNAMI).expect("configures");
-    let origin_ms = drivers.each_mut().map(|driver| driver.run().1)[0];
+    drivers.iter_mut().for_each(|driver| drop(driver.agree()));
+    let origin_ms = drivers[0].trigger("t").start_at_ms.expect("a start");
     drivers[0].report("t", last(origin_ms, 100));
     drivers[0].report("t", Figures { sequence: 4, is_final: false, ..last(origin_ms, 999) });
     drivers[0].report("t", Figures { sequence: 5, ..last(origin_ms, 999) });

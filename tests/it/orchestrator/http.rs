@@ -75,9 +75,9 @@ fn every_invalid_body_is_told_its_field_and_reason() {
     let bus = local();
     let (_orchestrator, addr) = serve(bus, None);
     let cases = [
-        ("", "EOF"),
-        ("[]", "test_id"),
-        ("nonsense", "expected"),
+        ("", "one JSON object"),
+        ("[]", "one JSON object"),
+        ("{nonsense", "body: key must be a string"),
         (r#"{"test_type":"TSUNAMI"}"#, "test_id"),
         (r#"{"test_id":"t"}"#, "test_type"),
         (r#"{"test_id":"t","test_type":"FLOOD"}"#, "test_type \"FLOOD\": use AVALANCHE or TSUNAMI"),
