@@ -104,7 +104,11 @@ pub fn read_json<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, ApiEr
     let read = read.map_err(|e| {
         let (path, why) = (e.path().to_string(), e.inner().to_string());
         // The reader calls the whole body "."; its own words then name the field, or say that this is no JSON.
-        let place = if path == "." || path == "?" || why.starts_with(&path) { String::new() } else { format!("{path}: ") };
+        let place = if path == "." || path == "?" || why.starts_with(&path) {
+            String::new()
+        } else {
+            format!("{path}: ")
+        };
         ApiError::new(400, format!("body: {place}{why}"))
     })?;
     reader.end().map_err(|e| ApiError::new(400, format!("body: one JSON object is expected: {e}")))?;
