@@ -1,6 +1,6 @@
 //! Command lines: what is taken, what is refused with exit code 2, and what the programs say.
 
-use crate::processes::{run, stdout};
+use crate::support::process::{run, stdout};
 use floodgate::cli::{DriverArgs, Floodgate, OrchestratorArgs, try_parse};
 use floodgate::message::TestType;
 use floodgate::run::{Place, Settings};
