@@ -52,11 +52,6 @@ impl Process {
         Process { name: name.to_owned(), child, said, readers, printed }
     }
 
-    /// Its process id.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// All that it wrote to standard error so far.
     pub fn said(&self) -> String {
         self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -26,7 +26,7 @@ fn having<'a>(records: &'a [Value], fields: &[(&str, fn(&Value) -> bool)]) -> Ve
 fn a_java_client_finds_the_original_fields(version: &str) {
     let _peace = kafka::in_peace();
     let system = System::start(&kafka::broker(version), "java");
-    let (_one, _two) = (system.driver("d1"), system.driver("d2"));
+    let drivers = [system.driver("d1"), system.driver("d2")];
     system.wait_alive(&["d1", "d2"]);
     let posted = json!({"node_id": "posted", "node_IP": "10.0.0.9", "message_type": "DRIVER_NODE_REGISTER"});
     assert_eq!(raw_http::post(system.addr, "/register", &posted.to_string()).status, 202);
@@ -36,6 +36,8 @@ fn a_java_client_finds_the_original_fields(version: &str) {
     assert_exact(&system.wait_over("t", "completed"), 120);
     assert!(system.row("posted").is_some());
 
+    // The reader ends when nothing comes any more.
+    drivers.into_iter().for_each(|driver| assert_eq!(driver.terminate().code, Some(0)));
     let records = consume(&system, version);
     let (text, number): (fn(&Value) -> bool, fn(&Value) -> bool) = (Value::is_string, Value::is_number);
     let register = [("/node_id", text), ("/node_IP", text), ("/message_type", text)];

@@ -29,9 +29,12 @@ fn write(bus: &mut dyn Bus, topic: Topic, value: &[u8]) {
 }
 
 /// Into every topic: no text, no JSON, other JSON, wrong fields, and much of it.
-fn write_rubbish(bus: &mut dyn Bus) {
+fn write_rubbish(bus: &mut dyn Bus, test_id: &str) {
     let deep = format!("{}{}", "[".repeat(5_000), "]".repeat(5_000));
     let large = format!(r#"{{"node_id": "{}"}}"#, "x".repeat(900_000));
+    let report = format!(
+        r#"{{"node_id": "d1", "test_id": "{test_id}", "report_id": "r", "epoch": 1, "sequence": -5, "metrics": "none"}}"#
+    );
     let rubbish: [&[u8]; 10] = [
         b"",
         b"\xff\xfe\x00\x01",
@@ -39,7 +42,7 @@ fn write_rubbish(bus: &mut dyn Bus) {
         b"[]",
         b"{}",
         br#"{"node_id": null, "test_id": {}, "trigger": 5}"#,
-        br#"{"node_id": "d1", "test_id": "t", "report_id": "r", "epoch": 1, "sequence": -5, "metrics": "none"}"#,
+        report.as_bytes(),
         br#"{"node_id": "d1", "heartbeat": "YES", "state": "flying", "epoch": "never", "timestamp": 0}"#,
         deep.as_bytes(),
         large.as_bytes(),
@@ -56,7 +59,7 @@ fn what_others_write_never_stops_a_run(version: &str) {
     let settings =
         KafkaSettings { topic_prefix: system.prefix.clone(), ..KafkaSettings::new(vec![broker.clone()]) };
     let mut bus = KafkaConnector::new(settings).expect("settings").open();
-    write_rubbish(bus.as_mut());
+    write_rubbish(bus.as_mut(), "earlier");
     let (mut one, _two) = (system.driver("d1"), system.driver("d2"));
     system.wait_alive(&["d1", "d2"]);
     ORIGINAL[..3].iter().for_each(|(topic, value)| write(bus.as_mut(), *topic, value.as_bytes()));
@@ -67,7 +70,7 @@ fn what_others_write_never_stops_a_run(version: &str) {
         "message_count_per_driver": "200"});
     assert_eq!(system.configure(&plan), ["d1", "d2"], "the original driver is never waited for");
     system.wait_second("t", 1);
-    write_rubbish(bus.as_mut());
+    write_rubbish(bus.as_mut(), "t");
     write(bus.as_mut(), ORIGINAL[3].0, ORIGINAL[3].1.as_bytes());
     write(bus.as_mut(), Topic::Trigger, br#"{"test_id": "another", "trigger": "STOP"}"#);
     let summary = system.wait_over("t", "completed");
