@@ -100,6 +100,7 @@ impl Control {
             self.take_engine_events();
         }
         if let Some(engine) = self.engine.take() {
+            self.session.leave().into_iter().for_each(|beat| self.beats.put(beat));
             engine.stop();
             engine.join();
         }

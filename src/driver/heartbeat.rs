@@ -34,6 +34,11 @@ pub fn run(mut bus: Box<dyn Bus>, identity: &NodeRef, offset: &SharedOffset, bea
                 Err(text) => log::warn!("heartbeats are not taken: {text}"),
             }
         }
+        if sent.is_ok()
+            && let Some(next) = beat.next.take()
+        {
+            beat = *next;
+        }
         let wait = if quick > 0 || beat.state == DriverState::Ready { INTERVAL_READY } else { INTERVAL };
         quick = quick.saturating_sub(1);
         match beats.take(wait) {
@@ -42,7 +47,9 @@ pub fn run(mut bus: Box<dyn Bus>, identity: &NodeRef, offset: &SharedOffset, bea
             Taken::Closed => break,
         }
     }
-    let left = Beat { state: DriverState::Left, ..Beat::idle() };
+    // Of a load that was cut off, the goodbye says so once more.
+    let last = if beat.state == DriverState::Finishing { beat } else { Beat::idle() };
+    let left = Beat { state: DriverState::Left, ..last };
     if let Err(text) = publish(bus.as_mut(), identity, offset, &left) {
         log::warn!("the goodbye was not taken: {text}");
     }

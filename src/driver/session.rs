@@ -63,24 +63,26 @@ pub struct Beat {
     pub test_id: Option<String>,
     /// Hash of the plan as it was understood.
     pub plan_hash: Option<String>,
-    /// Why it refused.
+    /// Why it refused, or was told to end.
     pub reason: Option<String>,
+    /// What to say once this has been said.
+    pub next: Option<Box<Beat>>,
 }
 
 impl Beat {
     /// Waiting for a plan.
     pub fn idle() -> Beat {
-        Beat { state: DriverState::Idle, test_id: None, plan_hash: None, reason: None }
+        Beat { state: DriverState::Idle, test_id: None, plan_hash: None, reason: None, next: None }
     }
 
     fn of(state: DriverState, assignment: &Assignment) -> Beat {
         let (test_id, plan_hash) = (assignment.test_id.clone(), assignment.plan_hash.clone());
-        Beat { state, test_id: Some(test_id), plan_hash: Some(plan_hash), reason: None }
+        Beat { state, test_id: Some(test_id), plan_hash: Some(plan_hash), reason: None, next: None }
     }
 
     fn refused(test_id: &str, reason: String) -> Beat {
         let test_id = Some(test_id.to_owned());
-        Beat { state: DriverState::Refused, test_id, plan_hash: None, reason: Some(reason) }
+        Beat { state: DriverState::Refused, test_id, plan_hash: None, reason: Some(reason), next: None }
     }
 }
 
@@ -125,9 +127,11 @@ impl Session {
 
     fn on_config(&mut self, config: &TestConfig) -> Vec<Action> {
         let Some((part, parts)) = self.share_of(config) else { return Vec::new() };
-        if let State::Running(current) | State::Finishing(current) = &self.state {
+        if let Some((current, beat)) = self.busy() {
             let reason = format!("still running test {:?}; stop it first", current.test_id);
-            return vec![Action::Announce(Beat::refused(&config.test_id, reason))];
+            // Said once: who conducts the running test would take a driver that speaks of another one for lost.
+            let refused = Beat::refused(&config.test_id, reason);
+            return vec![Action::Announce(Beat { next: Some(Box::new(beat)), ..refused })];
         }
         let mut actions = Vec::new();
         if let State::Ready(_) = self.state {
@@ -215,6 +219,22 @@ impl Session {
                 Vec::new()
             }
         }
+    }
+
+    /// The test that is running or being reported, and what is said of it.
+    fn busy(&self) -> Option<(&Assignment, Beat)> {
+        match &self.state {
+            State::Running(current) => Some((current, Beat::of(DriverState::Running, current))),
+            State::Finishing(current) => Some((current, Beat::of(DriverState::Finishing, current))),
+            _ => None,
+        }
+    }
+
+    /// The process is told to end: what to say of the load that this cuts off; none where there is none.
+    pub fn leave(&self) -> Option<Beat> {
+        let State::Running(current) = &self.state else { return None };
+        let reason = Some("it was told to end in mid-run".to_owned());
+        Some(Beat { reason, ..Beat::of(DriverState::Finishing, current) })
     }
 
     /// Whether a load is running or being reported.

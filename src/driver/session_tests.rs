@@ -116,6 +116,21 @@ fn a_second_plan_replaces_a_ready_one_and_never_a_running_one() {
     let actions = session.handle(read(config("t3")));
     assert!(announced(&actions).is_some_and(|(_, reason)| reason.is_some_and(|text| text.contains("t2"))));
     assert!(session.is_busy());
+    let [Action::Announce(refused)] = actions.as_slice() else { panic!("{actions:?}") };
+    let next = refused.next.as_ref().map(|beat| (beat.state, beat.test_id.as_deref()));
+    assert_eq!(next, Some((DriverState::Running, Some("t2"))), "said once, then of the running test again");
+}
+
+#[test]
+fn an_end_in_mid_run_is_said() {
+    let mut session = ready();
+    assert_eq!(session.leave(), None);
+    session.handle(Event::Trigger(Trigger::start("t1", 1.0)));
+    let beat = session.leave().expect("a load is cut off");
+    assert_eq!((beat.state, beat.test_id.as_deref()), (DriverState::Finishing, Some("t1")));
+    assert!(beat.reason.is_some_and(|reason| reason.contains("mid-run")));
+    session.handle(Event::LoadEnded);
+    assert_eq!(session.leave(), None, "nothing is cut off any more");
 }
 
 #[test]

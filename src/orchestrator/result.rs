@@ -8,6 +8,7 @@ use crate::schedule::Schedule;
 use crate::stats::histogram::{Histogram, round_ms};
 use crate::stats::summary::{Conservation, Distribution, DriverSummary, SCHEMA, Stats, Summary};
 use crate::stats::verdict::{Facts, LATE_MS, verdict};
+use crate::units::format_ms;
 
 /// The result as it stands: of a running test, its newest whole second.
 pub fn summary(run: &Run, figures: &Aggregate, fleet: &Fleet, offset_known: bool) -> Summary {
@@ -91,7 +92,7 @@ fn driver_row(run: &Run, member: &Member, driver: &DriverFigures) -> DriverSumma
 fn state(run: &Run, member: &Member) -> &'static str {
     if member.refused.is_some() {
         "refused"
-    } else if member.lost.is_some() {
+    } else if member.lost.is_some() || member.left.is_some() {
         "lost"
     } else if member.done {
         "done"
@@ -154,11 +155,11 @@ fn facts(
     offset_known: bool,
 ) -> Facts {
     let finished = figures.is_finished();
-    let lost =
-        run.members.iter().filter_map(|m| m.lost.as_ref().map(|l| (m.node.node_id.clone(), l.0.clone())));
+    let what = |m: &Member| m.left.clone().or_else(|| m.lost.as_ref().map(|(what, _)| what.clone()));
+    let lost = run.members.iter().filter_map(|m| what(m).map(|what| (m.node.node_id.clone(), what)));
     let waiting = |seconds: u64| format!("its reports are {seconds} s behind those of others");
     let behind = figures.behind().into_iter().map(|(name, seconds)| (name, waiting(seconds)));
-    Facts {
+    let mut facts = Facts {
         failed: run.failed.clone(),
         stopped: run.stopped.clone(),
         finished,
@@ -180,7 +181,27 @@ fn facts(
         clock_unknown: clock_unknown(run, fleet, offset_known),
         late: late(run, figures),
         notes: run.notes.clone(),
+    };
+    if facts.generator_lags() {
+        facts.behind.extend(laggards(figures));
     }
+    facts
+}
+
+/// Whose own delay is too great to be overlooked, once the final reports are in; of several drivers, those that are
+/// worth a look.
+fn laggards(figures: &Aggregate) -> Vec<(String, String)> {
+    let lagging = figures.drivers().iter().filter_map(|driver| {
+        let lag_ms = driver.at_end.as_ref()?.1.distribution()?.p99;
+        let latency_ms = driver.shown.as_ref()?.latency_ms.as_ref().map(|latency| latency.p99);
+        let own = Facts { lag_p99_ms: Some(lag_ms), latency_p99_ms: latency_ms, ..Facts::default() };
+        let how = format!(
+            "1 % of its requests were sent more than {} after they could have been",
+            format_ms(lag_ms)
+        );
+        own.generator_lags().then(|| (driver.node.node_id.clone(), how))
+    });
+    if figures.drivers().len() > 1 { lagging.collect() } else { Vec::new() }
 }
 
 /// Requests/s of an open loop, planned and sent. The last send is at the latest one response before the last response

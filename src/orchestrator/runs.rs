@@ -21,6 +21,8 @@ pub const START_AHEAD_MS: f64 = 1_000.0;
 pub const CLOSE_AFTER_NS: u64 = 5 * NS_PER_S;
 /// How long a driver may say that it does something else before it is given up.
 const AWAY_WITHIN_NS: u64 = 10 * NS_PER_S;
+/// Longest reason of a driver that is shown, in characters.
+const MAX_REASON_CHARS: usize = 1_000;
 
 /// A moment: on the process's monotonic clock, and in broker time.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -80,6 +82,8 @@ pub struct Member {
     pub done: bool,
     /// What happened to it, and whether for ever.
     pub lost: Option<(String, bool)>,
+    /// Why it cut its load off, by its own word; its final report counts all the same.
+    pub left: Option<String>,
     /// What it last said of this test; none where it spoke of another or of none.
     pub state: Option<DriverState>,
     /// Since when it has not been on this test.
@@ -130,6 +134,7 @@ impl Run {
             refused: None,
             done: false,
             lost: None,
+            left: None,
             state: None,
             away_ns: None,
         };
@@ -161,9 +166,13 @@ impl Run {
         let (phase, hash) = (self.phase, self.hash.clone());
         let Some(member) = self.member(&message.node_id, message.epoch) else { return };
         member.state = message.state.filter(|_| ours);
+        if let Some(DriverState::Finishing | DriverState::Left) = member.state {
+            member.left = member.left.take().or(short(message.reason.as_deref()));
+        }
         match member.state {
             Some(DriverState::Refused) => {
-                member.refused = Some(message.reason.clone().unwrap_or_else(|| "no reason given".to_owned()));
+                member.refused =
+                    Some(short(message.reason.as_deref()).unwrap_or_else(|| "no reason given".to_owned()));
             }
             Some(DriverState::Ready) if phase == Phase::Ready => match message.plan_hash.as_deref() {
                 Some(theirs) if theirs == hash => member.ready = true,
@@ -326,6 +335,11 @@ impl Run {
         let index = self.members.binary_search_by(|m| m.node.node_id.as_str().cmp(node_id)).ok()?;
         self.members.get_mut(index).filter(|member| Some(member.node.epoch) == epoch)
     }
+}
+
+/// As much of a driver's words as is shown.
+fn short(reason: Option<&str>) -> Option<String> {
+    reason.map(|reason| reason.chars().take(MAX_REASON_CHARS).collect())
 }
 
 /// Why the gate must not open for this driver.

@@ -14,5 +14,6 @@ mod processes;
 mod raw_http;
 mod server;
 mod support;
+mod system;
 mod target;
 mod tidy;

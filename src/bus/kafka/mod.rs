@@ -65,10 +65,17 @@ impl Connector for KafkaConnector {
 
     fn prepare(&self, timeout: Duration) -> Result<(), BusError> {
         let shared = Arc::clone(&self.shared);
-        match self.shared.settings.client {
+        let prepared = match self.shared.settings.client {
             KafkaClientKind::Modern => topics::prepare(&mut Cluster::new(shared), clock::deadline(timeout)),
             KafkaClientKind::Legacy => legacy::prepare(shared, clock::deadline(timeout)),
-        }
+        };
+        prepared.map_err(|error| match error {
+            BusError::Unavailable(text) => {
+                let seconds = timeout.as_secs_f64();
+                BusError::Unavailable(format!("{text} (gave up after the {seconds} s of --connect-timeout)"))
+            }
+            other => other,
+        })
     }
 
     fn describe(&self) -> String {

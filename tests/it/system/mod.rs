@@ -1,0 +1,191 @@
+//! The whole system on real brokers: every role a process of its own, as on hosts of their own.
+
+mod bad_starts;
+mod broker_faults;
+mod ordinary;
+mod process;
+mod process_faults;
+mod remote_run;
+mod skew;
+mod strangers;
+mod tolerance;
+
+use std::net::SocketAddr;
+
+use floodgate::orchestrator::{Dashboard, FleetRow};
+use floodgate::stats::summary::Summary;
+use serde_json::{Value, json};
+
+use crate::raw_http;
+use crate::support::kafka;
+use process::{Process, addr_in, wait};
+
+/// Makes one test of a function for each of the tested broker versions.
+macro_rules! on_both {
+    ($($case:ident),* $(,)?) => {
+        mod on_3_9 {
+            $(#[test]
+            #[ignore = "needs a Kafka broker: just test-kafka"]
+            fn $case() {
+                super::$case("3.9.1");
+            })*
+        }
+        mod on_4_3 {
+            $(#[test]
+            #[ignore = "needs a Kafka broker: just test-kafka"]
+            fn $case() {
+                super::$case("4.3.0");
+            })*
+        }
+    };
+}
+use on_both;
+
+/// A target and an orchestrator on topics of their own, and the drivers that a test adds.
+struct System {
+    broker: String,
+    prefix: String,
+    target_addr: SocketAddr,
+    addr: SocketAddr,
+    target: Process,
+    orchestrator: Process,
+}
+
+impl System {
+    /// In the order that a reader is told: the target, then the orchestrator.
+    fn start(broker: &str, case: &str) -> System {
+        let prefix = kafka::fresh_prefix(case);
+        let mut target = Process::start("target", "floodgate-target", &["--listen", "127.0.0.1:0"], &[]);
+        let target_addr = addr_in(&target.line("ready"));
+        let (orchestrator, addr) = orchestrator(broker, &prefix);
+        System { broker: broker.to_owned(), prefix, target_addr, addr, target, orchestrator }
+    }
+
+    /// Starts an orchestrator again, or another one.
+    fn orchestrator(&self) -> (Process, SocketAddr) {
+        orchestrator(&self.broker, &self.prefix)
+    }
+
+    /// What the target is loaded with.
+    fn url(&self) -> String {
+        format!("http://{}/ping", self.target_addr)
+    }
+
+    fn driver(&self, node_id: &str) -> Process {
+        self.driver_with(node_id, &self.url(), &[])
+    }
+
+    /// A driver with more flags. It is not yet known to the orchestrator when this returns.
+    fn driver_with(&self, node_id: &str, target: &str, flags: &[&str]) -> Process {
+        let orchestrator = format!("http://{}", self.addr);
+        let own = ["--kafka", &self.broker, "--topic-prefix", &self.prefix, "--orchestrator", &orchestrator];
+        let named = ["--node-id", node_id, "--node-ip", "127.0.0.1", "--target", target];
+        Process::start(node_id, "floodgate-driver", &[&own[..], &named, flags].concat(), &[])
+    }
+
+    fn dashboard(&self) -> Dashboard {
+        let answer = raw_http::get(self.addr, "/dashboard");
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        serde_json::from_str(&answer.body).expect("dashboard")
+    }
+
+    fn fleet_text(&self) -> String {
+        format!("{:#?}\norchestrator: {}", self.dashboard().fleet, self.orchestrator.said())
+    }
+
+    fn row(&self, node_id: &str) -> Option<FleetRow> {
+        self.dashboard().fleet.into_iter().find(|row| row.node_id == node_id)
+    }
+
+    /// Waits until these nodes, and no others, are alive and can be named in a plan.
+    fn wait_alive(&self, names: &[&str]) {
+        wait(
+            &format!("{names:?} alive"),
+            || self.fleet_text(),
+            || {
+                let fleet = self.dashboard().fleet;
+                let alive = fleet.iter().filter(|row| row.state == "alive" && row.activity.is_some());
+                alive.map(|row| row.node_id.as_str()).eq(names.iter().copied()).then_some(())
+            },
+        );
+    }
+
+    /// Waits until this node is shown in this state.
+    fn wait_state(&self, node_id: &str, state: &str) -> FleetRow {
+        wait(
+            &format!("{node_id} {state}"),
+            || self.fleet_text(),
+            || self.row(node_id).filter(|row| row.state == state),
+        )
+    }
+
+    /// Waits until this node says that it does this.
+    fn wait_activity(&self, node_id: &str, activity: &str) {
+        wait(
+            &format!("{node_id} {activity}"),
+            || self.fleet_text(),
+            || self.row(node_id).filter(|row| row.activity.as_deref() == Some(activity)).map(drop),
+        );
+    }
+
+    /// `POST /configure`, which must succeed; the drivers that the plan names.
+    fn configure(&self, body: &Value) -> Vec<String> {
+        let answer = raw_http::post(self.addr, "/configure", &body.to_string());
+        assert_eq!(answer.status, 202, "{}", answer.body);
+        let answer: Value = serde_json::from_str(&answer.body).expect("JSON");
+        assert_eq!((&answer["test_id"], &answer["state"]), (&body["test_id"], &json!("ready")));
+        serde_json::from_value(answer["drivers"].clone()).expect("names")
+    }
+
+    /// The test as the dashboard shows it.
+    fn test(&self, test_id: &str) -> Option<Summary> {
+        self.dashboard().test.filter(|summary| summary.test_id == test_id)
+    }
+
+    /// Waits until the test's gate has been open for so long that this second of its series is there.
+    fn wait_second(&self, test_id: &str, second: u64) {
+        let state = || format!("{:?}", self.test(test_id));
+        wait(&format!("second {second} of {test_id}"), state, || {
+            self.test(test_id).filter(|s| s.series.last().is_some_and(|point| point.second >= second))
+        });
+    }
+
+    /// Waits until the test is over, in this state.
+    fn wait_over(&self, test_id: &str, state: &str) -> Summary {
+        let over = ["completed", "aborted", "failed"];
+        let found = wait(
+            &format!("end of {test_id}"),
+            || format!("{:?}", self.test(test_id)),
+            || self.test(test_id).filter(|summary| over.contains(&summary.state.as_str())),
+        );
+        assert_eq!(found.state, state, "{:#?}", found.verdict);
+        found
+    }
+
+    /// What the target has counted since it began.
+    fn target_count(&self) -> u64 {
+        let answer: Value =
+            serde_json::from_str(&raw_http::get(self.target_addr, "/metrics").body).expect("JSON");
+        assert_eq!(answer["requests"], answer["responses"]);
+        answer["requests"].as_u64().expect("a count")
+    }
+}
+
+fn orchestrator(broker: &str, prefix: &str) -> (Process, SocketAddr) {
+    let words = ["--kafka", broker, "--topic-prefix", prefix, "--listen", "127.0.0.1:0"];
+    let mut process = Process::start("orchestrator", "floodgate-orchestrator", &words, &[]);
+    let addr = addr_in(&process.line("ready"));
+    (process, addr)
+}
+
+/// Asserts that each planned request was sent once and answered once, everywhere counted alike.
+fn assert_exact(summary: &Summary, requests: u64) {
+    let counts = &summary.conservation;
+    let text = format!("{:#?} {:#?}", summary.conservation, summary.verdict);
+    let all = [counts.planned, counts.sent, counts.responses, counts.target_seen.unwrap_or(0)];
+    assert_eq!(all, [requests; 4], "{text}");
+    assert_eq!([counts.never_sent, counts.errors, counts.reports_missing], [0; 3], "{text}");
+    assert_eq!(summary.total.requests, requests);
+    assert_eq!(summary.total.latency_ms.as_ref().map(|l| l.min > 0.0), Some(true));
+    assert_eq!(summary.drivers.iter().map(|row| row.stats.requests).sum::<u64>(), requests);
+}

@@ -1,0 +1,81 @@
+//! The order that a reader is told, and what is between two tests.
+
+use serde_json::json;
+
+use super::{System, assert_exact, on_both};
+use crate::support::kafka;
+
+on_both!(both_test_types_from_the_first_start_to_a_changed_fleet, a_driver_that_starts_again_takes_its_name);
+
+fn both_test_types_from_the_first_start_to_a_changed_fleet(version: &str) {
+    let _peace = kafka::in_peace();
+    let system = System::start(&kafka::broker(version), "ordinary");
+    let one = system.driver("d1");
+    let _two = system.driver("d2");
+    system.wait_alive(&["d1", "d2"]);
+
+    // The smallest body: 10 s are the default, 50 requests a second from each driver.
+    let smallest = json!({"test_id": "smallest", "test_type": "tsunami", "test_message_delay": "20"});
+    assert_eq!(system.configure(&smallest), ["d1", "d2"]);
+    let tsunami = system.wait_over("smallest", "completed");
+    assert_exact(&tsunami, 1_000);
+    assert_eq!(system.target_count(), 1_000);
+    assert!((9.9..10.3).contains(&tsunami.total.elapsed_s), "{}", tsunami.total.elapsed_s);
+
+    let three = system.driver("d3");
+    let gone = one.terminate();
+    assert_eq!(gone.code, Some(0), "{}", gone.said);
+    system.wait_state("d1", "left");
+    system.wait_alive(&["d2", "d3"]);
+    let avalanche = json!({"test_id": "avalanche", "test_type": "AVALANCHE", "test_message_delay": 0,
+        "message_count_per_driver": 300, "connections": 4});
+    assert_eq!(system.configure(&avalanche), ["d2", "d3"]);
+    let summary = system.wait_over("avalanche", "completed");
+    assert_exact(&summary, 600);
+    assert_eq!(system.target_count(), 1_600);
+    assert!(summary.drivers.iter().all(|row| row.state == "done" && row.stats.requests == 300));
+
+    let history = system.dashboard().history;
+    assert_eq!(history.iter().map(|row| row.test_id.as_str()).collect::<Vec<_>>(), ["avalanche", "smallest"]);
+    assert_eq!(three.terminate().code, Some(0));
+    let System { orchestrator, target, .. } = system;
+    assert_eq!(orchestrator.terminate().code, Some(0));
+    assert_eq!(target.terminate().code, Some(0));
+}
+
+fn a_driver_that_starts_again_takes_its_name(version: &str) {
+    let _peace = kafka::in_peace();
+    let system = System::start(&kafka::broker(version), "again");
+    let old = system.driver("d1");
+    let _other = system.driver("d2");
+    system.wait_alive(&["d1", "d2"]);
+    let old_epoch = system.row("d1").and_then(|row| row.epoch);
+    assert!(old_epoch.is_some());
+
+    // Killed and started again at once, as a service manager does it.
+    old.kill();
+    let _new = system.driver("d1");
+    let new_epoch = super::wait(
+        "the new d1",
+        || system.fleet_text(),
+        || system.row("d1").and_then(|row| row.epoch).filter(|epoch| Some(*epoch) != old_epoch),
+    );
+    assert!(Some(new_epoch) > old_epoch);
+    system.wait_alive(&["d1", "d2"]);
+    let plan = json!({"test_id": "t", "test_type": "TSUNAMI", "test_message_delay": 10,
+        "message_count_per_driver": 100});
+    system.configure(&plan);
+    assert_exact(&system.wait_over("t", "completed"), 200);
+
+    // A third process takes the name while the second one lives: the second is not waited for.
+    let _third = system.driver("d1");
+    super::wait(
+        "the third d1",
+        || system.fleet_text(),
+        || system.row("d1").filter(|row| row.epoch > Some(new_epoch) && row.activity.is_some()),
+    );
+    let plan = json!({"test_id": "t2", "test_type": "TSUNAMI", "test_message_delay": 10,
+        "message_count_per_driver": 100});
+    assert_eq!(system.configure(&plan), ["d1", "d2"]);
+    assert_exact(&system.wait_over("t2", "completed"), 200);
+}

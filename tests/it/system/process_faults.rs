@@ -1,0 +1,165 @@
+//! Roles that die, hang, leave or come back while the gate is open.
+
+use std::time::Duration;
+
+use floodgate::clock;
+use floodgate::stats::summary::{DriverSummary, Summary};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use super::{System, assert_exact, on_both};
+use crate::raw_http;
+use crate::support::kafka;
+
+on_both!(
+    a_killed_driver_is_named_and_the_others_are_whole,
+    a_driver_that_hangs_for_three_seconds_is_not_lost,
+    a_driver_that_is_told_to_end_reports_and_leaves,
+    drivers_end_a_test_whose_orchestrator_died,
+    an_orchestrator_that_is_told_to_end_stops_its_drivers,
+    two_orchestrators_share_a_fleet_without_harm,
+);
+
+/// 50 requests a second from each driver.
+fn plan(test_id: &str, seconds: u64) -> Value {
+    json!({"test_id": test_id, "test_type": "TSUNAMI", "test_message_delay": 20, "timeout_ms": 2_000,
+        "duration_ms": seconds * 1_000})
+}
+
+fn row<'a>(summary: &'a Summary, node_id: &str) -> &'a DriverSummary {
+    summary.drivers.iter().find(|row| row.node_id == node_id).expect("a row for each driver")
+}
+
+fn verdict(summary: &Summary) -> String {
+    summary.verdict.join("\n")
+}
+
+fn a_killed_driver_is_named_and_the_others_are_whole(version: &str) {
+    let _peace = kafka::in_peace();
+    let system = System::start(&kafka::broker(version), "killed");
+    let (_one, two, _three) = (system.driver("d1"), system.driver("d2"), system.driver("d3"));
+    system.wait_alive(&["d1", "d2", "d3"]);
+    system.configure(&plan("t", 6));
+    system.wait_second("t", 2);
+    two.kill();
+    let summary = system.wait_over("t", "completed");
+    assert!(verdict(&summary).contains("Driver d2 was lost: it was silent for 5 s"), "{}", verdict(&summary));
+    assert_eq!(["d1", "d2", "d3"].map(|name| row(&summary, name).state.as_str()), ["done", "lost", "done"]);
+    for name in ["d1", "d3"] {
+        let stats = &row(&summary, name).stats;
+        assert_eq!((stats.requests, stats.responses), (300, 300), "{name}");
+    }
+    let last = row(&summary, "d2").stats.requests;
+    assert!((50..300).contains(&last), "d2 ends with its last report: {last}");
+    assert_eq!(summary.total.requests, 600 + last);
+    assert_eq!(system.wait_state("d2", "dead").node_id, "d2");
+    // The fleet goes on without it.
+    assert_eq!(system.configure(&plan("t2", 1)), ["d1", "d3"]);
+    assert_exact(&system.wait_over("t2", "completed"), 100);
+}
+
+fn a_driver_that_hangs_for_three_seconds_is_not_lost(version: &str) {
+    let _peace = kafka::in_peace();
+    let system = System::start(&kafka::broker(version), "hangs");
+    let (_one, two) = (system.driver("d1"), system.driver("d2"));
+    system.wait_alive(&["d1", "d2"]);
+    system.configure(&plan("t", 7));
+    system.wait_second("t", 2);
+    two.signal(Signal::STOP);
+    clock::sleep(Duration::from_secs(3));
+    two.signal(Signal::CONT);
+    let summary = system.wait_over("t", "completed");
+    assert_exact(&summary, 700);
+    assert_eq!(row(&summary, "d2").state, "done");
+    assert!(!verdict(&summary).contains("lost"), "{}", verdict(&summary));
+    let lag = |name: &str| row(&summary, name).stats.lag_ms.as_ref().map_or(0.0, |lag| lag.max);
+    assert!(lag("d2") > 2_500.0, "the pause shows as its lag: {} ms", lag("d2"));
+    assert!(lag("d1") < 1_000.0, "{} ms", lag("d1"));
+    assert!(verdict(&summary).contains("d2 fell behind"), "{}", verdict(&summary));
+}
+
+fn a_driver_that_is_told_to_end_reports_and_leaves(version: &str) {
+    let _peace = kafka::in_peace();
+    let system = System::start(&kafka::broker(version), "leaves");
+    let (_one, two) = (system.driver("d1"), system.driver("d2"));
+    system.wait_alive(&["d1", "d2"]);
+    system.configure(&plan("t", 6));
+    system.wait_second("t", 2);
+    let ended = two.terminate();
+    assert_eq!(ended.code, Some(0), "{}", ended.said);
+    system.wait_state("d2", "left");
+    let summary = system.wait_over("t", "completed");
+    assert_eq!(row(&summary, "d1").stats.requests, 300);
+    let stats = &row(&summary, "d2").stats;
+    assert!((50..300).contains(&stats.requests), "{}", stats.requests);
+    // Only a final report has these.
+    assert!(stats.service_ms.is_some() && stats.lag_ms.is_some(), "{stats:?}");
+    assert_eq!(summary.conservation.target_seen, Some(summary.total.requests));
+    assert_eq!(summary.conservation.reports_missing, 0);
+    assert!(verdict(&summary).contains("d2"), "who left is named: {}", verdict(&summary));
+}
+
+fn drivers_end_a_test_whose_orchestrator_died(version: &str) {
+    let _peace = kafka::in_peace();
+    let mut system = System::start(&kafka::broker(version), "orphans");
+    let (_one, _two) = (system.driver("d1"), system.driver("d2"));
+    system.wait_alive(&["d1", "d2"]);
+    system.configure(&plan("t", 4));
+    system.wait_second("t", 1);
+    let (new, addr) = system.orchestrator();
+    // A second one on the same topics, then the first dies: what a restart does, without the gap.
+    let old = std::mem::replace(&mut system.orchestrator, new);
+    system.addr = addr;
+    old.kill();
+    system.wait_alive(&["d1", "d2"]);
+    system.wait_activity("d1", "idle");
+    system.wait_activity("d2", "idle");
+    assert_eq!(system.target_count(), 400, "the drivers finished by themselves");
+    assert!(system.dashboard().test.is_none(), "the new one shows only what it knows");
+    let again = raw_http::post(system.addr, "/configure", &plan("t", 1).to_string());
+    assert_eq!(again.status, 409, "{}", again.body);
+    assert!(again.body.contains("was used"), "{}", again.body);
+    system.configure(&plan("t2", 2));
+    assert_exact(&system.wait_over("t2", "completed"), 200);
+}
+
+fn an_orchestrator_that_is_told_to_end_stops_its_drivers(version: &str) {
+    let _peace = kafka::in_peace();
+    let mut system = System::start(&kafka::broker(version), "ended");
+    let mut one = system.driver("d1");
+    system.wait_alive(&["d1"]);
+    system.configure(&plan("t", 600));
+    system.wait_second("t", 1);
+    let (new, addr) = system.orchestrator();
+    let old = std::mem::replace(&mut system.orchestrator, new);
+    system.addr = addr;
+    let ended = old.terminate();
+    assert_eq!(ended.code, Some(0), "{}", ended.said);
+    one.line("the test is stopped");
+    system.wait_activity("d1", "idle");
+    let count = system.target_count();
+    system.configure(&plan("t2", 1));
+    assert_exact(&system.wait_over("t2", "completed"), 50);
+    assert_eq!(system.target_count(), count + 50, "nothing of the stopped test went on");
+}
+
+fn two_orchestrators_share_a_fleet_without_harm(version: &str) {
+    let _peace = kafka::in_peace();
+    let system = System::start(&kafka::broker(version), "two");
+    let (_one, _two) = (system.driver("d1"), system.driver("d2"));
+    let (_second, addr) = system.orchestrator();
+    system.wait_alive(&["d1", "d2"]);
+    // Longer than an orchestrator bears with a driver that does not speak of its test.
+    system.configure(&plan("first", 15));
+    system.wait_second("first", 1);
+    super::wait("the second knows the fleet", String::new, || {
+        let answer = raw_http::post(addr, "/configure", &plan("second", 1).to_string());
+        (answer.status == 202).then_some(())
+    });
+    let failed = super::wait("end of the second test", String::new, || {
+        let shown: Value = serde_json::from_str(&raw_http::get(addr, "/dashboard").body).expect("JSON");
+        (shown["test"]["state"] == "failed").then(|| shown["test"]["verdict"].to_string())
+    });
+    assert!(failed.contains("still running test") && failed.contains("first"), "{failed}");
+    assert_exact(&system.wait_over("first", "completed"), 1_500);
+}

@@ -1,0 +1,90 @@
+//! Records of the original protocol and of nobody's: read as far as they go, and never the end of a run.
+
+use std::time::Duration;
+
+use floodgate::bus::kafka::{KafkaConnector, KafkaSettings};
+use floodgate::bus::{Bus, Connector, Topic};
+use serde_json::json;
+
+use super::{System, on_both};
+use crate::support::kafka;
+
+on_both!(what_others_write_never_stops_a_run);
+
+const SOON: Duration = Duration::from_secs(10);
+/// A driver of the original protocol, with the variants that are met: no epoch, numbers as strings.
+const ORIGINAL: [(Topic, &str); 4] = [
+    (Topic::Register, r#"{"node_id": "old", "node_ip": "10.1.2.3", "message_type": "DRIVER_NODE_REGISTER"}"#),
+    (Topic::Heartbeat, r#"{"node_id": "old", "heartbeat": "YES", "timestamp": "1700000000000"}"#),
+    (Topic::Heartbeat, r#"{"node_id": "old", "heartbeat": "YES", "timestamp": "2023-11-14 22:13:20"}"#),
+    (
+        Topic::Metrics,
+        r#"{"node_id": "old", "test_id": "t", "report_id": 7, "metrics":
+            {"mean_latency": "12.5", "median_latency": "11", "min_latency": 3, "max_latency": "99.5"}}"#,
+    ),
+];
+
+fn write(bus: &mut dyn Bus, topic: Topic, value: &[u8]) {
+    bus.publish(topic, "old", value, SOON).expect("publish");
+}
+
+/// Into every topic: no text, no JSON, other JSON, wrong fields, and much of it.
+fn write_rubbish(bus: &mut dyn Bus, test_id: &str) {
+    let deep = format!("{}{}", "[".repeat(5_000), "]".repeat(5_000));
+    let large = format!(r#"{{"node_id": "{}"}}"#, "x".repeat(900_000));
+    let report = format!(
+        r#"{{"node_id": "d1", "test_id": "{test_id}", "report_id": "r", "epoch": 1, "sequence": -5, "metrics": "none"}}"#
+    );
+    let rubbish: [&[u8]; 10] = [
+        b"",
+        b"\xff\xfe\x00\x01",
+        b"rubbish",
+        b"[]",
+        b"{}",
+        br#"{"node_id": null, "test_id": {}, "trigger": 5}"#,
+        report.as_bytes(),
+        br#"{"node_id": "d1", "heartbeat": "YES", "state": "flying", "epoch": "never", "timestamp": 0}"#,
+        deep.as_bytes(),
+        large.as_bytes(),
+    ];
+    for topic in Topic::ALL {
+        rubbish.iter().for_each(|value| write(bus, topic, value));
+    }
+}
+
+fn what_others_write_never_stops_a_run(version: &str) {
+    let _peace = kafka::in_peace();
+    let broker = kafka::broker(version);
+    let mut system = System::start(&broker, "tolerance");
+    let settings =
+        KafkaSettings { topic_prefix: system.prefix.clone(), ..KafkaSettings::new(vec![broker.clone()]) };
+    let mut bus = KafkaConnector::new(settings).expect("settings").open();
+    write_rubbish(bus.as_mut(), "earlier");
+    let (mut one, _two) = (system.driver("d1"), system.driver("d2"));
+    system.wait_alive(&["d1", "d2"]);
+    ORIGINAL[..3].iter().for_each(|(topic, value)| write(bus.as_mut(), *topic, value.as_bytes()));
+    let old = system.wait_state("old", "alive");
+    assert_eq!((old.node_ip.as_str(), old.epoch, old.activity), ("10.1.2.3", None, None));
+
+    let plan = json!({"test_id": "t", "test_type": "Tsunami", "test_message_delay": "20",
+        "message_count_per_driver": "200"});
+    assert_eq!(system.configure(&plan), ["d1", "d2"], "the original driver is never waited for");
+    system.wait_second("t", 1);
+    write_rubbish(bus.as_mut(), "t");
+    write(bus.as_mut(), ORIGINAL[3].0, ORIGINAL[3].1.as_bytes());
+    write(bus.as_mut(), Topic::Trigger, br#"{"test_id": "another", "trigger": "STOP"}"#);
+    let summary = system.wait_over("t", "completed");
+
+    assert_eq!(summary.drivers.len(), 3);
+    let row = summary.drivers.iter().find(|row| row.node_id == "old").expect("a row of its own");
+    let latency = row.stats.latency_ms.as_ref().expect("its latencies");
+    assert_eq!((latency.mean, latency.median, latency.min, latency.max), (12.5, 11.0, 3.0, 99.5));
+    assert_eq!(row.state, "original");
+    assert_eq!((summary.total.requests, summary.conservation.target_seen), (400, Some(400)));
+    let verdict = summary.verdict.join("\n");
+    assert!(verdict.contains("original protocol are left out of the merged figures: old"), "{verdict}");
+    assert_eq!(system.orchestrator.line("not understood").matches('\n').count(), 1);
+    assert!(one.line("is passed over").len() < 500, "no record is quoted whole");
+    let said = system.orchestrator.said();
+    assert!(said.len() < 20_000, "{} bytes of log: rubbish is told of now and then", said.len());
+}
