@@ -34,6 +34,10 @@ pub fn run(mut bus: Box<dyn Bus>, identity: &NodeRef, offset: &SharedOffset, bea
                 Err(text) => log::warn!("heartbeats are not taken: {text}"),
             }
         }
+        if let Some(then) = beat.then.take() {
+            beat = *then;
+            continue;
+        }
         let wait = if quick > 0 || beat.state == DriverState::Ready { INTERVAL_READY } else { INTERVAL };
         quick = quick.saturating_sub(1);
         match beats.take(wait) {

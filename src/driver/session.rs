@@ -30,6 +30,8 @@ pub enum Event {
     Prepared(Result<(), String>),
     /// A trigger was read.
     Trigger(Trigger),
+    /// What [`Action::Start`] asked for cannot be done, and why.
+    NotStarted(String),
     /// All workers have ended.
     LoadEnded,
     /// The final report was taken by the bus, or given up.
@@ -65,22 +67,24 @@ pub struct Beat {
     pub plan_hash: Option<String>,
     /// Why it refused.
     pub reason: Option<String>,
+    /// What to go on with once this was said.
+    pub then: Option<Box<Beat>>,
 }
 
 impl Beat {
     /// Waiting for a plan.
     pub fn idle() -> Beat {
-        Beat { state: DriverState::Idle, test_id: None, plan_hash: None, reason: None }
+        Beat { state: DriverState::Idle, test_id: None, plan_hash: None, reason: None, then: None }
     }
 
     fn of(state: DriverState, assignment: &Assignment) -> Beat {
         let (test_id, plan_hash) = (assignment.test_id.clone(), assignment.plan_hash.clone());
-        Beat { state, test_id: Some(test_id), plan_hash: Some(plan_hash), reason: None }
+        Beat { state, test_id: Some(test_id), plan_hash: Some(plan_hash), reason: None, then: None }
     }
 
     fn refused(test_id: &str, reason: String) -> Beat {
         let test_id = Some(test_id.to_owned());
-        Beat { state: DriverState::Refused, test_id, plan_hash: None, reason: Some(reason) }
+        Beat { state: DriverState::Refused, test_id, plan_hash: None, reason: Some(reason), then: None }
     }
 }
 
@@ -115,6 +119,7 @@ impl Session {
             Event::Prepared(result) => self.on_prepared(result),
             Event::Trigger(trigger) if trigger.is_stop() => self.on_stop(&trigger),
             Event::Trigger(trigger) => self.on_start(&trigger),
+            Event::NotStarted(reason) => self.on_not_started(reason),
             Event::LoadEnded => self.on_load_ended(),
             Event::Reported => {
                 self.state = State::Idle;
@@ -126,8 +131,19 @@ impl Session {
     fn on_config(&mut self, config: &TestConfig) -> Vec<Action> {
         let Some((part, parts)) = self.share_of(config) else { return Vec::new() };
         if let State::Running(current) | State::Finishing(current) = &self.state {
+            if current.test_id == config.test_id {
+                // The record came twice, and does no harm.
+                return Vec::new();
+            }
             let reason = format!("still running test {:?}; stop it first", current.test_id);
-            return vec![Action::Announce(Beat::refused(&config.test_id, reason))];
+            // Said once: an orchestrator that heard nothing else would take the running test for given up.
+            let busy = if matches!(self.state, State::Running(_)) {
+                DriverState::Running
+            } else {
+                DriverState::Finishing
+            };
+            let then = Some(Box::new(Beat::of(busy, current)));
+            return vec![Action::Announce(Beat { then, ..Beat::refused(&config.test_id, reason) })];
         }
         let mut actions = Vec::new();
         if let State::Ready(_) = self.state {
@@ -200,6 +216,18 @@ impl Session {
                 vec![Action::Discard, Action::Announce(Beat::idle())]
             }
             _ => Vec::new(),
+        }
+    }
+
+    fn on_not_started(&mut self, reason: String) -> Vec<Action> {
+        match std::mem::replace(&mut self.state, State::Idle) {
+            State::Running(assignment) => {
+                vec![Action::Announce(Beat::refused(&assignment.test_id, reason))]
+            }
+            other => {
+                self.state = other;
+                Vec::new()
+            }
         }
     }
 

@@ -163,7 +163,11 @@ impl Run {
         member.state = message.state.filter(|_| ours);
         match member.state {
             Some(DriverState::Refused) => {
-                member.refused = Some(message.reason.clone().unwrap_or_else(|| "no reason given".to_owned()));
+                let reason = message.reason.clone().unwrap_or_else(|| "no reason given".to_owned());
+                if phase != Phase::Ready && !member.done {
+                    member.lost = Some((format!("it refused to start: {reason}"), true));
+                }
+                member.refused = Some(reason);
             }
             Some(DriverState::Ready) if phase == Phase::Ready => match message.plan_hash.as_deref() {
                 Some(theirs) if theirs == hash => member.ready = true,
