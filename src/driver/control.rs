@@ -16,6 +16,8 @@ use std::time::Duration;
 
 /// Longest wait for a record, and so for a look at the engine and at the end of the process.
 const POLL: Duration = Duration::from_millis(50);
+/// Longest wait for a start; an orchestrator's is one second ahead.
+const MOST_AHEAD_NS: u64 = 600 * clock::NS_PER_S;
 /// Events of one engine that may wait: it sends two.
 const EVENTS: usize = 8;
 
@@ -157,7 +159,10 @@ impl Control {
         let prepared = self.prepared.take()?;
         let offset_ms = self.offset.get().map_or(0.0, |offset| offset.offset_ms);
         let now_ns = clock::now_ns();
-        let start_ns = start_at_ms.map_or(now_ns, |at_ms| clock::ns_at_wall(at_ms - offset_ms)).max(now_ns);
+        let start_ns = match opens_ns(start_at_ms, offset_ms, now_ns) {
+            Ok(start_ns) => start_ns,
+            Err(reason) => return Some(Event::NotStarted(reason)),
+        };
         let reporter = Reporter {
             identity: self.identity.clone(),
             test_id: prepared.assignment.test_id.clone(),
@@ -170,12 +175,25 @@ impl Control {
                 self.engine = Some(engine);
                 None
             }
-            Err(error) => {
-                log::error!("{error}");
-                Some(Event::Reported)
-            }
+            Err(error) => Some(Event::NotStarted(error)),
         }
     }
+}
+
+/// When the gate opens, on the process's clock: never before now. A start too far ahead is refused, since nothing
+/// would be seen of it but a driver that is busy for ever.
+fn opens_ns(start_at_ms: Option<f64>, offset_ms: f64, now_ns: u64) -> Result<u64, String> {
+    let Some(at_ms) = start_at_ms else { return Ok(now_ns) };
+    let start_ns = clock::ns_at_wall(at_ms - offset_ms).max(now_ns);
+    if start_ns - now_ns > MOST_AHEAD_NS {
+        let seconds = (start_ns - now_ns) / clock::NS_PER_S;
+        return Err(format!(
+            "start_at_ms {at_ms} is {seconds} s ahead by this host's clock, at most {} s are waited: check the clocks \
+             of the hosts, or the trigger",
+            MOST_AHEAD_NS / clock::NS_PER_S
+        ));
+    }
+    Ok(start_ns)
 }
 
 /// What a record of `test_config` or `trigger` says; one that cannot be read is passed over with a warning.
@@ -190,4 +208,25 @@ fn read(record: &Record) -> Option<Event> {
             log::warn!("record {} of {} is passed over: {error}", record.offset, record.topic.name());
         })
         .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_is_now_or_soon_and_never_too_far_ahead() {
+        let now_ns = clock::now_ns() + 5 * clock::NS_PER_S;
+        let now_ms = clock::wall_ms(now_ns);
+        assert_eq!(opens_ns(None, 0.0, now_ns), Ok(now_ns));
+        for past in [-1.0, -1e300, 0.0, now_ms - 1.0] {
+            assert_eq!(opens_ns(Some(past), 0.0, now_ns), Ok(now_ns), "{past}");
+        }
+        let soon_ns = opens_ns(Some(now_ms + 1_500.0), 500.0, now_ns).expect("soon");
+        assert!(soon_ns.abs_diff(now_ns + clock::NS_PER_S) < clock::NS_PER_MS, "{soon_ns}");
+        for far in [now_ms + 601_000.0, now_ms + 3.2e10, 1e300, f64::MAX] {
+            let error = opens_ns(Some(far), 0.0, now_ns).expect_err("too far");
+            assert!(error.contains("ahead"), "{error}");
+        }
+    }
 }

@@ -34,10 +34,8 @@ pub fn run(mut bus: Box<dyn Bus>, identity: &NodeRef, offset: &SharedOffset, bea
                 Err(text) => log::warn!("heartbeats are not taken: {text}"),
             }
         }
-        if sent.is_ok()
-            && let Some(next) = beat.next.take()
-        {
-            beat = *next;
+        if sent.is_ok() {
+            beat = beat.next.take().map_or(beat, |next| *next);
         }
         let wait = if quick > 0 || beat.state == DriverState::Ready { INTERVAL_READY } else { INTERVAL };
         quick = quick.saturating_sub(1);

@@ -30,6 +30,8 @@ pub enum Event {
     Prepared(Result<(), String>),
     /// A trigger was read.
     Trigger(Trigger),
+    /// What [`Action::Start`] asked for cannot be done, and why.
+    NotStarted(String),
     /// All workers have ended.
     LoadEnded,
     /// The final report was taken by the bus, or given up.
@@ -117,6 +119,7 @@ impl Session {
             Event::Prepared(result) => self.on_prepared(result),
             Event::Trigger(trigger) if trigger.is_stop() => self.on_stop(&trigger),
             Event::Trigger(trigger) => self.on_start(&trigger),
+            Event::NotStarted(reason) => self.on_not_started(reason),
             Event::LoadEnded => self.on_load_ended(),
             Event::Reported => {
                 self.state = State::Idle;
@@ -128,6 +131,10 @@ impl Session {
     fn on_config(&mut self, config: &TestConfig) -> Vec<Action> {
         let Some((part, parts)) = self.share_of(config) else { return Vec::new() };
         if let Some((current, beat)) = self.busy() {
+            if current.test_id == config.test_id {
+                // The record came twice, and does no harm.
+                return Vec::new();
+            }
             let reason = format!("still running test {:?}; stop it first", current.test_id);
             // Said once: who conducts the running test would take a driver that speaks of another one for lost.
             let refused = Beat::refused(&config.test_id, reason);
@@ -204,6 +211,18 @@ impl Session {
                 vec![Action::Discard, Action::Announce(Beat::idle())]
             }
             _ => Vec::new(),
+        }
+    }
+
+    fn on_not_started(&mut self, reason: String) -> Vec<Action> {
+        match std::mem::replace(&mut self.state, State::Idle) {
+            State::Running(assignment) => {
+                vec![Action::Announce(Beat::refused(&assignment.test_id, reason))]
+            }
+            other => {
+                self.state = other;
+                Vec::new()
+            }
         }
     }
 

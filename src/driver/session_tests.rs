@@ -153,3 +153,27 @@ fn a_stop_ends_what_it_names() {
     assert_eq!(session.handle(Event::Trigger(Trigger::stop("t1", "enough"))), [Action::Stop]);
     assert_eq!(announced(&session.handle(Event::LoadEnded)), Some((DriverState::Finishing, None)));
 }
+
+#[test]
+fn a_running_driver_refuses_another_plan_once_and_then_speaks_of_its_own_again() {
+    let mut session = ready();
+    session.handle(Event::Trigger(Trigger::start("t1", 1.0)));
+    assert_eq!(session.handle(read(config("t1"))), [], "its own plan, read twice");
+    for busy in [DriverState::Running, DriverState::Finishing] {
+        let actions = session.handle(read(config("t2")));
+        let [Action::Announce(beat)] = actions.as_slice() else { panic!("{actions:?}") };
+        assert_eq!((beat.state, beat.test_id.as_deref()), (DriverState::Refused, Some("t2")));
+        let next = beat.next.as_deref().expect("goes on with its own test");
+        assert_eq!((next.state, next.test_id.as_deref()), (busy, Some("t1")));
+        session.handle(Event::LoadEnded);
+    }
+}
+
+#[test]
+fn a_start_that_cannot_be_made_is_refused_with_its_reason() {
+    let mut session = ready();
+    session.handle(Event::Trigger(Trigger::start("t1", 1e300)));
+    let actions = session.handle(Event::NotStarted("too far ahead".to_owned()));
+    assert_eq!(announced(&actions), Some((DriverState::Refused, Some("too far ahead"))));
+    assert!(!session.is_busy());
+}

@@ -171,6 +171,7 @@ impl Recorder {
             _ => self.pause_ns = 0,
         }
         if completion.ticket.warmup {
+            self.tally.warmup_errors += u64::from(matches!(completion.outcome, Outcome::Error(_)));
             return;
         }
         self.last_end_ns = self.last_end_ns.max(completion.ended_ns);

@@ -211,6 +211,13 @@ fn warm_up_stays_out_of_every_other_figure() {
 }
 
 #[test]
+fn what_a_stop_cuts_off_in_the_warm_up_is_counted_there_and_nowhere_else() {
+    let run = run_with(5, |sent| ok_after_ms(400, sent), Some(S), |c| c.warmup_ms = Some(60_000));
+    assert_eq!((run.tally.warmup_sent, run.tally.warmup_errors), (15, 5));
+    assert_eq!((run.tally.sent, run.tally.ended()), (0, 0));
+}
+
+#[test]
 fn a_refused_port_is_not_a_busy_loop() {
     let refused: Target = |sent| (sent + MS / 10, Outcome::Error(ErrorKind::Connect));
     let run = run_with(16, refused, None, |c| c.duration_ms = Some(10_000));

@@ -1,9 +1,15 @@
 //! TLS for both clients: whom they trust, and what they offer.
 
 use crate::http::{ClientError, Settings};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore,
+    SignatureScheme,
+};
 use std::sync::Arc;
 
 /// What a client needs to open TLS to one host.
@@ -22,11 +28,13 @@ impl TlsClient {
     pub fn new(settings: &Settings, host: &str) -> Result<TlsClient, ClientError> {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|e| ClientError::new(format!("host {host:?} cannot be checked by TLS: {e}")))?;
-        let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
-        let builder = builder
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let trust = Trust::new(settings, Arc::clone(&provider))?;
+        let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|e| ClientError::new(format!("TLS cannot be used: {e}")))?;
-        let mut config = builder.with_root_certificates(roots(settings)?).with_no_client_auth();
+        let mut config =
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(trust)).with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(TlsClient { config: Arc::new(config), name })
     }
@@ -40,18 +48,82 @@ impl TlsClient {
     }
 }
 
-fn roots(settings: &Settings) -> Result<RootCertStore, ClientError> {
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let Some(pem) = &settings.ca_pem else { return Ok(roots) };
-    let before = roots.len();
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        certificate
-            .map_err(|e| e.to_string())
-            .and_then(|c| roots.add(c).map_err(|e| e.to_string()))
-            .map_err(|e| ClientError::new(format!("the CA certificates cannot be read: {e}")))?;
+/// The usual rules of the web, and one more: a certificate that was given is trusted as a server's own, too. What
+/// `openssl req -x509` makes says of itself that it is an authority, and those rules take none for a server.
+#[derive(Debug)]
+struct Trust {
+    web: Arc<WebPkiServerVerifier>,
+    given: Vec<CertificateDer<'static>>,
+}
+
+impl Trust {
+    fn new(settings: &Settings, provider: Arc<rustls::crypto::CryptoProvider>) -> Result<Trust, ClientError> {
+        let given = given(settings)?;
+        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        for certificate in &given {
+            roots.add(certificate.clone()).map_err(unreadable)?;
+        }
+        let web = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
+        Ok(Trust { web: web.map_err(unreadable)?, given })
     }
-    if roots.len() == before {
+}
+
+impl ServerCertVerifier for Trust {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let checked = self.web.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        match checked {
+            // An authority in a server's place is such an `Other`; validity in time was checked before it.
+            Err(Error::InvalidCertificate(CertificateError::Other(_)))
+                if self.given.iter().any(|own| own == end_entity) =>
+            {
+                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            other => other,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.web.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.web.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.web.supported_verify_schemes()
+    }
+}
+
+fn unreadable(error: impl std::fmt::Display) -> ClientError {
+    ClientError::new(format!("the CA certificates cannot be read: {error}"))
+}
+
+/// The certificates in the settings.
+fn given(settings: &Settings) -> Result<Vec<CertificateDer<'static>>, ClientError> {
+    let Some(pem) = &settings.ca_pem else { return Ok(Vec::new()) };
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let read = read.map_err(unreadable)?;
+    if read.is_empty() {
         return Err(ClientError::new("the CA file holds no certificate: PEM is expected".to_owned()));
     }
-    Ok(roots)
+    Ok(read)
 }

@@ -141,6 +141,7 @@ fn conservation(figures: &Aggregate) -> Conservation {
         responses: counts.responses,
         errors: counts.errors_total(),
         warmup_sent: counts.warmup_sent,
+        warmup_errors: counts.warmup_errors,
         target_seen,
         reports_missing: figures.reports_missing(),
     }

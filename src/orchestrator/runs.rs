@@ -171,8 +171,11 @@ impl Run {
         }
         match member.state {
             Some(DriverState::Refused) => {
-                member.refused =
-                    Some(short(message.reason.as_deref()).unwrap_or_else(|| "no reason given".to_owned()));
+                let reason = short(message.reason.as_deref()).unwrap_or_else(|| "no reason given".to_owned());
+                if phase != Phase::Ready && !member.done {
+                    member.lost = Some((format!("it refused to start: {reason}"), true));
+                }
+                member.refused = Some(reason);
             }
             Some(DriverState::Ready) if phase == Phase::Ready => match message.plan_hash.as_deref() {
                 Some(theirs) if theirs == hash => member.ready = true,

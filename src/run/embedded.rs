@@ -118,6 +118,7 @@ impl Control for Embedded {
 
 impl Drop for Embedded {
     fn drop(&mut self) {
+        self.drivers.iter().for_each(Driver::begin_shutdown);
         self.drivers.drain(..).for_each(Driver::shutdown);
         if let Some(orchestrator) = self.orchestrator.take() {
             orchestrator.shutdown();

@@ -120,6 +120,7 @@ fn line(goal: Goal, elapsed_s: f64, summary: &Summary) -> String {
     let p99 = total.latency_ms.as_ref().map_or("-".to_owned(), |latency| format_ms(latency.p99));
     let errors = match total.errors_total() {
         0 => "no errors".to_owned(),
+        1 => "1 error".to_owned(),
         n => format!("{} errors", format_count(n)),
     };
     let finishing = if summary.state == "finishing" { "  finishing" } else { "" };

@@ -100,7 +100,8 @@ fn table(summary: &Summary) -> String {
     rows.push(row("service time", blank(), &times(summary.total.service_ms.as_ref())));
     rows.push(row("lag", blank(), &times(summary.total.lag_ms.as_ref())));
     rows.push(row("queued", [queued, String::new()], &HEAD.map(|_| String::new())));
-    if let Some(skew) = summary.total.start_skew_ms {
+    let started = summary.drivers.iter().filter(|driver| driver.stats.start_skew_ms.is_some()).count();
+    if let Some(skew) = summary.total.start_skew_ms.filter(|_| started > 1) {
         rows.push(format!(
             "{:<NAME$}drivers started within {} ms of each other",
             "start",
@@ -171,7 +172,7 @@ fn conservation(counts: &Conservation) -> Vec<String> {
     if let Some(seen) = counts.target_seen {
         let text = line("target counted", seen, ("sent", counts.sent), ("warm-up", counts.warmup_sent));
         // Requests that failed may have reached the target or not: fewer is then no difference.
-        let text = if counts.errors > 0 { text.replace('≠', "of") } else { text };
+        let text = if counts.errors + counts.warmup_errors > 0 { text.replace('≠', "of") } else { text };
         lines.push(format!("{:<NAME$}{text}", ""));
     }
     if counts.reports_missing > 0 {
@@ -248,6 +249,7 @@ mod tests {
             responses: 1_000_000 - errors,
             errors,
             warmup_sent: 0,
+            warmup_errors: 0,
             target_seen: Some(1_000_000),
             reports_missing: 0,
         };

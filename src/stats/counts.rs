@@ -25,6 +25,14 @@ pub struct Counts {
     pub bytes_received: u64,
     /// Requests of the warm-up; they are in no other count.
     pub warmup_sent: u64,
+    /// Of them, those without a complete response.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub warmup_errors: u64,
+}
+
+/// For fields that are left out where they are 0.
+pub fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Counts {
@@ -37,6 +45,7 @@ impl Counts {
         self.responses += other.responses;
         self.bytes_received += other.bytes_received;
         self.warmup_sent += other.warmup_sent;
+        self.warmup_errors += other.warmup_errors;
         add_all(&mut self.errors, &other.errors);
         add_all(&mut self.status, &other.status);
     }

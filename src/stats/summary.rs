@@ -1,6 +1,6 @@
 //! The result of a test, `floodgate.summary/1`: the same in `--json`, on the dashboard and in saved runs.
 
-use super::counts::Counts;
+use super::counts::{Counts, is_zero};
 pub use super::distribution::Distribution;
 use super::histogram::{Histogram, round_ms};
 use serde::{Deserialize, Serialize};
@@ -109,6 +109,9 @@ pub struct Conservation {
     pub errors: u64,
     /// Requests of the warm-up, in no other count.
     pub warmup_sent: u64,
+    /// Of them, those without a complete response; left out where there are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub warmup_errors: u64,
     /// What a floodgate-target counted during the test, warm-up included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_seen: Option<u64>,
@@ -132,9 +135,9 @@ impl Conservation {
         check(self.sent, self.responses + self.errors, "sent against responses + errors");
         if let Some(seen) = self.target_seen {
             // Errors may or may not have reached the target, so only runs without any can be exact.
-            let least = self.responses + self.warmup_sent.min(seen);
+            let least = self.responses + self.warmup_sent.saturating_sub(self.warmup_errors);
             let most = self.sent + self.warmup_sent;
-            if self.errors == 0 {
+            if self.errors == 0 && self.warmup_errors == 0 {
                 check(seen, most, "requests that the target counted against sent (warm-up included)");
             } else if seen < least || seen > most {
                 found.push(format!(
@@ -194,4 +197,23 @@ pub struct Summary {
     pub verdict: Vec<String>,
     /// Second by second.
     pub series: Vec<SeriesPoint>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_target_counted_is_held_against_the_drivers_within_what_they_know() {
+        let counted = |seen, warmup_errors| {
+            let sent = Conservation { planned: 10, sent: 10, responses: 10, ..Conservation::default() };
+            Conservation { warmup_sent: 5, warmup_errors, target_seen: Some(seen), ..sent }.differences()
+        };
+        assert!(counted(15, 0).is_empty());
+        assert_eq!(counted(14, 0).len(), 1);
+        // Two of the warm-up were stopped: they may or may not have reached the target.
+        for (seen, agrees) in [(12, false), (13, true), (14, true), (15, true), (16, false)] {
+            assert_eq!(counted(seen, 2).is_empty(), agrees, "{seen}");
+        }
+    }
 }

@@ -28,6 +28,8 @@ pub struct Tally {
     pub queued: u64,
     /// Requests of the warm-up.
     pub warmup_sent: u64,
+    /// Of them, those without a complete response.
+    pub warmup_errors: u64,
     /// Bytes of all responses.
     pub bytes_received: u64,
     errors: [u64; ErrorKind::ALL.len()],
@@ -53,6 +55,7 @@ impl Tally {
             sent: 0,
             queued: 0,
             warmup_sent: 0,
+            warmup_errors: 0,
             bytes_received: 0,
             errors: [0; ErrorKind::ALL.len()],
             status: Box::new([0; STATUSES]),
@@ -89,6 +92,7 @@ impl Tally {
         self.sent += other.sent;
         self.queued += other.queued;
         self.warmup_sent += other.warmup_sent;
+        self.warmup_errors += other.warmup_errors;
         self.bytes_received += other.bytes_received;
         self.errors.iter_mut().zip(other.errors).for_each(|(mine, theirs)| *mine += theirs);
         self.status.iter_mut().zip(other.status.iter()).for_each(|(mine, theirs)| *mine += theirs);
@@ -107,6 +111,7 @@ impl Tally {
         self.sent = 0;
         self.queued = 0;
         self.warmup_sent = 0;
+        self.warmup_errors = 0;
         self.bytes_received = 0;
         self.errors = [0; ErrorKind::ALL.len()];
         self.status.fill(0);
@@ -144,6 +149,7 @@ impl Tally {
             status: status.filter(|(_, n)| *n > 0).collect(),
             bytes_received: self.bytes_received,
             warmup_sent: self.warmup_sent,
+            warmup_errors: self.warmup_errors,
         }
     }
 }

@@ -81,7 +81,9 @@ pub fn verdict(facts: &Facts) -> Vec<String> {
         lines.push(format!("The test was stopped early: {reason}"));
     }
     if lines.is_empty() || facts.sent > 0 {
-        plan_kept(facts, &mut lines);
+        if !nothing_reached(facts) {
+            plan_kept(facts, &mut lines);
+        }
         errors(facts, &mut lines);
     }
     drivers(facts, &mut lines);
@@ -146,14 +148,29 @@ fn plan_kept(facts: &Facts, lines: &mut Vec<String>) {
     }
 }
 
+/// Whether every request failed before a connection was there. Then no plan was kept or missed.
+fn nothing_reached(facts: &Facts) -> bool {
+    let before_send = |name: &String| ErrorKind::ALL.iter().any(|k| k.name() == name && k.is_before_send());
+    let failed = facts.errors.iter().filter(|(_, n)| **n > 0);
+    facts.responses == 0
+        && facts.errors.values().any(|n| *n > 0)
+        && failed.map(|(name, _)| name).all(before_send)
+}
+
 fn errors(facts: &Facts, lines: &mut Vec<String>) {
     let total: u64 = facts.errors.values().sum();
-    let before_send = |name: &String| ErrorKind::ALL.iter().any(|k| k.name() == name && k.is_before_send());
-    let unreached: u64 = facts.errors.iter().filter(|(name, _)| before_send(name)).map(|(_, n)| n).sum();
-    if facts.responses == 0 && total > 0 && unreached == total {
+    if nothing_reached(facts) {
+        let all = |kind: ErrorKind| facts.errors.get(kind.name()) == Some(&total);
+        let mend = if all(ErrorKind::Tls) {
+            "the TLS handshake failed each time; check that the port speaks TLS and that its certificate names this \
+             host and is trusted (--ca-cert trusts your own)"
+        } else if all(ErrorKind::Dns) {
+            "the host name has no address; check its spelling"
+        } else {
+            "check the address and that the server is running"
+        };
         lines.push(format!(
-            "Nothing reached the server: all {} requests failed before a connection was there; check the address \
-             and that the server is running.",
+            "Nothing reached the server: all {} requests failed before a connection was there; {mend}.",
             format_count(total)
         ));
     }

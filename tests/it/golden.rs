@@ -110,6 +110,7 @@ fn metrics() {
         status: [("200".to_owned(), 9), ("500".to_owned(), 1)].into(),
         bytes_received: 1_234,
         warmup_sent: 5,
+        warmup_errors: 0,
     };
     holds(
         "metrics",

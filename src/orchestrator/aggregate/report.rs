@@ -116,8 +116,11 @@ fn check_counts(counts: &Counts) -> Result<(), String> {
     }
     let single = [counts.planned, counts.sent, counts.never_sent, counts.queued, counts.responses];
     let mapped = counts.errors.values().chain(counts.status.values());
-    let all = single.iter().chain([&counts.bytes_received, &counts.warmup_sent]).chain(mapped);
-    match all.copied().find(|n| *n > MAX_COUNT) {
+    let rest = [&counts.bytes_received, &counts.warmup_sent, &counts.warmup_errors];
+    let all = single.iter().chain(rest).chain(mapped).copied();
+    // Kinds add up to one count too.
+    let errors = counts.errors.values().fold(0u64, |sum, n| sum.saturating_add(*n));
+    match all.chain([errors]).find(|n| *n > MAX_COUNT) {
         Some(n) => Err(format!("a count of {n} is more than any driver can reach")),
         None => Ok(()),
     }
@@ -152,6 +155,10 @@ mod tests {
             (r#","sequence":0"#, "no sequence"),
             (r#","sequence":1"#, "no counts"),
             (r#","sequence":1,"counts":{"sent":10000000000000000}"#, "more than any driver"),
+            (
+                r#","sequence":1,"counts":{"errors":{"timeout":900000000000000,"closed":900000000000000}}"#,
+                "more than any driver",
+            ),
             (r#","sequence":1,"counts":{},"elapsed_ms":-1"#, "outside 0"),
             (r#","sequence":1,"counts":{},"elapsed_ms":1e12"#, "outside 0"),
             (r#","sequence":1,"counts":{},"histograms":{"latency":"%%"}"#, "base64"),

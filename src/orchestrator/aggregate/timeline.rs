@@ -145,5 +145,6 @@ fn difference(later: &Counts, earlier: &Counts) -> Counts {
         status: less(&later.status, &earlier.status),
         bytes_received: later.bytes_received.saturating_sub(earlier.bytes_received),
         warmup_sent: later.warmup_sent.saturating_sub(earlier.warmup_sent),
+        warmup_errors: later.warmup_errors.saturating_sub(earlier.warmup_errors),
     }
 }

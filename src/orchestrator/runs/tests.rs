@@ -226,3 +226,17 @@ fn a_driver_that_returns_to_idle_without_a_final_report_is_given_up() {
     say(&mut run, "a", DriverState::Running, 12_500);
     assert!(run.members[0].lost.is_none());
 }
+
+#[test]
+fn a_driver_that_refuses_the_start_is_lost_at_once_with_its_reason() {
+    let mut run = started();
+    let refusal = Heartbeat {
+        reason: Some("the start is too far ahead".to_owned()),
+        ..beat(&run, "b", DriverState::Refused)
+    };
+    run.heartbeat(&refusal, at(1_200));
+    run.final_report(&node("a"));
+    run.tick(at(1_300));
+    assert_eq!(run.phase, Phase::Completed);
+    assert!(run.members[1].lost.as_ref().is_some_and(|(what, _)| what.contains("too far ahead")));
+}

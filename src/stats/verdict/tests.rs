@@ -161,3 +161,20 @@ fn a_failed_test_says_why_and_nothing_of_figures() {
     let empty = Facts { finished: true, ..Facts::default() };
     assert_eq!(verdict(&empty), ["Nothing was sent."]);
 }
+
+#[test]
+fn where_nothing_reached_the_server_that_is_told_first_and_with_the_right_advice() {
+    for (kind, advice) in [("tls", "--ca-cert"), ("dns", "spelling"), ("connect", "running")] {
+        let lost = Facts {
+            responses: 0,
+            errors: counts(&[(kind, 40)]),
+            sent: 40,
+            lag_p99_ms: Some(9.0),
+            latency_p99_ms: None,
+            ..kept()
+        };
+        let lines = verdict(&lost);
+        assert!(lines[0].starts_with("Nothing reached") && lines[0].contains(advice), "{lines:?}");
+        assert!(!lines.iter().any(|line| line.contains("generator")), "{lines:?}");
+    }
+}

@@ -46,7 +46,7 @@ contract! {
         get_as_sent post_with_a_body post_without_a_body large_body_arrives_whole own_headers_replace_the_usual
         unusual_methods ipv6 early_answer_to_a_large_upload delete_with_a_body;
     tls:
-        tls_against_a_plain_port https_with_an_own_root unknown_root_is_refused wrong_name_is_refused
+        tls_against_a_plain_port https_with_an_own_root https_with_a_self_signed_certificate unknown_root_is_refused wrong_name_is_refused
         https_closed_in_the_handshake https_large_both_ways
         https_byte_by_byte https_closed_while_idle https_half_a_body https_without_a_handshake_in_time
         unreadable_roots_are_refused;

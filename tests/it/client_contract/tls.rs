@@ -17,13 +17,20 @@ use std::time::Duration;
 const CA: &[u8] = include_bytes!("../fixtures/tls/ca.pem");
 const CERTIFICATE: &[u8] = include_bytes!("../fixtures/tls/server.pem");
 const KEY: &[u8] = include_bytes!("../fixtures/tls/server.key");
+/// As `openssl req -x509` makes it: an authority by its own word.
+const SELF_SIGNED: &[u8] = include_bytes!("../fixtures/tls/self-signed.pem");
+const SELF_SIGNED_KEY: &[u8] = include_bytes!("../fixtures/tls/self-signed.key");
 
 fn server(script: impl Fn(&mut Conn) + Send + Sync + 'static) -> Server {
+    server_with(CERTIFICATE, KEY, script)
+}
+
+fn server_with(certificate: &[u8], key: &[u8], script: impl Fn(&mut Conn) + Send + Sync + 'static) -> Server {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder =
         ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let chain = vec![CertificateDer::from_pem_slice(CERTIFICATE).unwrap()];
-    let key = PrivateKeyDer::from_pem_slice(KEY).unwrap();
+    let chain = vec![CertificateDer::from_pem_slice(certificate).unwrap()];
+    let key = PrivateKeyDer::from_pem_slice(key).unwrap();
     let config = Arc::new(builder.with_no_client_auth().with_single_cert(chain, key).unwrap());
     let wrap = move |tcp: TcpStream| -> io::Result<Box<dyn Wire>> {
         let connection = ServerConnection::new(Arc::clone(&config)).map_err(io::Error::other)?;
@@ -65,6 +72,18 @@ pub fn https_with_an_own_root<F: Factory>() {
             assert_eq!(completion.bytes, 40);
         }
         assert_eq!((server.connections(), server.received().len()), (1, 5));
+    }
+}
+
+pub fn https_with_a_self_signed_certificate<F: Factory>() {
+    let own = || Settings { ca_pem: Some(SELF_SIGNED.to_vec()), ..settings() };
+    let server = server_with(SELF_SIGNED, SELF_SIGNED_KEY, ok);
+    let Some(mut client) = getter::<F>(&server, "localhost", own()) else { return };
+    assert_eq!(exchange(&mut client).outcome, Outcome::Status(200));
+    // It names localhost and no address, and who was not given it does not trust it.
+    for (host, settings) in [("127.0.0.1", own()), ("localhost", trusting())] {
+        let mut client = getter::<F>(&server, host, settings).expect("serves https");
+        assert_eq!(exchange(&mut client).outcome, error(ErrorKind::Tls), "{host}");
     }
 }
 
