@@ -25,10 +25,10 @@ pub struct RunArgs {
     /// Gap between the starts of two requests, for tsunami (which it implies) [default: 10ms]
     #[arg(long, value_parser = values::delay, allow_negative_numbers = true)]
     delay: Option<Duration>,
-    /// Requests per second to hold, for avalanche
+    /// Requests per second of each driver to hold, for avalanche
     #[arg(long, value_parser = values::rate, allow_negative_numbers = true)]
     rate: Option<f64>,
-    /// Requests to send
+    /// Requests of each driver
     #[arg(long, value_parser = values::requests, allow_negative_numbers = true)]
     requests: Option<u64>,
     /// How long to send [default: 10s where --requests is not given]
@@ -43,7 +43,7 @@ pub struct RunArgs {
     /// Drivers in this process [default: 2]
     #[arg(long, value_parser = values::drivers, allow_negative_numbers = true, conflicts_with = "orchestrator")]
     drivers: Option<usize>,
-    /// Connections [default: 16]
+    /// Connections of each driver [default: 16]
     #[arg(long, value_parser = values::connections, allow_negative_numbers = true)]
     connections: Option<u32>,
     /// HTTP method [default: GET, or POST with --body]

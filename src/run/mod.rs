@@ -67,11 +67,11 @@ pub fn run(settings: Settings, out: &mut dyn Write) -> u8 {
     if let Some(summary) = &ended.summary
         && let Err(error) = print(summary, settings.json, out)
     {
-        eprintln!("floodgate: the result could not be written: {error}");
+        progress::say(&format!("floodgate: the result could not be written: {error}"));
         return 1;
     }
     if let Some(error) = &ended.error {
-        eprintln!("floodgate: {error}");
+        progress::say(&format!("floodgate: {error}"));
     }
     exit_code(&ended)
 }

@@ -7,7 +7,7 @@ use crate::plan::DEFAULT_DURATION;
 use crate::stats::summary::Summary;
 use crate::units::{format_count, format_ms};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 /// Time between two lines where standard error is no terminal.
 const LINE_PAUSE_NS: u64 = 2 * clock::NS_PER_S;
@@ -84,7 +84,7 @@ impl Progress {
             bar.set_message(text);
         } else if now_ns >= self.next_line_ns.max(begin_ns + LINE_PAUSE_NS) {
             self.next_line_ns = now_ns + LINE_PAUSE_NS;
-            eprintln!("{text}");
+            say(&text);
         }
     }
 
@@ -92,7 +92,7 @@ impl Progress {
     pub fn note(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.println(text),
-            None => eprintln!("{text}"),
+            None => say(text),
         }
     }
 }
@@ -104,6 +104,11 @@ impl Drop for Progress {
             bar.finish_and_clear();
         }
     }
+}
+
+/// One line on standard error; a reader that went away must not end the test.
+pub fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 fn line(goal: Goal, elapsed_s: f64, summary: &Summary) -> String {

@@ -130,11 +130,19 @@ fn plan_kept(facts: &Facts, lines: &mut Vec<String>) {
         }
     }
     if lags {
-        lines.push(format!(
-            "The generator could not keep the plan: 1 % of its requests were sent more than {} after they could \
-             have been; use fewer connections, more drivers or a quieter host.",
-            format_ms(facts.lag_p99_ms.unwrap_or(0.0))
-        ));
+        let lag = format_ms(facts.lag_p99_ms.unwrap_or(0.0));
+        let mend = "use fewer connections, more drivers or a quieter host";
+        lines.push(match facts.rates_rps {
+            Some(_) => format!(
+                "The generator could not keep the plan: 1 % of its requests were sent more than {lag} after they \
+                 could have been; {mend}."
+            ),
+            // A closed loop has no rate to keep; there the generator's delay makes the load lighter.
+            None => format!(
+                "The generator was the bottleneck: 1 % of its requests were sent more than {lag} after a \
+                 connection was free; {mend}."
+            ),
+        });
     }
 }
 

@@ -1,6 +1,6 @@
 //! Command lines: what is taken, what is refused with exit code 2, and what the programs say.
 
-use crate::processes::{run, stdout};
+use crate::support::process::{run, stdout};
 use floodgate::cli::{DriverArgs, Floodgate, OrchestratorArgs, try_parse};
 use floodgate::message::TestType;
 use floodgate::run::{Place, Settings};
@@ -61,7 +61,7 @@ fn a_remote_run_leaves_open_what_the_drivers_decide() {
 
 #[test]
 fn bad_values_are_refused_with_what_is_allowed() {
-    let cases: [(&[&str], &str); 17] = [
+    let cases: [(&[&str], &str); 16] = [
         (&["--rate", "0"], "0.001"),
         (&["--requests", "-5"], "from 1 to"),
         (&["--duration", "0s"], "1ms"),
@@ -76,7 +76,6 @@ fn bad_values_are_refused_with_what_is_allowed() {
         (&["--stages", "1s:5", "--duration", "5s"], "cannot be used with"),
         (&["--test-type", "avalanche", "--delay", "5ms"], "tsunami"),
         (&["--test-type", "tsunami", "--rate", "5"], "avalanche"),
-        (&["--client", "native", "--url", "https://127.0.0.1/"], "--client ureq"),
         (&["--drivers", "2", "--orchestrator", "http://127.0.0.1:1"], "cannot be used with"),
         (&["--body", "@/no/such/file"], "cannot be opened"),
     ];

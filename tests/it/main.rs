@@ -8,6 +8,7 @@ mod fetch;
 mod golden;
 mod kafka_faults;
 mod kafka_strangers;
+mod omission;
 mod orchestrator;
 mod processes;
 mod raw_http;

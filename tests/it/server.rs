@@ -163,7 +163,8 @@ fn held_responses_wait_without_a_thread_each() {
         assert_eq!((connection.receive().status, connection.receive().status), (200, 200));
     }
     let took_ms = (clock::now_ns() - begin_ns) / clock::NS_PER_MS;
-    assert!((200..2_000).contains(&took_ms), "100 responses held for 200 ms took {took_ms} ms");
+    // One after the other they would take 20 s.
+    assert!((200..10_000).contains(&took_ms), "100 responses held for 200 ms took {took_ms} ms");
     server.shutdown();
     assert_eq!(counter.load(Ordering::SeqCst), 100);
 }

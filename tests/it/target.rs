@@ -78,7 +78,8 @@ fn a_delay_holds_each_answer_and_many_at_once() {
     connections.iter_mut().for_each(|c| c.send(b"GET /ping HTTP/1.1\r\nHost: t\r\n\r\n"));
     connections.iter_mut().for_each(|c| assert_eq!(c.receive().body, "pong"));
     let took_ms = (clock::now_ns() - begin_ns) / clock::NS_PER_MS;
-    assert!((100..3_000).contains(&took_ms), "100 answers of 100 ms together took {took_ms} ms");
+    // One after the other they would take 10 s.
+    assert!((100..6_000).contains(&took_ms), "100 answers of 100 ms together took {took_ms} ms");
     assert_eq!(get(target.addr(), "/metrics").status, 200);
     target.shutdown();
 }

@@ -194,6 +194,11 @@ impl Aggregate {
         while self.closed_second < self.newest_second() {
             self.close_next();
         }
+        // The last request ends a little after the last whole second; that alone makes no second of its own.
+        let is_empty = |point: &SeriesPoint| point.requests + point.responses + point.errors == 0;
+        if self.points.back().is_some_and(is_empty) {
+            self.points.pop_back();
+        }
     }
 
     /// Each driver's figures, in the order of the plan.

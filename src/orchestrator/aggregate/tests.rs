@@ -79,6 +79,17 @@ fn a_second_is_shown_when_all_drivers_have_reported_it() {
 }
 
 #[test]
+fn a_second_in_which_nothing_happened_any_more_is_not_shown_at_the_end() {
+    let mut figures = Aggregate::new(&[node("a")]);
+    // The final report is 40 ms into the third second and holds nothing new.
+    story("a", 4, 5).iter().for_each(|report| {
+        figures.numbered(report, 60);
+    });
+    figures.finish();
+    assert_eq!(seconds(&figures), [(1, 40, true), (2, 40, true)]);
+}
+
+#[test]
 fn a_lost_driver_never_blocks_the_view_and_its_last_report_counts() {
     let mut figures = Aggregate::new(&[node("a"), node("b")]);
     let (a, b) = (story("a", 8, 0), story("b", 8, 0));

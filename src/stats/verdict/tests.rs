@@ -51,6 +51,8 @@ fn lag_names_the_generator_from_one_ms_or_a_twentieth_of_the_latency() {
     assert!(lag(5.001, Some(100.0)));
     assert!(lag(1.001, None));
     assert!(!lag(1.0, None));
+    let closed = Facts { lag_p99_ms: Some(2.0), rates_rps: None, ..kept() };
+    assert!(verdict(&closed)[0].starts_with("The generator was the bottleneck"));
 }
 
 #[test]

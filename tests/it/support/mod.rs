@@ -4,3 +4,4 @@ pub mod fake_broker;
 pub mod http_server;
 pub mod kafka;
 pub mod old_kafka;
+pub mod process;
