@@ -20,10 +20,11 @@ fn main() -> ExitCode {
 }
 
 fn serve(bus: std::sync::Arc<dyn floodgate::bus::Connector>, config: driver::Config) -> Result<(), String> {
-    let interrupts = Interrupts::listen()?;
     let (node_id, name) = (config.node_id.clone(), bus.describe());
     log::info!("driver {node_id:?} joining {name}");
     let driver = driver::start(bus, config)?;
+    // Until here a signal ends the process at once: there is nothing to end in order.
+    let interrupts = Interrupts::listen()?;
     log::info!("driver {node_id:?} ready, over {name}");
     interrupts.wait();
     log::info!("driver {node_id:?} ending in order (Ctrl-C again ends at once)");

@@ -24,10 +24,11 @@ fn serve(
     bus: std::sync::Arc<dyn floodgate::bus::Connector>,
     config: orchestrator::Config,
 ) -> Result<(), String> {
-    let interrupts = Interrupts::listen()?;
     let name = bus.describe();
     log::info!("joining {name}");
     let orchestrator = orchestrator::start(bus, config)?;
+    // Until here a signal ends the process at once: there is nothing to end in order.
+    let interrupts = Interrupts::listen()?;
     if let Some(addr) = orchestrator.addr() {
         log::info!("ready: http://{addr}/dashboard, over {name}");
     }

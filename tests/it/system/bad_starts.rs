@@ -17,6 +17,18 @@ on_both!(
 
 const DRIVER: [&str; 6] = ["--node-id", "d1", "--node-ip", "127.0.0.1", "--target", "http://127.0.0.1:1/"];
 
+#[test]
+fn a_role_that_waits_for_its_brokers_can_be_ended() {
+    let nowhere = ["--kafka", "127.0.0.1:1", "--connect-timeout", "1h"];
+    let mut orchestrator = Process::start("orchestrator", "floodgate-orchestrator", &nowhere, &[]);
+    let mut driver = Process::start("d1", "floodgate-driver", &[&nowhere[..], &DRIVER].concat(), &[]);
+    orchestrator.line("waiting for kafka 127.0.0.1:1");
+    driver.line("waiting for kafka 127.0.0.1:1");
+    let begun_ns = clock::now_ns();
+    assert_eq!((orchestrator.terminate().code, driver.terminate().code), (None, None), "ended by the signal");
+    assert!(clock::now_ns() - begun_ns < 10 * clock::NS_PER_S);
+}
+
 /// What a role says that must not start, with exit code 1.
 fn refused(program: &str, words: &[&str]) -> String {
     let ended = Process::start(program, program, words, &[]).end();

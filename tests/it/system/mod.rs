@@ -44,6 +44,7 @@ use on_both;
 /// A target and an orchestrator on topics of their own, and the drivers that a test adds.
 struct System {
     broker: String,
+    client: &'static str,
     prefix: String,
     target_addr: SocketAddr,
     addr: SocketAddr,
@@ -54,16 +55,21 @@ struct System {
 impl System {
     /// In the order that a reader is told: the target, then the orchestrator.
     fn start(broker: &str, case: &str) -> System {
+        System::start_over(broker, "modern", case)
+    }
+
+    /// The same over this Kafka client.
+    fn start_over(broker: &str, client: &'static str, case: &str) -> System {
         let prefix = kafka::fresh_prefix(case);
         let mut target = Process::start("target", "floodgate-target", &["--listen", "127.0.0.1:0"], &[]);
         let target_addr = addr_in(&target.line("ready"));
-        let (orchestrator, addr) = orchestrator(broker, &prefix);
-        System { broker: broker.to_owned(), prefix, target_addr, addr, target, orchestrator }
+        let (orchestrator, addr) = orchestrator(broker, client, &prefix);
+        System { broker: broker.to_owned(), client, prefix, target_addr, addr, target, orchestrator }
     }
 
     /// Starts an orchestrator again, or another one.
     fn orchestrator(&self) -> (Process, SocketAddr) {
-        orchestrator(&self.broker, &self.prefix)
+        orchestrator(&self.broker, self.client, &self.prefix)
     }
 
     /// What the target is loaded with.
@@ -80,7 +86,8 @@ impl System {
         let orchestrator = format!("http://{}", self.addr);
         let own = ["--kafka", &self.broker, "--topic-prefix", &self.prefix, "--orchestrator", &orchestrator];
         let named = ["--node-id", node_id, "--node-ip", "127.0.0.1", "--target", target];
-        Process::start(node_id, "floodgate-driver", &[&own[..], &named, flags].concat(), &[])
+        let client = ["--kafka-client", self.client];
+        Process::start(node_id, "floodgate-driver", &[&own[..], &client, &named, flags].concat(), &[])
     }
 
     fn dashboard(&self) -> Dashboard {
@@ -171,8 +178,9 @@ impl System {
     }
 }
 
-fn orchestrator(broker: &str, prefix: &str) -> (Process, SocketAddr) {
-    let words = ["--kafka", broker, "--topic-prefix", prefix, "--listen", "127.0.0.1:0"];
+fn orchestrator(broker: &str, client: &str, prefix: &str) -> (Process, SocketAddr) {
+    let bus = ["--kafka", broker, "--kafka-client", client, "--topic-prefix", prefix];
+    let words = [&bus[..], &["--listen", "127.0.0.1:0"]].concat();
     let mut process = Process::start("orchestrator", "floodgate-orchestrator", &words, &[]);
     let addr = addr_in(&process.line("ready"));
     (process, addr)

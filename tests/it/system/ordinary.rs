@@ -79,3 +79,23 @@ fn a_driver_that_starts_again_takes_its_name(version: &str) {
     assert_eq!(system.configure(&plan), ["d1", "d2"]);
     assert_exact(&system.wait_over("t2", "completed"), 200);
 }
+
+#[test]
+#[ignore = "needs a Kafka broker: just test-kafka"]
+fn the_legacy_client_runs_a_whole_test_and_says_what_it_cannot() {
+    let _peace = kafka::in_peace();
+    let system = System::start_over(&kafka::broker("3.9.1"), "legacy", "legacy");
+    let _drivers = [system.driver("d1"), system.driver("d2")];
+    system.wait_alive(&["d1", "d2"]);
+    let plan = json!({"test_id": "t", "test_type": "TSUNAMI", "test_message_delay": 10,
+        "message_count_per_driver": 200});
+    assert_eq!(system.configure(&plan), ["d1", "d2"]);
+    let summary = system.wait_over("t", "completed");
+    assert_exact(&summary, 400);
+    assert!(
+        summary.verdict.join("\n").contains("clock offset to the broker is unknown"),
+        "{:?}",
+        summary.verdict
+    );
+    assert!(system.dashboard().fleet.iter().all(|row| row.clock_offset_ms.is_none()));
+}

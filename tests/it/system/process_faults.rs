@@ -106,11 +106,10 @@ fn drivers_end_a_test_whose_orchestrator_died(version: &str) {
     system.wait_alive(&["d1", "d2"]);
     system.configure(&plan("t", 4));
     system.wait_second("t", 1);
+    system.orchestrator.signal(Signal::KILL);
     let (new, addr) = system.orchestrator();
-    // A second one on the same topics, then the first dies: what a restart does, without the gap.
-    let old = std::mem::replace(&mut system.orchestrator, new);
+    std::mem::replace(&mut system.orchestrator, new).kill();
     system.addr = addr;
-    old.kill();
     system.wait_alive(&["d1", "d2"]);
     system.wait_activity("d1", "idle");
     system.wait_activity("d2", "idle");

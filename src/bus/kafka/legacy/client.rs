@@ -178,13 +178,24 @@ pub fn fetch(
         Some(known.partitions(&names[topic])?.partition(*partition)?.leader()?.host().to_string())
     };
     let leaders: BTreeSet<String> = cursors.keys().filter_map(leader).collect();
+    // The crate silently asks nobody for a partition without a leader, and would never look for one again.
+    let headless = cursors.keys().find(|key| leader(key).is_none()).map(|(topic, partition)| {
+        BusError::Unavailable(format!("topic {}, partition {partition}, has no leader yet", names[topic]))
+    });
+    if let Some(fault) = headless.clone().filter(|_| leaders.is_empty()) {
+        return Err(fault);
+    }
     let wait = if leaders.len() > 1 { WAIT_OF_SEVERAL } else { LONGEST_WAIT }.min(wait);
     client.set_fetch_max_wait_time(wait).map_err(|e| in_words("set the wait", &shared.describe(), &e))?;
     let wanted = cursors.iter().map(|((topic, partition), offset)| {
         FetchPartition::new(&names[topic], *partition, *offset).with_max_bytes(MAX_BYTES)
     });
     match client.fetch_messages(wanted.collect::<Vec<_>>()) {
-        Ok(responses) => Ok(gather(client, shared, cursors, &responses)),
+        Ok(responses) => {
+            let mut brought = gather(client, shared, cursors, &responses);
+            brought.fault = brought.fault.or(headless);
+            Ok(brought)
+        }
         Err(error) if is_unreadable(&error) && cursors.len() > 1 => one_by_one(client, shared, cursors),
         Err(error) if is_unreadable(&error) => Ok(pass_over(shared, cursors, &error.to_string())),
         Err(error) => Err(in_words("read", &shared.describe(), &error)),
