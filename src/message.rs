@@ -160,6 +160,9 @@ pub struct TestConfig {
     /// Longest wait for one response, in ms.
     #[serde(default, deserialize_with = "maybe", skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
+    /// Requests after which a connection is closed and another opened; no limit where there is none.
+    #[serde(default, deserialize_with = "maybe", skip_serializing_if = "Option::is_none")]
+    pub max_requests_per_connection: Option<u64>,
     /// `native` or `ureq`; where there is none, each driver takes what the URL needs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,
@@ -191,6 +194,7 @@ impl TestConfig {
             stages: Vec::new(),
             connections: None,
             timeout_ms: None,
+            max_requests_per_connection: None,
             client: None,
             target_url: None,
             request: None,

@@ -5,7 +5,7 @@ use super::values;
 use crate::bus::Connector;
 use crate::bus::kafka::{KafkaClientKind, KafkaConnector, KafkaSettings};
 use crate::driver::{self, prepare::ClientSettings};
-use crate::http::ClientKind;
+use crate::http::{ClientKind, Pinned};
 use crate::plan::Defaults;
 use crate::target::behavior::Stall;
 use crate::units::{parse_duration, parse_fraction};
@@ -134,6 +134,12 @@ pub struct DriverArgs {
     /// Certificates (PEM) to trust besides the public roots
     #[arg(long, env = "FLOODGATE_CA_CERT", value_name = "FILE")]
     ca_cert: Option<PathBuf>,
+    /// Threads of the native client [default: one per core but one]
+    #[arg(long, env = "FLOODGATE_THREADS", value_parser = values::threads, allow_negative_numbers = true)]
+    threads: Option<usize>,
+    /// Use this address for HOST:PORT instead of looking HOST up; may be given again
+    #[arg(long, env = "FLOODGATE_RESOLVE", value_name = "HOST:PORT:ADDR", value_delimiter = ',')]
+    resolve: Vec<Pinned>,
 }
 
 impl DriverArgs {
@@ -154,7 +160,8 @@ impl DriverArgs {
             clients: ClientSettings {
                 client: self.client,
                 ca_pem: self.ca_cert.as_deref().map(read_certificates).transpose()?,
-                ..ClientSettings::default()
+                threads: self.threads,
+                pinned: self.resolve.clone(),
             },
             connect_timeout: self.bus.connect_timeout,
         })

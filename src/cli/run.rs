@@ -1,7 +1,8 @@
 //! The flags of `floodgate run`.
 
 use super::values;
-use crate::http::ClientKind;
+use crate::driver::prepare::ClientSettings;
+use crate::http::{ClientKind, Pinned};
 use crate::message::{RequestSpec, TestConfig, TestType};
 use crate::plan::request::{MAX_BODY_BYTES, Request};
 use crate::plan::{DEFAULT_CONNECTIONS, Plan, PlanError};
@@ -64,6 +65,18 @@ pub struct RunArgs {
     /// Certificates (PEM) to trust besides the public roots
     #[arg(long, value_name = "FILE", conflicts_with = "orchestrator")]
     ca_cert: Option<PathBuf>,
+    /// Threads of the native client in each driver [default: one per core but one]
+    #[arg(long, value_parser = values::threads, allow_negative_numbers = true, conflicts_with = "orchestrator")]
+    threads: Option<usize>,
+    /// Open a connection for each request
+    #[arg(long, conflicts_with = "max_requests_per_connection")]
+    new_connection_per_request: bool,
+    /// Requests after which a connection is closed and another opened [default: no limit]
+    #[arg(long, value_name = "N", value_parser = values::per_connection, allow_negative_numbers = true)]
+    max_requests_per_connection: Option<u64>,
+    /// Use this address for HOST:PORT instead of looking HOST up; may be given again
+    #[arg(long, value_name = "HOST:PORT:ADDR", conflicts_with = "orchestrator")]
+    resolve: Vec<Pinned>,
     /// Print the result as one JSON document
     #[arg(long)]
     json: bool,
@@ -92,7 +105,12 @@ impl RunArgs {
             Some(url) => Place::Remote(remote::Config { url, token: self.token }),
             None => Place::Embedded(embedded::Config {
                 drivers: self.drivers.unwrap_or(2),
-                ca_pem: self.ca_cert.as_deref().map(read_certificates).transpose()?,
+                clients: ClientSettings {
+                    ca_pem: self.ca_cert.as_deref().map(read_certificates).transpose()?,
+                    threads: self.threads,
+                    pinned: self.resolve,
+                    client: None,
+                },
             }),
         };
         Ok(Settings { plan, place, json: self.json })
@@ -116,6 +134,8 @@ impl RunArgs {
         let default_connections = self.orchestrator.is_none().then_some(DEFAULT_CONNECTIONS);
         plan.connections = self.connections.or(default_connections);
         plan.timeout_ms = self.timeout.map(ms);
+        let one = self.new_connection_per_request.then_some(1);
+        plan.max_requests_per_connection = self.max_requests_per_connection.or(one);
         plan.client = self.client.map(|client| client.to_string());
         plan.target_url = self.url.clone();
         plan.request = self.request()?;
@@ -175,6 +195,7 @@ fn say(errors: &[PlanError]) -> String {
         "warmup_ms" => "--warmup",
         "timeout_ms" => "--timeout",
         "connections" => "--connections",
+        "max_requests_per_connection" => "--max-requests-per-connection",
         "stages" => "--stages",
         "client" => "--client",
         "target_url" => "--url",

@@ -43,6 +43,14 @@ pub fn drivers(text: &str) -> Result<usize, String> {
     number(text, &DRIVERS)
 }
 
+pub fn threads(text: &str) -> Result<usize, String> {
+    number(text, &(1..=crate::driver::prepare::MAX_THREADS))
+}
+
+pub fn per_connection(text: &str) -> Result<u64, String> {
+    number(text, &limits::REQUESTS_PER_CONNECTION)
+}
+
 pub fn duration(text: &str) -> Result<Duration, String> {
     duration_ms(text, &limits::DURATION_MS)
 }

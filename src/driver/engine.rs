@@ -2,7 +2,7 @@
 
 use super::collector::Collector;
 use super::cursor::Cursor;
-use super::prepare::{Prepared, Recipe, target_seen};
+use super::prepare::{Prepared, Recipe};
 use super::reporter::{Report, Reporter};
 use super::session::Event;
 use super::slot::{SlotSender, slot};
@@ -11,7 +11,6 @@ use crate::bus::Bus;
 use crate::clock::{self, SystemClock};
 use crate::http::{Client, ClientKind, StopFlag};
 use crate::message::TargetSeen;
-use crate::plan::request::Request;
 use crate::schedule::Schedule;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::sync::Arc;
@@ -75,7 +74,7 @@ fn conduct(
     let (drafts, waiting) = slot();
     let reporting = std::thread::Builder::new().name("reporter".to_owned());
     let reporting = reporting.spawn(move || reporter.run(bus.as_mut(), &waiting));
-    load(&task, &recipe, &drafts, assignment.plan.request(), seen_before);
+    load(&task, &recipe, &drafts, seen_before);
     let _ = events.send(Event::LoadEnded);
     drop(drafts);
     match reporting.map(JoinHandle::join) {
@@ -87,13 +86,7 @@ fn conduct(
 }
 
 /// Runs the workers to their end and hands every draft to the reporter, the final one last.
-fn load(
-    task: &Arc<Task>,
-    recipe: &Recipe,
-    drafts: &SlotSender<Report>,
-    request: &Request,
-    seen_before: Option<u64>,
-) {
+fn load(task: &Arc<Task>, recipe: &Recipe, drafts: &SlotSender<Report>, seen_before: Option<u64>) {
     let (workers, handovers) = match recipe.kind {
         ClientKind::Native => spawn(task, recipe, |recipe, slots| recipe.native(slots)),
         ClientKind::Ureq => spawn(task, recipe, |recipe, _| recipe.ureq()),
@@ -105,7 +98,7 @@ fn load(
             log::error!("a worker's thread panicked: its last counts are lost");
         }
     }
-    let seen_after = seen_before.and_then(|_| target_seen(request));
+    let seen_after = seen_before.and_then(|_| recipe.target_seen());
     let target_seen = seen_before.zip(seen_after).map(|(before, after)| TargetSeen { before, after });
     drafts.put(Report { draft: collector.final_draft(&task.cursor, stopped_ns), target_seen });
 }

@@ -4,7 +4,7 @@
 use super::session::Assignment;
 use crate::http::native::NativeClient;
 use crate::http::ureq_client::UreqClient;
-use crate::http::{Addresses, ClientKind, Settings, StopFlag, fetch, limits, resolve};
+use crate::http::{Addresses, ClientKind, Pinned, Settings, StopFlag, fetch, limits, pinned, resolve};
 use crate::plan::request::Request;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +27,8 @@ pub struct ClientSettings {
     pub ca_pem: Option<Vec<u8>>,
     /// Threads of the native client; one per core less one where there is none.
     pub threads: Option<usize>,
+    /// Addresses that stand for a host and port, instead of what a look-up would find.
+    pub pinned: Vec<Pinned>,
 }
 
 /// How the clients of a test are made, each by the thread that uses it.
@@ -55,6 +57,19 @@ impl Recipe {
     pub fn ureq(&self) -> Result<UreqClient, String> {
         let (request, addresses) = (Arc::clone(&self.request), self.addresses.clone());
         UreqClient::new(request, &self.settings, addresses, self.stop.clone()).map_err(|e| e.to_string())
+    }
+
+    /// How many requests a floodgate-target has counted; none where the target is something else.
+    pub fn target_seen(&self) -> Option<u64> {
+        if self.request.is_https() {
+            return None;
+        }
+        let url = format!("http://{}/metrics", self.request.uri().authority()?);
+        let answer = fetch::get_from(&url, self.addresses.clone(), METRICS_TIMEOUT).ok()?;
+        if !answer.server_header.as_deref()?.starts_with("floodgate-target") {
+            return None;
+        }
+        serde_json::from_slice::<serde_json::Value>(&answer.body).ok()?.get("requests")?.as_u64()
     }
 
     /// Makes the first worker's client and throws it away, so that what cannot work is refused before the start.
@@ -91,14 +106,23 @@ pub fn prepare(assignment: Assignment, settings: &ClientSettings) -> Result<Prep
         settings: Settings {
             timeout,
             connect_timeout: timeout.min(CONNECT_TIMEOUT),
+            max_requests_per_connection: assignment.plan.max_requests_per_connection(),
             ca_pem: settings.ca_pem.clone(),
         },
-        // A name without an address is no refusal: every request then ends as a counted `dns` error.
-        addresses: Addresses::from(resolve(request.host(), request.port(), RESOLVE_TIMEOUT)),
+        addresses: addresses(request, settings),
     };
     recipe.try_once()?;
-    let seen_before = if recipe.addresses.get().is_ok() { target_seen(request) } else { None };
+    let seen_before = if recipe.addresses.get().is_ok() { recipe.target_seen() } else { None };
     Ok(Prepared { recipe, seen_before, assignment })
+}
+
+/// Where the requests go, found once for the whole test. A name without an address is no refusal: every request then
+/// ends as a counted `dns` error.
+fn addresses(request: &Request, settings: &ClientSettings) -> Addresses {
+    match pinned(&settings.pinned, request.host(), request.port()) {
+        none if none.is_empty() => resolve(request.host(), request.port(), RESOLVE_TIMEOUT).into(),
+        some => some.into(),
+    }
 }
 
 /// How many slots each worker has.
@@ -131,19 +155,6 @@ fn threads(settings: &ClientSettings, connections: usize) -> usize {
 /// `total` in `parts` that differ by one at the most.
 fn split(total: usize, parts: usize) -> Vec<usize> {
     (0..parts).map(|part| total / parts + usize::from(part < total % parts)).collect()
-}
-
-/// How many requests a floodgate-target has counted; none where the target is something else.
-pub fn target_seen(request: &Request) -> Option<u64> {
-    if request.is_https() {
-        return None;
-    }
-    let authority = request.uri().authority()?;
-    let answer = fetch::get(&format!("http://{authority}/metrics"), METRICS_TIMEOUT).ok()?;
-    if !answer.server_header.as_deref()?.starts_with("floodgate-target") {
-        return None;
-    }
-    serde_json::from_slice::<serde_json::Value>(&answer.body).ok()?.get("requests")?.as_u64()
 }
 
 #[cfg(test)]

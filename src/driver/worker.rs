@@ -72,7 +72,7 @@ pub fn run<C: Client, K: Clock>(
             break;
         }
         recorder.hand_over_if_due(now_ns, &task.cursor, handovers);
-        let wake_ns = hand.send_due(now_ns, &mut client, clock, &task.cursor, &mut recorder);
+        let wake_ns = hand.send_due(now_ns, &mut client, &task.cursor, &mut recorder);
         if hand.over && client.in_flight() == 0 {
             break;
         }
@@ -91,11 +91,10 @@ struct Hand {
 impl Hand {
     /// Sends all that is due while slots are free; returns when the next one is due (`u64::MAX`: not before
     /// something completes).
-    fn send_due<C: Client, K: Clock>(
+    fn send_due<C: Client>(
         &mut self,
         mut now_ns: u64,
         client: &mut C,
-        clock: &K,
         cursor: &Cursor,
         recorder: &mut Recorder,
     ) -> u64 {
@@ -120,9 +119,9 @@ impl Hand {
                 return due.planned_ns;
             }
             let ready_ns = due.planned_ns.max(free_ns);
-            client.send(Ticket { planned_ns: due.planned_ns, ready_ns, warmup: due.warmup });
+            // One reading of the clock for each send: it dates this one and is the present for the next.
+            now_ns = client.send(Ticket { planned_ns: due.planned_ns, ready_ns, warmup: due.warmup });
             recorder.record_sent(now_ns, ready_ns, &due);
-            now_ns = clock.now_ns();
         }
         u64::MAX
     }

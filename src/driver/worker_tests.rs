@@ -27,13 +27,14 @@ impl Client for FakeClient {
         self.in_flight.len()
     }
 
-    fn send(&mut self, ticket: Ticket) {
+    fn send(&mut self, ticket: Ticket) -> u64 {
         self.free_since.pop_front().expect("a free slot");
         let sent_ns = self.clock.now_ns();
         let (ended_ns, outcome) = (self.target)(sent_ns);
         self.sends.borrow_mut().push(sent_ns);
         let completion = Completion { ticket, sent_ns, ended_ns, outcome, bytes: 100 };
         self.in_flight.push((ended_ns, completion));
+        sent_ns
     }
 
     fn poll<F: FnMut(Completion)>(&mut self, until_ns: u64, mut sink: F) {

@@ -15,7 +15,7 @@ pub mod ureq_client;
 
 pub use kind::ClientKind;
 pub use os::limits;
-pub use resolve::{Addresses, MAX_ADDRESSES, ResolveError, resolve};
+pub use resolve::{Addresses, MAX_ADDRESSES, Pinned, ResolveError, pinned, resolve};
 pub use stop::StopFlag;
 pub use ureq_client::fetch;
 
@@ -31,6 +31,9 @@ pub struct Settings {
     pub timeout: Duration,
     /// Longest time for name look-up, TCP connect and TLS handshake; part of `timeout`, never longer.
     pub connect_timeout: Duration,
+    /// Requests after which a connection is closed, at least 1; none where it is kept as long as the server keeps it.
+    /// The last request on a connection says `Connection: close` (RFC 9112, section 9.6).
+    pub max_requests_per_connection: Option<u64>,
     /// Certificates (PEM) that are trusted besides the public roots.
     pub ca_pem: Option<Vec<u8>>,
 }
@@ -101,8 +104,9 @@ pub trait Client {
     /// Requests that were sent and did not complete yet.
     fn in_flight(&self) -> usize;
 
-    /// Starts the request in the slot that has been free longest. Must not be called while none is free.
-    fn send(&mut self, ticket: Ticket);
+    /// Starts the request in the slot that has been free longest, and returns the moment at which it began to. Must
+    /// not be called while none is free.
+    fn send(&mut self, ticket: Ticket) -> u64;
 
     /// Waits until something completes or `until_ns` is there, and hands every completion to `sink`; with a moment
     /// in the past it only collects what is already there. Deadlines of requests are kept here.

@@ -8,6 +8,16 @@ pub const USER_AGENT_VALUE: &str = concat!("floodgate/", env!("CARGO_PKG_VERSION
 
 /// The request as HTTP/1.1 bytes (RFC 9112, section 3), body included.
 pub fn render(request: &Request) -> Vec<u8> {
+    rendered(request, false)
+}
+
+/// The same, saying that the connection will not be used again (RFC 9112, section 9.6). A plan has no `Connection` field
+/// of its own.
+pub fn render_last(request: &Request) -> Vec<u8> {
+    rendered(request, true)
+}
+
+fn rendered(request: &Request, says_close: bool) -> Vec<u8> {
     let mut out = Vec::with_capacity(512 + request.body().len());
     line(&mut out, &[request.method().as_str().as_bytes(), b" ", request.path().as_bytes(), b" HTTP/1.1"]);
     if !has(request, &HOST) {
@@ -21,6 +31,9 @@ pub fn render(request: &Request) -> Vec<u8> {
     }
     for (name, value) in request.headers() {
         line(&mut out, &[name.as_str().as_bytes(), b": ", value.as_bytes()]);
+    }
+    if says_close {
+        line(&mut out, &[b"connection: close"]);
     }
     if sends_length(request) {
         line(&mut out, &[b"content-length: ", request.body().len().to_string().as_bytes()]);
@@ -67,6 +80,14 @@ mod tests {
             "GET /a?b=1 HTTP/1.1\r\nhost: h:81\r\nuser-agent: {USER_AGENT_VALUE}\r\naccept: */*\r\n\r\n"
         );
         assert_eq!(text("GET", "http://h:81/a?b=1", &[], b""), expected);
+    }
+
+    #[test]
+    fn the_last_request_of_a_connection_says_so() {
+        let request = Request::new("POST", "http://h", &[], b"x".to_vec()).unwrap();
+        let last = String::from_utf8(render_last(&request)).unwrap();
+        assert!(last.ends_with("connection: close\r\ncontent-length: 1\r\n\r\nx"), "{last}");
+        assert_eq!(last.replace("connection: close\r\n", ""), String::from_utf8(render(&request)).unwrap());
     }
 
     #[test]

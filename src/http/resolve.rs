@@ -31,6 +31,37 @@ impl fmt::Display for ResolveError {
 
 impl std::error::Error for ResolveError {}
 
+/// An address that stands for a host and port, instead of what a look-up would find.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pinned {
+    host: String,
+    port: u16,
+    address: IpAddr,
+}
+
+impl std::str::FromStr for Pinned {
+    type Err = String;
+
+    /// Reads `HOST:PORT:ADDR`; an IPv6 address may stand in brackets.
+    fn from_str(text: &str) -> Result<Pinned, String> {
+        let read = || {
+            let (host, rest) = text.split_once(':')?;
+            let (port, address) = rest.split_once(':')?;
+            let address = address.strip_prefix('[').and_then(|a| a.strip_suffix(']')).unwrap_or(address);
+            let port = port.parse().ok().filter(|port| *port > 0)?;
+            let pinned = Pinned { host: host.to_owned(), port, address: address.parse().ok()? };
+            (!host.is_empty()).then_some(pinned)
+        };
+        read().ok_or_else(|| format!("{text:?}: use HOST:PORT:ADDR, like shop.example:443:10.0.0.7"))
+    }
+}
+
+/// The addresses that are pinned for a host and port, in the order in which they were given.
+pub fn pinned(all: &[Pinned], host: &str, port: u16) -> Vec<SocketAddr> {
+    let matching = all.iter().filter(|one| one.port == port && one.host.eq_ignore_ascii_case(host));
+    matching.map(|one| SocketAddr::new(one.address, port)).take(MAX_ADDRESSES).collect()
+}
+
 /// Looks a host name up, or reads an address; `timeout` bounds the wait.
 ///
 /// The system's resolver cannot be interrupted. Where it is not done in time its thread is left to end with the
@@ -102,6 +133,19 @@ mod tests {
     fn addresses_are_read_without_a_look_up() {
         let found = resolve("::1", 80, Duration::ZERO).unwrap();
         assert_eq!(found, ["[::1]:80".parse().unwrap()]);
+    }
+
+    #[test]
+    fn pinned_addresses_stand_for_their_host_and_port() {
+        let read = |text: &str| text.parse::<Pinned>();
+        let all = ["a.b:80:10.0.0.1", "A.b:80:[::1]", "a.b:81:10.0.0.2", "c:80:10.0.0.3"];
+        let all: Vec<Pinned> = all.iter().map(|text| read(text).unwrap()).collect();
+        let expected: [SocketAddr; 2] = ["10.0.0.1:80".parse().unwrap(), "[::1]:80".parse().unwrap()];
+        assert_eq!(pinned(&all, "a.B", 80), expected);
+        assert!(pinned(&all, "a.b", 443).is_empty());
+        for text in ["", "a", "a:80", "a:80:", ":80:10.0.0.1", "a:0:10.0.0.1", "a:x:10.0.0.1", "a:80:host"] {
+            assert!(read(text).unwrap_err().contains("HOST:PORT:ADDR"), "{text}");
+        }
     }
 
     #[test]

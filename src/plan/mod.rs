@@ -71,6 +71,7 @@ pub struct Plan {
     warmup: Duration,
     connections: u32,
     timeout: Duration,
+    max_requests_per_connection: Option<u64>,
     client: Option<String>,
     request: Request,
 }
@@ -109,6 +110,7 @@ impl Plan {
                 .map(Duration::from_millis)
                 .or(defaults.timeout)
                 .unwrap_or(DEFAULT_TIMEOUT),
+            max_requests_per_connection: config.max_requests_per_connection,
             client: config.client.clone(),
             request,
         })
@@ -153,6 +155,11 @@ impl Plan {
     /// Longest wait for one response.
     pub fn timeout(&self) -> Duration {
         self.timeout
+    }
+
+    /// Requests after which a connection is closed; none where it is kept as long as the server keeps it.
+    pub fn max_requests_per_connection(&self) -> Option<u64> {
+        self.max_requests_per_connection
     }
 
     /// The client that the plan asks for.

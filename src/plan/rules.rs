@@ -27,6 +27,8 @@ pub mod limits {
     pub const WARMUP_MS: RangeInclusive<u64> = 0..=3_600_000;
     /// Connections per driver.
     pub const CONNECTIONS: RangeInclusive<u32> = 1..=100_000;
+    /// Requests on one connection.
+    pub const REQUESTS_PER_CONNECTION: RangeInclusive<u64> = REQUESTS;
     /// Longest wait for one response, in ms (up to 10 min).
     pub const TIMEOUT_MS: RangeInclusive<u64> = 1..=600_000;
     /// Stages of a changing rate.
@@ -77,6 +79,8 @@ pub fn check(config: &TestConfig) -> Vec<PlanError> {
     in_range(&mut errors, "warmup_ms", config.warmup_ms, &limits::WARMUP_MS);
     in_range(&mut errors, "connections", config.connections, &limits::CONNECTIONS);
     in_range(&mut errors, "timeout_ms", config.timeout_ms, &limits::TIMEOUT_MS);
+    let per_connection = config.max_requests_per_connection;
+    in_range(&mut errors, "max_requests_per_connection", per_connection, &limits::REQUESTS_PER_CONNECTION);
     check_stages(config, &mut errors);
     if config.test_type == TestType::Tsunami {
         in_range(&mut errors, "test_message_delay", config.test_message_delay, &limits::DELAY_MS);

@@ -20,8 +20,8 @@ use std::time::Duration;
 pub struct Config {
     /// Drivers, at least 1.
     pub drivers: usize,
-    /// Certificates (PEM) that are trusted besides the public roots.
-    pub ca_pem: Option<Vec<u8>>,
+    /// Their clients.
+    pub clients: ClientSettings,
 }
 
 /// Longest wait for the roles to find each other.
@@ -53,7 +53,7 @@ impl Embedded {
         let orchestrator = orchestrator::start(Arc::clone(&connector), orchestrator::Config::default())?;
         let mut embedded = Embedded { target, orchestrator: Some(orchestrator), drivers: Vec::new(), url };
         for i in 1..=config.drivers {
-            let config = driver_config(i, &embedded.url, config.ca_pem.clone());
+            let config = driver_config(i, &embedded.url, config.clients.clone());
             embedded.drivers.push(driver::start(Arc::clone(&connector), config)?);
         }
         embedded.wait_for_fleet(config.drivers)?;
@@ -78,13 +78,13 @@ impl Embedded {
     }
 }
 
-fn driver_config(i: usize, url: &str, ca_pem: Option<Vec<u8>>) -> driver::Config {
+fn driver_config(i: usize, url: &str, clients: ClientSettings) -> driver::Config {
     driver::Config {
         node_id: format!("driver-{i}"),
         node_ip: "127.0.0.1".to_owned(),
         defaults: Defaults { target_url: Some(url.to_owned()), ..Defaults::default() },
         allow_targets: Vec::new(),
-        clients: ClientSettings { ca_pem, ..ClientSettings::default() },
+        clients,
         connect_timeout: START_TIMEOUT,
     }
 }

@@ -60,8 +60,22 @@ fn a_remote_run_leaves_open_what_the_drivers_decide() {
 }
 
 #[test]
+fn connections_threads_and_addresses_can_be_given() {
+    let words =
+        ["--max-requests-per-connection", "7", "--threads", "3", "--resolve", "a.example:80:10.0.0.7"];
+    let given = settings(&words).expect("settings");
+    assert_eq!(given.plan.max_requests_per_connection, Some(7));
+    let Place::Embedded(config) = given.place else { panic!("embedded") };
+    assert_eq!(config.clients.threads, Some(3));
+    assert_eq!(config.clients.pinned, ["a.example:80:10.0.0.7".parse().expect("pinned")]);
+    let one = settings(&["--new-connection-per-request"]).expect("settings").plan;
+    assert_eq!(one.max_requests_per_connection, Some(1));
+    assert_eq!(settings(&[]).expect("settings").plan.max_requests_per_connection, None);
+}
+
+#[test]
 fn bad_values_are_refused_with_what_is_allowed() {
-    let cases: [(&[&str], &str); 16] = [
+    let cases: [(&[&str], &str); 22] = [
         (&["--rate", "0"], "0.001"),
         (&["--requests", "-5"], "from 1 to"),
         (&["--duration", "0s"], "1ms"),
@@ -78,6 +92,12 @@ fn bad_values_are_refused_with_what_is_allowed() {
         (&["--test-type", "tsunami", "--rate", "5"], "avalanche"),
         (&["--drivers", "2", "--orchestrator", "http://127.0.0.1:1"], "cannot be used with"),
         (&["--body", "@/no/such/file"], "cannot be opened"),
+        (&["--threads", "0"], "from 1 to 4096"),
+        (&["--threads", "2", "--orchestrator", "http://127.0.0.1:1"], "cannot be used with"),
+        (&["--max-requests-per-connection", "0"], "from 1 to"),
+        (&["--new-connection-per-request", "--max-requests-per-connection", "2"], "cannot be used with"),
+        (&["--resolve", "shop.example:10.0.0.7"], "HOST:PORT:ADDR"),
+        (&["--resolve", "a:80:10.0.0.7", "--orchestrator", "http://127.0.0.1:1"], "cannot be used with"),
     ];
     for (words, expected) in cases {
         let error = settings(words).map(|s| s.plan).expect_err(&words.join(" "));
@@ -89,9 +109,18 @@ fn bad_values_are_refused_with_what_is_allowed() {
 fn roles_need_their_bus_and_their_names() {
     let driver = ["floodgate-driver", "--kafka", "a:9092,b:9092", "--node-id", "d1", "--node-ip", "10.0.0.1"];
     assert!(try_parse::<DriverArgs>(driver).is_err_and(|e| e.contains("--target")));
-    let whole = driver.iter().copied().chain(["--target", "http://127.0.0.1:8000/ping", "--rate", "50"]);
+    let whole = driver.iter().copied().chain([
+        "--target",
+        "http://127.0.0.1:8000/ping",
+        "--rate",
+        "50",
+        "--threads",
+        "2",
+    ]);
+    let whole = whole.chain(["--resolve", "a:80:10.0.0.7", "--resolve", "b:80:::1"]);
     let config = try_parse::<DriverArgs>(whole).and_then(|args| args.config()).expect("config");
     assert_eq!((config.node_id.as_str(), config.defaults.rate), ("d1", Some(50.0)));
+    assert_eq!((config.clients.threads, config.clients.pinned.len()), (Some(2), 2));
     assert!(try_parse::<OrchestratorArgs>(["floodgate-orchestrator"]).is_err_and(|e| e.contains("--kafka")));
     let empty = ["floodgate-orchestrator", "--kafka", "a:1", "--token", " "];
     assert!(try_parse::<OrchestratorArgs>(empty).and_then(|args| args.config()).is_err());

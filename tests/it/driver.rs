@@ -37,12 +37,20 @@ impl Stage {
     }
 
     fn driver(&self, node_id: &str, target_url: &str, client: ClientKind) -> Driver {
+        self.driver_with(
+            node_id,
+            target_url,
+            ClientSettings { client: Some(client), ..ClientSettings::default() },
+        )
+    }
+
+    fn driver_with(&self, node_id: &str, target_url: &str, clients: ClientSettings) -> Driver {
         let defaults = Defaults { target_url: Some(target_url.to_owned()), ..Defaults::default() };
         let config = driver::Config {
             node_id: node_id.to_owned(),
             node_ip: "127.0.0.1".to_owned(),
             defaults,
-            clients: ClientSettings { client: Some(client), ..ClientSettings::default() },
+            clients,
             connect_timeout: WAIT,
             ..driver::Config::default()
         };
@@ -136,6 +144,37 @@ fn a_count_is_sent_and_reported_by_native() {
 #[test]
 fn a_count_is_sent_and_reported_by_ureq() {
     a_count_is_sent_and_reported(ClientKind::Ureq);
+}
+
+/// Name, connections and threads as the flags set them, on real sockets.
+fn a_name_is_pinned_and_connections_carry_as_many_as_allowed(client: ClientKind) {
+    let server = Server::answering(PONG);
+    let port = server.address.port();
+    let pinned = vec![format!("no-such-host.invalid:{port}:127.0.0.1").parse().expect("pinned")];
+    let clients = ClientSettings { client: Some(client), threads: Some(2), pinned, ca_pem: None };
+    let mut stage = Stage::new();
+    let driver = stage.driver_with("d1", &format!("http://no-such-host.invalid:{port}/ping"), clients);
+    let mut config = config(stage.register());
+    (config.message_count_per_driver, config.max_requests_per_connection) = (Some(40), Some(5));
+    stage.start(&config);
+    let counts = stage.final_report().counts.expect("counts");
+    assert_eq!((counts.sent, counts.responses), (40, 40), "{:?}", counts.errors);
+    driver.shutdown();
+    let mut carried = std::collections::BTreeMap::new();
+    let pings = server.received().into_iter().filter(|received| received.line().contains("/ping"));
+    pings.for_each(|received| *carried.entry(received.connection).or_insert(0u64) += 1);
+    assert!(carried.values().all(|count| *count <= 5) && carried.len() >= 8, "{carried:?}");
+    assert!(carried.values().any(|count| *count == 5), "{carried:?}");
+}
+
+#[test]
+fn a_name_is_pinned_and_connections_carry_as_many_as_allowed_by_native() {
+    a_name_is_pinned_and_connections_carry_as_many_as_allowed(ClientKind::Native);
+}
+
+#[test]
+fn a_name_is_pinned_and_connections_carry_as_many_as_allowed_by_ureq() {
+    a_name_is_pinned_and_connections_carry_as_many_as_allowed(ClientKind::Ureq);
 }
 
 fn a_silent_target_delays_neither_heartbeat_nor_stop(client: ClientKind) {

@@ -15,8 +15,10 @@ impl NativeClient {
         let state = &mut self.slots[slot as usize];
         let Some(stream) = state.stream.as_mut() else { return };
         state.phase = Phase::Sending;
+        let is_last = state.carried + 1 >= self.max_requests;
+        let request = if is_last { &self.last_request } else { &self.request };
         loop {
-            let rest = &self.request[state.written..];
+            let rest = &request[state.written..];
             match if rest.is_empty() { stream.flush().map(|()| 0) } else { stream.write(rest) } {
                 Ok(_) if rest.is_empty() => break,
                 Ok(written) => state.written += written,
@@ -89,7 +91,7 @@ impl NativeClient {
     fn take(&mut self, slot: u32, length: usize) -> bool {
         let state = &mut self.slots[slot as usize];
         let input = &self.buffer[..length];
-        match state.response.advance(input) {
+        match state.response.advance_knowing(input, &mut self.known_head) {
             Err(kind) => {
                 state.held.clear();
                 self.fail(slot, kind);
@@ -114,9 +116,8 @@ impl NativeClient {
         let ended_ns = clock::now_ns();
         let state = &mut self.slots[slot as usize];
         let status = state.response.status();
-        if is_clean && state.response.keep_alive() {
-            state.reused = true;
-        } else {
+        state.carried += 1;
+        if !is_clean || !state.response.keep_alive() || state.carried >= self.max_requests {
             state.close();
         }
         self.end(slot, Outcome::Status(status), ended_ns);
@@ -134,7 +135,7 @@ impl NativeClient {
     fn lost(&mut self, slot: u32, kind: ErrorKind) {
         let state = &mut self.slots[slot as usize];
         let is_safe = self.is_idempotent || state.written == 0;
-        if !state.reused || state.retried || state.has_answer() || !is_safe {
+        if state.carried == 0 || state.retried || state.has_answer() || !is_safe {
             return self.fail(slot, kind);
         }
         state.close();

@@ -7,6 +7,7 @@
 pub mod chunked;
 mod connect;
 mod exchange;
+mod known;
 mod order;
 pub mod response;
 mod slot;
@@ -14,12 +15,13 @@ mod stream;
 
 use crate::clock;
 use crate::http::os::poller::{Poller, Readiness, wait_precisely};
-use crate::http::render::render;
+use crate::http::render::{render, render_last};
 use crate::http::tls::TlsClient;
 use crate::http::{Addresses, Client, ClientError, Completion, STOP_LOOK_NS, Settings, StopFlag, Ticket};
 use crate::plan::request::Request;
 use crate::stats::outcome::{ErrorKind, Outcome};
 use order::Order;
+use response::KnownHead;
 use slot::{Phase, Slot};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -42,6 +44,9 @@ const BUFFER_BYTES: usize = 2 * crate::http::MAX_HEAD_BYTES;
 #[derive(Debug)]
 pub struct NativeClient {
     request: Vec<u8>,
+    /// As the last one on a connection that carries a limited number.
+    last_request: Vec<u8>,
+    max_requests: u64,
     is_head: bool,
     is_idempotent: bool,
     timeout_ns: u64,
@@ -68,6 +73,7 @@ pub struct NativeClient {
     /// Ended, not yet handed over.
     ended: Vec<(u32, Completion)>,
     buffer: Box<[u8]>,
+    known_head: KnownHead,
 }
 
 impl NativeClient {
@@ -93,6 +99,8 @@ impl NativeClient {
         let now_ns = clock::now_ns();
         Ok(NativeClient {
             request: render(&request),
+            last_request: render_last(&request),
+            max_requests: settings.max_requests_per_connection.unwrap_or(u64::MAX).max(1),
             is_head: request.method() == http::Method::HEAD,
             is_idempotent: request.method().is_idempotent(),
             timeout_ns: clock::to_ns(settings.timeout),
@@ -112,6 +120,7 @@ impl NativeClient {
             more: VecDeque::with_capacity(slots),
             ended: Vec::with_capacity(slots),
             buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
+            known_head: KnownHead::default(),
         })
     }
 
@@ -233,12 +242,12 @@ impl Client for NativeClient {
         self.slots.len() - self.free.len()
     }
 
-    fn send(&mut self, ticket: Ticket) {
+    fn send(&mut self, ticket: Ticket) -> u64 {
+        let now_ns = clock::now_ns();
         let Some((slot, _)) = self.free.pop_front() else {
             debug_assert!(false, "send without a free slot");
-            return;
+            return now_ns;
         };
-        let now_ns = clock::now_ns();
         self.slots[slot as usize].begin(ticket, now_ns, self.is_head);
         self.in_flight.push_back(slot);
         if self.stop.is_stopped() {
@@ -248,6 +257,7 @@ impl Client for NativeClient {
         } else {
             self.want_connection(slot, now_ns);
         }
+        now_ns
     }
 
     fn poll<F: FnMut(Completion)>(&mut self, until_ns: u64, mut sink: F) {

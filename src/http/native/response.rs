@@ -4,6 +4,7 @@
 //! as long as it is not complete nothing of it is consumed, and the caller presents it again with what came after.
 
 use super::chunked::Chunked;
+use super::known::Known;
 use crate::http::{MAX_BODY_BYTES, MAX_HEAD_BYTES, MAX_HEADERS};
 use crate::stats::outcome::ErrorKind;
 use httparse::Header;
@@ -20,6 +21,17 @@ pub struct Step {
     /// Whether the response is complete; what lies behind `consumed` is then not part of it.
     pub done: bool,
 }
+
+/// What a final head means: the status, whether the connection may be kept, and how the body is framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Meaning {
+    status: u16,
+    keep_alive: bool,
+    state: State,
+}
+
+/// The last final head of responses to requests of one method.
+pub type KnownHead = Known<Meaning>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -82,11 +94,19 @@ impl Response {
     /// # Errors
     /// [`ErrorKind::Protocol`] where they are not HTTP or break a limit; the response is then over.
     pub fn advance(&mut self, input: &[u8]) -> Result<Step, ErrorKind> {
+        self.advance_knowing(input, &mut KnownHead::default())
+    }
+
+    /// The same with the help of a head that other responses had, which changes nothing but the time that it takes.
+    ///
+    /// # Errors
+    /// As [`Response::advance`].
+    pub fn advance_knowing(&mut self, input: &[u8], known: &mut KnownHead) -> Result<Step, ErrorKind> {
         let mut consumed = 0;
         while self.state != State::Done {
             let rest = &input[consumed..];
             let taken = match self.state {
-                State::Head => self.head(rest)?,
+                State::Head => self.head(rest, known)?,
                 State::Length(left) => self.counted(rest, left),
                 State::Chunked(state) => self.chunked(rest, state)?,
                 State::UntilClose => self.limited(rest.len())?,
@@ -139,7 +159,11 @@ impl Response {
     }
 
     /// Consumes the head where it is complete, and nothing where it is not.
-    fn head(&mut self, rest: &[u8]) -> Result<usize, ErrorKind> {
+    fn head(&mut self, rest: &[u8], known: &mut KnownHead) -> Result<usize, ErrorKind> {
+        if let Some((length, meaning)) = known.recall(rest) {
+            (self.status, self.keep_alive, self.state) = (meaning.status, meaning.keep_alive, meaning.state);
+            return Ok(length);
+        }
         if !self.is_worth_parsing(rest) {
             return if rest.len() > MAX_HEAD_BYTES { Err(ErrorKind::Protocol) } else { Ok(0) };
         }
@@ -147,6 +171,10 @@ impl Response {
         match self.parse_head(rest)? {
             Some(length) if length <= MAX_HEAD_BYTES => {
                 (self.tried, self.searched) = (0, 0);
+                if self.state != State::Head {
+                    let Response { status, keep_alive, state, .. } = *self;
+                    known.learn(&rest[..length], Meaning { status, keep_alive, state });
+                }
                 Ok(length)
             }
             None if rest.len() <= MAX_HEAD_BYTES => Ok(0),
@@ -339,6 +367,34 @@ mod tests {
             assert_eq!(step, Step { consumed: text.len(), done: false });
             assert_eq!(response.finish(b""), Ok(()));
             assert!(!response.keep_alive());
+        }
+    }
+
+    #[test]
+    fn a_known_head_changes_nothing() {
+        let texts = [
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nworld",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n",
+            "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+        ];
+        let mut known = KnownHead::default();
+        for text in texts.iter().chain(&texts).chain(texts.iter().rev()) {
+            for cut in 0..=text.len() {
+                let (mut plain, mut knowing) = (Response::new(false), Response::new(false));
+                let mut from = 0;
+                for to in [cut, text.len()] {
+                    let input = &text.as_bytes()[from..to];
+                    let step = plain.advance(input);
+                    assert_eq!(knowing.advance_knowing(input, &mut known), step, "{text:?} cut at {cut}");
+                    let end = |r: &Response| (r.status(), r.keep_alive(), r.bytes(), r.state);
+                    assert_eq!(end(&knowing), end(&plain), "{text:?} cut at {cut}");
+                    let Ok(step) = step else { break };
+                    from += step.consumed;
+                }
+            }
         }
     }
 

@@ -43,8 +43,8 @@ pub struct Slot {
     pub response: Response,
     /// What was read of a head that is not complete.
     pub held: Vec<u8>,
-    /// Whether the connection carried a whole exchange before this one.
-    pub reused: bool,
+    /// Whole exchanges that the connection carried before this one.
+    pub carried: u64,
     /// Whether this request was begun again on a new connection.
     pub retried: bool,
     /// Whether the server has announced its end of the connection, which is told only once.
@@ -70,7 +70,7 @@ impl Slot {
             written: 0,
             response: Response::new(false),
             held: Vec::new(),
-            reused: false,
+            carried: 0,
             retried: false,
             hangup: false,
             has_more: false,
@@ -110,7 +110,7 @@ impl Slot {
     /// Closes the connection; events that it left behind are then not taken for those of the next.
     pub fn close(&mut self) {
         self.stream = None;
-        self.reused = false;
+        self.carried = 0;
         self.hangup = false;
         self.has_more = false;
         self.generation = self.generation.wrapping_add(1);

@@ -1,5 +1,6 @@
 //! A nonblocking connection, with TLS or without.
 
+use crate::http::os::socket::{receive, transmit};
 use crate::http::tls::TlsClient;
 use rustls::ClientConnection;
 use std::io::{self, Read, Write};
@@ -71,7 +72,7 @@ impl Read for Stream {
     #[inline]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Stream::Plain(tcp) => tcp.read(buffer),
+            Stream::Plain(tcp) => receive(tcp, buffer),
             Stream::Tls(session) => session.read(buffer),
         }
     }
@@ -81,7 +82,7 @@ impl Write for Stream {
     #[inline]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Stream::Plain(tcp) => tcp.write(bytes),
+            Stream::Plain(tcp) => transmit(tcp, bytes),
             Stream::Tls(session) => session.write(bytes),
         }
     }

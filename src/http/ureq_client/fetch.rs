@@ -2,7 +2,7 @@
 
 use super::session::Session;
 use crate::clock;
-use crate::http::{Settings, StopFlag, resolve};
+use crate::http::{Addresses, Settings, StopFlag, resolve};
 use crate::plan::request::Request;
 use std::io::Read;
 use std::time::Duration;
@@ -29,6 +29,14 @@ pub fn get(url: &str, timeout: Duration) -> Result<Fetched, String> {
     fetch(&Request::get(url)?, timeout)
 }
 
+/// The same from addresses found beforehand.
+///
+/// # Errors
+/// As [`get`].
+pub fn get_from(url: &str, addresses: Addresses, timeout: Duration) -> Result<Fetched, String> {
+    fetch_from(&Request::get(url)?, addresses, timeout)
+}
+
 /// Posts JSON to `url` within `timeout`, with a token where there is one.
 ///
 /// # Errors
@@ -45,13 +53,19 @@ pub fn post_json(
 }
 
 fn fetch(request: &Request, timeout: Duration) -> Result<Fetched, String> {
+    let addresses = resolve(request.host(), request.port(), timeout)
+        .map_err(|e| format!("{} {}: {e}", request.method(), request.uri()))?;
+    fetch_from(request, addresses.into(), timeout)
+}
+
+fn fetch_from(request: &Request, addresses: Addresses, timeout: Duration) -> Result<Fetched, String> {
     let method = request.method();
     let fail = |what: String| format!("{method} {}: {what}", request.uri());
     let begun_ns = clock::now_ns();
-    let addresses = resolve(request.host(), request.port(), timeout).map_err(|e| fail(e.to_string()))?;
-    let settings = Settings { timeout, connect_timeout: timeout, ca_pem: None };
-    let session = Session::new(request, &settings, addresses.into(), StopFlag::default())
-        .map_err(|e| fail(e.to_string()))?;
+    let settings =
+        Settings { timeout, connect_timeout: timeout, max_requests_per_connection: None, ca_pem: None };
+    let session =
+        Session::new(request, &settings, addresses, StopFlag::default()).map_err(|e| fail(e.to_string()))?;
     let mut response =
         session.send(request, begun_ns).map_err(|kind| fail(format!("error {:?}", kind.name())))?;
     let server_header = response.headers().get("server").and_then(|v| v.to_str().ok()).map(str::to_owned);

@@ -81,6 +81,11 @@ impl Line {
         }
     }
 
+    /// Whether the attempt ran on a connection that was kept from an earlier one.
+    pub fn is_reused(&self) -> bool {
+        self.connects.load(Relaxed) == 0
+    }
+
     /// Bytes of the response so far, without TLS, head included.
     pub fn received(&self) -> u64 {
         self.received.load(Relaxed)
@@ -89,8 +94,7 @@ impl Line {
     /// Whether the attempt ran on a kept connection and may be made again: nothing came back, and of the request
     /// nothing went out or it is safe to send twice.
     pub fn may_repeat(&self, is_idempotent: bool) -> bool {
-        let is_reused = self.connects.load(Relaxed) == 0;
-        is_reused && self.received() == 0 && (is_idempotent || self.written.load(Relaxed) == 0)
+        self.is_reused() && self.received() == 0 && (is_idempotent || self.written.load(Relaxed) == 0)
     }
 
     /// Whether a STOP was given.

@@ -90,15 +90,16 @@ impl Client for UreqClient {
         usize::from(self.done.is_some())
     }
 
-    fn send(&mut self, ticket: Ticket) {
+    fn send(&mut self, ticket: Ticket) -> u64 {
+        let sent_ns = clock::now_ns();
         if self.done.is_some() {
             debug_assert!(false, "send without a free slot");
-            return;
+            return sent_ns;
         }
-        let sent_ns = clock::now_ns();
         let outcome = self.exchange(sent_ns);
         let (ended_ns, bytes) = (clock::now_ns(), self.session.line().received());
         self.done = Some(Completion { ticket, sent_ns, ended_ns, outcome, bytes });
+        sent_ns
     }
 
     fn poll<F: FnMut(Completion)>(&mut self, until_ns: u64, mut sink: F) {

@@ -8,7 +8,9 @@ use crate::http::tls::TlsClient;
 use crate::http::{Addresses, ClientError, MAX_HEAD_BYTES, Settings, StopFlag};
 use crate::plan::request::Request;
 use crate::stats::outcome::ErrorKind;
-use http::Response;
+use http::header::CONNECTION;
+use http::{HeaderValue, Response};
+use std::cell::Cell;
 use std::sync::Arc;
 use ureq::config::Config;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
@@ -22,6 +24,9 @@ pub struct Session {
     line: Arc<Line>,
     timeout_ns: u64,
     connect_timeout_ns: u64,
+    max_requests: u64,
+    /// Attempts that the kept connection carried.
+    carried: Cell<u64>,
 }
 
 impl Session {
@@ -43,7 +48,8 @@ impl Session {
         let agent = Agent::with_parts(config(), connector, Resolved(addresses));
         let timeout_ns = clock::to_ns(settings.timeout);
         let connect_timeout_ns = clock::to_ns(settings.connect_timeout.min(settings.timeout));
-        Ok(Session { agent, line, timeout_ns, connect_timeout_ns })
+        let max_requests = settings.max_requests_per_connection.unwrap_or(u64::MAX).max(1);
+        Ok(Session { agent, line, timeout_ns, connect_timeout_ns, max_requests, carried: Cell::new(0) })
     }
 
     /// Counts and stage of the attempt under way.
@@ -63,11 +69,19 @@ impl Session {
         for (name, value) in request.headers() {
             parts.headers_mut().append(name.clone(), value.clone());
         }
-        if sends_length(request) {
+        // `ureq` keeps no connection after a request that says so.
+        let is_last = self.carried.get() + 1 >= self.max_requests;
+        if is_last {
+            parts.headers_mut().append(CONNECTION, HeaderValue::from_static("close"));
+        }
+        let answer = if sends_length(request) {
             self.run(parts.map(|()| request.body()), sent_ns)
         } else {
             self.run(parts, sent_ns)
-        }
+        };
+        let before = if self.line.is_reused() { self.carried.get() } else { 0 };
+        self.carried.set(if is_last { 0 } else { before + 1 });
+        answer
     }
 
     fn run<B: AsSendBody>(

@@ -4,7 +4,7 @@ use super::faults::unconnectable;
 use super::harness::{Factory, client, collect, error, exchange, getter, settings};
 use crate::support::http_server::{Conn, Server};
 use floodgate::clock::{self, NS_PER_MS};
-use floodgate::http::{Client, StopFlag, Ticket};
+use floodgate::http::{Client, Settings, StopFlag, Ticket};
 use floodgate::plan::request::Request;
 use floodgate::stats::outcome::{ErrorKind, Outcome};
 use std::sync::Arc;
@@ -20,6 +20,43 @@ pub fn kept_alive_is_reused<F: Factory>() {
         assert_eq!(exchange(&mut client).outcome, Outcome::Status(200));
     }
     assert_eq!((server.connections(), server.received().len()), (1, 20));
+}
+
+pub fn limited_requests_per_connection<F: Factory>() {
+    for (most, connections) in [(1, vec![0, 1, 2, 3, 4]), (2, vec![0, 0, 1, 1, 2]), (5, vec![0; 5])] {
+        // A server that would keep every connection.
+        let server = Server::answering(OK);
+        let settings = Settings { max_requests_per_connection: Some(most), ..settings() };
+        let mut client = client::<F>(Request::get(&server.url("/")).unwrap(), settings);
+        for _ in 0..5 {
+            assert_eq!(exchange(&mut client).outcome, Outcome::Status(200));
+        }
+        let received = server.received();
+        assert_eq!(received.iter().map(|r| r.connection).collect::<Vec<_>>(), connections, "{most}");
+        for (index, request) in received.iter().enumerate() {
+            let says_close = request.head.to_ascii_lowercase().contains("connection: close");
+            assert_eq!(says_close, (index as u64 + 1) % most == 0, "{most}: {:?}", request.head);
+        }
+    }
+}
+
+/// A connection that the server closes early does not shorten the life of the next one.
+pub fn the_limit_counts_from_each_new_connection<F: Factory>() {
+    let server = Server::start(|conn| {
+        while conn.request().is_some() && conn.send(OK) {
+            if conn.number == 0 {
+                return;
+            }
+        }
+    });
+    let settings = Settings { max_requests_per_connection: Some(3), ..settings() };
+    let mut client = client::<F>(Request::get(&server.url("/")).unwrap(), settings);
+    for _ in 0..5 {
+        assert_eq!(exchange(&mut client).outcome, Outcome::Status(200));
+        client.poll(clock::now_ns() + 30 * NS_PER_MS, |_| {});
+    }
+    let connections: Vec<usize> = server.received().iter().map(|r| r.connection).collect();
+    assert_eq!(connections, [0, 1, 1, 1, 2]);
 }
 
 pub fn closed_after_each<F: Factory>() {

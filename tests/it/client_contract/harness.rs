@@ -99,7 +99,7 @@ pub fn settings() -> Settings {
 
 /// Settings with a timeout.
 pub fn timeout_of(timeout: Duration) -> Settings {
-    Settings { timeout, connect_timeout: timeout, ca_pem: None }
+    Settings { timeout, connect_timeout: timeout, max_requests_per_connection: None, ca_pem: None }
 }
 
 /// A client for a request, at the addresses that its host has.

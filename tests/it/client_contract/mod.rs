@@ -38,7 +38,7 @@ contract! {
         unknown_host no_answer_to_the_connect the_next_address_is_tried a_stalled_upload_times_out
         wrong_version;
     connections:
-        kept_alive_is_reused closed_after_each closed_while_idle get_is_repeated_on_a_lost_connection
+        kept_alive_is_reused limited_requests_per_connection the_limit_counts_from_each_new_connection closed_after_each closed_while_idle get_is_repeated_on_a_lost_connection
         post_is_not_repeated a_fresh_connection_is_not_repeated bytes_after_the_response_end_the_connection
         a_failure_does_not_harm_the_next stop_ends_what_is_in_flight sends_after_a_stop_are_aborted
         tickets_and_times waits_until_the_given_moment stop_ends_a_connect;

@@ -38,7 +38,9 @@ fn many_slots_carry_many_requests_at_a_time() {
     let slots = MAX_CONNECTING + 40;
     let mut client = client(&server, slots, settings());
     for round in 0..5 {
-        (0..slots as u64).for_each(|n| client.send(ticket(n)));
+        (0..slots as u64).for_each(|n| {
+            client.send(ticket(n));
+        });
         assert_eq!((client.in_flight(), client.free_since_ns()), (slots, None));
         let mut numbers: Vec<u64> = collect(&mut client, slots).iter().map(|c| c.ticket.planned_ns).collect();
         numbers.sort_unstable();
@@ -93,7 +95,9 @@ fn a_slow_request_does_not_hold_others_up() {
             }
         });
         fast += free;
-        (0..free).for_each(|_| client.send(ticket(1)));
+        (0..free).for_each(|_| {
+            client.send(ticket(1));
+        });
     }
     assert!(fast > 20, "{fast} requests beside a stalled one");
 }
@@ -118,7 +122,9 @@ fn abort_gives_up_everything_at_once() {
     let server = Server::start(|conn| conn.stall());
     let slots = MAX_CONNECTING + 20;
     let mut client = client(&server, slots, settings());
-    (0..slots as u64).for_each(|n| client.send(ticket(n)));
+    (0..slots as u64).for_each(|n| {
+        client.send(ticket(n));
+    });
     client.poll(clock::now_ns() + 20 * NS_PER_MS, |_| panic!("nothing is answered"));
     let mut aborted = 0;
     client.abort(|completion| {
@@ -138,7 +144,9 @@ fn refused_connects_end_all_that_wait_for_their_turn() {
     let stop = StopFlag::default();
     let mut client = NativeClient::new(request, &settings(), slots, vec![address].into(), stop).unwrap();
     for _ in 0..2 {
-        (0..slots as u64).for_each(|n| client.send(ticket(n)));
+        (0..slots as u64).for_each(|n| {
+            client.send(ticket(n));
+        });
         let all = collect(&mut client, slots);
         assert!(all.iter().all(|c| c.outcome == error(ErrorKind::Connect)));
     }
@@ -152,7 +160,9 @@ fn closed_idle_connections_are_noticed_and_replaced() {
     });
     let mut client = client(&server, 10, settings());
     for round in 1..=5 {
-        (0..10).for_each(|n| client.send(ticket(n)));
+        (0..10).for_each(|n| {
+            client.send(ticket(n));
+        });
         assert!(collect(&mut client, 10).iter().all(|c| c.outcome == Outcome::Status(200)));
         assert_eq!(server.connections(), 10 * round);
         client.poll(clock::now_ns() + 20 * NS_PER_MS, |_| {});
