@@ -16,6 +16,8 @@ pub const INTERVAL: Duration = Duration::from_secs(1);
 const INTERVAL_READY: Duration = Duration::from_millis(100);
 /// Heartbeats of a new driver that come quickly, for the same reason.
 const QUICK_BEATS: u32 = 10;
+/// The same of a driver that is ready: longer than an orchestrator waits for the others, not for ever.
+const QUICK_BEATS_READY: u32 = 150;
 /// Longest time for one heartbeat; a newer one says more.
 const ATTEMPT: Duration = Duration::from_secs(2);
 
@@ -37,10 +39,13 @@ pub fn run(mut bus: Box<dyn Bus>, identity: &NodeRef, offset: &SharedOffset, bea
         if sent.is_ok() {
             beat = beat.next.take().map_or(beat, |next| *next);
         }
-        let wait = if quick > 0 || beat.state == DriverState::Ready { INTERVAL_READY } else { INTERVAL };
+        let wait = if quick > 0 { INTERVAL_READY } else { INTERVAL };
         quick = quick.saturating_sub(1);
         match beats.take(wait) {
-            Taken::Value(newer) => beat = newer,
+            Taken::Value(newer) => {
+                beat = newer;
+                quick = if beat.state == DriverState::Ready { QUICK_BEATS_READY } else { 0 };
+            }
             Taken::Nothing => {}
             Taken::Closed => break,
         }
