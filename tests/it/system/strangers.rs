@@ -17,8 +17,13 @@ fn consume(system: &System, version: &str) -> Vec<Value> {
     printed.lines().map(|line| serde_json::from_str(line).expect("JSON on one line")).collect()
 }
 
+/// Whether a field's value is of the kind that is wanted.
+type Kind = fn(&Value) -> bool;
+const TEXT: Kind = Value::is_string;
+const NUMBER: Kind = Value::is_number;
+
 /// The records that have all of these fields, each of its kind.
-fn having<'a>(records: &'a [Value], fields: &[(&str, fn(&Value) -> bool)]) -> Vec<&'a Value> {
+fn having<'a>(records: &'a [Value], fields: &[(&str, Kind)]) -> Vec<&'a Value> {
     let fits = |record: &&Value| fields.iter().all(|(path, is)| record.pointer(path).is_some_and(is));
     records.iter().filter(fits).collect()
 }
@@ -39,37 +44,36 @@ fn a_java_client_finds_the_original_fields(version: &str) {
     // The reader ends when nothing comes any more.
     drivers.into_iter().for_each(|driver| assert_eq!(driver.terminate().code, Some(0)));
     let records = consume(&system, version);
-    let (text, number): (fn(&Value) -> bool, fn(&Value) -> bool) = (Value::is_string, Value::is_number);
-    let register = [("/node_id", text), ("/node_IP", text), ("/message_type", text)];
+    let register = [("/node_id", TEXT), ("/node_IP", TEXT), ("/message_type", TEXT)];
     let registered = having(&records, &register);
     assert_eq!(registered.len(), 3, "{records:#?}");
     assert!(registered.iter().all(|record| record["message_type"] == "DRIVER_NODE_REGISTER"));
     let config = [
-        ("/test_id", text),
-        ("/test_type", text),
-        ("/test_message_delay", number),
-        ("/message_count_per_driver", number),
+        ("/test_id", TEXT),
+        ("/test_type", TEXT),
+        ("/test_message_delay", NUMBER),
+        ("/message_count_per_driver", NUMBER),
     ];
     let configs = having(&records, &config);
     assert_eq!(configs.len(), 1, "{records:#?}");
     assert_eq!(configs[0]["test_message_delay"].as_f64(), Some(20.0));
-    let triggers = having(&records, &[("/test_id", text), ("/trigger", text)]);
+    let triggers = having(&records, &[("/test_id", TEXT), ("/trigger", TEXT)]);
     assert_eq!(triggers.len(), 1, "the trigger is written once: {records:#?}");
     assert_eq!(triggers[0]["trigger"], "YES");
     let metrics = [
-        ("/node_id", text),
-        ("/test_id", text),
-        ("/report_id", text),
-        ("/metrics/mean_latency", number),
-        ("/metrics/median_latency", number),
-        ("/metrics/min_latency", number),
-        ("/metrics/max_latency", number),
+        ("/node_id", TEXT),
+        ("/test_id", TEXT),
+        ("/report_id", TEXT),
+        ("/metrics/mean_latency", NUMBER),
+        ("/metrics/median_latency", NUMBER),
+        ("/metrics/min_latency", NUMBER),
+        ("/metrics/max_latency", NUMBER),
     ];
     let reports = having(&records, &metrics);
     assert!(reports.len() >= 4, "{records:#?}");
     let ids: std::collections::BTreeSet<_> = reports.iter().map(|r| r["report_id"].to_string()).collect();
     assert_eq!(ids.len(), reports.len(), "each report has an id of its own");
-    let beats = having(&records, &[("/node_id", text), ("/heartbeat", text), ("/timestamp", number)]);
+    let beats = having(&records, &[("/node_id", TEXT), ("/heartbeat", TEXT), ("/timestamp", NUMBER)]);
     assert!(beats.len() >= 4 && beats.iter().all(|beat| beat["heartbeat"] == "YES"), "{records:#?}");
     let all = registered.len() + configs.len() + triggers.len() + reports.len() + beats.len();
     assert_eq!(all, records.len(), "nothing else is in the five topics");
