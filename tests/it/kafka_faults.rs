@@ -110,6 +110,15 @@ impl Stream {
     }
 }
 
+/// Ends the stream when it is dropped.
+struct Ending<'a>(&'a AtomicBool);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 /// Runs the stream, disturbs the broker and judges.
 fn through(version: &str, client: KafkaClientKind, what: &str, disturb: impl FnOnce(&Victim)) {
     let victim = Victim::of(version);
@@ -119,6 +128,8 @@ fn through(version: &str, client: KafkaClientKind, what: &str, disturb: impl FnO
     reader.subscribe(Topic::Metrics, Start::Beginning, SOON).expect("subscribe");
     let stream = Stream::new(connector);
     let (seen, recovered_ms) = thread::scope(|scope| {
+        // A failed assertion must end the threads too: the scope waits for them.
+        let _ending = Ending(&stream.stop);
         let reading = scope.spawn(|| stream.read(reader));
         let publishing = scope.spawn(|| stream.publish());
         stream.recovered_after_ms(20);
