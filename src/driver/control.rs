@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Longest wait for a record, and so for a look at the engine and at the end of the process.
-const POLL: Duration = Duration::from_millis(50);
+const POLL: Duration = Duration::from_millis(100);
 /// Events of one engine that may wait: it sends two.
 const EVENTS: usize = 8;
 
