@@ -76,6 +76,11 @@ impl Collector {
         self.ended.iter().all(|ended| *ended)
     }
 
+    /// When the next draft is made without the hand-overs that are missing.
+    pub fn late_draft_ns(&self, cursor: &Cursor) -> u64 {
+        cursor.origin_ns() + GRACE_NS + (self.drafted + 1) * INTERVAL_NS
+    }
+
     /// The next draft that is due at `now_ns`, where there is one.
     pub fn draft(&mut self, now_ns: u64, cursor: &Cursor) -> Option<Draft> {
         let begun = now_ns.saturating_sub(cursor.origin_ns()) / INTERVAL_NS;

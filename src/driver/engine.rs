@@ -15,10 +15,9 @@ use crate::schedule::Schedule;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
-/// Longest time between two looks at what is due to be drafted.
-const LOOK: Duration = Duration::from_millis(20);
+/// Longest time between two looks at the stop flag. Hand-overs, which make most drafts, do not wait for it.
+const LOOK_NS: u64 = 100 * clock::NS_PER_MS;
 /// Hand-overs that may wait for each worker.
 const HANDOVERS_PER_WORKER: usize = 4;
 /// Clients end what is in flight well within this after a stop.
@@ -141,7 +140,8 @@ fn collect(
 ) -> Option<u64> {
     let mut stopped_ns = None;
     while !collector.is_over() {
-        match handovers.recv_timeout(LOOK) {
+        let look_ns = collector.late_draft_ns(&task.cursor).min(clock::now_ns() + LOOK_NS);
+        match handovers.recv_timeout(clock::until(look_ns)) {
             Ok(handover) => collector.add(&handover),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,

@@ -14,7 +14,7 @@ use std::time::Duration;
 /// Time between two hand-overs of a worker's tally, and so between two reports of a driver.
 pub const INTERVAL_NS: u64 = 500_000_000;
 /// Longest time between two looks at the stop flag.
-const LOOK_NS: u64 = 50_000_000;
+const LOOK_NS: u64 = 100_000_000;
 /// First and longest pause of a closed loop after a request that never reached a server, so that a refused port
 /// does not become a busy loop.
 const PAUSE_NS: std::ops::RangeInclusive<u64> = 1_000_000..=100_000_000;
