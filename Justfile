@@ -41,6 +41,10 @@ test-kafka *args:
     scripts/kafka start 4.3.0
     eval "$(scripts/kafka env)" && cargo test --locked --test it -- --ignored {{args}}
 
+# Measures floodgate beside its peers (those that are installed): `just bench --rounds 5 --only floodgate,wrk,floor`
+bench *args:
+    cargo bench --locked --bench peers -- {{args}}
+
 # Checks the format and the lints
 lint:
     cargo fmt --check
