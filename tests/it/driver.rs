@@ -86,6 +86,16 @@ impl Stage {
         self.wait(Topic::Heartbeat, |beat: &Heartbeat| beat.state == Some(state))
     }
 
+    /// Reads on to the goodbye, unless it was read already: topics are not in order among each other.
+    fn goodbye(&mut self) {
+        let left = |(topic, value): &(Topic, serde_json::Value)| {
+            *topic == Topic::Heartbeat && value["state"] == "left"
+        };
+        if !self.seen.iter().any(left) {
+            self.beat(DriverState::Left);
+        }
+    }
+
     fn start(&mut self, config: &TestConfig) {
         self.publish(Topic::TestConfig, &encode(config));
         let beat = self.beat(DriverState::Ready);
@@ -133,7 +143,7 @@ fn a_count_is_sent_and_reported(client: ClientKind) {
     assert!(sequences.iter().copied().eq(1..=sequences.len() as u64), "{sequences:?}");
     stage.beat(DriverState::Idle);
     driver.shutdown();
-    stage.beat(DriverState::Left);
+    stage.goodbye();
 }
 
 #[test]
@@ -227,7 +237,7 @@ fn a_driver_that_is_told_to_end_reports_first() {
     let counts = stage.final_report().counts.expect("counts");
     assert_eq!(counts.sent, counts.responses + counts.errors_total());
     assert_eq!(counts.planned, counts.sent + counts.never_sent);
-    stage.beat(DriverState::Left);
+    stage.goodbye();
 }
 
 #[test]

@@ -291,7 +291,7 @@ fn an_answer_without_records_does_not_make_a_busy_loop() {
         3 => Reply::Body(fake::metadata(&[(1, "127.0.0.1", port)], &led_by(1))),
         2 => Reply::Body(fake::listed_offset("metrics", 0)),
         _ => {
-            let error = if counted.fetch_add(1, Ordering::SeqCst) % 2 == 0 { 0 } else { 6 };
+            let error = if counted.fetch_add(1, Ordering::SeqCst).is_multiple_of(2) { 0 } else { 6 };
             Reply::Body(fake::fetched("metrics", error, &[1, 2, 3]))
         }
     });

@@ -35,7 +35,7 @@ pub fn limited_requests_per_connection<F: Factory>() {
         assert_eq!(received.iter().map(|r| r.connection).collect::<Vec<_>>(), connections, "{most}");
         for (index, request) in received.iter().enumerate() {
             let says_close = request.head.to_ascii_lowercase().contains("connection: close");
-            assert_eq!(says_close, (index as u64 + 1) % most == 0, "{most}: {:?}", request.head);
+            assert_eq!(says_close, (index as u64 + 1).is_multiple_of(most), "{most}: {:?}", request.head);
         }
     }
 }
