@@ -96,6 +96,8 @@ impl Control {
             }
             for record in records.unwrap_or_default() {
                 if let Some(event) = read(&record) {
+                    // What the engine did before this record was sent is known before it is obeyed.
+                    self.take_engine_events();
                     self.take(event);
                 }
             }

@@ -73,8 +73,10 @@ fn conduct(
     let (drafts, waiting) = slot();
     let reporting = std::thread::Builder::new().name("reporter".to_owned());
     let reporting = reporting.spawn(move || reporter.run(bus.as_mut(), &waiting));
-    load(&task, &recipe, &drafts, seen_before);
+    let last = load(&task, &recipe, &drafts, seen_before);
+    // Before the last report leaves: who has read that may send the next plan at once.
     let _ = events.send(Event::LoadEnded);
+    drafts.put(last);
     drop(drafts);
     match reporting.map(JoinHandle::join) {
         Ok(Ok(())) => {}
@@ -84,8 +86,8 @@ fn conduct(
     let _ = events.send(Event::Reported);
 }
 
-/// Runs the workers to their end and hands every draft to the reporter, the final one last.
-fn load(task: &Arc<Task>, recipe: &Recipe, drafts: &SlotSender<Report>, seen_before: Option<u64>) {
+/// Runs the workers to their end and hands every draft to the reporter but the final one, which it returns.
+fn load(task: &Arc<Task>, recipe: &Recipe, drafts: &SlotSender<Report>, seen_before: Option<u64>) -> Report {
     let (workers, handovers) = match recipe.kind {
         ClientKind::Native => spawn(task, recipe, |recipe, slots| recipe.native(slots)),
         ClientKind::Ureq => spawn(task, recipe, |recipe, _| recipe.ureq()),
@@ -99,7 +101,7 @@ fn load(task: &Arc<Task>, recipe: &Recipe, drafts: &SlotSender<Report>, seen_bef
     }
     let seen_after = seen_before.and_then(|_| recipe.target_seen());
     let target_seen = seen_before.zip(seen_after).map(|(before, after)| TargetSeen { before, after });
-    drafts.put(Report { draft: collector.final_draft(&task.cursor, stopped_ns), target_seen });
+    Report { draft: collector.final_draft(&task.cursor, stopped_ns), target_seen }
 }
 
 /// Starts the workers; each makes its own client. Where the system has no more threads or descriptors the load goes

@@ -104,12 +104,14 @@ pub struct Session {
     defaults: Defaults,
     allowed: Allowed,
     state: State,
+    /// The next plan, read while the last test's final report was on its way.
+    following: Option<Box<TestConfig>>,
 }
 
 impl Session {
     /// An idle driver with its name, the settings that complete a plan, and the hosts that it may load.
     pub fn new(identity: NodeRef, defaults: Defaults, allowed: Allowed) -> Session {
-        Session { identity, defaults, allowed, state: State::Idle }
+        Session { identity, defaults, allowed, state: State::Idle, following: None }
     }
 
     /// Takes one event.
@@ -123,7 +125,11 @@ impl Session {
             Event::LoadEnded => self.on_load_ended(),
             Event::Reported => {
                 self.state = State::Idle;
-                vec![Action::Announce(Beat::idle())]
+                let mut actions = vec![Action::Announce(Beat::idle())];
+                if let Some(config) = self.following.take() {
+                    actions.extend(self.on_config(&config));
+                }
+                actions
             }
         }
     }
@@ -133,6 +139,11 @@ impl Session {
         if let Some((current, beat)) = self.busy() {
             if current.test_id == config.test_id {
                 // The record came twice, and does no harm.
+                return Vec::new();
+            }
+            if matches!(self.state, State::Finishing(_)) {
+                // The orchestrator has the final report already, or soon gives up; its next plan waits a moment.
+                self.following = Some(Box::new(config.clone()));
                 return Vec::new();
             }
             let reason = format!("still running test {:?}; stop it first", current.test_id);
@@ -204,6 +215,7 @@ impl Session {
     }
 
     fn on_stop(&mut self, trigger: &Trigger) -> Vec<Action> {
+        self.following.take_if(|config| config.test_id == trigger.test_id);
         match &self.state {
             State::Running(current) if current.test_id == trigger.test_id => vec![Action::Stop],
             State::Ready(current) if current.test_id == trigger.test_id => {

@@ -159,14 +159,31 @@ fn a_running_driver_refuses_another_plan_once_and_then_speaks_of_its_own_again()
     let mut session = ready();
     session.handle(Event::Trigger(Trigger::start("t1", 1.0)));
     assert_eq!(session.handle(read(config("t1"))), [], "its own plan, read twice");
-    for busy in [DriverState::Running, DriverState::Finishing] {
-        let actions = session.handle(read(config("t2")));
-        let [Action::Announce(beat)] = actions.as_slice() else { panic!("{actions:?}") };
-        assert_eq!((beat.state, beat.test_id.as_deref()), (DriverState::Refused, Some("t2")));
-        let next = beat.next.as_deref().expect("goes on with its own test");
-        assert_eq!((next.state, next.test_id.as_deref()), (busy, Some("t1")));
+    let actions = session.handle(read(config("t2")));
+    let [Action::Announce(beat)] = actions.as_slice() else { panic!("{actions:?}") };
+    assert_eq!((beat.state, beat.test_id.as_deref()), (DriverState::Refused, Some("t2")));
+    let next = beat.next.as_deref().expect("goes on with its own test");
+    assert_eq!((next.state, next.test_id.as_deref()), (DriverState::Running, Some("t1")));
+}
+
+#[test]
+fn a_plan_that_comes_while_the_last_report_leaves_waits_for_it() {
+    let finishing = || {
+        let mut session = ready();
+        session.handle(Event::Trigger(Trigger::start("t1", 1.0)));
         session.handle(Event::LoadEnded);
-    }
+        assert_eq!(session.handle(read(config("t2"))), []);
+        session
+    };
+    let actions = finishing().handle(Event::Reported);
+    let [Action::Announce(beat), Action::Prepare(assignment)] = actions.as_slice() else {
+        panic!("{actions:?}")
+    };
+    assert_eq!((beat.state, assignment.test_id.as_str()), (DriverState::Idle, "t2"));
+
+    let mut stopped = finishing();
+    stopped.handle(Event::Trigger(Trigger::stop("t2", "too late")));
+    assert_eq!(stopped.handle(Event::Reported), [Action::Announce(Beat::idle())]);
 }
 
 #[test]
