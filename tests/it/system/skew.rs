@@ -86,7 +86,8 @@ fn eight_drivers_start_at_once(version: &str) {
         let starts = starts(bus.as_mut(), &test_id);
         let (origin, send) = (spread(&starts.origins_ms), spread(&starts.sends_ms));
         let shown = summary.total.start_skew_ms.expect("the result states the skew");
-        assert!((shown - send).abs() < 0.01, "shown {shown}, by the reports {send}");
+        // A driver knows its clock's offset better from report to report, so two of them may differ a little.
+        assert!((shown - send).abs() < 1.0, "shown {shown}, by the reports {send}");
         let late =
             starts.sends_ms.iter().copied().fold(f64::MIN, f64::max) - summary.started_at.expect("start");
         table += &format!("{run:3}  {origin:18.3}  {send:29.3}  {shown:8.3}  {late:28.3}\n");
