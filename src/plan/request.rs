@@ -84,6 +84,12 @@ impl Request {
 }
 
 fn parse_method(text: &str) -> Result<Method, String> {
+    // Methods are case-sensitive, and servers refuse `get`; so the common ones are taken in any letter case, as browsers do
+    // (<https://fetch.spec.whatwg.org/#concept-method-normalize>).
+    let upper = text.to_ascii_uppercase();
+    let common =
+        ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "CONNECT"].contains(&upper.as_str());
+    let text = if common { upper.as_str() } else { text };
     let method = Method::from_bytes(text.as_bytes())
         .map_err(|_| format!("method {text:?}: use a word like GET, POST or PUT"))?;
     if method == Method::CONNECT {
@@ -173,6 +179,9 @@ mod tests {
         for method in ["", "GE T", "GET\r\n", "CONNECT"] {
             assert!(Request::new(method, "http://h/", &[], Vec::new()).is_err(), "{method:?}");
         }
+        assert!(Request::new("connect", "http://h/", &[], Vec::new()).is_err());
+        assert_eq!(Request::new("Post", "http://h/", &[], Vec::new()).unwrap().method(), "POST");
+        assert_eq!(Request::new("purge", "http://h/", &[], Vec::new()).unwrap().method(), "purge");
         assert_eq!(Request::new("PURGE", "http://h/", &[], Vec::new()).unwrap().method(), "PURGE");
     }
 

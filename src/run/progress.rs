@@ -11,6 +11,8 @@ use std::io::{IsTerminal, Write};
 
 /// Time between two lines where standard error is no terminal.
 const LINE_PAUSE_NS: u64 = 2 * clock::NS_PER_S;
+/// A test is `running` as soon as its start is written, which lies this far ahead.
+const START_AHEAD_NS: u64 = clock::NS_PER_S;
 const TENTHS_OF_PERCENT: u64 = 1_000;
 
 /// How far a test has to go.
@@ -76,8 +78,8 @@ impl Progress {
         if summary.state == "ready" {
             return;
         }
-        let begin_ns = *self.begin_ns.get_or_insert(now_ns);
-        let elapsed_s = (now_ns - begin_ns) as f64 / 1e9;
+        let begin_ns = *self.begin_ns.get_or_insert(now_ns + START_AHEAD_NS);
+        let elapsed_s = now_ns.saturating_sub(begin_ns) as f64 / 1e9;
         let text = line(self.goal, elapsed_s, summary);
         if let Some(bar) = &self.bar {
             bar.set_position((self.goal.share(elapsed_s, summary) * TENTHS_OF_PERCENT as f64) as u64);
