@@ -32,6 +32,9 @@ fn origin() -> &'static Origin {
 pub trait Clock: Clone + Send + 'static {
     /// Nanoseconds since the clock's origin.
     fn now_ns(&self) -> u64;
+
+    /// Lets `ns` pass; nothing happens for 0.
+    fn rest(&self, ns: u64);
 }
 
 /// The machine's monotonic clock; all copies in a process share one origin.
@@ -42,6 +45,13 @@ impl Clock for SystemClock {
     #[inline]
     fn now_ns(&self) -> u64 {
         now_ns()
+    }
+
+    #[inline]
+    fn rest(&self, ns: u64) {
+        if ns > 0 {
+            sleep(Duration::from_nanos(ns));
+        }
     }
 }
 
@@ -109,5 +119,9 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now_ns(&self) -> u64 {
         self.0.load(Ordering::SeqCst)
+    }
+
+    fn rest(&self, ns: u64) {
+        self.advance_ns(ns);
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod allowed;
 pub mod clock_offset;
+pub mod coalescing;
 pub mod collector;
 pub mod control;
 pub mod cursor;

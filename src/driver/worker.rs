@@ -3,6 +3,7 @@
 //! Nothing in it locks, allocates, formats or logs per request. A worker owns its tally and hands it over every
 //! [`INTERVAL_NS`].
 
+use super::coalescing::Coalescing;
 use super::cursor::{Cursor, Due};
 use crate::clock::Clock;
 use crate::http::{Client, Completion, StopFlag, Ticket};
@@ -65,6 +66,8 @@ pub fn run<C: Client, K: Clock>(
 ) {
     let mut recorder = Recorder::new(worker, task.cursor.is_open());
     let mut hand = Hand { held: None, over: false };
+    let mut coalescing = Coalescing::new(clock.now_ns());
+    let mut completed = 0;
     loop {
         let now_ns = clock.now_ns();
         if task.stop.is_stopped() || task.cursor.is_hard_end(now_ns) {
@@ -77,7 +80,14 @@ pub fn run<C: Client, K: Clock>(
             break;
         }
         let until_ns = wake_ns.min(recorder.next_handover_ns(&task.cursor)).min(now_ns + LOOK_NS);
-        client.poll(until_ns, |completion| recorder.record(&completion));
+        if !task.cursor.is_open() {
+            clock.rest(coalescing.rest_ns(now_ns, completed, client.in_flight()));
+        }
+        completed = 0;
+        client.poll(until_ns, |completion| {
+            completed += 1;
+            recorder.record(&completion);
+        });
     }
     recorder.hand_over_last(clock.now_ns(), &task.cursor, handovers);
 }

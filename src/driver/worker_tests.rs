@@ -112,6 +112,10 @@ impl Clock for StoppingClock {
         }
         now_ns
     }
+
+    fn rest(&self, ns: u64) {
+        self.clock.rest(ns);
+    }
 }
 
 fn ok_after_ms(ms: u64, sent_ns: u64) -> (u64, Outcome) {
@@ -239,4 +243,28 @@ fn tallies_are_handed_over_twice_a_second() {
         },
     );
     assert_eq!(run.handovers, [1, 2, 3, 4, 5, 5]);
+}
+
+/// Serves one request after the other, each in 10 µs.
+fn one_after_the_other(sent_ns: u64) -> (u64, Outcome) {
+    thread_local!(static FREE_NS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) });
+    let ended_ns = FREE_NS.get().max(sent_ns) + 10_000;
+    FREE_NS.set(ended_ns);
+    (ended_ns, Outcome::Status(200))
+}
+
+#[test]
+fn a_closed_loop_wakes_for_several_responses_at_a_time_and_the_target_stays_busy() {
+    let run = run_with(32, one_after_the_other, None, |c| c.duration_ms = Some(2_000));
+    let wakes: std::collections::BTreeSet<u64> = run.sends.iter().copied().collect();
+    assert!(run.tally.sent >= 199_900, "all that the target can serve: {}", run.tally.sent);
+    assert!(wakes.len() < run.sends.len() / 3, "{} wakes for {} requests", wakes.len(), run.sends.len());
+}
+
+#[test]
+fn an_open_loop_never_rests() {
+    let run = run_with(32, one_after_the_other, None, |c| {
+        (c.duration_ms, c.target_throughput) = (Some(1_000), Some(50_000.0));
+    });
+    assert_eq!(run.sends, (0..50_000).map(|k| k * 20_000).collect::<Vec<_>>());
 }

@@ -1,0 +1,166 @@
+//! Coalescing of wake-ups in a closed loop, as network cards coalesce their interrupts.
+//!
+//! A target that is a little slower than the loop lets its thread fall asleep after nearly every response, and putting
+//! it to sleep and waking it costs either side about as much as a response does. A short rest before the next look lets
+//! some responses gather, so that one wake-up serves them all. It must not bend what is measured: in a closed loop the
+//! mean latency is the number of connections over the throughput (Little's law), so rests are taken only where they do
+//! not lower the throughput, and that is tried again and again, in short windows with and without them in turn.
+//!
+//! Pure: times and counts go in, lengths of rests come out.
+
+/// Length of a rest, and so the longest time for which it lets a response lie.
+pub const REST_NS: u64 = 50_000;
+/// A look that brought this many responses was worth its wake-up.
+const ENOUGH_RESPONSES: u64 = 8;
+/// With fewer requests in flight a target could run out of work during a rest.
+const LEAST_IN_FLIGHT: usize = 16;
+/// A rest that brings fewer responses than this, at the rate seen without rests, is not even tried.
+const LEAST_GAIN: f64 = 2.0;
+/// Rests are good where the throughput with them is at least this part of the one without: windows differ by a few
+/// responses in any case.
+const SAME_RATE: f64 = 0.995;
+/// Windows of one kind and the other take turns this many times; the best of each kind are compared, because
+/// whatever else disturbs a window only makes it slower.
+const TRIAL_WINDOWS: u32 = 8;
+/// Length of a window.
+const WINDOW_NS: u64 = 20_000_000;
+/// How long rests that were found good are kept before the next trial.
+const KEPT_NS: u64 = 1_000_000_000;
+/// How long rests that were found bad are left before the next trial.
+const LEFT_NS: u64 = 10_000_000_000;
+
+/// Decides when a worker rests.
+#[derive(Debug)]
+pub struct Coalescing {
+    is_resting: bool,
+    /// End of what the last trial decided; a trial is under way where it has passed.
+    settled_until_ns: u64,
+    /// Windows of the trial that are over.
+    tried: u32,
+    /// Best rates of the trial, in responses for each ns: without rests, with rests.
+    best: [f64; 2],
+    window_began_ns: u64,
+    responses: u64,
+}
+
+impl Coalescing {
+    /// Begins with a trial.
+    pub fn new(now_ns: u64) -> Coalescing {
+        Coalescing {
+            is_resting: false,
+            settled_until_ns: 0,
+            tried: 0,
+            best: [0.0; 2],
+            window_began_ns: now_ns,
+            responses: 0,
+        }
+    }
+
+    /// How long to rest before the next look, after one that brought `completed` responses while `in_flight` requests
+    /// are under way; 0 where not at all.
+    #[inline]
+    pub fn rest_ns(&mut self, now_ns: u64, completed: u64, in_flight: usize) -> u64 {
+        self.responses += completed;
+        if now_ns >= self.window_began_ns + WINDOW_NS {
+            self.end_window(now_ns);
+        }
+        let is_due = self.is_resting && completed < ENOUGH_RESPONSES && in_flight >= LEAST_IN_FLIGHT;
+        if is_due { REST_NS } else { 0 }
+    }
+
+    fn end_window(&mut self, now_ns: u64) {
+        let rate = self.responses as f64 / (now_ns - self.window_began_ns) as f64;
+        (self.window_began_ns, self.responses) = (now_ns, 0);
+        if now_ns < self.settled_until_ns {
+            return;
+        }
+        if self.settled_until_ns > 0 || (!self.is_resting && rate * (REST_NS as f64) < LEAST_GAIN) {
+            return self.begin_trial();
+        }
+        let best = &mut self.best[usize::from(self.is_resting)];
+        *best = best.max(rate);
+        self.tried += 1;
+        self.is_resting = !self.is_resting;
+        if self.tried == TRIAL_WINDOWS {
+            self.settle(now_ns);
+        }
+    }
+
+    fn begin_trial(&mut self) {
+        (self.is_resting, self.settled_until_ns) = (false, 0);
+        (self.tried, self.best) = (0, [0.0; 2]);
+    }
+
+    fn settle(&mut self, now_ns: u64) {
+        let [without, with] = self.best;
+        self.is_resting = with >= SAME_RATE * without;
+        self.settled_until_ns = now_ns + if self.is_resting { KEPT_NS } else { LEFT_NS };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: u64 = 1_000_000_000;
+
+    /// A loop of looks, each of which finds what `target` makes of the time since the last one, whether that was a rest
+    /// or not. Returns the rests in each second.
+    fn rests(seconds: u64, in_flight: usize, target: fn(elapsed_ns: u64, rested: bool) -> u64) -> Vec<u64> {
+        const LOOK_NS: u64 = 10_000;
+        let mut coalescing = Coalescing::new(0);
+        let (mut now_ns, mut rested_ns) = (0, 0);
+        let mut rests = vec![0; seconds as usize];
+        while now_ns < seconds * S {
+            let elapsed_ns = LOOK_NS + rested_ns;
+            rested_ns = coalescing.rest_ns(now_ns, target(elapsed_ns, rested_ns > 0), in_flight);
+            rests[(now_ns / S) as usize] += u64::from(rested_ns > 0);
+            now_ns += LOOK_NS + rested_ns;
+        }
+        rests
+    }
+
+    #[test]
+    fn a_target_that_is_the_bottleneck_is_looked_at_less_often() {
+        // 100,000 responses/s, whatever the loop does.
+        let rests = rests(4, 32, |elapsed_ns, _| elapsed_ns / 10_000);
+        assert!(rests[1..].iter().all(|n| *n > 14_000), "{rests:?}");
+        assert!(rests[0] > 10_000, "the trial takes a part of the first second: {rests:?}");
+    }
+
+    #[test]
+    fn rests_that_lower_the_throughput_are_tried_and_left() {
+        // One response a look: a rest is time lost.
+        let rests = rests(11, 32, |_, _| 1);
+        assert!(rests[0] > 0 && rests[0] < 1_500, "{rests:?}");
+        assert_eq!(rests[1..10], [0; 9]);
+        assert!(rests[10] > 0, "tried again after a while: {rests:?}");
+    }
+
+    #[test]
+    fn where_little_could_gather_no_rest_is_even_tried() {
+        let slow = |elapsed_ns: u64, _| elapsed_ns / 30_000;
+        assert_eq!(rests(2, 32, slow), [0, 0]);
+        assert_eq!(rests(2, LEAST_IN_FLIGHT - 1, |elapsed_ns, _| elapsed_ns / 10_000), [0, 0]);
+    }
+
+    #[test]
+    fn a_look_that_brought_enough_is_followed_by_the_next_at_once() {
+        let rests = rests(2, 256, |elapsed_ns, _| (elapsed_ns / 1_000).min(64));
+        assert_eq!(rests, [0, 0]);
+    }
+
+    #[test]
+    fn a_target_that_becomes_idle_ends_the_rests() {
+        let mut coalescing = Coalescing::new(0);
+        let mut now_ns = 0;
+        let mut last_rest_ns = 0;
+        while now_ns < 10 * S {
+            let per_look = if now_ns < 2 * S { 6 } else { 0 };
+            let rest_ns = coalescing.rest_ns(now_ns, per_look, 32);
+            last_rest_ns = if rest_ns > 0 { now_ns } else { last_rest_ns };
+            now_ns += 60_000;
+        }
+        assert!((2 * S..4 * S).contains(&last_rest_ns), "{last_rest_ns}");
+    }
+}
