@@ -14,6 +14,7 @@ pub mod prepare;
 pub mod reporter;
 pub mod session;
 pub mod slot;
+pub mod target_count;
 pub mod worker;
 
 use crate::bus::Connector;
