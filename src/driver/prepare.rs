@@ -121,7 +121,13 @@ pub fn prepare(assignment: Assignment, settings: &ClientSettings) -> Result<Prep
 /// ends as a counted `dns` error.
 fn addresses(request: &Request, settings: &ClientSettings) -> Addresses {
     match pinned(&settings.pinned, request.host(), request.port()) {
-        none if none.is_empty() => resolve(request.host(), request.port(), RESOLVE_TIMEOUT).into(),
+        none if none.is_empty() => {
+            let resolved = resolve(request.host(), request.port(), RESOLVE_TIMEOUT);
+            if let Err(error) = &resolved {
+                log::warn!("{error}");
+            }
+            resolved.into()
+        }
         some => some.into(),
     }
 }
