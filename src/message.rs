@@ -280,13 +280,16 @@ pub struct Histograms {
     pub lag: Option<String>,
 }
 
-/// What a floodgate-target had counted before and after a driver's part.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What one process of a floodgate-target had counted before and after a driver's part.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetSeen {
     /// Requests counted when the driver was ready.
     pub before: u64,
     /// Requests counted at its end.
     pub after: u64,
+    /// Which process counted, by a name of its own that is unique for ever; none of an older target or driver.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
 }
 
 /// `metrics`: one cumulative, numbered report of a driver. Fields after `metrics` are none in the original form.
@@ -331,6 +334,10 @@ pub struct Metrics {
     /// In the final report, where the target is a floodgate-target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_seen: Option<TargetSeen>,
+    /// In the final report, in place of `target_seen`: the target that counted at the end was not the process that
+    /// counted at the start, so nobody knows how many requests both together saw.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub target_restarted: bool,
 }
 
 /// What a driver is doing.

@@ -21,19 +21,32 @@ const MOST_AHEAD_NS: u64 = 600 * clock::NS_PER_S;
 /// Events of one engine that may wait: it sends two.
 const EVENTS: usize = 8;
 
+/// What a control thread is given.
+pub struct Given {
+    /// Which driver it is.
+    pub identity: NodeRef,
+    /// How its clients are made.
+    pub settings: ClientSettings,
+    /// Opens the bus of each test's reports.
+    pub connector: Arc<dyn Connector>,
+    /// The bus as [`Control::join_bus`] left it.
+    pub bus: Box<dyn Bus>,
+    /// Decides what to do.
+    pub session: Session,
+    /// Broker time, as the heartbeat knows it.
+    pub offset: SharedOffset,
+    /// What the heartbeat says.
+    pub beats: SlotSender<Beat>,
+    /// Set when the process ends.
+    pub leave: StopFlag,
+}
+
 /// The control thread's belongings.
 pub struct Control {
-    identity: NodeRef,
-    settings: ClientSettings,
-    connector: Arc<dyn Connector>,
-    bus: Box<dyn Bus>,
-    session: Session,
-    offset: SharedOffset,
-    beats: SlotSender<Beat>,
+    given: Given,
     prepared: Option<Prepared>,
     engine: Option<Engine>,
     events: (Sender<Event>, Receiver<Event>),
-    leave: StopFlag,
 }
 
 impl Control {
@@ -53,44 +66,21 @@ impl Control {
         Ok(bus)
     }
 
-    /// A control thread's state over a bus that was joined.
-    #[allow(clippy::too_many_arguments)]
-    pub fn new(
-        identity: NodeRef,
-        settings: ClientSettings,
-        connector: Arc<dyn Connector>,
-        bus: Box<dyn Bus>,
-        session: Session,
-        offset: SharedOffset,
-        beats: SlotSender<Beat>,
-        leave: StopFlag,
-    ) -> Control {
-        let events = crossbeam_channel::bounded(EVENTS);
-        Control {
-            identity,
-            settings,
-            connector,
-            bus,
-            session,
-            offset,
-            beats,
-            prepared: None,
-            engine: None,
-            events,
-            leave,
-        }
+    /// A control thread's state at its start.
+    pub fn new(given: Given) -> Control {
+        Control { given, prepared: None, engine: None, events: crossbeam_channel::bounded(EVENTS) }
     }
 
     /// Works until the process ends; then stops the load, waits for its final report and lets the heartbeat say
     /// goodbye.
     pub fn run(mut self) {
         let mut away = false;
-        while !self.leave.is_stopped() {
-            let records = self.bus.poll(POLL);
+        while !self.given.leave.is_stopped() {
+            let records = self.given.bus.poll(POLL);
             if records.is_err() != away {
                 away = records.is_err();
                 match &records {
-                    Ok(_) => log::info!("{} is back", self.connector.describe()),
+                    Ok(_) => log::info!("{} is back", self.given.connector.describe()),
                     Err(error) => log::warn!("plans and triggers cannot be read: {error}"),
                 }
             }
@@ -104,7 +94,7 @@ impl Control {
             self.take_engine_events();
         }
         if let Some(engine) = self.engine.take() {
-            self.session.leave().into_iter().for_each(|beat| self.beats.put(beat));
+            self.given.session.leave().into_iter().for_each(|beat| self.given.beats.put(beat));
             engine.stop();
             engine.join();
         }
@@ -121,10 +111,10 @@ impl Control {
     }
 
     fn take(&mut self, event: Event) {
-        let mut actions = self.session.handle(event);
+        let mut actions = self.given.session.handle(event);
         while !actions.is_empty() {
             let follow_ups = actions.into_iter().filter_map(|action| self.act(action)).collect::<Vec<_>>();
-            actions = follow_ups.into_iter().flat_map(|event| self.session.handle(event)).collect();
+            actions = follow_ups.into_iter().flat_map(|event| self.given.session.handle(event)).collect();
         }
     }
 
@@ -135,12 +125,12 @@ impl Control {
                 if let Some(reason) = &beat.reason {
                     log::warn!("test {:?} is refused: {reason}", beat.test_id.as_deref().unwrap_or_default());
                 }
-                self.beats.put(beat);
+                self.given.beats.put(beat);
                 None
             }
             Action::Prepare(assignment) => {
                 let test_id = assignment.test_id.clone();
-                let prepared = prepare(*assignment, &self.settings);
+                let prepared = prepare(*assignment, &self.given.settings);
                 log::info!("test {test_id:?}: plan read");
                 Some(Event::Prepared(prepared.map(|prepared| self.prepared = Some(prepared))))
             }
@@ -159,20 +149,21 @@ impl Control {
 
     fn start(&mut self, start_at_ms: Option<f64>) -> Option<Event> {
         let prepared = self.prepared.take()?;
-        let offset_ms = self.offset.get().map_or(0.0, |offset| offset.offset_ms);
+        let offset_ms = self.given.offset.get().map_or(0.0, |offset| offset.offset_ms);
         let now_ns = clock::now_ns();
         let start_ns = match opens_ns(start_at_ms, offset_ms, now_ns) {
             Ok(start_ns) => start_ns,
             Err(reason) => return Some(Event::NotStarted(reason)),
         };
         let reporter = Reporter {
-            identity: self.identity.clone(),
+            identity: self.given.identity.clone(),
             test_id: prepared.assignment.test_id.clone(),
-            offset: self.offset.clone(),
-            hurry: self.leave.clone(),
+            offset: self.given.offset.clone(),
+            hurry: self.given.leave.clone(),
         };
         log::info!("test {:?}: starts in {} ms", reporter.test_id, (start_ns - now_ns) / clock::NS_PER_MS);
-        match Engine::start(prepared, start_ns, reporter, self.connector.open(), self.events.0.clone()) {
+        match Engine::start(prepared, start_ns, reporter, self.given.connector.open(), self.events.0.clone())
+        {
             Ok(engine) => {
                 self.engine = Some(engine);
                 None

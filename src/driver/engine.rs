@@ -6,11 +6,11 @@ use super::prepare::{Prepared, Recipe};
 use super::reporter::{Report, Reporter};
 use super::session::Event;
 use super::slot::{SlotSender, slot};
+use super::target_count::{Reading, TargetCount};
 use super::worker::{self, Handover, Task};
 use crate::bus::Bus;
 use crate::clock::{self, SystemClock};
 use crate::http::{Client, ClientKind, StopFlag};
-use crate::message::TargetSeen;
 use crate::schedule::Schedule;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::sync::Arc;
@@ -66,14 +66,14 @@ fn conduct(
     mut bus: Box<dyn Bus>,
     events: &Sender<Event>,
 ) {
-    let Prepared { assignment, recipe, seen_before } = prepared;
+    let Prepared { assignment, recipe, before } = prepared;
     let share = Schedule::new(&assignment.plan).share(assignment.part, assignment.parts);
     let cursor = Cursor::new(share, start_ns, clock::to_ns(assignment.plan.timeout()));
     let task = Arc::new(Task { cursor, stop: recipe.stop.clone() });
     let (drafts, waiting) = slot();
     let reporting = std::thread::Builder::new().name("reporter".to_owned());
     let reporting = reporting.spawn(move || reporter.run(bus.as_mut(), &waiting));
-    let last = load(&task, &recipe, &drafts, seen_before);
+    let last = load(&task, &recipe, &drafts, before);
     // Before the last report leaves: who has read that may send the next plan at once.
     let _ = events.send(Event::LoadEnded);
     drafts.put(last);
@@ -87,7 +87,7 @@ fn conduct(
 }
 
 /// Runs the workers to their end and hands every draft to the reporter but the final one, which it returns.
-fn load(task: &Arc<Task>, recipe: &Recipe, drafts: &SlotSender<Report>, seen_before: Option<u64>) -> Report {
+fn load(task: &Arc<Task>, recipe: &Recipe, drafts: &SlotSender<Report>, before: Option<Reading>) -> Report {
     let (workers, handovers) = match recipe.kind {
         ClientKind::Native => spawn(task, recipe, |recipe, slots| recipe.native(slots)),
         ClientKind::Ureq => spawn(task, recipe, |recipe, _| recipe.ureq()),
@@ -99,9 +99,8 @@ fn load(task: &Arc<Task>, recipe: &Recipe, drafts: &SlotSender<Report>, seen_bef
             log::error!("a worker's thread panicked: its last counts are lost");
         }
     }
-    let seen_after = seen_before.and_then(|_| recipe.target_seen());
-    let target_seen = seen_before.zip(seen_after).map(|(before, after)| TargetSeen { before, after });
-    Report { draft: collector.final_draft(&task.cursor, stopped_ns), target_seen }
+    let target = before.and_then(|before| Some(TargetCount::between(before, recipe.read_target()?)));
+    Report { draft: collector.final_draft(&task.cursor, stopped_ns), target }
 }
 
 /// Starts the workers; each makes its own client. Where the system has no more threads or descriptors the load goes
@@ -157,7 +156,7 @@ fn collect(
             }
         }
         if let Some(draft) = collector.draft(now_ns, &task.cursor) {
-            drafts.put(Report { draft, target_seen: None });
+            drafts.put(Report { draft, target: None });
         }
     }
     stopped_ns

@@ -15,6 +15,7 @@ pub mod prepare;
 pub mod reporter;
 pub mod session;
 pub mod slot;
+pub mod target_count;
 pub mod worker;
 
 use crate::bus::Connector;
@@ -24,7 +25,7 @@ use crate::message::{NodeRef, Register, register_type};
 use crate::plan::{Defaults, check_defaults};
 use allowed::Allowed;
 use clock_offset::SharedOffset;
-use control::Control;
+use control::{Control, Given};
 use prepare::ClientSettings;
 use session::Session;
 use std::sync::Arc;
@@ -74,8 +75,17 @@ pub fn start(connector: Arc<dyn Connector>, config: Config) -> Result<Driver, St
     })?;
     let session = Session::new(identity.clone(), config.defaults, allowed);
     let leave = StopFlag::default();
-    let control =
-        Control::new(identity, config.clients, connector, bus, session, offset, beats, leave.clone());
+    let settings = config.clients;
+    let control = Control::new(Given {
+        identity,
+        settings,
+        connector,
+        bus,
+        session,
+        offset,
+        beats,
+        leave: leave.clone(),
+    });
     let control = spawn("control", move || control.run())?;
     Ok(Driver { leave, control, heartbeat })
 }

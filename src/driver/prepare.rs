@@ -2,6 +2,7 @@
 //! nothing is left to do when the gate opens.
 
 use super::session::Assignment;
+use super::target_count::{Reading, SERVER};
 use crate::http::native::NativeClient;
 use crate::http::ureq_client::UreqClient;
 use crate::http::{Addresses, ClientKind, Pinned, Settings, StopFlag, fetch, limits, pinned, resolve};
@@ -59,17 +60,17 @@ impl Recipe {
         UreqClient::new(request, &self.settings, addresses, self.stop.clone()).map_err(|e| e.to_string())
     }
 
-    /// How many requests a floodgate-target has counted; none where the target is something else.
-    pub fn target_seen(&self) -> Option<u64> {
+    /// What a floodgate-target has counted; none where the target is something else.
+    pub fn read_target(&self) -> Option<Reading> {
         if self.request.is_https() {
             return None;
         }
         let url = format!("http://{}/metrics", self.request.uri().authority()?);
         let answer = fetch::get_from(&url, self.addresses.clone(), METRICS_TIMEOUT).ok()?;
-        if !answer.server_header.as_deref()?.starts_with("floodgate-target") {
+        if !answer.server_header.as_deref()?.starts_with(SERVER) {
             return None;
         }
-        serde_json::from_slice::<serde_json::Value>(&answer.body).ok()?.get("requests")?.as_u64()
+        Reading::parse(&answer.body)
     }
 
     /// Makes the first worker's client and throws it away, so that what cannot work is refused before the start.
@@ -88,7 +89,7 @@ pub struct Prepared {
     /// With what.
     pub recipe: Recipe,
     /// What a floodgate-target had counted; none where the target is something else.
-    pub seen_before: Option<u64>,
+    pub before: Option<Reading>,
 }
 
 /// Resolves the target, raises the limits and tries a client. The error says why the plan is refused.
@@ -112,15 +113,21 @@ pub fn prepare(assignment: Assignment, settings: &ClientSettings) -> Result<Prep
         addresses: addresses(request, settings),
     };
     recipe.try_once()?;
-    let seen_before = if recipe.addresses.get().is_ok() { recipe.target_seen() } else { None };
-    Ok(Prepared { recipe, seen_before, assignment })
+    let before = if recipe.addresses.get().is_ok() { recipe.read_target() } else { None };
+    Ok(Prepared { recipe, before, assignment })
 }
 
 /// Where the requests go, found once for the whole test. A name without an address is no refusal: every request then
 /// ends as a counted `dns` error.
 fn addresses(request: &Request, settings: &ClientSettings) -> Addresses {
     match pinned(&settings.pinned, request.host(), request.port()) {
-        none if none.is_empty() => resolve(request.host(), request.port(), RESOLVE_TIMEOUT).into(),
+        none if none.is_empty() => {
+            let resolved = resolve(request.host(), request.port(), RESOLVE_TIMEOUT);
+            if let Err(error) = &resolved {
+                log::warn!("{error}");
+            }
+            resolved.into()
+        }
         some => some.into(),
     }
 }

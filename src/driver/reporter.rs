@@ -6,10 +6,11 @@
 use super::clock_offset::SharedOffset;
 use super::collector::Draft;
 use super::slot::{SlotReceiver, Taken};
+use super::target_count::TargetCount;
 use crate::bus::{Bus, BusError, Topic};
 use crate::clock;
 use crate::http::StopFlag;
-use crate::message::{self, Histograms, LatencyMs, Metrics, NodeRef, TargetSeen};
+use crate::message::{self, Histograms, LatencyMs, Metrics, NodeRef};
 use std::time::Duration;
 
 /// One attempt to publish, after which the flag that ends the reporter is looked at.
@@ -26,7 +27,7 @@ pub struct Report {
     /// The figures.
     pub draft: Draft,
     /// What the target counted; in the final one.
-    pub target_seen: Option<TargetSeen>,
+    pub target: Option<TargetCount>,
 }
 
 /// The reports of one test that wait to be taken.
@@ -129,7 +130,7 @@ impl Reporter {
     }
 
     fn metrics(&self, sequence: u64, report: Report) -> Metrics {
-        let Report { draft, target_seen } = report;
+        let Report { draft, target } = report;
         let figures = draft.latency.distribution();
         let offset_ms = self.offset.get().map_or(0.0, |offset| offset.offset_ms);
         let broker_ms = |at_ns: u64| ((clock::wall_ms(at_ns) + offset_ms) * 1e3).round() / 1e3;
@@ -156,7 +157,8 @@ impl Reporter {
                 lag: draft.lag.as_ref().map(encode),
             }),
             counts: Some(draft.counts),
-            target_seen,
+            target_restarted: target == Some(TargetCount::Restarted),
+            target_seen: target.and_then(TargetCount::seen),
         }
     }
 }

@@ -1,16 +1,13 @@
 //! Name look-up, once per run: every client of a run sends to the addresses found here.
 
-use crate::clock;
-use crate::stats::outcome::ErrorKind;
-use crossbeam_channel::{RecvTimeoutError, bounded};
-use std::fmt;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
+pub use crate::names::MAX_ADDRESSES;
 
-/// Most addresses of a name that are used.
-pub const MAX_ADDRESSES: usize = 16;
+use crate::names;
+use crate::stats::outcome::ErrorKind;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// A name that has no address, or none in time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,38 +61,10 @@ pub fn pinned(all: &[Pinned], host: &str, port: u16) -> Vec<SocketAddr> {
 
 /// Looks a host name up, or reads an address; `timeout` bounds the wait.
 ///
-/// The system's resolver cannot be interrupted. Where it is not done in time its thread is left to end with the
-/// resolver's own bound (usually 5 s for each server, twice): it owns nothing and its late answer goes nowhere.
-///
 /// # Errors
 /// [`ResolveError`] where the name has no address or the time was over.
 pub fn resolve(host: &str, port: u16, timeout: Duration) -> Result<Vec<SocketAddr>, ResolveError> {
-    let fail = |reason: String| ResolveError { host: host.to_owned(), reason };
-    if let Ok(ip) = host.parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(ip, port)]);
-    }
-    let (answer, answered) = bounded(1);
-    let name = host.to_owned();
-    let helper = thread::Builder::new().name("resolve".to_owned()).spawn(move || {
-        let found =
-            (name.as_str(), port).to_socket_addrs().map(|all| all.take(MAX_ADDRESSES).collect::<Vec<_>>());
-        // Nobody waits any more where this fails.
-        let _ = answer.send(found);
-    });
-    let helper = helper.map_err(|e| fail(format!("no thread for the look-up: {e}")))?;
-    let deadline_ns = clock::now_ns().saturating_add(clock::to_ns(timeout));
-    match answered.recv_timeout(clock::until(deadline_ns)) {
-        Ok(found) => {
-            let _ = helper.join();
-            match found {
-                Ok(addresses) if addresses.is_empty() => Err(fail("it has no address".to_owned())),
-                Ok(addresses) => Ok(addresses),
-                Err(error) => Err(fail(error.to_string())),
-            }
-        }
-        Err(RecvTimeoutError::Timeout) => Err(fail(format!("no answer in {} ms", timeout.as_millis()))),
-        Err(RecvTimeoutError::Disconnected) => Err(fail("the look-up failed".to_owned())),
-    }
+    names::look_up(host, port, timeout).map_err(|reason| ResolveError { host: host.to_owned(), reason })
 }
 
 /// Where the requests of a run go: addresses that are tried in turn, or the error with which each request ends
@@ -130,12 +99,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_read_without_a_look_up() {
-        let found = resolve("::1", 80, Duration::ZERO).unwrap();
-        assert_eq!(found, ["[::1]:80".parse().unwrap()]);
-    }
-
-    #[test]
     fn pinned_addresses_stand_for_their_host_and_port() {
         let read = |text: &str| text.parse::<Pinned>();
         let all = ["a.b:80:10.0.0.1", "A.b:80:[::1]", "a.b:81:10.0.0.2", "c:80:10.0.0.3"];
@@ -149,23 +112,9 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_looked_up() {
-        let found = resolve("localhost", 81, Duration::from_secs(10)).unwrap();
-        assert!(found.iter().all(|a| a.ip().is_loopback() && a.port() == 81), "{found:?}");
-    }
-
-    #[test]
     fn an_unknown_name_is_told_by_name_and_becomes_dns() {
         let failed = resolve("no-such-host.invalid", 80, Duration::from_secs(10));
         assert!(failed.as_ref().unwrap_err().to_string().contains("no-such-host.invalid"));
         assert_eq!(Addresses::from(failed).get(), Err(ErrorKind::Dns));
-    }
-
-    #[test]
-    fn the_wait_is_bounded() {
-        let begun_ns = clock::now_ns();
-        // Whether it answers within a nanosecond or not, nobody waits for it.
-        let _ = resolve("no-such-host.invalid", 80, Duration::from_nanos(1));
-        assert!(clock::now_ns() - begun_ns < 2 * clock::NS_PER_S);
     }
 }

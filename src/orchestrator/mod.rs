@@ -16,6 +16,7 @@ mod runs;
 mod shell;
 
 pub use dashboard::{Dashboard, FleetRow, HistoryRow};
+pub use runs::START_AHEAD_NS;
 pub use shell::Control;
 
 use crate::bus::Connector;

@@ -1,6 +1,6 @@
 //! The result of a run: its life, its plan and its figures, as one [`Summary`].
 
-use super::aggregate::{Aggregate, DriverFigures};
+use super::aggregate::{Aggregate, Counted, DriverFigures};
 use super::fleet::Fleet;
 use super::runs::{Member, Phase, Run, plan_of};
 use crate::message::{DriverState, LatencyMs};
@@ -128,12 +128,6 @@ fn original_row(name: &str, latency: &LatencyMs) -> DriverSummary {
 
 fn conservation(figures: &Aggregate) -> Conservation {
     let counts = figures.counts();
-    let seen: Option<Vec<_>> = figures.drivers().iter().map(|driver| driver.target_seen).collect();
-    let target_seen = seen.and_then(|seen| {
-        let after = seen.iter().map(|seen| seen.after).max()?;
-        let before = seen.iter().map(|seen| seen.before).min()?;
-        Some(after.saturating_sub(before))
-    });
     Conservation {
         planned: counts.planned,
         sent: counts.sent,
@@ -142,7 +136,10 @@ fn conservation(figures: &Aggregate) -> Conservation {
         errors: counts.errors_total(),
         warmup_sent: counts.warmup_sent,
         warmup_errors: counts.warmup_errors,
-        target_seen,
+        target_seen: match figures.target_counted() {
+            Counted::Requests(n) => Some(n),
+            Counted::Nothing | Counted::Unknown(_) => None,
+        },
         reports_missing: figures.reports_missing(),
     }
 }
@@ -181,7 +178,7 @@ fn facts(
         differences: if finished { conservation.differences() } else { Vec::new() },
         clock_unknown: clock_unknown(run, fleet, offset_known),
         late: late(run, figures),
-        notes: run.notes.clone(),
+        notes: run.notes.iter().cloned().chain(uncounted(figures)).collect(),
     };
     if facts.generator_lags() {
         facts.behind.extend(laggards(figures));
@@ -219,6 +216,16 @@ fn rates(run: &Run, figures: &Aggregate, total: &Stats) -> Option<(f64, f64)> {
     let counts = figures.counts();
     (planned_s > 0.0)
         .then(|| (counts.planned as f64 / planned_s, counts.sent as f64 / sending_s.max(planned_s)))
+}
+
+/// Why there is no count of a target that counts, once all figures are in.
+fn uncounted(figures: &Aggregate) -> Option<String> {
+    match figures.target_counted() {
+        Counted::Unknown(why) if figures.is_finished() => {
+            Some(format!("What the target counted is unknown: {why}."))
+        }
+        _ => None,
+    }
 }
 
 fn clock_unknown(run: &Run, fleet: &Fleet, offset_known: bool) -> Vec<String> {

@@ -15,8 +15,8 @@ pub use closing::plan as plan_of;
 
 /// How long the drivers have to be ready once the `test_config` was written.
 pub const READY_WITHIN_NS: u64 = 10 * NS_PER_S;
-/// How far ahead of the trigger's writing the start lies, in ms.
-pub const START_AHEAD_MS: f64 = 1_000.0;
+/// How far ahead of the trigger's writing the start lies.
+pub const START_AHEAD_NS: u64 = NS_PER_S;
 /// How long a run waits beyond `timeout` after its planned end or its STOP.
 pub const CLOSE_AFTER_NS: u64 = 5 * NS_PER_S;
 /// How long a driver may say that it does something else before it is given up.
@@ -273,9 +273,9 @@ impl Run {
         if !agreed || self.start_ns.is_some() {
             return None;
         }
-        let start_at_ms = now.broker_ms + START_AHEAD_MS;
+        let start_at_ms = now.broker_ms + (START_AHEAD_NS / NS_PER_MS) as f64;
         self.started_at_ms = Some(start_at_ms);
-        self.start_ns = Some(now.ns + START_AHEAD_MS as u64 * NS_PER_MS);
+        self.start_ns = Some(now.ns + START_AHEAD_NS);
         Some(Command::Start(Trigger::start(&self.config.test_id, start_at_ms)))
     }
 

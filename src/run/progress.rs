@@ -3,6 +3,7 @@
 use crate::clock;
 use crate::logging;
 use crate::message::TestConfig;
+use crate::orchestrator::START_AHEAD_NS;
 use crate::plan::DEFAULT_DURATION;
 use crate::stats::summary::Summary;
 use crate::units::{format_count, format_ms};
@@ -11,8 +12,6 @@ use std::io::{IsTerminal, Write};
 
 /// Time between two lines where standard error is no terminal.
 const LINE_PAUSE_NS: u64 = 2 * clock::NS_PER_S;
-/// A test is `running` as soon as its start is written, which lies this far ahead.
-const START_AHEAD_NS: u64 = clock::NS_PER_S;
 const TENTHS_OF_PERCENT: u64 = 1_000;
 
 /// How far a test has to go.
@@ -78,6 +77,7 @@ impl Progress {
         if summary.state == "ready" {
             return;
         }
+        // A test is `running` as soon as its start is written, which lies ahead.
         let begin_ns = *self.begin_ns.get_or_insert(now_ns + START_AHEAD_NS);
         let elapsed_s = now_ns.saturating_sub(begin_ns) as f64 / 1e9;
         let text = line(self.goal, elapsed_s, summary);

@@ -165,7 +165,7 @@ fn errors(facts: &Facts, lines: &mut Vec<String>) {
             "the TLS handshake failed each time; check that the port speaks TLS and that its certificate names this \
              host and is trusted (--ca-cert trusts your own)"
         } else if all(ErrorKind::Dns) {
-            "the host name has no address; check its spelling"
+            "the host name could not be resolved; check its spelling and the DNS settings"
         } else {
             "check the address and that the server is running"
         };

@@ -1,8 +1,9 @@
 //! The target: a server to load where there is no other, which counts what it sees.
 //!
-//! `GET /ping` answers `pong`. `GET /metrics` answers `{"requests": n, "responses": n}`: everything but the
-//! requests for `/metrics` themselves, so that reading the counts does not change them. A request is counted when
-//! it arrived, a response when it was written. Unknown paths are answered 404, and counted.
+//! `GET /ping` answers `pong`. `GET /metrics` answers `{"requests": n, "responses": n, "instance": id}`: everything
+//! but the requests for `/metrics` themselves, so that reading the counts does not change them. A request is counted
+//! when it arrived, a response when it was written; the id is another one after each start, because the counts then
+//! begin anew. Unknown paths are answered 404, and counted.
 
 pub mod behavior;
 
@@ -46,24 +47,33 @@ impl Config {
     }
 }
 
-#[derive(Default)]
 struct Seen {
+    instance: String,
     requests: AtomicU64,
     responses: Arc<AtomicU64>,
 }
 
 /// The answer of `/metrics`.
 #[derive(Serialize)]
-struct Metrics {
+struct Metrics<'a> {
     requests: u64,
     responses: u64,
+    instance: &'a str,
 }
 
 impl Seen {
-    fn read(&self) -> Metrics {
+    fn new() -> Seen {
+        Seen {
+            instance: uuid::Uuid::new_v4().to_string(),
+            requests: AtomicU64::default(),
+            responses: Arc::default(),
+        }
+    }
+
+    fn read(&self) -> Metrics<'_> {
         // Responses first: read the other way round, a response might be counted without its request.
         let responses = self.responses.load(Ordering::SeqCst);
-        Metrics { requests: self.requests.load(Ordering::SeqCst), responses }
+        Metrics { requests: self.requests.load(Ordering::SeqCst), responses, instance: &self.instance }
     }
 }
 
@@ -77,7 +87,7 @@ pub struct Target {
 pub fn start(config: Config) -> Result<Target, String> {
     let Config { listen, delay, error_rate, stall } = config;
     let behavior = Behavior { delay, error_rate, stall };
-    let seen = Arc::new(Seen::default());
+    let seen = Arc::new(Seen::new());
     let options = Options {
         // Held answers keep their order only with one thread; nothing waits in it.
         threads: if behavior.holds() { 1 } else { THREADS },
@@ -123,7 +133,7 @@ impl Target {
 
     /// Requests and responses so far, as in `/metrics`.
     pub fn seen(&self) -> (u64, u64) {
-        let Metrics { requests, responses } = self.seen.read();
+        let Metrics { requests, responses, .. } = self.seen.read();
         (requests, responses)
     }
 

@@ -131,7 +131,12 @@ fn metrics() {
                 service: Some("BBBB".to_owned()),
                 lag: Some("CCCC".to_owned()),
             }),
-            target_seen: Some(TargetSeen { before: 3, after: 19 }),
+            target_seen: Some(TargetSeen {
+                before: 3,
+                after: 19,
+                instance: Some("6f4c1f0e-0000-4000-8000-000000000002".to_owned()),
+            }),
+            target_restarted: false,
         },
     );
 }

@@ -16,4 +16,5 @@ mod server;
 mod support;
 mod system;
 mod target;
+mod target_counts;
 mod tidy;

@@ -3,6 +3,7 @@
 use crate::raw_http::{Connection, get, post};
 use floodgate::clock;
 use floodgate::target::{Config, Target, start};
+use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -19,6 +20,11 @@ fn seen(target: &Target) -> (u64, u64) {
     target.seen()
 }
 
+/// The answer of `/metrics`.
+fn metrics(target: &Target) -> Value {
+    serde_json::from_str(&get(target.addr(), "/metrics").body).expect("JSON")
+}
+
 #[test]
 fn it_answers_pong_and_says_who_it_is() {
     let target = start(config()).expect("target");
@@ -33,13 +39,24 @@ fn it_answers_pong_and_says_who_it_is() {
 #[test]
 fn everything_but_metrics_is_counted() {
     let target = start(config()).expect("target");
-    assert_eq!(get(target.addr(), "/metrics").body, r#"{"requests":0,"responses":0}"#);
+    let counts = |n: u64| json!({"requests": n, "responses": n, "instance": metrics(&target)["instance"]});
+    assert_eq!(metrics(&target), counts(0));
     assert_eq!(get(target.addr(), "/other?x=1").status, 404);
     assert_eq!(post(target.addr(), "/ping", &"x".repeat(5_000)).body, "pong");
     assert_eq!(post(target.addr(), "/metrics", "x").status, 405);
     assert_eq!(seen(&target), (2, 2));
-    assert_eq!(get(target.addr(), "/metrics").body, r#"{"requests":2,"responses":2}"#);
+    assert_eq!(metrics(&target), counts(2));
     target.shutdown();
+}
+
+#[test]
+fn each_start_has_a_name_of_its_own() {
+    let targets = [start(config()).expect("target"), start(config()).expect("target")];
+    let [one, two] = targets.each_ref().map(|target| metrics(target)["instance"].clone());
+    assert_eq!(one.as_str().map(str::len), Some(36), "a UUID: {one}");
+    assert_ne!(one, two);
+    assert_eq!(metrics(&targets[0])["instance"], one, "for as long as it lives");
+    targets.into_iter().for_each(Target::shutdown);
 }
 
 #[test]

@@ -1,12 +1,10 @@
 //! One TCP connection to one broker: one request at a time, and no call without a deadline.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
-use std::thread;
+use std::net::TcpStream;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use crossbeam_channel::bounded;
 
 use super::frame::{Frame, FrameReader};
 use super::requests::{self, Head};
@@ -15,7 +13,7 @@ use super::settings::Address;
 use super::versions::{Agreed, Api, BrokerVersions, Unusable};
 use super::wire::{Malformed, Reader};
 use crate::bus::BusError;
-use crate::clock;
+use crate::{clock, names};
 
 /// What is kept of one answer. Fetches ask for less; only a single batch that is larger than that exceeds it.
 pub const KEEP_BYTES: usize = 6 << 20;
@@ -325,7 +323,8 @@ fn is_hang_up(kind: ErrorKind) -> bool {
 }
 
 fn dial(address: &Address, deadline_ns: u64) -> Result<TcpStream, String> {
-    let resolved = resolve(address, deadline_ns)?;
+    let resolved = names::look_up(&address.host, address.port, clock::until(deadline_ns))
+        .map_err(|why| format!("the name {} cannot be resolved: {why}", address.host))?;
     let mut why = format!("{} has no address", address.host);
     for (done, socket) in resolved.iter().enumerate() {
         let left = clock::until(deadline_ns) / (resolved.len() - done) as u32;
@@ -339,23 +338,4 @@ fn dial(address: &Address, deadline_ns: u64) -> Result<TcpStream, String> {
         }
     }
     Err(why)
-}
-
-/// The system's resolver has no deadline, so a name is looked up by a thread that is left behind when it takes too
-/// long; it ends by itself when the resolver gives up.
-fn resolve(address: &Address, deadline_ns: u64) -> Result<Vec<SocketAddr>, String> {
-    if let Ok(ip) = address.host.parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(ip, address.port)]);
-    }
-    let (sender, found) = bounded(1);
-    let name = (address.host.clone(), address.port);
-    thread::Builder::new()
-        .name("resolver".to_string())
-        .spawn(move || {
-            let _ = sender.send(name.to_socket_addrs().map(Iterator::collect).map_err(|e| e.to_string()));
-        })
-        .map_err(|e| format!("no thread for the name lookup: {e}"))?;
-    found
-        .recv_timeout(clock::until(deadline_ns))
-        .unwrap_or_else(|_| Err(format!("the name {} was not resolved in time", address.host)))
 }

@@ -7,13 +7,15 @@
 
 mod report;
 mod sequences;
+mod target_count;
 #[cfg(test)]
 mod tests;
 mod timeline;
 
 pub use report::{NumberedReport, Report, Snapshot};
+pub use target_count::Counted;
 
-use crate::message::{LatencyMs, NodeRef, TargetSeen};
+use crate::message::{LatencyMs, NodeRef};
 use crate::stats::counts::Counts;
 use crate::stats::histogram::Histogram;
 use crate::stats::summary::SeriesPoint;
@@ -21,6 +23,7 @@ use report::read_histogram;
 use sequences::Sequences;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use target_count::TargetCount;
 
 /// How many seconds a driver may be behind another before the fleet's seconds are closed without it.
 pub const PATIENCE_S: u64 = 5;
@@ -40,12 +43,12 @@ pub struct DriverFigures {
     pub origin_ms: Option<f64>,
     /// Its first measured send, in broker time.
     pub first_send_ms: Option<f64>,
-    /// What a floodgate-target counted.
-    pub target_seen: Option<TargetSeen>,
     /// Service time and lag, once its final report is in: in ms, and the encoded forms are not needed any more.
     pub at_end: Option<Box<(Histogram, Histogram)>>,
     /// Its state at the newest closed second: what is in the fleet's figures.
     pub shown: Option<Arc<Snapshot>>,
+    /// What a floodgate-target counted, from its final report.
+    target: Option<TargetCount>,
     sequences: Sequences,
     latest: Option<Arc<Snapshot>>,
     /// Its states at whole seconds that are not closed yet.
@@ -62,9 +65,9 @@ impl DriverFigures {
             node: node.clone(),
             origin_ms: None,
             first_send_ms: None,
-            target_seen: None,
             at_end: None,
             shown: None,
+            target: None,
             sequences: Sequences::default(),
             latest: None,
             marks: BTreeMap::new(),
@@ -239,6 +242,12 @@ impl Aggregate {
         self.drivers.iter().map(|driver| driver.sequences.missing()).sum()
     }
 
+    /// What the drivers' floodgate-targets counted during the test.
+    pub fn target_counted(&self) -> Counted {
+        let drivers = self.drivers.iter();
+        target_count::sum(drivers.map(|driver| (driver.node.node_id.as_str(), driver.target.as_ref())))
+    }
+
     /// Drivers whose reports are [`PATIENCE_S`] seconds or more behind those of others, and by how many seconds.
     pub fn behind(&self) -> Vec<(String, u64)> {
         let newest = self.newest_second();
@@ -259,7 +268,7 @@ impl Aggregate {
         if let Some(driver) = self.drivers.iter_mut().find(|driver| driver.node == report.node) {
             driver.done = true;
             driver.lost_after = None;
-            driver.target_seen = report.target_seen;
+            driver.target = report.target.clone();
             driver.at_end = report.at_end.clone();
         }
     }

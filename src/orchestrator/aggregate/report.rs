@@ -1,6 +1,7 @@
 //! One report of a driver, decoded and checked, before it meets the others. Needs no lock and no state.
 
-use crate::message::{LatencyMs, Metrics, NodeRef, TargetSeen};
+use super::target_count::TargetCount;
+use crate::message::{LatencyMs, Metrics, NodeRef};
 use crate::stats::counts::Counts;
 use crate::stats::histogram::Histogram;
 use crate::stats::summary::Distribution;
@@ -43,8 +44,8 @@ pub struct NumberedReport {
     pub first_send_ms: Option<f64>,
     /// Service time and lag, in the final one.
     pub at_end: Option<Box<(Histogram, Histogram)>>,
-    /// What a floodgate-target counted.
-    pub target_seen: Option<TargetSeen>,
+    /// What a floodgate-target counted, in the final one.
+    pub target: Option<TargetCount>,
 }
 
 /// A report as it came.
@@ -97,7 +98,7 @@ impl Report {
             origin_ms: finite(message.origin_ms),
             first_send_ms: finite(message.first_send_ms),
             at_end,
-            target_seen: message.target_seen.filter(|_| message.is_final),
+            target: TargetCount::read(message),
         }))
     }
 }

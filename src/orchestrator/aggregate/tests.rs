@@ -29,6 +29,7 @@ fn report(name: &str, sequence: u64, elapsed_ms: f64, tally: &Tally, is_final: b
             lag: at_end(&tally.lag),
         }),
         target_seen: None,
+        target_restarted: false,
     };
     match Report::read(&message).unwrap() {
         Report::Numbered(report) => report,

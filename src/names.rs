@@ -1,0 +1,106 @@
+//! Host names to addresses, for every role, with a deadline.
+
+use crate::clock;
+use crossbeam_channel::{RecvTimeoutError, bounded};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::thread;
+use std::time::Duration;
+
+/// Most addresses of a name that are used.
+pub const MAX_ADDRESSES: usize = 16;
+/// Longest wait for what the system says of `localhost`. It needs no network, so a system that takes longer has it
+/// in no file and asks in vain.
+const LOCALHOST_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Looks a host name up, or reads an address; `timeout` bounds the wait.
+///
+/// `localhost` is this host even where the system does not know it, as in a container without `/etc/hosts`
+/// (RFC 6761, section 6.3).
+///
+/// The system's resolver cannot be interrupted. Where it is not done in time its thread is left to end with the
+/// resolver's own bound (usually 5 s for each server, twice): it owns nothing and its late answer goes nowhere.
+///
+/// # Errors
+/// Why the name has no address, without the name.
+pub fn look_up(host: &str, port: u16, timeout: Duration) -> Result<Vec<SocketAddr>, String> {
+    if let Ok(ip) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(ip, port)]);
+    }
+    if !is_localhost(host) {
+        return ask_system(host, port, timeout);
+    }
+    Ok(or_loopback(port, ask_system(host, port, timeout.min(LOCALHOST_PATIENCE))))
+}
+
+fn is_localhost(host: &str) -> bool {
+    host.strip_suffix('.').unwrap_or(host).eq_ignore_ascii_case("localhost")
+}
+
+/// What the system says of `localhost`, or else what it always means.
+fn or_loopback(port: u16, asked: Result<Vec<SocketAddr>, String>) -> Vec<SocketAddr> {
+    let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+    asked.unwrap_or_else(|_| loopback.map(|ip| SocketAddr::new(ip, port)).to_vec())
+}
+
+fn ask_system(host: &str, port: u16, timeout: Duration) -> Result<Vec<SocketAddr>, String> {
+    let (answer, answered) = bounded(1);
+    let name = host.to_owned();
+    let helper = thread::Builder::new().name("resolve".to_owned()).spawn(move || {
+        let found =
+            (name.as_str(), port).to_socket_addrs().map(|all| all.take(MAX_ADDRESSES).collect::<Vec<_>>());
+        // Nobody waits any more where this fails.
+        let _ = answer.send(found);
+    });
+    let helper = helper.map_err(|e| format!("no thread for the look-up: {e}"))?;
+    let deadline_ns = clock::now_ns().saturating_add(clock::to_ns(timeout));
+    match answered.recv_timeout(clock::until(deadline_ns)) {
+        Ok(found) => {
+            let _ = helper.join();
+            match found {
+                Ok(addresses) if addresses.is_empty() => Err("it has no address".to_owned()),
+                Ok(addresses) => Ok(addresses),
+                Err(error) => Err(error.to_string()),
+            }
+        }
+        Err(RecvTimeoutError::Timeout) => Err(format!("no answer in {} ms", timeout.as_millis())),
+        Err(RecvTimeoutError::Disconnected) => Err("the look-up failed".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_without_a_look_up() {
+        let found = look_up("::1", 80, Duration::ZERO).unwrap();
+        assert_eq!(found, ["[::1]:80".parse().unwrap()]);
+    }
+
+    #[test]
+    fn a_name_is_looked_up() {
+        let found = look_up("localhost", 81, Duration::from_secs(10)).unwrap();
+        assert!(found.iter().all(|a| a.ip().is_loopback() && a.port() == 81), "{found:?}");
+    }
+
+    #[test]
+    fn localhost_is_this_host_whatever_the_system_knows() {
+        let loopback: [SocketAddr; 2] = ["127.0.0.1:82".parse().unwrap(), "[::1]:82".parse().unwrap()];
+        assert_eq!(or_loopback(82, Err("Try again".to_owned())), loopback);
+        assert_eq!(or_loopback(82, Ok(vec![loopback[1]])), [loopback[1]], "the system is asked first");
+        for (host, expected) in [("LocalHost", true), ("localhost.", true), ("localhost.example", false)] {
+            assert_eq!(is_localhost(host), expected, "{host}");
+        }
+        // Too little time for any answer, as where a resolver has no file and asks servers that are not there.
+        let found = look_up("localhost", 82, Duration::ZERO).unwrap();
+        assert!(!found.is_empty() && found.iter().all(|a| a.ip().is_loopback()), "{found:?}");
+    }
+
+    #[test]
+    fn the_wait_is_bounded() {
+        let begun_ns = clock::now_ns();
+        // Whether it answers within a nanosecond or not, nobody waits for it.
+        let _ = look_up("no-such-host.invalid", 80, Duration::from_nanos(1));
+        assert!(clock::now_ns() - begun_ns < 2 * clock::NS_PER_S);
+    }
+}

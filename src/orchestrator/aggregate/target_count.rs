@@ -1,0 +1,150 @@
+//! What floodgate-targets counted during a test, from what each driver read at its start and at its end.
+//!
+//! Drivers may load different targets, and the counters of two processes have nothing to do with each other. So the
+//! readings are grouped by the process that counted: of each, greatest end − least beginning.
+
+use crate::message::{Metrics, TargetSeen};
+use std::collections::BTreeMap;
+
+/// Longest name of a target's process that is believed, in bytes; a longer one is as good as none.
+const MAX_INSTANCE_BYTES: usize = 64;
+
+/// What one driver read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TargetCount {
+    /// The same process at its start and at its end.
+    Seen(TargetSeen),
+    /// Two processes.
+    Restarted,
+}
+
+impl TargetCount {
+    /// What a final report says of its target; none where the target does not count.
+    pub fn read(message: &Metrics) -> Option<TargetCount> {
+        if !message.is_final {
+            return None;
+        }
+        if message.target_restarted {
+            return Some(TargetCount::Restarted);
+        }
+        let mut seen = message.target_seen.clone()?;
+        seen.instance = seen.instance.filter(|name| name.len() <= MAX_INSTANCE_BYTES);
+        Some(TargetCount::Seen(seen))
+    }
+}
+
+/// What the targets of all drivers counted together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// Not every driver has a target that counts, or not every final report is in.
+    Nothing,
+    /// Requests, warm-up included.
+    Requests(u64),
+    /// Nobody can know; the words say why.
+    Unknown(String),
+}
+
+/// Adds up what the drivers read, each under its name.
+pub fn sum<'a>(drivers: impl Iterator<Item = (&'a str, Option<&'a TargetCount>)>) -> Counted {
+    let (mut seen, mut restarted, mut silent) = (Vec::new(), Vec::new(), false);
+    for (name, count) in drivers {
+        match count {
+            Some(TargetCount::Seen(one)) => seen.push(one),
+            Some(TargetCount::Restarted) => restarted.push(name),
+            None => silent = true,
+        }
+    }
+    if let Some(first) = restarted.first() {
+        let others = match restarted.len() - 1 {
+            0 => String::new(),
+            1 => " and one driver more".to_owned(),
+            more => format!(" and {more} drivers more"),
+        };
+        return Counted::Unknown(format!(
+            "driver {first}{others} met another process of it at the end than at the start, so it was restarted \
+             during the test, or several processes share its address"
+        ));
+    }
+    if silent || seen.is_empty() { Counted::Nothing } else { sum_of_processes(&seen) }
+}
+
+fn sum_of_processes(seen: &[&TargetSeen]) -> Counted {
+    let mut processes: BTreeMap<Option<&str>, (u64, u64)> = BTreeMap::new();
+    for one in seen {
+        let span = processes.entry(one.instance.as_deref()).or_insert((one.before, one.after));
+        *span = (span.0.min(one.before), span.1.max(one.after));
+    }
+    if processes.contains_key(&None) && processes.len() > 2 {
+        return Counted::Unknown(
+            "the drivers loaded several targets, and not all of them say which; run the same version everywhere"
+                .to_owned(),
+        );
+    }
+    if processes.contains_key(&None) {
+        // With one named process at most, all read the same counter: only their versions differ.
+        let least = processes.values().map(|span| span.0).min().unwrap_or(0);
+        let greatest = processes.values().map(|span| span.1).max().unwrap_or(0);
+        return Counted::Requests(greatest.saturating_sub(least));
+    }
+    let spans = processes.values().map(|(before, after)| after.saturating_sub(*before));
+    Counted::Requests(spans.fold(0, u64::saturating_add))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(before: u64, after: u64, instance: &str) -> Option<TargetCount> {
+        let instance = (!instance.is_empty()).then(|| instance.to_owned());
+        Some(TargetCount::Seen(TargetSeen { before, after, instance }))
+    }
+
+    fn counted(counts: &[Option<TargetCount>]) -> Counted {
+        let names = ["d1", "d2", "d3"];
+        sum(names.into_iter().zip(counts).map(|(name, count)| (name, count.as_ref())))
+    }
+
+    #[test]
+    fn each_process_is_counted_apart() {
+        let one = [seen(5, 90, "a"), seen(3, 103, "a")];
+        assert_eq!(counted(&one), Counted::Requests(100), "one counter, read twice");
+        let two = [seen(0, 50, "a"), seen(1_000, 1_050, "b"), seen(20, 70, "a")];
+        assert_eq!(counted(&two), Counted::Requests(70 + 50));
+        assert_eq!(counted(&[seen(u64::MIN, u64::MAX, "a"), seen(0, 9, "b")]), Counted::Requests(u64::MAX));
+        assert_eq!(counted(&[seen(9, 3, "a")]), Counted::Requests(0), "nonsense is no panic");
+    }
+
+    #[test]
+    fn where_a_name_is_missing_all_read_one_counter() {
+        assert_eq!(counted(&[seen(0, 90, ""), seen(2, 100, "")]), Counted::Requests(100));
+        assert_eq!(counted(&[seen(0, 90, ""), seen(2, 100, "a")]), Counted::Requests(100));
+    }
+
+    #[test]
+    fn what_cannot_be_told_apart_is_no_figure() {
+        let Counted::Unknown(why) = counted(&[seen(0, 9, ""), seen(0, 9, "a"), seen(0, 9, "b")]) else {
+            panic!("a figure")
+        };
+        assert!(why.contains("several targets"), "{why}");
+    }
+
+    #[test]
+    fn a_restart_is_named_and_no_figure_is_made_up() {
+        let Counted::Unknown(why) = counted(&[seen(0, 9, "a"), Some(TargetCount::Restarted)]) else {
+            panic!("a figure")
+        };
+        assert!(why.starts_with("driver d2 met"), "{why}");
+        let Counted::Unknown(why) =
+            counted(&[Some(TargetCount::Restarted), None, Some(TargetCount::Restarted)])
+        else {
+            panic!("a figure")
+        };
+        assert!(why.starts_with("driver d1 and one driver more met"), "{why}");
+    }
+
+    #[test]
+    fn there_is_no_figure_before_all_drivers_have_said_theirs() {
+        assert_eq!(counted(&[]), Counted::Nothing);
+        assert_eq!(counted(&[seen(0, 9, "a"), None]), Counted::Nothing);
+    }
+}

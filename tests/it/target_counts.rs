@@ -1,0 +1,130 @@
+//! What floodgate-targets counted, held against what real drivers sent to them.
+
+use floodgate::bus::Connector;
+use floodgate::bus::local::LocalConnector;
+use floodgate::driver::{self, Driver};
+use floodgate::message::{TestConfig, TestType};
+use floodgate::orchestrator::{self, Control, Orchestrator};
+use floodgate::plan::Defaults;
+use floodgate::stats::summary::Summary;
+use floodgate::target::{self, Target};
+use floodgate::{clock, http};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Far longer than anything takes that works.
+const SOON: Duration = Duration::from_secs(20);
+
+/// An orchestrator and drivers on the in-process bus, each driver with a target of its own choice.
+struct Fleet {
+    orchestrator: Orchestrator,
+    drivers: Vec<Driver>,
+}
+
+impl Fleet {
+    fn start(targets: &[SocketAddr]) -> Fleet {
+        let connector: Arc<dyn Connector> = Arc::new(LocalConnector::new());
+        let orchestrator =
+            orchestrator::start(Arc::clone(&connector), orchestrator::Config::default()).expect("starts");
+        let driver = |(i, target): (usize, &SocketAddr)| {
+            let target_url = Some(format!("http://{target}/ping"));
+            let config = driver::Config {
+                node_id: format!("d{i}"),
+                node_ip: "127.0.0.1".to_owned(),
+                defaults: Defaults { target_url, ..Defaults::default() },
+                connect_timeout: SOON,
+                ..driver::Config::default()
+            };
+            driver::start(Arc::clone(&connector), config).expect("starts")
+        };
+        let fleet = Fleet { orchestrator, drivers: targets.iter().enumerate().map(driver).collect() };
+        wait("the fleet", || (fleet.control().fleet_alive() == targets.len()).then_some(()));
+        fleet
+    }
+
+    fn control(&self) -> Control {
+        self.orchestrator.control()
+    }
+
+    /// Starts a test; every driver loads its own target.
+    fn configure(&self, test_id: &str, rate: f64, requests: u64) {
+        let mut plan = TestConfig::new(test_id, TestType::Avalanche);
+        plan.target_throughput = Some(rate);
+        plan.message_count_per_driver = Some(requests);
+        plan.connections = Some(4);
+        self.control().configure(plan).expect("configures");
+    }
+
+    fn result(&self, test_id: &str) -> Summary {
+        let over = |s: &Summary| ["completed", "aborted", "failed"].contains(&s.state.as_str());
+        wait("the end", || self.control().summary(test_id).filter(over))
+    }
+
+    fn shutdown(self) {
+        self.drivers.into_iter().for_each(Driver::shutdown);
+        self.orchestrator.shutdown();
+    }
+}
+
+fn wait<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+    let deadline_ns = clock::now_ns() + clock::to_ns(SOON);
+    loop {
+        if let Some(value) = found() {
+            return value;
+        }
+        assert!(clock::now_ns() < deadline_ns, "in vain waited for: {what}");
+        clock::sleep(Duration::from_millis(5));
+    }
+}
+
+fn target() -> Target {
+    target::start(target::Config::plain(SocketAddr::from(([127, 0, 0, 1], 0)))).expect("a target")
+}
+
+/// Lets a target count this many requests that are in no test.
+fn use_before(target: &Target, requests: usize) {
+    let url = format!("http://{}/ping", target.addr());
+    for _ in 0..requests {
+        assert_eq!(http::fetch::get(&url, SOON).expect("answers").status, 200);
+    }
+}
+
+#[test]
+fn drivers_on_different_targets_are_each_held_against_their_own() {
+    let (first, second) = (target(), target());
+    // Their counters stand far apart before the test, so that a mixture of both shows.
+    use_before(&second, 70);
+    let fleet = Fleet::start(&[first.addr(), second.addr()]);
+    fleet.configure("two", 500.0, 50);
+    let result = fleet.result("two");
+    assert_eq!((result.total.responses, result.conservation.target_seen), (100, Some(100)));
+    assert_eq!((first.seen().0, second.seen().0), (50, 120));
+    assert!(!result.verdict.join("\n").contains("do not agree"), "{:?}", result.verdict);
+    // Both on one target are one counter, read twice.
+    fleet.shutdown();
+    let fleet = Fleet::start(&[second.addr(), second.addr()]);
+    fleet.configure("one", 500.0, 50);
+    assert_eq!(fleet.result("one").conservation.target_seen, Some(100));
+    fleet.shutdown();
+    [first, second].into_iter().for_each(Target::shutdown);
+}
+
+#[test]
+fn a_target_that_restarted_is_said_to_have_and_nothing_is_made_up() {
+    let old = target();
+    let addr = old.addr();
+    let fleet = Fleet::start(&[addr]);
+    fleet.configure("t", 100.0, 200);
+    wait("its first second", || fleet.control().summary("t").filter(|s| !s.series.is_empty()));
+    old.shutdown();
+    let new = wait("the port", || target::start(target::Config::plain(addr)).ok());
+    let result = fleet.result("t");
+    assert_eq!(result.state, "completed");
+    assert_eq!(result.conservation.target_seen, None);
+    let verdict = result.verdict.join("\n");
+    assert!(verdict.contains("What the target counted is unknown") && verdict.contains("d0"), "{verdict}");
+    assert!(!verdict.contains("do not agree"), "{verdict}");
+    fleet.shutdown();
+    new.shutdown();
+}
