@@ -100,7 +100,7 @@ impl Collector {
             first_send_ns: self.first_send_ns,
             elapsed_ns,
             counts: self.tally.counts(planned, 0),
-            latency: self.tally.latency.clone(),
+            latency: self.tally.latency.histogram(),
             service: None,
             lag: None,
         })
@@ -120,9 +120,9 @@ impl Collector {
             first_send_ns: self.first_send_ns,
             elapsed_ns: self.last_end_ns.saturating_sub(cursor.origin_ns()),
             counts: self.tally.counts(planned, never_sent),
-            latency: self.tally.latency.clone(),
-            service: Some(self.tally.service.clone()),
-            lag: Some(self.tally.lag.clone()),
+            latency: self.tally.latency.histogram(),
+            service: Some(self.tally.service.histogram()),
+            lag: Some(self.tally.lag.histogram()),
         }
     }
 }

@@ -18,8 +18,9 @@ use std::thread::JoinHandle;
 
 /// Longest time between two looks at the stop flag. Hand-overs, which make most drafts, do not wait for it.
 const LOOK_NS: u64 = 100 * clock::NS_PER_MS;
-/// Hand-overs that may wait for each worker.
-const HANDOVERS_PER_WORKER: usize = 4;
+/// Hand-overs that may wait for each worker: that of an interval and the last one. What a worker cannot hand over it
+/// keeps and adds to, so more would only hold memory.
+const HANDOVERS_PER_WORKER: usize = 2;
 /// Clients end what is in flight well within this after a stop.
 const STOP_PATIENCE_NS: u64 = 3 * clock::NS_PER_S;
 
@@ -143,7 +144,10 @@ fn collect(
     while !collector.is_over() {
         let look_ns = collector.late_draft_ns(&task.cursor).min(clock::now_ns() + LOOK_NS);
         match handovers.recv_timeout(clock::until(look_ns)) {
-            Ok(handover) => collector.add(&handover),
+            // All that wait are taken at once, for whether a draft is due takes a look at every worker.
+            Ok(handover) => std::iter::once(handover)
+                .chain(handovers.try_iter().take(handovers.len()))
+                .for_each(|handover| collector.add(&handover)),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }

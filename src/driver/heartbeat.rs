@@ -8,6 +8,7 @@ use super::slot::{SlotReceiver, Taken};
 use crate::bus::{Bus, Topic};
 use crate::clock;
 use crate::message::{self, DriverState, Heartbeat, NodeRef};
+use crate::stats::histogram::round_ms;
 use std::time::Duration;
 
 /// Time between two heartbeats.
@@ -60,18 +61,17 @@ pub fn run(mut bus: Box<dyn Bus>, identity: &NodeRef, offset: &SharedOffset, bea
 
 fn publish(bus: &mut dyn Bus, identity: &NodeRef, offset: &SharedOffset, beat: &Beat) -> Result<(), String> {
     let known = offset.get();
-    let round = |ms: f64| (ms * 1e3).round() / 1e3;
     let heartbeat = Heartbeat {
         node_id: identity.node_id.clone(),
         heartbeat: "YES".to_owned(),
-        timestamp: round(clock::wall_ms(clock::now_ns())),
+        timestamp: round_ms(clock::wall_ms(clock::now_ns())),
         epoch: Some(identity.epoch),
         state: Some(beat.state),
         reason: beat.reason.clone(),
         test_id: beat.test_id.clone(),
         plan_hash: beat.plan_hash.clone(),
-        clock_offset_ms: known.map(|offset| round(offset.offset_ms)),
-        clock_error_ms: known.map(|offset| round(offset.error_ms)),
+        clock_offset_ms: known.map(|offset| round_ms(offset.offset_ms)),
+        clock_error_ms: known.map(|offset| round_ms(offset.error_ms)),
     };
     let bytes = message::encode(&heartbeat);
     let appended = bus

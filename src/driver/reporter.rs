@@ -11,6 +11,7 @@ use crate::bus::{Bus, BusError, Topic};
 use crate::clock;
 use crate::http::StopFlag;
 use crate::message::{self, Histograms, LatencyMs, Metrics, NodeRef};
+use crate::stats::histogram::{Histogram, round_ms};
 use std::time::Duration;
 
 /// One attempt to publish, after which the flag that ends the reporter is looked at.
@@ -133,8 +134,8 @@ impl Reporter {
         let Report { draft, target } = report;
         let figures = draft.latency.distribution();
         let offset_ms = self.offset.get().map_or(0.0, |offset| offset.offset_ms);
-        let broker_ms = |at_ns: u64| ((clock::wall_ms(at_ns) + offset_ms) * 1e3).round() / 1e3;
-        let encode = |histogram: &crate::stats::histogram::Histogram| histogram.encode().unwrap_or_default();
+        let broker_ms = |at_ns: u64| round_ms(clock::wall_ms(at_ns) + offset_ms);
+        let encode = |histogram: &Histogram| histogram.encode().unwrap_or_default();
         Metrics {
             node_id: self.identity.node_id.clone(),
             test_id: self.test_id.clone(),

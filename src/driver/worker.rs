@@ -1,7 +1,7 @@
 //! The hot loop: claim, wait, send, record. One loop for both clients, both test types and every stop rule.
 //!
 //! Nothing in it locks, allocates, formats or logs per request. A worker owns its tally and hands it over every
-//! [`INTERVAL_NS`].
+//! [`INTERVAL_NS`]; the next one has room for as much, so that it seldom grows.
 
 use super::coalescing::Coalescing;
 use super::cursor::{Cursor, Due};
@@ -209,7 +209,7 @@ impl Recorder {
         let handover = self.take(false);
         // A full channel means that the collector is late: what it did not take is handed over next time.
         if let Err(refused) = handovers.try_send(handover) {
-            self.tally.merge(&refused.into_inner().tally);
+            self.tally = refused.into_inner().tally;
         }
     }
 
@@ -220,10 +220,11 @@ impl Recorder {
     }
 
     fn take(&mut self, ended: bool) -> Handover {
+        let fresh = self.tally.fresh();
         Handover {
             worker: self.worker,
             through: self.handed_through,
-            tally: std::mem::take(&mut self.tally),
+            tally: std::mem::replace(&mut self.tally, fresh),
             first_send_ns: self.first_send_ns,
             last_end_ns: self.last_end_ns,
             ended,

@@ -136,7 +136,7 @@ fn tsunami_keeps_its_gap_whatever_the_latency_is() {
     assert_eq!(run.sends, (0..100).map(|k| k * 20 * MS).collect::<Vec<_>>());
     assert_eq!(run.last_end_ns, (99 * 20 + 30) * MS);
     assert_eq!((run.tally.queued, run.tally.responses()), (0, 100));
-    assert_eq!(run.tally.lag.max_ms(), 0.001, "the least that a histogram tells apart");
+    assert_eq!(run.tally.lag.histogram().max_ms(), 0.001, "the least that a histogram tells apart");
 }
 
 #[test]
@@ -150,12 +150,15 @@ fn a_stalled_target_shows_as_queued_and_never_as_lag() {
         (c.target_throughput, c.duration_ms) = (Some(1_000.0), Some(20_000));
     });
     assert_eq!((run.tally.sent, run.tally.responses()), (20_000, 20_000));
-    let latency = run.tally.latency.distribution().expect("has responses");
+    let latency = run.tally.latency.histogram().distribution().expect("has responses");
     assert!((latency.max - 1_000.0).abs() < 20.0, "max {}", latency.max);
     assert!((latency.p99 - 800.0).abs() < 30.0, "p99 {}", latency.p99);
     assert!((900..1_100).contains(&run.tally.queued), "queued {}", run.tally.queued);
-    assert!(run.tally.lag.max_ms() < 0.01, "lag {}", run.tally.lag.max_ms());
-    assert!(run.tally.service.percentile_ms(99.0) < 5.0, "the service time hides what the latency shows");
+    assert!(run.tally.lag.histogram().max_ms() < 0.01, "lag {}", run.tally.lag.histogram().max_ms());
+    assert!(
+        run.tally.service.histogram().percentile_ms(99.0) < 5.0,
+        "the service time hides what the latency shows"
+    );
 }
 
 #[test]
@@ -227,7 +230,7 @@ fn a_refused_port_is_not_a_busy_loop() {
     let refused: Target = |sent| (sent + MS / 10, Outcome::Error(ErrorKind::Connect));
     let run = run_with(16, refused, None, |c| c.duration_ms = Some(10_000));
     assert!((50..5_000).contains(&run.tally.sent), "{} attempts", run.tally.sent);
-    assert!(run.tally.lag.percentile_ms(99.0) < 1.0, "a pause is no lag of the generator");
+    assert!(run.tally.lag.histogram().percentile_ms(99.0) < 1.0, "a pause is no lag of the generator");
     let counted = run_with(16, refused, None, |c| c.message_count_per_driver = Some(10));
     assert_eq!(counted.tally.counts(10, 0).errors.get("connect"), Some(&10));
 }
@@ -267,4 +270,29 @@ fn an_open_loop_never_rests() {
         (c.duration_ms, c.target_throughput) = (Some(1_000), Some(50_000.0));
     });
     assert_eq!(run.sends, (0..50_000).map(|k| k * 20_000).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_a_late_collector_has_no_room_for_comes_with_the_next_hand_over() {
+    let mut config = TestConfig::new("t", TestType::Avalanche);
+    (config.target_url, config.duration_ms) = (Some("http://127.0.0.1/".to_owned()), Some(10_000));
+    let plan = Plan::new(&config, &Defaults::default()).expect("a valid plan");
+    let cursor = Cursor::new(Schedule::new(&plan).share(0, 1), 0, S);
+    let (out, handovers) = crossbeam_channel::bounded(1);
+    let mut recorder = Recorder::new(0, false);
+    let mut sends = 0;
+    for interval in 1..=3 {
+        // Few times at first, then more than are listed.
+        for _ in 0..interval * 1_500 {
+            sends += 1;
+            recorder.record_sent(sends * MS, 0, &Due { planned_ns: 0, warmup: false });
+        }
+        recorder.hand_over_if_due(interval * INTERVAL_NS, &cursor, &out);
+    }
+    let first = handovers.try_recv().expect("there was room for one");
+    assert_eq!((first.through, first.tally.sent), (1, 1_500));
+    recorder.hand_over_if_due(4 * INTERVAL_NS, &cursor, &out);
+    let rest = handovers.try_recv().expect("there is room again");
+    assert_eq!((rest.through, rest.tally.sent, rest.tally.lag.count()), (4, 7_500, 7_500));
+    assert!(recorder.tally.is_empty());
 }

@@ -29,10 +29,10 @@ impl Histogram {
         Histogram(Hdr::new_with_bounds(1, MAX_US, SIGNIFICANT_DIGITS).expect("constant bounds are valid"))
     }
 
-    /// Counts one time given in nanoseconds, rounded to the nearest µs and at least 1 µs.
+    /// Counts one time of 1 to [`MAX_US`] µs; others count at the ends of that range.
     #[inline]
-    pub fn record_ns(&mut self, ns: u64) {
-        self.0.saturating_record((ns.saturating_add(500) / 1_000).max(1));
+    pub fn record_us(&mut self, us: u64) {
+        self.0.saturating_record(us.clamp(1, MAX_US));
     }
 
     /// Adds all of `other`.
@@ -53,11 +53,6 @@ impl Histogram {
             }
         }
         difference
-    }
-
-    /// Forgets everything and keeps the memory.
-    pub fn clear(&mut self) {
-        self.0.reset();
     }
 
     /// How many times were recorded.
@@ -157,7 +152,7 @@ mod tests {
 
     fn of(values_us: &[u64]) -> Histogram {
         let mut histogram = Histogram::new();
-        values_us.iter().for_each(|us| histogram.record_ns(us * 1_000));
+        values_us.iter().for_each(|us| histogram.record_us(*us));
         histogram
     }
 
@@ -172,8 +167,8 @@ mod tests {
     #[test]
     fn times_outside_the_range_count_at_its_ends() {
         let mut histogram = Histogram::new();
-        histogram.record_ns(0);
-        histogram.record_ns(u64::MAX);
+        histogram.record_us(0);
+        histogram.record_us(u64::MAX);
         assert_eq!(histogram.count(), 2);
         let figures = histogram.distribution().expect("not empty");
         assert_eq!(figures.min, 0.001);

@@ -6,4 +6,5 @@ pub mod histogram;
 pub mod outcome;
 pub mod summary;
 pub mod tally;
+pub mod times;
 pub mod verdict;

@@ -1,8 +1,8 @@
-//! One worker's (or driver's) counts and histograms. Recording neither allocates nor formats.
+//! One worker's (or driver's) counts and times. Recording formats nothing, and allocates as little as [`Times`] do.
 
 use super::counts::Counts;
-use super::histogram::Histogram;
 use super::outcome::{ErrorKind, Outcome};
+use super::times::Times;
 
 /// One measured request, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +19,7 @@ pub struct Sample {
 
 const STATUSES: usize = 1_000;
 
-/// Counts and histograms that merge. About 600 KB: one for each worker, not one for each request.
+/// Counts and times that merge: about 10 KB while the times are few, 600 KB once they are many.
 #[derive(Clone, Debug)]
 pub struct Tally {
     /// Requests whose sending began.
@@ -35,11 +35,11 @@ pub struct Tally {
     errors: [u64; ErrorKind::ALL.len()],
     status: Box<[u64; STATUSES]>,
     /// Planned start to last byte, of complete responses.
-    pub latency: Histogram,
+    pub latency: Times,
     /// Send to last byte, of complete responses.
-    pub service: Histogram,
+    pub service: Times,
     /// Send less the later of planned start and free slot, of everything sent.
-    pub lag: Histogram,
+    pub lag: Times,
 }
 
 impl Default for Tally {
@@ -49,8 +49,17 @@ impl Default for Tally {
 }
 
 impl Tally {
-    /// An empty tally.
+    /// An empty tally with room for a few times.
     pub fn new() -> Tally {
+        Tally::with(Times::new(), Times::new(), Times::new())
+    }
+
+    /// An empty tally with room for about as many times as are in this one.
+    pub fn fresh(&self) -> Tally {
+        Tally::with(self.latency.fresh(), self.service.fresh(), self.lag.fresh())
+    }
+
+    fn with(latency: Times, service: Times, lag: Times) -> Tally {
         Tally {
             sent: 0,
             queued: 0,
@@ -59,9 +68,9 @@ impl Tally {
             bytes_received: 0,
             errors: [0; ErrorKind::ALL.len()],
             status: Box::new([0; STATUSES]),
-            latency: Histogram::new(),
-            service: Histogram::new(),
-            lag: Histogram::new(),
+            latency,
+            service,
+            lag,
         }
     }
 
@@ -106,20 +115,6 @@ impl Tally {
         self.sent == 0 && self.warmup_sent == 0 && self.ended() == 0
     }
 
-    /// Forgets everything and keeps the memory.
-    pub fn clear(&mut self) {
-        self.sent = 0;
-        self.queued = 0;
-        self.warmup_sent = 0;
-        self.warmup_errors = 0;
-        self.bytes_received = 0;
-        self.errors = [0; ErrorKind::ALL.len()];
-        self.status.fill(0);
-        self.latency.clear();
-        self.service.clear();
-        self.lag.clear();
-    }
-
     /// Complete responses.
     pub fn responses(&self) -> u64 {
         self.status.iter().sum()
@@ -156,6 +151,7 @@ impl Tally {
 
 #[cfg(test)]
 mod tests {
+    use super::super::times::MOST_LISTED;
     use super::*;
     use proptest::prelude::*;
 
@@ -175,13 +171,22 @@ mod tests {
         tally
     }
 
+    fn sample() -> impl Strategy<Value = (u64, u64, Outcome)> {
+        (1_000u64..60_000_000_000, 0u64..10_000, outcome())
+    }
+
+    /// As many samples as lie on either side of where a tally's lists become histograms.
+    fn driver() -> impl Strategy<Value = Vec<(u64, u64, Outcome)>> {
+        prop_oneof![4 => 0..40usize, 1 => MOST_LISTED - 2..MOST_LISTED + 3, 1 => 0..3 * MOST_LISTED]
+            .prop_flat_map(|n| prop::collection::vec(sample(), n))
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
 
         #[test]
         fn fleet_figures_equal_those_of_one_tally_over_all_samples(
-            drivers in prop::collection::vec(
-                prop::collection::vec((1_000u64..60_000_000_000, 0u64..10_000, outcome()), 0..40), 1..6)
+            drivers in prop::collection::vec(driver(), 1..6)
         ) {
             let whole = of(&drivers.concat());
             let mut fleet = Tally::new();
@@ -190,9 +195,12 @@ mod tests {
                 fleet.merge(&of(driver));
                 sums.merge(&of(driver).counts(driver.len() as u64, 0));
             }
-            prop_assert_eq!(whole.latency.distribution(), fleet.latency.distribution());
-            prop_assert_eq!(whole.service.distribution(), fleet.service.distribution());
-            prop_assert_eq!(whole.lag.distribution(), fleet.lag.distribution());
+            for (one, other) in
+                [(&whole.latency, &fleet.latency), (&whole.service, &fleet.service), (&whole.lag, &fleet.lag)]
+            {
+                prop_assert_eq!(one.histogram(), other.histogram());
+                prop_assert_eq!(one.histogram().distribution(), other.histogram().distribution());
+            }
             prop_assert_eq!(fleet.counts(whole.sent, 0), sums);
             prop_assert_eq!(whole.counts(whole.sent, 0), fleet.counts(whole.sent, 0));
             prop_assert_eq!(whole.ended(), whole.sent);
@@ -200,13 +208,21 @@ mod tests {
     }
 
     #[test]
-    fn a_cleared_tally_is_a_new_one() {
-        let mut tally =
-            of(&[(5_000, 3, Outcome::Status(200)), (7_000, 0, Outcome::Error(ErrorKind::Closed))]);
-        assert!(!tally.is_empty());
-        tally.clear();
-        assert!(tally.is_empty());
-        assert_eq!(tally.counts(0, 0), Counts::default());
-        assert!(tally.lag.is_empty());
+    fn a_fresh_tally_is_a_new_one_whatever_came_before() {
+        for n in [1, MOST_LISTED + 1] {
+            let end = (5_000, 3, Outcome::Status(200));
+            let mut tally = of(&vec![end; n]);
+            tally.record_end(&Sample {
+                latency_ns: 7_000,
+                service_ns: 7_000,
+                outcome: Outcome::Error(ErrorKind::Closed),
+                bytes: 0,
+            });
+            assert!(!tally.is_empty());
+            let fresh = tally.fresh();
+            assert!(fresh.is_empty());
+            assert_eq!(fresh.counts(0, 0), Counts::default());
+            assert!(fresh.lag.is_empty() && fresh.latency.is_empty() && fresh.service.is_empty());
+        }
     }
 }

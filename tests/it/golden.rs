@@ -203,7 +203,7 @@ fn the_summary_keeps_its_form() {
 #[test]
 fn histograms_travel_in_the_common_form() {
     let mut histogram = Histogram::new();
-    [1, 2, 3].iter().for_each(|ms| histogram.record_ns(ms * 1_000_000));
+    [1, 2, 3].iter().for_each(|ms| histogram.record_us(ms * 1_000));
     let text = histogram.encode().expect("encodes");
     assert!(text.starts_with("HISTFAAA"), "the cookie of HdrHistogram V2 with deflate: {text}");
     assert_eq!(Histogram::decode(&text).expect("decodes"), histogram);

@@ -41,6 +41,16 @@ fn led_by(leader: i32) -> Vec<(&'static str, i32)> {
     Topic::ALL.iter().map(|topic| (topic.name(), leader)).collect()
 }
 
+/// A broker that leads all topics; the script is asked everything but that. Gives its address.
+fn alone(mut script: impl FnMut(&Request) -> Reply + Send + 'static) -> String {
+    let broker = FakeBroker::new();
+    let port = broker.port();
+    broker.serve(move |request| match request.api {
+        3 => Reply::Body(fake::metadata(&[(1, "127.0.0.1", port)], &led_by(1))),
+        _ => script(request),
+    })
+}
+
 #[test]
 fn nobody_at_the_address() {
     let free =
@@ -172,12 +182,9 @@ fn a_leader_that_moved_is_found_again() {
 
 #[test]
 fn a_lost_answer_is_asked_for_again() {
-    let broker = FakeBroker::new();
-    let port = broker.port();
     let attempts = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&attempts);
-    let address = broker.serve(move |request| match request.api {
-        3 => Reply::Body(fake::metadata(&[(1, "127.0.0.1", port)], &led_by(1))),
+    let address = alone(move |request| match request.api {
         0 if counted.fetch_add(1, Ordering::SeqCst) < 2 => Reply::Close,
         0 => Reply::Body(fake::produced("metrics", 0)),
         _ => Reply::Close,
@@ -188,16 +195,11 @@ fn a_lost_answer_is_asked_for_again() {
 
 #[test]
 fn a_refusal_for_good_is_not_repeated() {
-    let broker = FakeBroker::new();
-    let port = broker.port();
     let attempts = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&attempts);
-    let address = broker.serve(move |request| match request.api {
-        3 => Reply::Body(fake::metadata(&[(1, "127.0.0.1", port)], &led_by(1))),
-        _ => {
-            counted.fetch_add(1, Ordering::SeqCst);
-            Reply::Body(fake::produced("metrics", 29))
-        }
+    let address = alone(move |_| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        Reply::Body(fake::produced("metrics", 29))
     });
     let refused = connector(&address, Modern).open().publish(Topic::Metrics, "k", b"v", SOON);
     assert!(matches!(refused, Err(BusError::Rejected(_))), "{refused:?}");
@@ -283,12 +285,9 @@ fn a_topic_that_cannot_be_read_does_not_hide_behind_one_that_can() {
 
 #[test]
 fn an_answer_without_records_does_not_make_a_busy_loop() {
-    let broker = FakeBroker::new();
-    let port = broker.port();
     let fetches = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&fetches);
-    let address = broker.serve(move |request| match request.api {
-        3 => Reply::Body(fake::metadata(&[(1, "127.0.0.1", port)], &led_by(1))),
+    let address = alone(move |request| match request.api {
         2 => Reply::Body(fake::listed_offset("metrics", 0)),
         _ => {
             let error = if counted.fetch_add(1, Ordering::SeqCst).is_multiple_of(2) { 0 } else { 6 };

@@ -2,6 +2,7 @@ use super::*;
 use crate::message::{Histograms, Metrics};
 use crate::stats::outcome::{ErrorKind, Outcome};
 use crate::stats::tally::{Sample, Tally};
+use crate::stats::times::Times;
 use proptest::prelude::*;
 
 fn node(name: &str) -> NodeRef {
@@ -10,7 +11,7 @@ fn node(name: &str) -> NodeRef {
 
 /// A report of `tally` at `elapsed_ms`.
 fn report(name: &str, sequence: u64, elapsed_ms: f64, tally: &Tally, is_final: bool) -> NumberedReport {
-    let at_end = |h: &Histogram| is_final.then(|| h.encode().unwrap());
+    let at_end = |times: &Times| is_final.then(|| times.histogram().encode().unwrap());
     let message = Metrics {
         node_id: name.to_owned(),
         test_id: "t".to_owned(),
@@ -24,7 +25,7 @@ fn report(name: &str, sequence: u64, elapsed_ms: f64, tally: &Tally, is_final: b
         elapsed_ms: Some(elapsed_ms),
         counts: Some(tally.counts(tally.sent, 0)),
         histograms: Some(Histograms {
-            latency: tally.latency.encode().unwrap(),
+            latency: tally.latency.histogram().encode().unwrap(),
             service: at_end(&tally.service),
             lag: at_end(&tally.lag),
         }),
@@ -252,9 +253,9 @@ proptest! {
         queues.iter().flatten().for_each(|report| { figures.numbered(report, 60); });
         figures.finish();
         let (latency, service, lag) = figures.histograms();
-        prop_assert_eq!(latency.distribution(), whole.latency.distribution());
-        prop_assert_eq!(service.distribution(), whole.service.distribution());
-        prop_assert_eq!(lag.distribution(), whole.lag.distribution());
+        prop_assert_eq!(latency.distribution(), whole.latency.histogram().distribution());
+        prop_assert_eq!(service.distribution(), whole.service.histogram().distribution());
+        prop_assert_eq!(lag.distribution(), whole.lag.histogram().distribution());
         prop_assert_eq!(figures.counts(), &whole.counts(whole.sent, 0));
         let mut sum = Counts::default();
         figures.drivers().iter().filter_map(|d| d.shown.as_ref()).for_each(|shown| sum.merge(&shown.counts));

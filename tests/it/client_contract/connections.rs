@@ -188,7 +188,7 @@ pub fn stop_ends_what_is_in_flight<F: Factory>() {
         });
         let stop = StopFlag::default();
         let request = Arc::new(Request::get(&server.url("/")).unwrap());
-        let mut client = F::build(request, settings(), vec![server.address].into(), stop.clone());
+        let mut client = F::build((request, settings(), vec![server.address].into(), stop.clone()));
         aborted_soon(&mut client, stop_soon(&stop));
     }
 }
@@ -203,7 +203,7 @@ pub fn sends_after_a_stop_are_aborted<F: Factory>() {
     let server = Server::answering(OK);
     let stop = StopFlag::default();
     let request = Arc::new(Request::get(&server.url("/")).unwrap());
-    let mut client = F::build(request, settings(), vec![server.address].into(), stop.clone());
+    let mut client = F::build((request, settings(), vec![server.address].into(), stop.clone()));
     assert_eq!(exchange(&mut client).outcome, Outcome::Status(200));
     stop.stop();
     assert_eq!(exchange(&mut client).outcome, error(ErrorKind::Aborted));

@@ -201,14 +201,14 @@ pub fn unconnectable<F: Factory>(stop: StopFlag) -> (F::Client, impl Sized) {
     let (listener, filled) = silent_listener();
     let address = listener.local_addr().unwrap();
     let request = Request::get(&format!("http://{address}/")).unwrap();
-    (F::build(Arc::new(request), settings(), vec![address].into(), stop), (listener, filled))
+    (F::build((Arc::new(request), settings(), vec![address].into(), stop)), (listener, filled))
 }
 
 pub fn the_next_address_is_tried<F: Factory>() {
     let server = Server::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     let addresses = vec![free_port().parse().unwrap(), server.address];
     let request = Arc::new(Request::get(&server.url("/")).unwrap());
-    let mut client = F::build(request, settings(), addresses.into(), StopFlag::default());
+    let mut client = F::build((request, settings(), addresses.into(), StopFlag::default()));
     for _ in 0..3 {
         assert_eq!(exchange(&mut client).outcome, Outcome::Status(200));
     }

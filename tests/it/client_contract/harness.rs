@@ -12,6 +12,9 @@ use floodgate::stats::outcome::{ErrorKind, Outcome};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// What a client is made of.
+pub type Parts = (Arc<Request>, Settings, Addresses, StopFlag);
+
 /// Builds one of the clients, with a single slot.
 pub trait Factory {
     /// The client.
@@ -20,25 +23,15 @@ pub trait Factory {
     const KIND: ClientKind;
 
     /// A client for the request.
-    fn build(
-        request: Arc<Request>,
-        settings: Settings,
-        addresses: Addresses,
-        stop: StopFlag,
-    ) -> Self::Client {
-        Self::try_build(request, settings, addresses, stop).unwrap()
+    fn build(parts: Parts) -> Self::Client {
+        Self::try_build(parts).unwrap()
     }
 
     /// The same, where it may not be possible.
     ///
     /// # Errors
     /// As the client has them.
-    fn try_build(
-        request: Arc<Request>,
-        settings: Settings,
-        addresses: Addresses,
-        stop: StopFlag,
-    ) -> Result<Self::Client, ClientError>;
+    fn try_build(parts: Parts) -> Result<Self::Client, ClientError>;
 }
 
 /// Factory of the native client.
@@ -48,12 +41,7 @@ impl Factory for Native {
     type Client = NativeClient;
     const KIND: ClientKind = ClientKind::Native;
 
-    fn try_build(
-        request: Arc<Request>,
-        settings: Settings,
-        addresses: Addresses,
-        stop: StopFlag,
-    ) -> Result<NativeClient, ClientError> {
+    fn try_build((request, settings, addresses, stop): Parts) -> Result<NativeClient, ClientError> {
         NativeClient::new(request, &settings, 1, addresses, stop)
     }
 }
@@ -65,13 +53,8 @@ impl Factory for NativeWithoutEpoll {
     type Client = NativeClient;
     const KIND: ClientKind = ClientKind::Native;
 
-    fn try_build(
-        request: Arc<Request>,
-        settings: Settings,
-        addresses: Addresses,
-        stop: StopFlag,
-    ) -> Result<NativeClient, ClientError> {
-        Native::try_build(request, settings, addresses, stop).map(NativeClient::without_epoll)
+    fn try_build(parts: Parts) -> Result<NativeClient, ClientError> {
+        Native::try_build(parts).map(NativeClient::without_epoll)
     }
 }
 
@@ -82,12 +65,7 @@ impl Factory for Ureq {
     type Client = UreqClient;
     const KIND: ClientKind = ClientKind::Ureq;
 
-    fn try_build(
-        request: Arc<Request>,
-        settings: Settings,
-        addresses: Addresses,
-        stop: StopFlag,
-    ) -> Result<UreqClient, ClientError> {
+    fn try_build((request, settings, addresses, stop): Parts) -> Result<UreqClient, ClientError> {
         UreqClient::new(request, &settings, addresses, stop)
     }
 }
@@ -105,7 +83,7 @@ pub fn timeout_of(timeout: Duration) -> Settings {
 /// A client for a request, at the addresses that its host has.
 pub fn client<F: Factory>(request: Request, settings: Settings) -> F::Client {
     let addresses = resolve(request.host(), request.port(), Duration::from_secs(10)).into();
-    F::build(Arc::new(request), settings, addresses, StopFlag::default())
+    F::build((Arc::new(request), settings, addresses, StopFlag::default()))
 }
 
 /// A client that gets `/` from a server.

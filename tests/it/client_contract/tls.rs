@@ -47,7 +47,7 @@ fn client<F: Factory>(request: Request, server: &Server, settings: Settings) -> 
     // A client that does not serve https is not asked to.
     F::KIND
         .serves(&request)
-        .then(|| F::build(Arc::new(request), settings, vec![server.address].into(), StopFlag::default()))
+        .then(|| F::build((Arc::new(request), settings, vec![server.address].into(), StopFlag::default())))
 }
 
 fn url(server: &Server, host: &str) -> String {
@@ -157,7 +157,7 @@ pub fn unreadable_roots_are_refused<F: Factory>() {
     for pem in ["", "no pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
         let request = Arc::new(Request::get("https://localhost/").unwrap());
         let bad = Settings { ca_pem: Some(pem.as_bytes().to_vec()), ..settings() };
-        assert!(F::try_build(request, bad, Vec::new().into(), StopFlag::default()).is_err(), "{pem:?}");
+        assert!(F::try_build((request, bad, Vec::new().into(), StopFlag::default())).is_err(), "{pem:?}");
     }
 }
 

@@ -164,9 +164,9 @@ pub struct Figures {
 impl Figures {
     pub fn message(&self, name: &str, epoch: u64, test_id: &str) -> Value {
         let mut histogram = Histogram::new();
-        (0..self.responses).for_each(|_| histogram.record_ns(self.latency_ms * 1_000_000));
+        (0..self.responses).for_each(|_| histogram.record_us(self.latency_ms * 1_000));
         let mut lag = Histogram::new();
-        (0..self.responses).for_each(|_| lag.record_ns(50_000));
+        (0..self.responses).for_each(|_| lag.record_us(50));
         let n = self.responses;
         let mut message = json!({
             "node_id": name, "test_id": test_id, "report_id": format!("{name}-{}", self.sequence),
