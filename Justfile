@@ -65,4 +65,4 @@ ci *args:
 # Builds static programs to copy to hosts (needs `rustup target add x86_64-unknown-linux-musl` and musl-gcc)
 static:
     cargo build --locked --release --target {{musl}}
-    @ls -l target/{{musl}}/release/floodgate target/{{musl}}/release/floodgate-*[a-z]
+    @cd target/{{musl}}/release && ls -l floodgate floodgate-orchestrator floodgate-driver floodgate-target
