@@ -1,24 +1,34 @@
 //! Peers side by side: what one request costs the host that sends it, for floodgate, wrk, ab, oha, hey, vegeta, k6
 //! and a bare loop of system calls (the floor), as far as they are installed.
 //!
-//! `just bench [--seconds 5] [--rounds 5] [--connections 32,256] [--only floodgate,wrk] [--out results/bench.md]`
+//! `just bench [--seconds 5] [--rounds 5] [--connections 32,256] [--only floodgate,wrk] [--https on|off|only]
+//! [--out results/bench.md]`
 //!
 //! The server is nginx on one core, the client is pinned to another; the clients take turns, so that a machine whose
 //! speed drifts is fair to all; quoted are medians over the rounds, and the median of each round's ratio to wrk.
+//! After HTTP comes the same over HTTPS, where nginx has one cipher for all (and openssl is there for a certificate).
 
+mod calls;
+mod certificate;
+mod counts;
 mod floor;
 mod measure;
 mod server;
 mod table;
 mod tools;
 
+use calls::Load;
+use measure::Run;
 use std::time::Duration;
+use tools::Tool;
 
 struct Options {
     seconds: u64,
     rounds: usize,
     connections: Vec<usize>,
     only: Option<Vec<String>>,
+    http: bool,
+    https: bool,
     out: String,
 }
 
@@ -40,6 +50,8 @@ fn options(arguments: &[String]) -> Result<Options, String> {
         rounds: 5,
         connections: vec![32, 256],
         only: None,
+        http: true,
+        https: true,
         out: "results/bench.md".to_owned(),
     };
     let number = |text: &str| text.parse::<usize>().map_err(|_| format!("{text:?} is not a number"));
@@ -52,6 +64,14 @@ fn options(arguments: &[String]) -> Result<Options, String> {
                 options.connections = value.split(',').map(number).collect::<Result<_, _>>()?
             }
             "--only" => options.only = Some(value.split(',').map(str::to_owned).collect()),
+            "--https" => {
+                (options.http, options.https) = match value.as_str() {
+                    "on" => (true, true),
+                    "off" => (true, false),
+                    "only" => (false, true),
+                    _ => return Err(format!("--https {value}: use on, off or only")),
+                }
+            }
             "--out" => options.out = value.clone(),
             _ => return Err(format!("unknown option {flag}")),
         }
@@ -60,32 +80,52 @@ fn options(arguments: &[String]) -> Result<Options, String> {
 }
 
 fn bench(options: &Options) -> Result<(), String> {
-    let server = server::Nginx::start()?;
-    let tools = tools::installed(options.only.as_deref())?;
-    let mut rows = Vec::new();
-    for &connections in &options.connections {
-        let mut runs: Vec<Vec<measure::Run>> = vec![Vec::new(); tools.len()];
-        for round in 0..=options.rounds {
-            for (tool, own) in tools.iter().zip(&mut runs) {
-                let command = tool.command(&server.url(), connections, options.seconds);
-                let run = measure::run(&command, Duration::from_secs(options.seconds + 30))
-                    .and_then(|finished| finished.counted(tool))?;
-                eprintln!(
-                    "{connections} connections, round {round}: {:9} {:6.2} µs/request",
-                    tool.name, run.cpu_us
-                );
-                // The first round warms caches and the clock of the processor up and does not count.
-                if round > 0 {
-                    own.push(run);
-                }
-            }
+    let server = server::Nginx::start(options.https)?;
+    let mut tools = tools::installed(options.only.as_deref())?;
+    let mut text = table::head(options.rounds, options.seconds);
+    if options.http {
+        for &connections in &options.connections {
+            let load = Load { url: &server.url(), certificate: None, connections, seconds: options.seconds };
+            let runs = rounds(&tools, &load, options.rounds)?;
+            text += &table::render(&tools, connections, "nginx on one core", &runs);
         }
-        rows.push((connections, runs));
     }
-    let text = table::render(&tools, &rows, options.seconds, options.rounds);
+    tools.retain(Tool::is_secure);
+    if let Some(secure) = server.secure() {
+        for &connections in &options.connections {
+            let certificate = Some(secure.certificate.as_path());
+            let load = Load { url: &secure.url(), certificate, connections, seconds: options.seconds };
+            let runs = rounds(&tools, &load, options.rounds)?;
+            let server = format!("nginx with {} on one core", secure.cipher);
+            text += &table::render(&tools, connections, &server, &runs);
+        }
+    } else if options.https {
+        text += "\nHTTPS is not measured: there is no openssl to make a certificate.\n";
+    }
     print!("{text}");
     if let Some(folder) = std::path::Path::new(&options.out).parent() {
         std::fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     }
     std::fs::write(&options.out, text).map_err(|e| format!("{}: {e}", options.out))
+}
+
+/// The runs of each tool.
+fn rounds(tools: &[Tool], load: &Load, rounds: usize) -> Result<Vec<Vec<Run>>, String> {
+    let mut runs = vec![Vec::new(); tools.len()];
+    let scheme = load.url.split(':').next().unwrap_or_default();
+    for round in 0..=rounds {
+        for (tool, own) in tools.iter().zip(&mut runs) {
+            let run = measure::run(&tool.command(load), Duration::from_secs(load.seconds + 30))
+                .and_then(|finished| finished.counted(tool))?;
+            eprintln!(
+                "{scheme}, {} connections, round {round}: {:9} {:6.2} µs/request",
+                load.connections, tool.name, run.cpu_us
+            );
+            // The first round warms caches and the clock of the processor up and does not count.
+            if round > 0 {
+                own.push(run);
+            }
+        }
+    }
+    Ok(runs)
 }

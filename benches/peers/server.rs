@@ -1,7 +1,8 @@
-//! nginx on a loopback port, one worker process, pinned to the first core.
+//! nginx on loopback ports, one for HTTP and one for HTTPS; one worker process, pinned to the first core.
 
+use super::certificate::{CIPHER, Certificate, negotiated};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -10,34 +11,44 @@ pub struct Nginx {
     child: Child,
     folder: PathBuf,
     port: u16,
+    secure: Option<Secure>,
+}
+
+/// The HTTPS side of a server.
+pub struct Secure {
+    port: u16,
+    /// What a client that checks must trust (PEM).
+    pub certificate: PathBuf,
+    /// Version and cipher that clients are given.
+    pub cipher: String,
 }
 
 impl Nginx {
-    /// Starts it and waits until it answers.
-    pub fn start() -> Result<Nginx, String> {
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let port = free.map_err(|e| format!("no free port: {e}"))?.port();
+    /// Starts it and waits until it answers; with HTTPS where it is wanted and openssl is there to make a certificate.
+    pub fn start(with_https: bool) -> Result<Nginx, String> {
+        let port = free_port()?;
         let folder = std::env::temp_dir().join(format!("floodgate-bench-{port}"));
         std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+        let secure = if with_https { Certificate::make(&folder)? } else { None };
+        let secure = secure.map(|made| free_port().map(|port| (port, made))).transpose()?;
+        let listen = secure.as_ref().map(|(port, made)| listen_secure(*port, made)).unwrap_or_default();
         let config = folder.join("nginx.conf");
         let text = format!(
             "daemon off; master_process off; worker_processes 1; pid {0}/pid; error_log {0}/error.log;\n\
              events {{ worker_connections 16384; }}\n\
              http {{ access_log off; keepalive_requests 1000000000; keepalive_timeout 3600s;\n\
-             server {{ listen 127.0.0.1:{port} backlog=16384; location / {{ return 200 \"pong\"; }} }} }}\n",
+             server {{ listen 127.0.0.1:{port} backlog=16384;\n{listen}\
+             location / {{ return 200 \"pong\"; }} }} }}\n",
             folder.display()
         );
         std::fs::write(&config, text).map_err(|e| format!("{}: {e}", config.display()))?;
-        let child = Command::new("taskset")
-            .args(["-c", "0", "nginx", "-c"])
-            .arg(&config)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|e| format!("nginx cannot be started ({e}): install nginx and util-linux"))?;
-        let server = Nginx { child, folder, port };
-        server.wait()?;
+        let mut server = Nginx { child: spawn(&config)?, folder, port, secure: None };
+        server.wait(port)?;
+        if let Some((port, made)) = secure {
+            server.wait(port)?;
+            let cipher = negotiated(port)?;
+            server.secure = Some(Secure { port, certificate: made.certificate, cipher });
+        }
         Ok(server)
     }
 
@@ -46,15 +57,31 @@ impl Nginx {
         format!("http://127.0.0.1:{}/ping", self.port)
     }
 
+    /// The HTTPS side, where there is one.
+    pub fn secure(&self) -> Option<&Secure> {
+        self.secure.as_ref()
+    }
+
     #[allow(clippy::disallowed_methods)]
-    fn wait(&self) -> Result<(), String> {
+    fn wait(&mut self, port: u16) -> Result<(), String> {
         for _ in 0..100 {
-            if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
                 return Ok(());
+            }
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
+                break;
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        Err(format!("nginx does not answer on port {}: see {}", self.port, self.folder.display()))
+        let said = std::fs::read_to_string(self.folder.join("error.log")).unwrap_or_default();
+        Err(format!("nginx does not answer on port {port}: {said}"))
+    }
+}
+
+impl Secure {
+    /// What to load.
+    pub fn url(&self) -> String {
+        format!("https://127.0.0.1:{}/ping", self.port)
     }
 }
 
@@ -64,4 +91,29 @@ impl Drop for Nginx {
         let _ = self.child.wait();
         let _ = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+fn free_port() -> Result<u16, String> {
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    Ok(free.map_err(|e| format!("no free port: {e}"))?.port())
+}
+
+fn spawn(config: &Path) -> Result<Child, String> {
+    Command::new("taskset")
+        .args(["-c", "0", "nginx", "-c"])
+        .arg(config)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|e| format!("nginx cannot be started ({e}): install nginx and util-linux"))
+}
+
+fn listen_secure(port: u16, made: &Certificate) -> String {
+    format!(
+        "listen 127.0.0.1:{port} ssl backlog=16384; ssl_protocols TLSv1.3; ssl_conf_command Ciphersuites {CIPHER};\n\
+         ssl_certificate {}; ssl_certificate_key {};\n",
+        made.certificate.display(),
+        made.key.display()
+    )
 }

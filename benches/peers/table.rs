@@ -4,33 +4,28 @@ use super::measure::Run;
 use super::tools::Tool;
 use std::fmt::Write;
 
+/// What was measured on, and how.
+pub fn head(rounds: usize, seconds: u64) -> String {
+    format!("Machine: {}; medians of {rounds} rounds of {seconds} s, clients in turn.\n", machine())
+}
+
 /// Medians of each client, and the median over the rounds of its ratio to wrk.
-pub fn render(tools: &[Tool], rows: &[(usize, Vec<Vec<Run>>)], seconds: u64, rounds: usize) -> String {
-    let mut text =
-        format!("Machine: {}; medians of {rounds} rounds of {seconds} s, clients in turn.\n", machine());
-    for (connections, runs) in rows {
-        let wrk = tools.iter().position(|tool| tool.name == "wrk").map(|index| &runs[index]);
-        let _ = write!(
-            text,
-            "\n{connections} connections, closed loop, nginx on one core, the client on another:\n\n"
-        );
-        text.push_str("| client | CPU µs/request | against wrk | requests/s | against wrk | peak MB |\n");
-        text.push_str("|---|---:|---:|---:|---:|---:|\n");
-        for (tool, own) in tools.iter().zip(runs) {
-            let cpu = median(own.iter().map(|run| run.cpu_us));
-            let rps = median(own.iter().map(|run| run.rps));
-            let peak = median(own.iter().map(|run| run.peak_mb));
-            let ratio = |of: fn(&Run) -> f64| match wrk {
-                Some(wrk) => format!("{:.2}", median(own.iter().zip(wrk).map(|(a, b)| of(a) / of(b)))),
-                None => "-".to_owned(),
-            };
-            let (cpu_ratio, rps_ratio) = (ratio(|run| run.cpu_us), ratio(|run| run.rps));
-            let _ = writeln!(
-                text,
-                "| {} | {cpu:.2} | {cpu_ratio} | {rps:.0} | {rps_ratio} | {peak:.1} |",
-                tool.name
-            );
-        }
+pub fn render(tools: &[Tool], connections: usize, server: &str, runs: &[Vec<Run>]) -> String {
+    let mut text = format!("\n{connections} connections, closed loop, {server}, the client on another:\n\n");
+    let wrk = tools.iter().position(|tool| tool.name == "wrk").map(|index| &runs[index]);
+    text.push_str("| client | CPU µs/request | against wrk | requests/s | against wrk | peak MB |\n");
+    text.push_str("|---|---:|---:|---:|---:|---:|\n");
+    for (tool, own) in tools.iter().zip(runs) {
+        let cpu = median(own.iter().map(|run| run.cpu_us));
+        let rps = median(own.iter().map(|run| run.rps));
+        let peak = median(own.iter().map(|run| run.peak_mb));
+        let ratio = |of: fn(&Run) -> f64| match wrk {
+            Some(wrk) => format!("{:.2}", median(own.iter().zip(wrk).map(|(a, b)| of(a) / of(b)))),
+            None => "-".to_owned(),
+        };
+        let (cpu_ratio, rps_ratio) = (ratio(|run| run.cpu_us), ratio(|run| run.rps));
+        let _ =
+            writeln!(text, "| {} | {cpu:.2} | {cpu_ratio} | {rps:.0} | {rps_ratio} | {peak:.1} |", tool.name);
     }
     text
 }

@@ -180,6 +180,13 @@ fn errors(facts: &Facts, lines: &mut Vec<String>) {
         let kinds: Vec<_> = kinds.iter().map(|(name, n)| counted(name, **n, facts.sent)).collect();
         lines.push(format!("Errors: {} failed: {}.", of(total, facts.sent, "requests"), kinds.join(", ")));
     }
+    if !nothing_reached(facts) && facts.errors.get(ErrorKind::Connect.name()).is_some_and(|n| *n > 0) {
+        lines.push(
+            "Some connections could not be opened: the server refused them or could not be reached, or the driver's \
+             host had no port or descriptor left, which its log then says."
+                .to_owned(),
+        );
+    }
     let refused: Vec<_> = facts.status.iter().filter(|(code, _)| code.as_str() >= "400").collect();
     let refusals: u64 = refused.iter().map(|(_, n)| **n).sum();
     if refusals > 0 {

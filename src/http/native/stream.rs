@@ -3,7 +3,7 @@
 use crate::http::os::socket::{receive, transmit};
 use crate::http::tls::TlsClient;
 use rustls::ClientConnection;
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::net::TcpStream;
 
 /// What requests and responses go over.
@@ -97,6 +97,32 @@ impl Write for Stream {
     }
 }
 
+/// The connection as a session reads and writes it: one record, which is what a request is, by the plain call.
+struct Wire<'a>(&'a TcpStream);
+
+impl Read for Wire<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        receive(self.0, buffer)
+    }
+}
+
+impl Write for Wire<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        transmit(self.0, bytes)
+    }
+
+    fn write_vectored(&mut self, records: &[IoSlice<'_>]) -> io::Result<usize> {
+        match records {
+            [one] => transmit(self.0, one),
+            many => self.0.write_vectored(many),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 impl Session {
     fn shake_hands(&mut self) -> io::Result<()> {
         loop {
@@ -112,7 +138,7 @@ impl Session {
 
     fn send(&mut self) -> io::Result<()> {
         while self.tls.wants_write() {
-            if self.tls.write_tls(&mut self.tcp)? == 0 {
+            if self.tls.write_tls(&mut Wire(&self.tcp))? == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }
         }
@@ -121,7 +147,7 @@ impl Session {
 
     /// Takes in what arrived; false at the end of the connection.
     fn receive(&mut self) -> io::Result<bool> {
-        let count = self.tls.read_tls(&mut self.tcp)?;
+        let count = self.tls.read_tls(&mut Wire(&self.tcp))?;
         if let Err(error) = self.tls.process_new_packets() {
             // The alert that tells the peer why; the connection is lost in any case.
             let _ = self.send();

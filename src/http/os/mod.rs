@@ -4,4 +4,5 @@
 pub mod limits;
 pub mod listener;
 pub mod poller;
+mod shortage;
 pub mod socket;

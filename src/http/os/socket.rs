@@ -1,13 +1,12 @@
 //! TCP sockets: connects that can be waited for, and a look at what lies in a socket.
 
 use super::poller::timespec;
-use crate::clock::{self, NS_PER_S};
+use super::shortage;
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 /// Begins to connect a nonblocking socket without delay (`TCP_NODELAY`). It is connected, or has failed, when it
@@ -16,7 +15,7 @@ use std::time::Duration;
 /// # Errors
 /// Where the connect fails at once: no descriptor, no route, no local port left.
 pub fn start_connect(address: SocketAddr) -> io::Result<TcpStream> {
-    try_connect(address).inspect_err(|error| say_shortage(error, address))
+    try_connect(address).inspect_err(|error| shortage::say(error, address))
 }
 
 fn try_connect(address: SocketAddr) -> io::Result<TcpStream> {
@@ -27,35 +26,6 @@ fn try_connect(address: SocketAddr) -> io::Result<TcpStream> {
     match rustix::net::connect(&socket, &address) {
         Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => Ok(TcpStream::from(socket)),
         Err(error) => Err(error.into()),
-    }
-}
-
-/// Says in words what a connect that failed at once lacks on this host, where that is known: the errors themselves are
-/// only counted. Once a minute at the most, whatever the number of connections and threads.
-fn say_shortage(error: &io::Error, address: SocketAddr) {
-    /// Least time between two of these lines.
-    const PAUSE_NS: u64 = 60 * NS_PER_S;
-    static NEXT_NS: AtomicU64 = AtomicU64::new(0);
-    let Some(text) = shortage(error, address) else { return };
-    let now_ns = clock::now_ns();
-    let is_due = |next_ns: u64| (now_ns >= next_ns).then_some(now_ns + PAUSE_NS);
-    if NEXT_NS.fetch_update(Relaxed, Relaxed, is_due).is_ok() {
-        log::warn!("{text}");
-    }
-}
-
-fn shortage(error: &io::Error, address: SocketAddr) -> Option<String> {
-    match Errno::from_io_error(error)? {
-        Errno::ADDRNOTAVAIL => Some(format!(
-            "no local port is left for connections to {address}: a host has about 28,000 for each address and port, and \
-             each stays taken for a minute after its connection was closed; keep connections (no \
-             --new-connection-per-request), use fewer, or widen net.ipv4.ip_local_port_range"
-        )),
-        Errno::MFILE | Errno::NFILE => Some(format!(
-            "no file descriptor is left for a connection to {address}: use fewer connections, or raise the limit \
-             (ulimit -n)"
-        )),
-        _ => None,
     }
 }
 
@@ -121,16 +91,6 @@ mod tests {
         near.set_nonblocking(false).unwrap();
         near.peek(&mut [0]).unwrap();
         assert!(!is_quiet(&near));
-    }
-
-    #[test]
-    fn what_the_host_lacks_is_said_in_words() {
-        let address = "10.0.0.1:80".parse().unwrap();
-        let text = |errno: Errno| shortage(&errno.into(), address);
-        assert!(text(Errno::ADDRNOTAVAIL).is_some_and(|t| t.contains("10.0.0.1:80") && t.contains("port")));
-        assert!(text(Errno::MFILE).is_some_and(|t| t.contains("descriptor")));
-        assert_eq!(text(Errno::CONNREFUSED), None);
-        assert_eq!(shortage(&io::ErrorKind::TimedOut.into(), address), None);
     }
 
     #[test]

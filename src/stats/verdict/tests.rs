@@ -118,6 +118,16 @@ fn nothing_reached_the_server_only_where_no_connection_was_ever_there() {
 }
 
 #[test]
+fn where_some_connections_failed_the_own_host_is_named_as_a_cause() {
+    let hint = |facts: &Facts| verdict(facts).iter().any(|line| line.contains("no port or descriptor left"));
+    let some = Facts { errors: counts(&[("connect", 100)]), ..kept() };
+    assert!(hint(&some), "{:?}", verdict(&some));
+    assert!(!hint(&Facts { errors: counts(&[("connect", 0), ("timeout", 100)]), ..kept() }));
+    // Where there was never a connection, that is said instead.
+    assert!(!hint(&Facts { responses: 0, errors: counts(&[("connect", 20_000)]), ..kept() }));
+}
+
+#[test]
 fn drivers_are_named() {
     let facts = Facts {
         lost: vec![("a".to_owned(), "silent for 5 s".to_owned())],

@@ -1,0 +1,124 @@
+//! What this host lacks where a connect fails at once, in words: the errors themselves are only counted.
+
+use crate::clock::{self, NS_PER_S};
+use rustix::io::Errno;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Least time between two of these lines.
+const PAUSE_NS: u64 = 60 * NS_PER_S;
+/// First and last local port that the kernel gives to connections (of IPv6, too).
+const PORT_RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
+
+/// Logs what a connect that failed at once lacks, where that is known; once a minute at the most, whatever the number of
+/// connections and threads.
+pub fn say(error: &io::Error, address: SocketAddr) {
+    // One for each family: a host without IPv6 says nothing, and must not keep IPv4 from speaking.
+    static NEXT_NS: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
+    let Some(lack) = Lack::of(error) else { return };
+    let now_ns = clock::now_ns();
+    let is_due = |next_ns: u64| (now_ns >= next_ns).then_some(now_ns + PAUSE_NS);
+    if NEXT_NS[usize::from(address.is_ipv6())].fetch_update(Relaxed, Relaxed, is_due).is_err() {
+        return;
+    }
+    match lack {
+        Lack::Port if has_no_source(address) => {}
+        Lack::Port => log::warn!("{}", no_port(address, port_range())),
+        Lack::Descriptor => log::warn!(
+            "no file descriptor is left for a connection to {address}: use fewer connections, or raise the limit \
+             (ulimit -n)"
+        ),
+    }
+}
+
+/// What may be used up.
+#[derive(Debug, PartialEq)]
+enum Lack {
+    Port,
+    Descriptor,
+}
+
+impl Lack {
+    fn of(error: &io::Error) -> Option<Lack> {
+        match Errno::from_io_error(error)? {
+            Errno::ADDRNOTAVAIL => Some(Lack::Port),
+            Errno::MFILE | Errno::NFILE => Some(Lack::Descriptor),
+            _ => None,
+        }
+    }
+}
+
+fn no_port(address: SocketAddr, range: Option<(u16, u16)>) -> String {
+    let ports = match range {
+        Some((first, last)) => {
+            let count = u32::from(last) + 1 - u32::from(first);
+            format!("this host has {count} ({first} to {last}, net.ipv4.ip_local_port_range)")
+        }
+        None => "a host has about 28,000 (net.ipv4.ip_local_port_range)".to_owned(),
+    };
+    format!(
+        "no local port is left for connections to {address}: {ports} for each address and port of a server, and a \
+         port may stay taken for a minute after its connection was closed; keep connections (no \
+         --new-connection-per-request), use fewer, spread them over more hosts, or widen that range"
+    )
+}
+
+/// Whether the host has no address of its own to reach `address` from, which the kernel reports by the same error: so
+/// it is with `::1` where IPv6 is switched off, and then the next address of the name is tried. Datagram sockets find
+/// their own address in the same way, without sending anything, and have ports of their own.
+fn has_no_source(address: SocketAddr) -> bool {
+    let any: IpAddr =
+        if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let Ok(socket) = UdpSocket::bind((any, 0)) else { return false };
+    socket.connect(address).is_err_and(|e| e.kind() == io::ErrorKind::AddrNotAvailable)
+}
+
+fn port_range() -> Option<(u16, u16)> {
+    parse_range(&std::fs::read_to_string(PORT_RANGE).ok()?)
+}
+
+fn parse_range(text: &str) -> Option<(u16, u16)> {
+    let mut words = text.split_whitespace().map(str::parse);
+    let (first, last) = (words.next()?.ok()?, words.next()?.ok()?);
+    (first <= last).then_some((first, last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_used_up_is_told_from_other_errors() {
+        let lack = |errno: Errno| Lack::of(&errno.into());
+        assert_eq!(lack(Errno::ADDRNOTAVAIL), Some(Lack::Port));
+        assert_eq!(
+            (lack(Errno::MFILE), lack(Errno::NFILE)),
+            (Some(Lack::Descriptor), Some(Lack::Descriptor))
+        );
+        assert_eq!(lack(Errno::CONNREFUSED), None);
+        assert_eq!(Lack::of(&io::ErrorKind::TimedOut.into()), None);
+    }
+
+    #[test]
+    fn the_line_names_the_server_and_the_ports_of_this_host() {
+        let address = "10.0.0.1:80".parse().unwrap();
+        let text = no_port(address, parse_range("32768\t60999\n"));
+        assert!(text.contains("10.0.0.1:80") && text.contains("has 28232 (32768 to 60999"), "{text}");
+        assert!(no_port(address, None).contains("about 28,000"));
+        assert!(no_port(address, Some((0, u16::MAX))).contains("has 65536 "));
+    }
+
+    #[test]
+    fn a_range_is_two_ports_in_order() {
+        assert_eq!(parse_range("7 7"), Some((7, 7)));
+        for bad in ["", "5", "9 8", "1 70000", "a b"] {
+            assert_eq!(parse_range(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn this_host_can_reach_itself() {
+        assert!(!has_no_source("127.0.0.1:9".parse().unwrap()));
+    }
+}
