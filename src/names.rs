@@ -9,8 +9,8 @@ use std::time::Duration;
 /// Most addresses of a name that are used.
 pub const MAX_ADDRESSES: usize = 16;
 /// Longest wait for what the system says of `localhost`. It needs no network, so a system that takes longer has it
-/// in no file and asks in vain.
-const LOCALHOST_PATIENCE: Duration = Duration::from_secs(1);
+/// in no file and asks in vain. Who waits may have little time, and must still connect in it.
+const LOCALHOST_PATIENCE: Duration = Duration::from_millis(100);
 
 /// Looks a host name up, or reads an address; `timeout` bounds the wait.
 ///
@@ -29,7 +29,7 @@ pub fn look_up(host: &str, port: u16, timeout: Duration) -> Result<Vec<SocketAdd
     if !is_localhost(host) {
         return ask_system(host, port, timeout);
     }
-    Ok(or_loopback(port, ask_system(host, port, timeout.min(LOCALHOST_PATIENCE))))
+    Ok(or_loopback(port, ask_system(host, port, LOCALHOST_PATIENCE.min(timeout / 4))))
 }
 
 fn is_localhost(host: &str) -> bool {
