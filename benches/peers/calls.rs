@@ -24,9 +24,14 @@ fn lenient<'a>(load: &Load, flag: &'a str) -> &'a str {
     if load.certificate.is_some() { flag } else { "" }
 }
 
-/// The floor.
+/// The floor that wakes for each answer.
 pub fn floor(program: &str, load: &Load) -> Vec<String> {
-    words(&format!("{program} floor {} {} {}", load.url, load.connections, load.seconds))
+    words(&format!("{program} floor {} {} {} wakes", load.url, load.connections, load.seconds))
+}
+
+/// The floor that rests as floodgate does.
+pub fn floor_resting(program: &str, load: &Load) -> Vec<String> {
+    words(&format!("{program} floor {} {} {} rests", load.url, load.connections, load.seconds))
 }
 
 /// floodgate with its native client.

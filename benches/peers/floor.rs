@@ -1,27 +1,40 @@
 //! The floor: the least that any client can do on the same sockets: epoll, read, write, and nothing else. It parses
-//! nothing and measures nothing; it only counts answers by their known length.
+//! nothing and measures nothing; it only counts answers by their known length. It wakes for each answer, or rests as
+//! floodgate does in a closed loop, so that several answers share a wake-up.
 
+use floodgate::driver::coalescing::{ENOUGH_RESPONSES, REST_NS};
+use floodgate::http::os::poller::wait_precisely;
 use rustix::event::epoll;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-/// `floor URL CONNECTIONS SECONDS`: prints `requests N seconds S`.
+/// `floor URL CONNECTIONS SECONDS wakes|rests`: prints `requests N seconds S`.
 pub fn main(arguments: &[String]) {
-    let [url, connections, seconds] = arguments else { panic!("floor URL CONNECTIONS SECONDS") };
+    let [url, connections, seconds, manner] = arguments else {
+        panic!("floor URL CONNECTIONS SECONDS wakes|rests")
+    };
     let rest = url.strip_prefix("http://").expect("an http URL");
     let (authority, path) = rest.split_once('/').expect("a path");
     let request = format!("GET /{path} HTTP/1.1\r\nHost: {authority}\r\n\r\n");
     let count = connections.parse().expect("a number");
     let seconds = seconds.parse().expect("a number");
+    let length = Duration::from_secs(seconds);
     let (requests, took) =
-        run(authority, request.as_bytes(), count, Duration::from_secs(seconds)).expect("a server");
+        run(authority, request.as_bytes(), count, length, manner == "rests").expect("a server");
     println!("requests {requests} seconds {}", took.as_secs_f64());
 }
 
 #[allow(clippy::disallowed_methods)]
-fn run(authority: &str, request: &[u8], count: usize, length: Duration) -> std::io::Result<(u64, Duration)> {
+fn run(
+    authority: &str,
+    request: &[u8],
+    count: usize,
+    length: Duration,
+    rests: bool,
+) -> std::io::Result<(u64, Duration)> {
+    wait_precisely();
     let poll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     let mut connections = Vec::with_capacity(count);
     for index in 0..count {
@@ -53,6 +66,9 @@ fn run(authority: &str, request: &[u8], count: usize, length: Duration) -> std::
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
             }
+        }
+        if rests && (events.len() as u64) < ENOUGH_RESPONSES {
+            std::thread::sleep(Duration::from_nanos(REST_NS));
         }
     }
     Ok((requests, begin.elapsed()))

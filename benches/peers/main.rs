@@ -1,5 +1,6 @@
 //! Peers side by side: what one request costs the host that sends it, for floodgate, wrk, ab, oha, hey, vegeta, k6
-//! and a bare loop of system calls (the floor), as far as they are installed.
+//! and a bare loop of system calls (the floor, which wakes for each answer or rests in between), as far as they are
+//! installed.
 //!
 //! `just bench [--seconds 5] [--rounds 5] [--connections 32,256] [--only floodgate,wrk] [--https on|off|only]
 //! [--out results/bench.md]`

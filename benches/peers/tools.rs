@@ -26,7 +26,7 @@ impl Tool {
 
     /// Whether it speaks TLS.
     pub fn is_secure(&self) -> bool {
-        self.name != "floor"
+        !self.name.starts_with("floor")
     }
 
     /// Requests in an output, and the seconds that they took where the tool says so.
@@ -39,7 +39,8 @@ impl Tool {
 pub fn installed(only: Option<&[String]>) -> Result<Vec<Tool>, String> {
     let itself = std::env::current_exe().map_err(|e| e.to_string())?.display().to_string();
     let all = [
-        Tool { name: "floor", program: itself, build: calls::floor, count: counts::floor },
+        Tool { name: "floor", program: itself.clone(), build: calls::floor, count: counts::floor },
+        Tool { name: "floor-resting", program: itself, build: calls::floor_resting, count: counts::floor },
         Tool {
             name: "floodgate",
             program: env!("CARGO_BIN_EXE_floodgate").to_owned(),

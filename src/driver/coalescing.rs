@@ -11,7 +11,7 @@
 /// Length of a rest, and so the longest time for which it lets a response lie.
 pub const REST_NS: u64 = 50_000;
 /// A look that brought this many responses was worth its wake-up.
-const ENOUGH_RESPONSES: u64 = 8;
+pub const ENOUGH_RESPONSES: u64 = 8;
 /// With fewer requests in flight a target could run out of work during a rest.
 const LEAST_IN_FLIGHT: usize = 16;
 /// A rest that brings fewer responses than this, at the rate seen without rests, is not even tried.
