@@ -1,20 +1,15 @@
 //! What floodgate-targets counted, held against what real drivers sent to them.
 
-use floodgate::bus::Connector;
-use floodgate::bus::local::LocalConnector;
+use crate::orchestrator::support::{SOON, local, orchestrator, wait, wait_alive};
 use floodgate::driver::{self, Driver};
+use floodgate::http;
 use floodgate::message::{TestConfig, TestType};
-use floodgate::orchestrator::{self, Control, Orchestrator};
+use floodgate::orchestrator::{Control, Orchestrator};
 use floodgate::plan::Defaults;
 use floodgate::stats::summary::Summary;
 use floodgate::target::{self, Target};
-use floodgate::{clock, http};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// Far longer than anything takes that works.
-const SOON: Duration = Duration::from_secs(20);
 
 /// An orchestrator and drivers on the in-process bus, each driver with a target of its own choice.
 struct Fleet {
@@ -24,9 +19,8 @@ struct Fleet {
 
 impl Fleet {
     fn start(targets: &[SocketAddr]) -> Fleet {
-        let connector: Arc<dyn Connector> = Arc::new(LocalConnector::new());
-        let orchestrator =
-            orchestrator::start(Arc::clone(&connector), orchestrator::Config::default()).expect("starts");
+        let connector = local();
+        let orchestrator = orchestrator(&connector);
         let driver = |(i, target): (usize, &SocketAddr)| {
             let target_url = Some(format!("http://{target}/ping"));
             let config = driver::Config {
@@ -39,7 +33,7 @@ impl Fleet {
             driver::start(Arc::clone(&connector), config).expect("starts")
         };
         let fleet = Fleet { orchestrator, drivers: targets.iter().enumerate().map(driver).collect() };
-        wait("the fleet", || (fleet.control().fleet_alive() == targets.len()).then_some(()));
+        wait_alive(&fleet.control(), targets.len());
         fleet
     }
 
@@ -64,17 +58,6 @@ impl Fleet {
     fn shutdown(self) {
         self.drivers.into_iter().for_each(Driver::shutdown);
         self.orchestrator.shutdown();
-    }
-}
-
-fn wait<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
-    let deadline_ns = clock::now_ns() + clock::to_ns(SOON);
-    loop {
-        if let Some(value) = found() {
-            return value;
-        }
-        assert!(clock::now_ns() < deadline_ns, "in vain waited for: {what}");
-        clock::sleep(Duration::from_millis(5));
     }
 }
 

@@ -3,4 +3,4 @@
 mod faults;
 mod http;
 mod life;
-mod support;
+pub mod support;
