@@ -101,19 +101,18 @@ impl Coalescing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::NS_PER_S as S;
 
-    const S: u64 = 1_000_000_000;
-
-    /// A loop of looks, each of which finds what `target` makes of the time since the last one, whether that was a rest
-    /// or not. Returns the rests in each second.
-    fn rests(seconds: u64, in_flight: usize, target: fn(elapsed_ns: u64, rested: bool) -> u64) -> Vec<u64> {
+    /// A loop of looks, each of which finds what `target` makes of the time since the last one. Returns the rests in each
+    /// second.
+    fn rests(seconds: u64, in_flight: usize, target: fn(elapsed_ns: u64) -> u64) -> Vec<u64> {
         const LOOK_NS: u64 = 10_000;
         let mut coalescing = Coalescing::new(0);
         let (mut now_ns, mut rested_ns) = (0, 0);
         let mut rests = vec![0; seconds as usize];
         while now_ns < seconds * S {
             let elapsed_ns = LOOK_NS + rested_ns;
-            rested_ns = coalescing.rest_ns(now_ns, target(elapsed_ns, rested_ns > 0), in_flight);
+            rested_ns = coalescing.rest_ns(now_ns, target(elapsed_ns), in_flight);
             rests[(now_ns / S) as usize] += u64::from(rested_ns > 0);
             now_ns += LOOK_NS + rested_ns;
         }
@@ -123,7 +122,7 @@ mod tests {
     #[test]
     fn a_target_that_is_the_bottleneck_is_looked_at_less_often() {
         // 100,000 responses/s, whatever the loop does.
-        let rests = rests(4, 32, |elapsed_ns, _| elapsed_ns / 10_000);
+        let rests = rests(4, 32, |elapsed_ns| elapsed_ns / 10_000);
         assert!(rests[1..].iter().all(|n| *n > 14_000), "{rests:?}");
         assert!(rests[0] > 10_000, "the trial takes a part of the first second: {rests:?}");
     }
@@ -131,7 +130,7 @@ mod tests {
     #[test]
     fn rests_that_lower_the_throughput_are_tried_and_left() {
         // One response a look: a rest is time lost.
-        let rests = rests(11, 32, |_, _| 1);
+        let rests = rests(11, 32, |_| 1);
         assert!(rests[0] > 0 && rests[0] < 1_500, "{rests:?}");
         assert_eq!(rests[1..10], [0; 9]);
         assert!(rests[10] > 0, "tried again after a while: {rests:?}");
@@ -139,14 +138,14 @@ mod tests {
 
     #[test]
     fn where_little_could_gather_no_rest_is_even_tried() {
-        let slow = |elapsed_ns: u64, _| elapsed_ns / 30_000;
+        let slow = |elapsed_ns: u64| elapsed_ns / 30_000;
         assert_eq!(rests(2, 32, slow), [0, 0]);
-        assert_eq!(rests(2, LEAST_IN_FLIGHT - 1, |elapsed_ns, _| elapsed_ns / 10_000), [0, 0]);
+        assert_eq!(rests(2, LEAST_IN_FLIGHT - 1, |elapsed_ns| elapsed_ns / 10_000), [0, 0]);
     }
 
     #[test]
     fn a_look_that_brought_enough_is_followed_by_the_next_at_once() {
-        let rests = rests(2, 256, |elapsed_ns, _| (elapsed_ns / 1_000).min(64));
+        let rests = rests(2, 256, |elapsed_ns| (elapsed_ns / 1_000).min(64));
         assert_eq!(rests, [0, 0]);
     }
 
