@@ -20,6 +20,7 @@ mod tools;
 
 use calls::Load;
 use measure::Run;
+use std::path::Path;
 use std::time::Duration;
 use tools::Tool;
 
@@ -85,29 +86,36 @@ fn bench(options: &Options) -> Result<(), String> {
     let mut tools = tools::installed(options.only.as_deref())?;
     let mut text = table::head(options.rounds, options.seconds);
     if options.http {
-        for &connections in &options.connections {
-            let load = Load { url: &server.url(), certificate: None, connections, seconds: options.seconds };
-            let runs = rounds(&tools, &load, options.rounds)?;
-            text += &table::render(&tools, connections, "nginx on one core", &runs);
-        }
+        text += &side(options, &tools, &server.url(), None, "nginx on one core")?;
     }
     tools.retain(Tool::is_secure);
     if let Some(secure) = server.secure() {
-        for &connections in &options.connections {
-            let certificate = Some(secure.certificate.as_path());
-            let load = Load { url: &secure.url(), certificate, connections, seconds: options.seconds };
-            let runs = rounds(&tools, &load, options.rounds)?;
-            let server = format!("nginx with {} on one core", secure.cipher);
-            text += &table::render(&tools, connections, &server, &runs);
-        }
+        let words = format!("nginx with {} on one core", secure.cipher);
+        text += &side(options, &tools, &secure.url(), Some(&secure.certificate), &words)?;
     } else if options.https {
         text += "\nHTTPS is not measured: there is no openssl to make a certificate.\n";
     }
     print!("{text}");
-    if let Some(folder) = std::path::Path::new(&options.out).parent() {
+    if let Some(folder) = Path::new(&options.out).parent() {
         std::fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     }
     std::fs::write(&options.out, text).map_err(|e| format!("{}: {e}", options.out))
+}
+
+/// The tables of one side of the server, HTTP or HTTPS.
+fn side(
+    options: &Options,
+    tools: &[Tool],
+    url: &str,
+    certificate: Option<&Path>,
+    server: &str,
+) -> Result<String, String> {
+    let mut text = String::new();
+    for &connections in &options.connections {
+        let load = Load { url, certificate, connections, seconds: options.seconds };
+        text += &table::render(tools, connections, server, &rounds(tools, &load, options.rounds)?);
+    }
+    Ok(text)
 }
 
 /// The runs of each tool.
