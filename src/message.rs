@@ -292,6 +292,28 @@ pub struct TargetSeen {
     pub instance: Option<String>,
 }
 
+/// Longest name of a target's process that is taken, in bytes; a longer one is as good as none.
+pub const MAX_INSTANCE_BYTES: usize = 64;
+
+/// What a final report says of a floodgate-target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TargetCount {
+    /// One process counted from the driver's start to its end.
+    Seen(TargetSeen),
+    /// It was another process at the end: what the first one counted after the driver's first reading is lost.
+    Restarted,
+}
+
+impl TargetCount {
+    /// The form on the wire; none where it is not known.
+    pub fn seen(self) -> Option<TargetSeen> {
+        match self {
+            TargetCount::Seen(seen) => Some(seen),
+            TargetCount::Restarted => None,
+        }
+    }
+}
+
 /// `metrics`: one cumulative, numbered report of a driver. Fields after `metrics` are none in the original form.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {

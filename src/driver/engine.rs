@@ -6,7 +6,7 @@ use super::prepare::{Prepared, Recipe};
 use super::reporter::{Report, Reporter};
 use super::session::Event;
 use super::slot::{SlotSender, slot};
-use super::target_count::{Reading, TargetCount};
+use super::target_count::{Reading, between};
 use super::worker::{self, Handover, Task};
 use crate::bus::Bus;
 use crate::clock::{self, SystemClock};
@@ -100,7 +100,7 @@ fn load(task: &Arc<Task>, recipe: &Recipe, drafts: &SlotSender<Report>, before: 
             log::error!("a worker's thread panicked: its last counts are lost");
         }
     }
-    let target = before.and_then(|before| Some(TargetCount::between(before, recipe.read_target()?)));
+    let target = before.and_then(|before| Some(between(before, recipe.read_target()?)));
     Report { draft: collector.final_draft(&task.cursor, stopped_ns), target }
 }
 

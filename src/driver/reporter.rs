@@ -6,11 +6,10 @@
 use super::clock_offset::SharedOffset;
 use super::collector::Draft;
 use super::slot::{SlotReceiver, Taken};
-use super::target_count::TargetCount;
 use crate::bus::{Bus, BusError, Topic};
 use crate::clock;
 use crate::http::StopFlag;
-use crate::message::{self, Histograms, LatencyMs, Metrics, NodeRef};
+use crate::message::{self, Histograms, LatencyMs, Metrics, NodeRef, TargetCount};
 use crate::stats::histogram::{Histogram, round_ms};
 use std::time::Duration;
 

@@ -1,12 +1,10 @@
 //! What a floodgate-target counted while a driver loaded it: its `/metrics`, read before and after.
 
-use crate::message::TargetSeen;
+use crate::message::{MAX_INSTANCE_BYTES, TargetCount, TargetSeen};
 use serde::Deserialize;
 
 /// How the `Server` header of a floodgate-target begins.
 pub const SERVER: &str = "floodgate-target";
-/// Longest name of a target's process that is taken, in bytes; a longer one is as good as none.
-const MAX_INSTANCE_BYTES: usize = 64;
 
 /// A floodgate-target's count at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -25,36 +23,13 @@ impl Reading {
     }
 }
 
-/// What two readings together say.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TargetCount {
-    /// Both are of one process.
-    Seen(TargetSeen),
-    /// They are not: what the first process counted after the first reading is lost.
-    Restarted,
-}
-
-impl TargetCount {
-    /// Joins the reading of a ready driver and the one at its end. A count that went back began anew, whether or not
-    /// the target says who it is.
-    pub fn between(before: Reading, after: Reading) -> TargetCount {
-        if before.instance != after.instance || after.requests < before.requests {
-            return TargetCount::Restarted;
-        }
-        TargetCount::Seen(TargetSeen {
-            before: before.requests,
-            after: after.requests,
-            instance: after.instance,
-        })
+/// Joins the reading of a ready driver and the one at its end. A count that went back began anew, whether or not the
+/// target says who it is.
+pub fn between(before: Reading, after: Reading) -> TargetCount {
+    if before.instance != after.instance || after.requests < before.requests {
+        return TargetCount::Restarted;
     }
-
-    /// The form on the wire; none where it is not known.
-    pub fn seen(self) -> Option<TargetSeen> {
-        match self {
-            TargetCount::Seen(seen) => Some(seen),
-            TargetCount::Restarted => None,
-        }
-    }
+    TargetCount::Seen(TargetSeen { before: before.requests, after: after.requests, instance: after.instance })
 }
 
 #[cfg(test)]
@@ -69,8 +44,8 @@ mod tests {
     fn two_readings_of_one_process_are_its_count() {
         let (before, after) = (r#"{"requests":3,"instance":"a"}"#, r#"{"requests":9,"instance":"a"}"#);
         let seen = TargetSeen { before: 3, after: 9, instance: Some("a".to_owned()) };
-        assert_eq!(TargetCount::between(reading(before), reading(after)).seen(), Some(seen));
-        let older = TargetCount::between(reading(r#"{"requests":3}"#), reading(r#"{"requests":3}"#));
+        assert_eq!(between(reading(before), reading(after)).seen(), Some(seen));
+        let older = between(reading(r#"{"requests":3}"#), reading(r#"{"requests":3}"#));
         assert_eq!(older.seen(), Some(TargetSeen { before: 3, after: 3, instance: None }));
     }
 
@@ -82,7 +57,7 @@ mod tests {
             (r#"{"requests":3,"instance":"a"}"#, r#"{"requests":9}"#),
             (r#"{"requests":3}"#, r#"{"requests":2}"#),
         ] {
-            let count = TargetCount::between(reading(before), reading(after));
+            let count = between(reading(before), reading(after));
             assert_eq!(count, TargetCount::Restarted, "{before} {after}");
         }
     }

@@ -15,7 +15,7 @@ mod timeline;
 pub use report::{NumberedReport, Report, Snapshot};
 pub use target_count::Counted;
 
-use crate::message::{LatencyMs, NodeRef};
+use crate::message::{LatencyMs, NodeRef, TargetCount};
 use crate::stats::counts::Counts;
 use crate::stats::histogram::Histogram;
 use crate::stats::summary::SeriesPoint;
@@ -23,7 +23,6 @@ use report::read_histogram;
 use sequences::Sequences;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use target_count::TargetCount;
 
 /// How many seconds a driver may be behind another before the fleet's seconds are closed without it.
 pub const PATIENCE_S: u64 = 5;

@@ -1,7 +1,7 @@
 //! One report of a driver, decoded and checked, before it meets the others. Needs no lock and no state.
 
-use super::target_count::TargetCount;
-use crate::message::{LatencyMs, Metrics, NodeRef};
+use super::target_count;
+use crate::message::{LatencyMs, Metrics, NodeRef, TargetCount};
 use crate::stats::counts::Counts;
 use crate::stats::histogram::Histogram;
 use crate::stats::summary::Distribution;
@@ -98,7 +98,7 @@ impl Report {
             origin_ms: finite(message.origin_ms),
             first_send_ms: finite(message.first_send_ms),
             at_end,
-            target: TargetCount::read(message),
+            target: target_count::read(message),
         }))
     }
 }

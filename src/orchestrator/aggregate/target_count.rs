@@ -3,34 +3,20 @@
 //! Drivers may load different targets, and the counters of two processes have nothing to do with each other. So the
 //! readings are grouped by the process that counted: of each, greatest end − least beginning.
 
-use crate::message::{Metrics, TargetSeen};
+use crate::message::{MAX_INSTANCE_BYTES, Metrics, TargetCount, TargetSeen};
 use std::collections::BTreeMap;
 
-/// Longest name of a target's process that is believed, in bytes; a longer one is as good as none.
-const MAX_INSTANCE_BYTES: usize = 64;
-
-/// What one driver read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TargetCount {
-    /// The same process at its start and at its end.
-    Seen(TargetSeen),
-    /// Two processes.
-    Restarted,
-}
-
-impl TargetCount {
-    /// What a final report says of its target; none where the target does not count.
-    pub fn read(message: &Metrics) -> Option<TargetCount> {
-        if !message.is_final {
-            return None;
-        }
-        if message.target_restarted {
-            return Some(TargetCount::Restarted);
-        }
-        let mut seen = message.target_seen.clone()?;
-        seen.instance = seen.instance.filter(|name| name.len() <= MAX_INSTANCE_BYTES);
-        Some(TargetCount::Seen(seen))
+/// What a final report says of its target; none where the target does not count.
+pub fn read(message: &Metrics) -> Option<TargetCount> {
+    if !message.is_final {
+        return None;
     }
+    if message.target_restarted {
+        return Some(TargetCount::Restarted);
+    }
+    let mut seen = message.target_seen.clone()?;
+    seen.instance = seen.instance.filter(|name| name.len() <= MAX_INSTANCE_BYTES);
+    Some(TargetCount::Seen(seen))
 }
 
 /// What the targets of all drivers counted together.
