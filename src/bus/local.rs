@@ -1,9 +1,10 @@
 //! The in-process bus: bounded logs behind one lock, and a wake-up channel for each handle.
 //!
 //! It behaves as a Kafka cluster does whose topics have one partition and `LogAppendTime`. A topic keeps its newest
-//! records only ([`LocalLimits`]); a reader that falls behind them goes on at the oldest one and the log says so.
+//! records only ([`LocalLimits`]), and fewer of those that all its readers have read, so that a long test takes no more
+//! memory than a short one. A reader that falls behind goes on at the oldest record and the log says so.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -25,11 +26,13 @@ pub struct LocalLimits {
     pub records: usize,
     /// Most bytes of keys and values in one topic; the newest record stays whatever its size.
     pub bytes: usize,
+    /// The same once every reader of the topic has read them.
+    pub read_bytes: usize,
 }
 
 impl Default for LocalLimits {
     fn default() -> Self {
-        LocalLimits { records: 20_000, bytes: 32 << 20 }
+        LocalLimits { records: 20_000, bytes: 32 << 20, read_bytes: 128 << 10 }
     }
 }
 
@@ -47,7 +50,7 @@ impl LocalConnector {
 
     /// A new, empty bus that keeps at most `limits` in each topic.
     pub fn with_limits(limits: LocalLimits) -> Self {
-        let limits = LocalLimits { records: limits.records.max(1), bytes: limits.bytes };
+        let limits = LocalLimits { records: limits.records.max(1), ..limits };
         LocalConnector { hub: Arc::new(Hub { limits, ..Hub::default() }) }
     }
 }
@@ -56,7 +59,7 @@ impl Connector for LocalConnector {
     fn open(&self) -> Box<dyn Bus> {
         let (wake, woken) = bounded(1);
         let id = self.hub.next_reader.fetch_add(1, Ordering::Relaxed);
-        Box::new(LocalBus { hub: Arc::clone(&self.hub), id, wake, woken, next: BTreeMap::new(), first: 0 })
+        Box::new(LocalBus { hub: Arc::clone(&self.hub), id, wake, woken, topics: BTreeSet::new(), first: 0 })
     }
 
     fn prepare(&self, _timeout: Duration) -> Result<(), BusError> {
@@ -82,12 +85,20 @@ impl Hub {
     }
 }
 
+#[derive(Debug)]
+struct Reader {
+    id: u64,
+    /// The next offset that it reads.
+    next: i64,
+    wake: Sender<()>,
+}
+
 #[derive(Debug, Default)]
 struct Log {
     first_offset: i64,
     records: VecDeque<Record>,
     bytes: usize,
-    readers: Vec<(u64, Sender<()>)>,
+    readers: Vec<Reader>,
 }
 
 impl Log {
@@ -98,29 +109,40 @@ impl Log {
     fn append(&mut self, record: Record, limits: LocalLimits) {
         self.bytes += weight(&record);
         self.records.push_back(record);
-        while self.records.len() > limits.records || (self.bytes > limits.bytes && self.records.len() > 1) {
+        while self.records.len() > 1 && self.is_beyond(limits) {
             if let Some(gone) = self.records.pop_front() {
                 self.bytes -= weight(&gone);
                 self.first_offset += 1;
             }
         }
-        for (_, wake) in &self.readers {
+        for reader in &self.readers {
             // A full channel means that the reader has a wake-up waiting already.
-            let _ = wake.try_send(());
+            let _ = reader.wake.try_send(());
         }
     }
 
-    /// Copies what follows `next` into `into` while that holds fewer than the limit, and moves `next` behind it.
-    fn read(&self, topic: Topic, next: &mut i64, into: &mut Vec<Record>) {
-        let at = (*next).clamp(self.first_offset, self.end());
-        if at != *next {
-            log::warn!("topic {}: offset {next} is no longer kept; reading on from {at}", topic.name());
+    /// Whether the oldest record is more than the topic keeps.
+    fn is_beyond(&self, limits: LocalLimits) -> bool {
+        let unread_offset = self.readers.iter().map(|reader| reader.next).min();
+        let is_read = unread_offset.is_some_and(|offset| offset > self.first_offset);
+        let most_bytes = if is_read { limits.bytes.min(limits.read_bytes) } else { limits.bytes };
+        self.records.len() > limits.records || self.bytes > most_bytes
+    }
+
+    /// Copies what the reader `id` has not read yet into `into` while that holds fewer than the limit.
+    fn read(&mut self, topic: Topic, id: u64, into: &mut Vec<Record>) {
+        let end = self.end();
+        let Some(reader) = self.readers.iter_mut().find(|reader| reader.id == id) else { return };
+        let at = reader.next.clamp(self.first_offset, end);
+        if at != reader.next {
+            let (name, next) = (topic.name(), reader.next);
+            log::warn!("topic {name}: offset {next} is no longer kept; reading on from {at}");
         }
         let skip = (at - self.first_offset) as usize;
         let room = MAX_POLL_RECORDS.saturating_sub(into.len());
         let before = into.len();
         into.extend(self.records.iter().skip(skip).take(room).cloned());
-        *next = at + (into.len() - before) as i64;
+        reader.next = at + (into.len() - before) as i64;
     }
 }
 
@@ -133,7 +155,7 @@ struct LocalBus {
     id: u64,
     wake: Sender<()>,
     woken: Receiver<()>,
-    next: BTreeMap<Topic, i64>,
+    topics: BTreeSet<Topic>,
     /// Which subscribed topic the next poll reads first, so that a busy one cannot starve the others.
     first: usize,
 }
@@ -141,14 +163,13 @@ struct LocalBus {
 impl LocalBus {
     fn read_all(&mut self) -> Vec<Record> {
         let mut records = Vec::new();
-        let logs = self.hub.lock();
-        let count = self.next.len();
+        let mut logs = self.hub.lock();
+        let count = self.topics.len();
         let first = self.first;
         self.first = if count == 0 { 0 } else { (first + 1) % count };
-        for turn in 0..count {
-            let Some((topic, next)) = self.next.iter_mut().nth((first + turn) % count) else { continue };
-            if let Some(log) = logs.get(topic) {
-                log.read(*topic, next, &mut records);
+        for topic in self.topics.iter().cycle().skip(first).take(count) {
+            if let Some(log) = logs.get_mut(topic) {
+                log.read(*topic, self.id, &mut records);
             }
         }
         records
@@ -190,9 +211,9 @@ impl Bus for LocalBus {
             Start::End => log.end(),
             Start::At(position) => position.0.get(&PARTITION).copied().unwrap_or(log.first_offset),
         };
-        if self.next.insert(topic, next).is_none() {
-            log.readers.push((self.id, self.wake.clone()));
-        }
+        log.readers.retain(|reader| reader.id != self.id);
+        log.readers.push(Reader { id: self.id, next, wake: self.wake.clone() });
+        self.topics.insert(topic);
         Ok(())
     }
 
@@ -210,7 +231,7 @@ impl Bus for LocalBus {
 impl Drop for LocalBus {
     fn drop(&mut self) {
         for log in self.hub.lock().values_mut() {
-            log.readers.retain(|(id, _)| *id != self.id);
+            log.readers.retain(|reader| reader.id != self.id);
         }
     }
 }
@@ -227,7 +248,8 @@ mod tests {
 
     #[test]
     fn keeps_only_the_newest_records() {
-        let connector = LocalConnector::with_limits(LocalLimits { records: 3, bytes: 1_000 });
+        let connector =
+            LocalConnector::with_limits(LocalLimits { records: 3, bytes: 1_000, read_bytes: 1_000 });
         let mut bus = connector.open();
         bus.subscribe(Topic::Metrics, Start::Beginning, SOON).unwrap();
         for n in 0..5u8 {
@@ -240,7 +262,7 @@ mod tests {
 
     #[test]
     fn keeps_within_its_bytes_yet_always_the_newest() {
-        let connector = LocalConnector::with_limits(LocalLimits { records: 100, bytes: 10 });
+        let connector = LocalConnector::with_limits(LocalLimits { records: 100, bytes: 10, read_bytes: 10 });
         let mut bus = connector.open();
         bus.subscribe(Topic::Metrics, Start::Beginning, SOON).unwrap();
         for n in 0..4u8 {
@@ -250,6 +272,27 @@ mod tests {
         bus.publish(Topic::Metrics, "k", &[9; 50], SOON).unwrap();
         bus.subscribe(Topic::Metrics, Start::Beginning, SOON).unwrap();
         assert_eq!(values(&bus.poll(SOON).unwrap()), [9]);
+    }
+
+    #[test]
+    fn keeps_less_of_what_every_reader_has_read() {
+        let connector =
+            LocalConnector::with_limits(LocalLimits { records: 100, bytes: 1_000, read_bytes: 20 });
+        let (mut quick, mut slow) = (connector.open(), connector.open());
+        for bus in [&mut quick, &mut slow] {
+            bus.subscribe(Topic::Metrics, Start::End, SOON).unwrap();
+        }
+        let kept = || connector.hub.lock()[&Topic::Metrics].records.len();
+        for n in 0..10u8 {
+            quick.publish(Topic::Metrics, "", &[n; 10], SOON).unwrap();
+            quick.poll(SOON).unwrap();
+        }
+        assert_eq!(kept(), 10, "the slow reader has not read them");
+        assert_eq!(values(&slow.poll(SOON).unwrap()), (0..10).collect::<Vec<_>>());
+        quick.publish(Topic::Metrics, "", &[10; 10], SOON).unwrap();
+        assert_eq!(kept(), 2, "read by both, within read_bytes; the newest is among them");
+        drop(slow);
+        assert_eq!(values(&quick.poll(SOON).unwrap()), [10]);
     }
 
     #[test]
