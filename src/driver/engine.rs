@@ -2,7 +2,7 @@
 
 use super::collector::Collector;
 use super::cursor::Cursor;
-use super::prepare::{Prepared, Recipe};
+use super::prepare::{Clients, Prepared, Recipe};
 use super::reporter::{Report, Reporter};
 use super::session::Event;
 use super::slot::{SlotSender, slot};
@@ -10,7 +10,7 @@ use super::target_count::{Reading, between};
 use super::worker::{self, Handover, Task};
 use crate::bus::Bus;
 use crate::clock::{self, SystemClock};
-use crate::http::{Client, ClientKind, StopFlag};
+use crate::http::{Client, StopFlag};
 use crate::schedule::Schedule;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::sync::Arc;
@@ -67,14 +67,14 @@ fn conduct(
     mut bus: Box<dyn Bus>,
     events: &Sender<Event>,
 ) {
-    let Prepared { assignment, recipe, before } = prepared;
+    let Prepared { assignment, clients, recipe, before } = prepared;
     let share = Schedule::new(&assignment.plan).share(assignment.part, assignment.parts);
     let cursor = Cursor::new(share, start_ns, clock::to_ns(assignment.plan.timeout()));
     let task = Arc::new(Task { cursor, stop: recipe.stop.clone() });
     let (drafts, waiting) = slot();
     let reporting = std::thread::Builder::new().name("reporter".to_owned());
     let reporting = reporting.spawn(move || reporter.run(bus.as_mut(), &waiting));
-    let last = load(&task, &recipe, &drafts, before);
+    let last = load(&task, clients, &recipe, &drafts, before);
     // Before the last report leaves: who has read that may send the next plan at once.
     let _ = events.send(Event::LoadEnded);
     drafts.put(last);
@@ -88,10 +88,22 @@ fn conduct(
 }
 
 /// Runs the workers to their end and hands every draft to the reporter but the final one, which it returns.
-fn load(task: &Arc<Task>, recipe: &Recipe, drafts: &SlotSender<Report>, before: Option<Reading>) -> Report {
-    let (workers, handovers) = match recipe.kind {
-        ClientKind::Native => spawn(task, recipe, |recipe, slots| recipe.native(slots)),
-        ClientKind::Ureq => spawn(task, recipe, |recipe, _| recipe.ureq()),
+fn load(
+    task: &Arc<Task>,
+    clients: Clients,
+    recipe: &Recipe,
+    drafts: &SlotSender<Report>,
+    before: Option<Reading>,
+) -> Report {
+    let (workers, handovers) = match clients {
+        Clients::Native(clients) => spawn(task, clients.into_iter().map(|client| || Ok(client)).collect()),
+        Clients::Ureq(count) => {
+            let make = || {
+                let recipe = recipe.clone();
+                move || recipe.ureq()
+            };
+            spawn(task, std::iter::repeat_with(make).take(count).collect())
+        }
     };
     let mut collector = Collector::new(workers.len());
     let stopped_ns = collect(&mut collector, &handovers, task, drafts);
@@ -104,18 +116,18 @@ fn load(task: &Arc<Task>, recipe: &Recipe, drafts: &SlotSender<Report>, before: 
     Report { draft: collector.final_draft(&task.cursor, stopped_ns), target }
 }
 
-/// Starts the workers; each makes its own client. Where the system has no more threads or descriptors the load goes
+/// Starts a worker for each of `makes`, which gives it its client. Where the system has no more threads or descriptors the load goes
 /// on with fewer, and says so.
-fn spawn<C: Client + 'static>(
-    task: &Arc<Task>,
-    recipe: &Recipe,
-    make: fn(&Recipe, usize) -> Result<C, String>,
-) -> (Vec<JoinHandle<()>>, Receiver<Handover>) {
-    let (out, handovers) = crossbeam_channel::bounded(recipe.slots.len() * HANDOVERS_PER_WORKER);
-    let mut workers = Vec::with_capacity(recipe.slots.len());
-    for (index, slots) in recipe.slots.iter().copied().enumerate() {
-        let (task, out, recipe) = (Arc::clone(task), out.clone(), recipe.clone());
-        let body = move || match make(&recipe, slots) {
+fn spawn<C, F>(task: &Arc<Task>, makes: Vec<F>) -> (Vec<JoinHandle<()>>, Receiver<Handover>)
+where
+    C: Client + 'static,
+    F: FnOnce() -> Result<C, String> + Send + 'static,
+{
+    let (out, handovers) = crossbeam_channel::bounded(makes.len() * HANDOVERS_PER_WORKER);
+    let mut workers = Vec::with_capacity(makes.len());
+    for (index, make) in makes.into_iter().enumerate() {
+        let (task, out) = (Arc::clone(task), out.clone());
+        let body = move || match make() {
             Ok(client) => worker::run(index, client, &SystemClock, &task, &out),
             Err(error) => {
                 log::error!("worker {index} does not run: {error}");

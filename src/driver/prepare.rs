@@ -3,10 +3,12 @@
 
 use super::session::Assignment;
 use super::target_count::{Reading, SERVER};
+use crate::clock;
 use crate::http::native::NativeClient;
 use crate::http::ureq_client::UreqClient;
 use crate::http::{Addresses, ClientKind, Pinned, Settings, StopFlag, fetch, limits, pinned, resolve};
 use crate::plan::request::Request;
+use crate::plan::{Load, Plan};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +18,9 @@ const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 const METRICS_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest wait for a connection; a shorter `--timeout` counts.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest time for opening connections before the load; with the other waits it stays within the time that an
+/// orchestrator gives its drivers to get ready.
+const OPEN_AHEAD_WITHIN: Duration = Duration::from_secs(2);
 /// Most threads that a driver starts for requests.
 pub const MAX_THREADS: usize = 4_096;
 
@@ -32,13 +37,17 @@ pub struct ClientSettings {
     pub pinned: Vec<Pinned>,
 }
 
-/// How the clients of a test are made, each by the thread that uses it.
+/// The clients of a test.
+pub enum Clients {
+    /// One for each worker, with their connections open where the load is a closed loop.
+    Native(Vec<NativeClient>),
+    /// So many, each of which its worker makes by [`Recipe::ureq`].
+    Ureq(usize),
+}
+
+/// How the clients of a test are made.
 #[derive(Clone)]
 pub struct Recipe {
-    /// Which client.
-    pub kind: ClientKind,
-    /// Slots of each worker.
-    pub slots: Vec<usize>,
     /// Ends everything in flight.
     pub stop: StopFlag,
     request: Arc<Request>,
@@ -48,7 +57,7 @@ pub struct Recipe {
 
 impl Recipe {
     /// A client of many connections.
-    pub fn native(&self, slots: usize) -> Result<NativeClient, String> {
+    fn native(&self, slots: usize) -> Result<NativeClient, String> {
         let (request, addresses) = (Arc::clone(&self.request), self.addresses.clone());
         NativeClient::new(request, &self.settings, slots, addresses, self.stop.clone())
             .map_err(|e| e.to_string())
@@ -73,11 +82,15 @@ impl Recipe {
         Reading::parse(&answer.body)
     }
 
-    /// Makes the first worker's client and throws it away, so that what cannot work is refused before the start.
-    fn try_once(&self) -> Result<(), String> {
-        match self.kind {
-            ClientKind::Native => self.native(self.slots.first().copied().unwrap_or(1)).map(|_| ()),
-            ClientKind::Ureq => self.ureq().map(|_| ()),
+    /// The clients, so far as they can be made by another thread than their worker's. A ureq client is made once and
+    /// thrown away, so that what cannot work is refused before the start.
+    fn clients(&self, kind: ClientKind, slots: &[usize]) -> Result<Clients, String> {
+        match kind {
+            ClientKind::Native => {
+                let clients = slots.iter().map(|slots| self.native(*slots));
+                clients.collect::<Result<_, _>>().map(Clients::Native)
+            }
+            ClientKind::Ureq => self.ureq().map(|_| Clients::Ureq(slots.len())),
         }
     }
 }
@@ -87,12 +100,14 @@ pub struct Prepared {
     /// What to do.
     pub assignment: Assignment,
     /// With what.
+    pub clients: Clients,
+    /// How these were made.
     pub recipe: Recipe,
     /// What a floodgate-target had counted; none where the target is something else.
     pub before: Option<Reading>,
 }
 
-/// Resolves the target, raises the limits and tries a client. The error says why the plan is refused.
+/// Resolves the target, raises the limits, makes the clients and opens their connections. The error says why the plan is refused.
 pub fn prepare(assignment: Assignment, settings: &ClientSettings) -> Result<Prepared, String> {
     let request = assignment.plan.request();
     let kind = choose(&assignment, settings)?;
@@ -100,8 +115,6 @@ pub fn prepare(assignment: Assignment, settings: &ClientSettings) -> Result<Prep
     limits::ensure_descriptors(connections as u64 + limits::RESERVED_DESCRIPTORS)?;
     let timeout = assignment.plan.timeout();
     let recipe = Recipe {
-        kind,
-        slots: slots(kind, connections, settings)?,
         stop: StopFlag::default(),
         request: Arc::new(request.clone()),
         settings: Settings {
@@ -112,9 +125,33 @@ pub fn prepare(assignment: Assignment, settings: &ClientSettings) -> Result<Prep
         },
         addresses: addresses(request, settings),
     };
-    recipe.try_once()?;
+    let mut clients = recipe.clients(kind, &slots(kind, connections, settings)?)?;
     let before = if recipe.addresses.get().is_ok() { recipe.read_target() } else { None };
-    Ok(Prepared { recipe, before, assignment })
+    open_ahead(&mut clients, connections_ahead(&assignment.plan));
+    Ok(Prepared { clients, recipe, before, assignment })
+}
+
+/// How many connections are opened before the load begins. An open loop opens one when a request needs it, since it may
+/// never need them all; and where connections carry a limited number of requests, opening them is a part of the load.
+fn connections_ahead(plan: &Plan) -> usize {
+    let is_closed = matches!(plan.load(), Load::Closed);
+    if !is_closed || plan.max_requests_per_connection().is_some() {
+        return 0;
+    }
+    let connections = u64::from(plan.connections());
+    connections.min(plan.requests().unwrap_or(u64::MAX)) as usize
+}
+
+fn open_ahead(clients: &mut Clients, count: usize) {
+    let Clients::Native(clients) = clients else { return };
+    let until_ns = clock::deadline(OPEN_AHEAD_WITHIN);
+    let parts = split(count, clients.len());
+    let open =
+        clients.iter_mut().zip(parts).map(|(client, part)| client.open_ahead(part, clock::until(until_ns)));
+    let open: usize = open.sum();
+    if open < count {
+        log::info!("{open} of {count} connections are open; the others are opened by their first requests");
+    }
 }
 
 /// Where the requests go, found once for the whole test. A name without an address is no refusal: every request then

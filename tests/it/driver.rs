@@ -11,6 +11,7 @@ use floodgate::message::*;
 use floodgate::plan::Defaults;
 use floodgate::stats::histogram::Histogram;
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -154,6 +155,45 @@ fn a_count_is_sent_and_reported_by_native() {
 #[test]
 fn a_count_is_sent_and_reported_by_ureq() {
     a_count_is_sent_and_reported(ClientKind::Ureq);
+}
+
+/// Wants so many connections for requests once the driver is ready, and so many at the end of the test.
+fn connections_are(ready: usize, end: RangeInclusive<usize>, change: fn(&mut TestConfig)) {
+    let server = Server::answering(PONG);
+    let mut stage = Stage::new();
+    let driver = stage.driver("a", &server.url("/"), ClientKind::Native);
+    let mut config = config(stage.register());
+    (config.connections, config.message_count_per_driver) = (Some(40), Some(400));
+    change(&mut config);
+    stage.publish(Topic::TestConfig, &encode(&config));
+    stage.beat(DriverState::Ready);
+    // The first connection asks for the counts of a floodgate-target; those after it are for requests.
+    let opened = || server.connections() - 1;
+    let deadline_ns = clock::now_ns() + clock::to_ns(WAIT);
+    while opened() < ready && clock::now_ns() < deadline_ns {
+        clock::sleep(Duration::from_millis(5));
+    }
+    assert_eq!((opened(), server.received().len()), (ready, 1));
+    stage.publish(Topic::Trigger, &encode(&Trigger::start(&config.test_id, 0.0)));
+    let counts = stage.final_report().counts.expect("counts");
+    assert_eq!(Some(counts.responses), config.message_count_per_driver);
+    assert!(end.contains(&opened()), "{} opened in all", opened());
+    driver.shutdown();
+}
+
+#[test]
+fn a_closed_loop_has_its_connections_before_the_gate_opens() {
+    connections_are(40, 40..=40, |_| {});
+    connections_are(7, 7..=7, |config| config.message_count_per_driver = Some(7));
+}
+
+#[test]
+fn other_loads_open_connections_when_they_need_them() {
+    connections_are(0, 1..=2, |config| {
+        (config.test_type, config.test_message_delay) = (TestType::Tsunami, Some(1.0));
+        config.connections = Some(2);
+    });
+    connections_are(0, 80..=119, |config| config.max_requests_per_connection = Some(5));
 }
 
 /// Name, connections and threads as the flags set them, on real sockets.

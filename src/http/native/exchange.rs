@@ -73,9 +73,19 @@ impl NativeClient {
             Ok(false) => self.slots[slot as usize].phase = Phase::Handshaking,
             Ok(true) => {
                 self.opening.remove(slot);
-                self.write(slot);
+                self.opened(slot);
             }
             Err(_) => self.fail(slot, ErrorKind::Tls),
+        }
+    }
+
+    /// A connection is open: its request leaves, where there is one.
+    fn opened(&mut self, slot: u32) {
+        if self.is_ahead {
+            let state = &mut self.slots[slot as usize];
+            (state.is_ahead, state.phase) = (true, Phase::Idle);
+        } else {
+            self.write(slot);
         }
     }
 
@@ -135,7 +145,7 @@ impl NativeClient {
     fn lost(&mut self, slot: u32, kind: ErrorKind) {
         let state = &mut self.slots[slot as usize];
         let is_safe = self.is_idempotent || state.written == 0;
-        if state.carried == 0 || state.retried || state.has_answer() || !is_safe {
+        if !state.is_reused() || state.retried || state.has_answer() || !is_safe {
             return self.fail(slot, kind);
         }
         state.close();

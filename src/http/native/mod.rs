@@ -4,6 +4,7 @@
 //! it. The request is rendered once. Responses are parsed in the one buffer that all connections share; only the
 //! rest of a head that arrived in pieces is copied to its connection.
 
+mod ahead;
 pub mod chunked;
 mod connect;
 mod exchange;
@@ -68,6 +69,8 @@ pub struct NativeClient {
     /// Those of `opening` whose turn has not come.
     waiting: Order,
     connecting: usize,
+    /// Connections are being opened for which there are no requests yet.
+    is_ahead: bool,
     /// Slots that had more to read than one turn allows.
     more: VecDeque<u32>,
     /// Ended, not yet handed over.
@@ -117,6 +120,7 @@ impl NativeClient {
             opening: Order::new(slots),
             waiting: Order::new(slots),
             connecting: 0,
+            is_ahead: false,
             more: VecDeque::with_capacity(slots),
             ended: Vec::with_capacity(slots),
             buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),

@@ -45,6 +45,8 @@ pub struct Slot {
     pub held: Vec<u8>,
     /// Whole exchanges that the connection carried before this one.
     pub carried: u64,
+    /// Whether the connection was opened before there was a request for it.
+    pub is_ahead: bool,
     /// Whether this request was begun again on a new connection.
     pub retried: bool,
     /// Whether the server has announced its end of the connection, which is told only once.
@@ -71,6 +73,7 @@ impl Slot {
             response: Response::new(false),
             held: Vec::new(),
             carried: 0,
+            is_ahead: false,
             retried: false,
             hangup: false,
             has_more: false,
@@ -94,6 +97,11 @@ impl Slot {
         self.clear_held();
     }
 
+    /// Whether the connection lay idle before this request, so that the server may have closed it meanwhile.
+    pub fn is_reused(&self) -> bool {
+        self.carried > 0 || self.is_ahead
+    }
+
     /// Whether any byte of a response came.
     pub fn has_answer(&self) -> bool {
         self.response.bytes() > 0 || !self.held.is_empty()
@@ -111,6 +119,7 @@ impl Slot {
     pub fn close(&mut self) {
         self.stream = None;
         self.carried = 0;
+        self.is_ahead = false;
         self.hangup = false;
         self.has_more = false;
         self.generation = self.generation.wrapping_add(1);

@@ -4,14 +4,13 @@
 //! `epoll_pwait2` (Linux 5.11) takes nanoseconds. Sockets are watched edge-triggered for everything, so that a
 //! connection costs one registration in its life and a request none.
 
-use rustix::buffer::spare_capacity;
-
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use std::fmt;
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::TcpStream;
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -46,20 +45,20 @@ pub struct Watched<'a> {
     pub wants_write: bool,
 }
 
-enum Backend {
-    Epoll { epoll: OwnedFd, events: Vec<Event> },
-    Poll { found: Vec<Readiness> },
-}
-
 /// A set of watched sockets; a closed one leaves it by itself.
 ///
 /// Linux before 5.11 has no `epoll_pwait2`. There each wait is a `poll(2)` over all sockets: exact as well, and slower
 /// the more there are.
-pub struct Poller(Backend);
+pub struct Poller {
+    /// None on an old kernel.
+    epoll: Option<OwnedFd>,
+    /// What the last wait brought.
+    found: Vec<Readiness>,
+}
 
 impl fmt::Debug for Poller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if matches!(self.0, Backend::Epoll { .. }) { "Poller(epoll)" } else { "Poller(poll)" })
+        f.write_str(if self.epoll.is_some() { "Poller(epoll)" } else { "Poller(poll)" })
     }
 }
 
@@ -70,16 +69,16 @@ impl Poller {
     /// Where the process has no descriptor left.
     pub fn new() -> io::Result<Poller> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-        let mut events = Vec::with_capacity(MAX_EVENTS);
-        match epoll::wait(&epoll, spare_capacity(&mut events), Some(&timespec(Duration::ZERO))) {
+        let mut found = Vec::with_capacity(MAX_EVENTS);
+        match wait_epoll(&epoll, &timespec(Duration::ZERO), &mut found) {
             Err(Errno::NOSYS) => Ok(Poller::without_epoll()),
-            _ => Ok(Poller(Backend::Epoll { epoll, events })),
+            _ => Ok(Poller { epoll: Some(epoll), found }),
         }
     }
 
     /// An empty set as an old kernel gets it.
     pub fn without_epoll() -> Poller {
-        Poller(Backend::Poll { found: Vec::new() })
+        Poller { epoll: None, found: Vec::new() }
     }
 
     /// Watches a socket until it is closed. Each *change* is told once: read until nothing is left.
@@ -87,7 +86,7 @@ impl Poller {
     /// # Errors
     /// As `epoll_ctl(2)` has them.
     pub fn add(&self, socket: &TcpStream, key: u64) -> io::Result<()> {
-        let Backend::Epoll { epoll, .. } = &self.0 else { return Ok(()) };
+        let Some(epoll) = &self.epoll else { return Ok(()) };
         let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
         Ok(epoll::add(epoll, socket, EventData::new_u64(key), flags)?)
     }
@@ -102,19 +101,13 @@ impl Poller {
         W: Iterator<Item = Watched<'a>>,
     {
         let timeout = timespec(timeout);
-        let (result, count) = match &mut self.0 {
-            Backend::Epoll { epoll, events } => {
-                events.clear();
-                let result = epoll::wait(epoll, spare_capacity(events), Some(&timeout)).map(drop);
-                (result, events.len())
-            }
-            Backend::Poll { found } => {
-                let result = poll_all(watched(), &timeout, found);
-                (result, found.len())
-            }
+        self.found.clear();
+        let result = match &self.epoll {
+            Some(epoll) => wait_epoll(epoll, &timeout, &mut self.found),
+            None => poll_all(watched(), &timeout, &mut self.found),
         };
         match result {
-            Ok(()) | Err(Errno::INTR) => Ok(count),
+            Ok(()) | Err(Errno::INTR) => Ok(self.found.len()),
             Err(error) => Err(error.into()),
         }
     }
@@ -122,20 +115,25 @@ impl Poller {
     /// The `index`-th event of the last wait.
     #[inline]
     pub fn event(&self, index: usize) -> Readiness {
-        match &self.0 {
-            Backend::Poll { found } => found[index],
-            Backend::Epoll { events, .. } => {
-                let Event { flags, data, .. } = events[index];
-                Readiness {
-                    key: data.u64(),
-                    readable: flags.intersects(EventFlags::IN | EventFlags::RDHUP),
-                    writable: flags.contains(EventFlags::OUT),
-                    hangup: flags.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR),
-                    error: flags.intersects(EventFlags::ERR | EventFlags::HUP),
-                }
-            }
-        }
+        self.found[index]
     }
+}
+
+#[inline]
+fn wait_epoll(epoll: &OwnedFd, timeout: &Timespec, found: &mut Vec<Readiness>) -> Result<(), Errno> {
+    let mut room = [const { MaybeUninit::<Event>::uninit() }; MAX_EVENTS];
+    let (events, _) = epoll::wait(epoll, &mut room[..], Some(timeout))?;
+    found.extend(events.iter().map(|event| {
+        let Event { flags, data, .. } = *event;
+        Readiness {
+            key: data.u64(),
+            readable: flags.intersects(EventFlags::IN | EventFlags::RDHUP),
+            writable: flags.contains(EventFlags::OUT),
+            hangup: flags.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR),
+            error: flags.intersects(EventFlags::ERR | EventFlags::HUP),
+        }
+    }));
+    Ok(())
 }
 
 fn poll_all<'a>(
@@ -143,7 +141,6 @@ fn poll_all<'a>(
     timeout: &Timespec,
     found: &mut Vec<Readiness>,
 ) -> Result<(), Errno> {
-    found.clear();
     let (mut keys, mut polled) = (Vec::new(), Vec::new());
     for Watched { socket, key, wants_write } in watched {
         let write = if wants_write { PollFlags::OUT } else { PollFlags::empty() };

@@ -4,6 +4,7 @@ mod connections;
 mod faults;
 mod framing;
 mod harness;
+mod native_ahead;
 mod native_only;
 mod parser;
 mod requests;

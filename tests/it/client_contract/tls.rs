@@ -21,7 +21,7 @@ const KEY: &[u8] = include_bytes!("../fixtures/tls/server.key");
 const SELF_SIGNED: &[u8] = include_bytes!("../fixtures/tls/self-signed.pem");
 const SELF_SIGNED_KEY: &[u8] = include_bytes!("../fixtures/tls/self-signed.key");
 
-fn server(script: impl Fn(&mut Conn) + Send + Sync + 'static) -> Server {
+pub fn server(script: impl Fn(&mut Conn) + Send + Sync + 'static) -> Server {
     server_with(CERTIFICATE, KEY, script)
 }
 
@@ -39,7 +39,7 @@ fn server_with(certificate: &[u8], key: &[u8], script: impl Fn(&mut Conn) + Send
     Server::wrapped("127.0.0.1:0", wrap, script).unwrap()
 }
 
-fn trusting() -> Settings {
+pub fn trusting() -> Settings {
     Settings { ca_pem: Some(CA.to_vec()), ..settings() }
 }
 
@@ -54,7 +54,7 @@ fn url(server: &Server, host: &str) -> String {
     format!("https://{host}:{}/", server.address.port())
 }
 
-fn getter<F: Factory>(server: &Server, host: &str, settings: Settings) -> Option<F::Client> {
+pub fn getter<F: Factory>(server: &Server, host: &str, settings: Settings) -> Option<F::Client> {
     client::<F>(Request::get(&url(server, host)).unwrap(), server, settings)
 }
 

@@ -1,0 +1,132 @@
+//! Connections of the native client that are opened before the load.
+
+use super::harness::{Factory, Native, NativeWithoutEpoll, error, exchange, settings};
+use super::tls;
+use crate::support::http_server::{Conn, Server};
+use floodgate::clock::{self, NS_PER_MS, NS_PER_S};
+use floodgate::http::native::{MAX_CONNECTING, NativeClient};
+use floodgate::http::{Client, StopFlag, Ticket};
+use floodgate::plan::request::Request;
+use floodgate::stats::outcome::{ErrorKind, Outcome};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+const WITHIN: Duration = Duration::from_secs(20);
+
+fn client(address: SocketAddr, slots: usize) -> NativeClient {
+    let request = Arc::new(Request::get(&format!("http://{address}/")).unwrap());
+    NativeClient::new(request, &settings(), slots, vec![address].into(), StopFlag::default()).unwrap()
+}
+
+/// Outcomes of one request in each slot.
+fn outcomes(client: &mut NativeClient, slots: usize) -> Vec<Outcome> {
+    (0..slots).for_each(|_| {
+        client.send(Ticket::default());
+    });
+    let mut all = Vec::new();
+    let deadline_ns = clock::now_ns() + 30 * NS_PER_S;
+    while all.len() < slots && clock::now_ns() < deadline_ns {
+        client.poll(deadline_ns, |completion| all.push(completion.outcome));
+    }
+    all
+}
+
+#[test]
+fn every_connection_is_there_before_the_first_request() {
+    let slots = MAX_CONNECTING + 40;
+    let server = Server::answering(OK);
+    let mut client = client(server.address, slots);
+    assert_eq!(client.open_ahead(slots, WITHIN), slots);
+    assert_eq!((client.in_flight(), client.free_since_ns().is_some()), (0, true));
+    assert!(server.received().is_empty(), "nothing is sent ahead");
+    for _ in 0..3 {
+        assert_eq!(outcomes(&mut client, slots), vec![Outcome::Status(200); slots]);
+    }
+    assert_eq!((server.connections(), server.received().len()), (slots, 3 * slots));
+}
+
+#[test]
+fn only_as_many_as_asked_for_are_opened() {
+    let server = Server::answering(OK);
+    let mut client = NativeWithoutEpoll::build((
+        Arc::new(Request::get(&server.url("/")).unwrap()),
+        settings(),
+        vec![server.address].into(),
+        StopFlag::default(),
+    ));
+    assert_eq!(client.open_ahead(9, WITHIN), 1, "it has one slot");
+    let mut client = self::client(server.address, 5);
+    assert_eq!(client.open_ahead(2, WITHIN), 2);
+    assert_eq!(outcomes(&mut client, 5), vec![Outcome::Status(200); 5]);
+    assert_eq!(server.connections(), 1 + 5);
+}
+
+#[test]
+fn a_refused_port_is_left_to_the_requests() {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let slots = 2 * MAX_CONNECTING;
+    let mut client = client(address, slots);
+    assert_eq!(client.open_ahead(slots, WITHIN), 0);
+    client.poll(clock::now_ns() + 20 * NS_PER_MS, |_| panic!("no request was sent"));
+    assert_eq!(outcomes(&mut client, slots), vec![error(ErrorKind::Connect); slots]);
+}
+
+#[test]
+fn a_server_that_does_not_shake_hands_costs_the_given_time_and_no_more() {
+    let server = Server::start(|conn| conn.stall());
+    let url = format!("https://{}/", server.address);
+    let parts = (Arc::new(Request::get(&url).unwrap()), settings());
+    let mut client = Native::build((parts.0, parts.1, vec![server.address].into(), StopFlag::default()));
+    let began_ns = clock::now_ns();
+    assert_eq!(client.open_ahead(1, Duration::from_millis(200)), 0);
+    let took_ms = (clock::now_ns() - began_ns) / NS_PER_MS;
+    assert!((200..10_000).contains(&took_ms), "{took_ms} ms");
+    assert_eq!(client.in_flight(), 0);
+}
+
+#[test]
+fn tls_is_agreed_on_ahead_as_well() {
+    let server = tls::server(|conn| while conn.request().is_some() && conn.send(OK) {});
+    let mut client = tls::getter::<Native>(&server, "localhost", tls::trusting()).unwrap();
+    assert_eq!(client.open_ahead(1, WITHIN), 1);
+    assert!((0..2).all(|_| exchange(&mut client).outcome == Outcome::Status(200)));
+    assert_eq!(server.connections(), 1);
+}
+
+/// A server that closes its first connection as `close` does, and says when.
+fn fickle(close: fn(&mut Conn)) -> (Server, Receiver<()>) {
+    let (closing, closed) = channel();
+    let server = Server::start(move |conn| {
+        if conn.number == 0 {
+            close(conn);
+            let _ = closing.send(());
+        } else {
+            while conn.request().is_some() && conn.send(OK) {}
+        }
+    });
+    (server, closed)
+}
+
+#[test]
+fn one_that_was_closed_meanwhile_is_replaced() {
+    let (server, closed) = fickle(|_| {});
+    let mut client = client(server.address, 1);
+    assert_eq!(client.open_ahead(1, WITHIN), 1);
+    closed.recv_timeout(WITHIN).unwrap();
+    client.poll(clock::now_ns() + 50 * NS_PER_MS, |_| panic!("no request was sent"));
+    assert_eq!(exchange(&mut client).outcome, Outcome::Status(200));
+}
+
+#[test]
+fn a_request_that_meets_the_close_is_sent_once_more() {
+    let (server, _closed) = fickle(|conn| {
+        conn.request();
+    });
+    let mut client = client(server.address, 1);
+    assert_eq!(client.open_ahead(1, WITHIN), 1);
+    assert_eq!(exchange(&mut client).outcome, Outcome::Status(200));
+    assert_eq!(server.connections(), 2);
+}
