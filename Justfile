@@ -64,5 +64,5 @@ ci *args:
 
 # Builds static programs to copy to hosts (needs `rustup target add x86_64-unknown-linux-musl` and musl-gcc)
 static:
-    cargo build --locked --release --target {{musl}}
+    CARGO_PROFILE_RELEASE_STRIP=debuginfo cargo build --locked --release --target {{musl}}
     @cd target/{{musl}}/release && ls -l floodgate floodgate-orchestrator floodgate-driver floodgate-target

@@ -11,6 +11,7 @@ use super::worker::{self, Handover, Task};
 use crate::bus::Bus;
 use crate::clock::{self, SystemClock};
 use crate::http::{Client, StopFlag};
+use crate::message::TargetCount;
 use crate::schedule::Schedule;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::sync::Arc;
@@ -112,8 +113,18 @@ fn load(
             log::error!("a worker's thread panicked: its last counts are lost");
         }
     }
-    let target = before.and_then(|before| Some(between(before, recipe.read_target()?)));
+    let target = before.and_then(|before| count_of_target(before, recipe));
     Report { draft: collector.final_draft(&task.cursor, stopped_ns), target }
+}
+
+fn count_of_target(before: Reading, recipe: &Recipe) -> Option<TargetCount> {
+    let after = recipe.read_target();
+    if after.is_none() {
+        log::warn!(
+            "the target's /metrics cannot be read at the end as at the start: the result lacks what it counted"
+        );
+    }
+    Some(between(before, after?))
 }
 
 /// Starts a worker for each of `makes`, which gives it its client. Where the system has no more threads or descriptors the load goes
