@@ -26,7 +26,7 @@ pub struct LocalLimits {
     pub records: usize,
     /// Most bytes of keys and values in one topic; the newest record stays whatever its size.
     pub bytes: usize,
-    /// The same once every reader of the topic has read them.
+    /// What every reader has read goes at the next append, while the topic holds more bytes than this.
     pub read_bytes: usize,
 }
 

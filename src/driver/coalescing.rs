@@ -23,8 +23,8 @@ const SAME_RATE: f64 = 0.995;
 /// whatever else disturbs a window only makes it slower.
 const TRIAL_WINDOWS: u32 = 8;
 /// Length of a window.
-const WINDOW_NS: u64 = 10_000_000;
-/// How long rests that were found good are kept before the next trial. A trial takes 80 ms, half of them without rests:
+const WINDOW_NS: u64 = 20_000_000;
+/// How long rests that were found good are kept before the next trial. A trial takes 160 ms, half of them without rests:
 /// one each second would waste a few percent of what they save.
 const KEPT_NS: u64 = 5_000_000_000;
 /// How long rests that were found bad are left before the next trial.

@@ -92,6 +92,7 @@ impl Control {
                 }
             }
             self.take_engine_events();
+            self.prepared.iter_mut().for_each(|prepared| prepared.release(clock::now_ns()));
         }
         if let Some(engine) = self.engine.take() {
             self.given.session.leave().into_iter().for_each(|beat| self.given.beats.put(beat));

@@ -68,7 +68,7 @@ fn conduct(
     mut bus: Box<dyn Bus>,
     events: &Sender<Event>,
 ) {
-    let Prepared { assignment, clients, recipe, before } = prepared;
+    let Prepared { assignment, clients, recipe, before, .. } = prepared;
     let share = Schedule::new(&assignment.plan).share(assignment.part, assignment.parts);
     let cursor = Cursor::new(share, start_ns, clock::to_ns(assignment.plan.timeout()));
     let task = Arc::new(Task { cursor, stop: recipe.stop.clone() });
@@ -127,8 +127,8 @@ fn count_of_target(before: Reading, recipe: &Recipe) -> Option<TargetCount> {
     Some(between(before, after?))
 }
 
-/// Starts a worker for each of `makes`, which gives it its client. Where the system has no more threads or descriptors the load goes
-/// on with fewer, and says so.
+/// Starts a worker for each of `makes`, which gives it its client. Where a thread or a client cannot be had the load
+/// goes on without it, and says so.
 fn spawn<C, F>(task: &Arc<Task>, makes: Vec<F>) -> (Vec<JoinHandle<()>>, Receiver<Handover>)
 where
     C: Client + 'static,

@@ -21,6 +21,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest time for opening connections before the load; with the other waits it stays within the time that an
 /// orchestrator gives its drivers to get ready.
 const OPEN_AHEAD_WITHIN: Duration = Duration::from_secs(2);
+/// How long a driver that is ready keeps connections to a target for a gate that does not open.
+const HELD_NS: u64 = 30 * clock::NS_PER_S;
 /// Most threads that a driver starts for requests.
 pub const MAX_THREADS: usize = 4_096;
 
@@ -105,14 +107,30 @@ pub struct Prepared {
     pub recipe: Recipe,
     /// What a floodgate-target had counted; none where the target is something else.
     pub before: Option<Reading>,
+    /// Since when connections have been held open; none where they are not any more.
+    pub open_since_ns: Option<u64>,
 }
 
-/// Resolves the target, raises the limits, makes the clients and opens their connections. The error says why the plan is refused.
+impl Prepared {
+    /// Closes the connections that were opened ahead once nobody has opened the gate for long: their requests open them
+    /// then.
+    pub fn release(&mut self, now_ns: u64) {
+        let Clients::Native(clients) = &mut self.clients else { return };
+        if self.open_since_ns.is_some_and(|since_ns| now_ns >= since_ns + HELD_NS) {
+            clients.iter_mut().for_each(NativeClient::close_idle);
+            self.open_since_ns = None;
+        }
+    }
+}
+
+/// Resolves the target, raises the limits, makes the clients and opens their connections. The error says why the plan is
+/// refused.
 pub fn prepare(assignment: Assignment, settings: &ClientSettings) -> Result<Prepared, String> {
     let request = assignment.plan.request();
     let kind = choose(&assignment, settings)?;
     let connections = assignment.plan.connections() as usize;
-    limits::ensure_descriptors(connections as u64 + limits::RESERVED_DESCRIPTORS)?;
+    let slots = slots(kind, connections, settings)?;
+    limits::ensure_descriptors((connections + slots.len()) as u64 + limits::RESERVED_DESCRIPTORS)?;
     let timeout = assignment.plan.timeout();
     let recipe = Recipe {
         stop: StopFlag::default(),
@@ -125,32 +143,31 @@ pub fn prepare(assignment: Assignment, settings: &ClientSettings) -> Result<Prep
         },
         addresses: addresses(request, settings),
     };
-    let mut clients = recipe.clients(kind, &slots(kind, connections, settings)?)?;
+    let mut clients = recipe.clients(kind, &slots)?;
     let before = if recipe.addresses.get().is_ok() { recipe.read_target() } else { None };
-    open_ahead(&mut clients, connections_ahead(&assignment.plan));
-    Ok(Prepared { clients, recipe, before, assignment })
+    open_ahead(&mut clients, most_ahead(&assignment.plan));
+    Ok(Prepared { clients, recipe, before, assignment, open_since_ns: Some(clock::now_ns()) })
 }
 
-/// How many connections are opened before the load begins. An open loop opens one when a request needs it, since it may
-/// never need them all; and where connections carry a limited number of requests, opening them is a part of the load.
-fn connections_ahead(plan: &Plan) -> usize {
+/// Most connections that a worker opens before the load begins. An open loop opens one when a request needs it, since it
+/// may never need them all; and where connections carry a limited number of requests, opening them is a part of the load.
+fn most_ahead(plan: &Plan) -> usize {
     let is_closed = matches!(plan.load(), Load::Closed);
     if !is_closed || plan.max_requests_per_connection().is_some() {
         return 0;
     }
-    let connections = u64::from(plan.connections());
-    connections.min(plan.requests().unwrap_or(u64::MAX)) as usize
+    // A warm-up uses all connections, however few requests follow; and any worker may get every one of these.
+    let requests = plan.requests().filter(|_| plan.warmup().is_zero());
+    requests.map_or(usize::MAX, |requests| requests.try_into().unwrap_or(usize::MAX))
 }
 
-fn open_ahead(clients: &mut Clients, count: usize) {
+fn open_ahead(clients: &mut Clients, most: usize) {
     let Clients::Native(clients) = clients else { return };
     let until_ns = clock::deadline(OPEN_AHEAD_WITHIN);
-    let parts = split(count, clients.len());
-    let open =
-        clients.iter_mut().zip(parts).map(|(client, part)| client.open_ahead(part, clock::until(until_ns)));
+    let open = clients.iter_mut().map(|client| client.open_ahead(most, clock::until(until_ns)));
     let open: usize = open.sum();
-    if open < count {
-        log::info!("{open} of {count} connections are open; the others are opened by their first requests");
+    if open > 0 {
+        log::info!("{open} connections are open");
     }
 }
 

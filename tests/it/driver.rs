@@ -4,11 +4,12 @@ use crate::support::http_server::Server;
 use floodgate::bus::local::LocalConnector;
 use floodgate::bus::{Bus, Connector, Record, Start, Topic};
 use floodgate::clock;
-use floodgate::driver::prepare::ClientSettings;
+use floodgate::driver::prepare::{ClientSettings, prepare};
+use floodgate::driver::session::Assignment;
 use floodgate::driver::{self, Driver};
 use floodgate::http::ClientKind;
 use floodgate::message::*;
-use floodgate::plan::Defaults;
+use floodgate::plan::{Defaults, Plan};
 use floodgate::stats::histogram::Histogram;
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
@@ -158,10 +159,11 @@ fn a_count_is_sent_and_reported_by_ureq() {
 }
 
 /// Wants so many connections for requests once the driver is ready, and so many at the end of the test.
-fn connections_are(ready: usize, end: RangeInclusive<usize>, change: fn(&mut TestConfig)) {
+fn connections_are(threads: usize, ready: usize, end: RangeInclusive<usize>, change: fn(&mut TestConfig)) {
     let server = Server::answering(PONG);
     let mut stage = Stage::new();
-    let driver = stage.driver("a", &server.url("/"), ClientKind::Native);
+    let clients = ClientSettings { threads: Some(threads), ..ClientSettings::default() };
+    let driver = stage.driver_with("a", &server.url("/"), clients);
     let mut config = config(stage.register());
     (config.connections, config.message_count_per_driver) = (Some(40), Some(400));
     change(&mut config);
@@ -183,17 +185,41 @@ fn connections_are(ready: usize, end: RangeInclusive<usize>, change: fn(&mut Tes
 
 #[test]
 fn a_closed_loop_has_its_connections_before_the_gate_opens() {
-    connections_are(40, 40..=40, |_| {});
-    connections_are(7, 7..=7, |config| config.message_count_per_driver = Some(7));
+    connections_are(1, 40, 40..=40, |_| {});
+    connections_are(3, 40, 40..=40, |_| {});
+    connections_are(1, 7, 7..=7, |config| config.message_count_per_driver = Some(7));
+}
+
+#[test]
+fn connections_are_not_held_for_ever_where_the_gate_stays_shut() {
+    let (closing, closed) = std::sync::mpsc::channel();
+    let server = Server::start(move |conn| {
+        while conn.request().is_some() && conn.send(PONG) {}
+        let _ = closing.send(conn.number);
+    });
+    let defaults = Defaults { target_url: Some(server.url("/")), ..Defaults::default() };
+    let plan = Plan::new(&config(NodeRef { node_id: "a".to_owned(), epoch: 1 }), &defaults).expect("a plan");
+    let (test_id, plan_hash) = ("t1".to_owned(), String::new());
+    let assignment = Assignment { test_id, plan_hash, part: 0, parts: 1, plan };
+    let mut prepared = prepare(assignment, &ClientSettings::default()).expect("prepared");
+    let since_ns = prepared.open_since_ns.expect("connections are open");
+    prepared.release(since_ns + 29 * clock::NS_PER_S);
+    assert!(
+        closed.recv_timeout(Duration::from_millis(100)).is_ok_and(|number| number == 0),
+        "the look at /metrics"
+    );
+    assert!(closed.recv_timeout(Duration::from_millis(100)).is_err(), "it is too early");
+    prepared.release(since_ns + 30 * clock::NS_PER_S);
+    (0..4).for_each(|_| assert!(closed.recv_timeout(WAIT).is_ok()));
 }
 
 #[test]
 fn other_loads_open_connections_when_they_need_them() {
-    connections_are(0, 1..=2, |config| {
+    connections_are(1, 0, 1..=2, |config| {
         (config.test_type, config.test_message_delay) = (TestType::Tsunami, Some(1.0));
         config.connections = Some(2);
     });
-    connections_are(0, 80..=119, |config| config.max_requests_per_connection = Some(5));
+    connections_are(1, 0, 80..=119, |config| config.max_requests_per_connection = Some(5));
 }
 
 /// Name, connections and threads as the flags set them, on real sockets.

@@ -4,7 +4,7 @@
 //! turn that serves the first hundreds of connections is long. Opened before the gate, ten thousand cost it nothing.
 
 use super::NativeClient;
-use super::slot::Phase;
+use super::slot::{Phase, Slot};
 use crate::clock;
 use std::time::Duration;
 
@@ -25,6 +25,9 @@ impl NativeClient {
 
     fn open_all(&mut self, count: u32, until_ns: u64) {
         let now_ns = clock::now_ns();
+        if now_ns >= until_ns {
+            return;
+        }
         for slot in 0..count {
             if self.ended.is_empty() {
                 self.want_connection(slot, now_ns);
@@ -38,6 +41,11 @@ impl NativeClient {
             self.turn(until_ns);
             self.expire(now_ns);
         }
+    }
+
+    /// Closes the connections that carry no request.
+    pub fn close_idle(&mut self) {
+        self.slots.iter_mut().filter(|slot| slot.phase == Phase::Idle).for_each(Slot::close);
     }
 
     /// Gives up what is not open; whether the slot's connection is.

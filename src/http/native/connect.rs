@@ -30,7 +30,9 @@ impl NativeClient {
 
     /// Opens what waits, as far as allowed.
     pub(super) fn open_waiting(&mut self) {
-        while self.connecting < MAX_CONNECTING {
+        // Ahead of the load the first failure ends it.
+        let is_over = self.is_ahead && !self.ended.is_empty();
+        while !is_over && self.connecting < MAX_CONNECTING {
             let Some(slot) = self.waiting.pop_front() else { break };
             self.open(slot);
         }

@@ -38,7 +38,7 @@ const BUFFER_BYTES: usize = 2 * crate::http::MAX_HEAD_BYTES;
 
 /// Many connections to one server, each of which carries one request at a time.
 ///
-/// A request that fails on a **reused** connection before any byte of its response arrived is sent once more on a
+/// A request that fails on a **reused** connection (or on one that was opened ahead of it) before any byte of its response arrived is sent once more on a
 /// new connection, with its time running on, where that is safe: the method is idempotent (RFC 9110, section
 /// 9.2.2), or the kernel had taken nothing of the request. That is what a server that closes idle connections
 /// causes, and no failure of it.
@@ -252,6 +252,10 @@ impl Client for NativeClient {
             debug_assert!(false, "send without a free slot");
             return now_ns;
         };
+        if self.slots[slot as usize].is_unused() {
+            // Nobody may have looked at it since it was opened.
+            self.check_idle(slot);
+        }
         self.slots[slot as usize].begin(ticket, now_ns, self.is_head);
         self.in_flight.push_back(slot);
         if self.stop.is_stopped() {

@@ -102,6 +102,11 @@ impl Slot {
         self.carried > 0 || self.is_ahead
     }
 
+    /// Whether the connection was opened ahead and has carried nothing yet.
+    pub fn is_unused(&self) -> bool {
+        self.is_ahead && self.carried == 0
+    }
+
     /// Whether any byte of a response came.
     pub fn has_answer(&self) -> bool {
         self.response.bytes() > 0 || !self.held.is_empty()

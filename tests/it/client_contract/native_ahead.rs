@@ -110,14 +110,46 @@ fn fickle(close: fn(&mut Conn)) -> (Server, Receiver<()>) {
     (server, closed)
 }
 
-#[test]
-fn one_that_was_closed_meanwhile_is_replaced() {
+/// A POST, which is sent once at the most, over a connection that the server has closed meanwhile.
+fn post_after_a_close(look: fn(&mut NativeClient)) {
     let (server, closed) = fickle(|_| {});
-    let mut client = client(server.address, 1);
+    let request = Request::new("POST", &server.url("/"), &[], b"x".to_vec()).unwrap();
+    let addresses = vec![server.address].into();
+    let mut client = Native::build((Arc::new(request), settings(), addresses, StopFlag::default()));
     assert_eq!(client.open_ahead(1, WITHIN), 1);
     closed.recv_timeout(WITHIN).unwrap();
-    client.poll(clock::now_ns() + 50 * NS_PER_MS, |_| panic!("no request was sent"));
+    // The server's thread closes right after it said so.
+    clock::sleep(Duration::from_millis(50));
+    look(&mut client);
     assert_eq!(exchange(&mut client).outcome, Outcome::Status(200));
+    assert_eq!((server.connections(), server.received().len()), (2, 1));
+}
+
+#[test]
+fn one_that_was_closed_meanwhile_is_replaced() {
+    post_after_a_close(|_| {});
+    post_after_a_close(|client| {
+        client.poll(clock::now_ns() + 50 * NS_PER_MS, |_| panic!("no request was sent"));
+    });
+}
+
+#[test]
+fn those_that_lie_idle_can_be_closed() {
+    let server = Server::answering(OK);
+    let mut client = client(server.address, 3);
+    assert_eq!(client.open_ahead(3, WITHIN), 3);
+    client.close_idle();
+    assert_eq!(outcomes(&mut client, 3), vec![Outcome::Status(200); 3]);
+    assert_eq!(server.connections(), 6);
+}
+
+#[test]
+fn without_time_nothing_is_begun() {
+    let server = Server::answering(OK);
+    let mut client = client(server.address, 3);
+    assert_eq!(client.open_ahead(3, Duration::ZERO), 0);
+    assert_eq!(outcomes(&mut client, 3), vec![Outcome::Status(200); 3]);
+    assert_eq!(server.connections(), 3);
 }
 
 #[test]
