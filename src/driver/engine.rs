@@ -118,13 +118,13 @@ fn load(
 }
 
 fn count_of_target(before: Reading, recipe: &Recipe) -> Option<TargetCount> {
-    let after = recipe.read_target();
-    if after.is_none() {
+    let Some(after) = recipe.read_target() else {
         log::warn!(
             "the target's /metrics cannot be read at the end as at the start: the result lacks what it counted"
         );
-    }
-    Some(between(before, after?))
+        return None;
+    };
+    Some(between(before, after))
 }
 
 /// Starts a worker for each of `makes`, which gives it its client. Where a thread or a client cannot be had the load

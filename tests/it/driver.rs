@@ -1,5 +1,6 @@
 //! A real driver on the in-process bus, with this test in the orchestrator's place and real sockets as its target.
 
+use crate::orchestrator::support::wait;
 use crate::support::http_server::Server;
 use floodgate::bus::local::LocalConnector;
 use floodgate::bus::{Bus, Connector, Record, Start, Topic};
@@ -171,10 +172,7 @@ fn connections_are(threads: usize, ready: usize, end: RangeInclusive<usize>, cha
     stage.beat(DriverState::Ready);
     // The first connection asks for the counts of a floodgate-target; those after it are for requests.
     let opened = || server.connections() - 1;
-    let deadline_ns = clock::now_ns() + clock::to_ns(WAIT);
-    while opened() < ready && clock::now_ns() < deadline_ns {
-        clock::sleep(Duration::from_millis(5));
-    }
+    wait("the connections", || (opened() >= ready).then_some(()));
     assert_eq!((opened(), server.received().len()), (ready, 1));
     stage.publish(Topic::Trigger, &encode(&Trigger::start(&config.test_id, 0.0)));
     let counts = stage.final_report().counts.expect("counts");

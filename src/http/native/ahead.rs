@@ -24,22 +24,18 @@ impl NativeClient {
     }
 
     fn open_all(&mut self, count: u32, until_ns: u64) {
-        let now_ns = clock::now_ns();
-        if now_ns >= until_ns {
-            return;
-        }
+        let may_go_on = |client: &Self| {
+            client.ended.is_empty() && !client.stop.is_stopped() && clock::now_ns() < until_ns
+        };
         for slot in 0..count {
-            if self.ended.is_empty() {
-                self.want_connection(slot, now_ns);
+            if !may_go_on(self) {
+                return;
             }
+            self.want_connection(slot, clock::now_ns());
         }
-        while self.ended.is_empty() && self.opening.front().is_some() && !self.stop.is_stopped() {
-            let now_ns = clock::now_ns();
-            if now_ns >= until_ns {
-                break;
-            }
+        while may_go_on(self) && self.opening.front().is_some() {
             self.turn(until_ns);
-            self.expire(now_ns);
+            self.expire(clock::now_ns());
         }
     }
 

@@ -38,10 +38,10 @@ const BUFFER_BYTES: usize = 2 * crate::http::MAX_HEAD_BYTES;
 
 /// Many connections to one server, each of which carries one request at a time.
 ///
-/// A request that fails on a **reused** connection (or on one that was opened ahead of it) before any byte of its response arrived is sent once more on a
-/// new connection, with its time running on, where that is safe: the method is idempotent (RFC 9110, section
-/// 9.2.2), or the kernel had taken nothing of the request. That is what a server that closes idle connections
-/// causes, and no failure of it.
+/// A request that fails on a **reused** connection (or on one that was opened ahead of it) before any byte of its
+/// response arrived is sent once more on a new connection, with its time running on, where that is safe: the method is
+/// idempotent (RFC 9110, section 9.2.2), or the kernel had taken nothing of the request. That is what a server that
+/// closes idle connections causes, and no failure of it.
 #[derive(Debug)]
 pub struct NativeClient {
     request: Vec<u8>,

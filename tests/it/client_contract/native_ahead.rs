@@ -1,24 +1,22 @@
 //! Connections of the native client that are opened before the load.
 
-use super::harness::{Factory, Native, NativeWithoutEpoll, error, exchange, settings};
+use super::harness::{self, Native, NativeWithoutEpoll, error, exchange, getter, settings};
+use super::native_only::{OK, client_at, collect};
 use super::tls;
 use crate::support::http_server::{Conn, Server};
-use floodgate::clock::{self, NS_PER_MS, NS_PER_S};
+use floodgate::clock::{self, NS_PER_MS};
 use floodgate::http::native::{MAX_CONNECTING, NativeClient};
-use floodgate::http::{Client, StopFlag, Ticket};
+use floodgate::http::{Client, Ticket};
 use floodgate::plan::request::Request;
 use floodgate::stats::outcome::{ErrorKind, Outcome};
-use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::net::TcpListener;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const WITHIN: Duration = Duration::from_secs(20);
 
-fn client(address: SocketAddr, slots: usize) -> NativeClient {
-    let request = Arc::new(Request::get(&format!("http://{address}/")).unwrap());
-    NativeClient::new(request, &settings(), slots, vec![address].into(), StopFlag::default()).unwrap()
+fn client(server: &Server, slots: usize) -> NativeClient {
+    client_at(server.address, slots, settings())
 }
 
 /// Outcomes of one request in each slot.
@@ -26,19 +24,14 @@ fn outcomes(client: &mut NativeClient, slots: usize) -> Vec<Outcome> {
     (0..slots).for_each(|_| {
         client.send(Ticket::default());
     });
-    let mut all = Vec::new();
-    let deadline_ns = clock::now_ns() + 30 * NS_PER_S;
-    while all.len() < slots && clock::now_ns() < deadline_ns {
-        client.poll(deadline_ns, |completion| all.push(completion.outcome));
-    }
-    all
+    collect(client, slots).iter().map(|completion| completion.outcome).collect()
 }
 
 #[test]
 fn every_connection_is_there_before_the_first_request() {
     let slots = MAX_CONNECTING + 40;
     let server = Server::answering(OK);
-    let mut client = client(server.address, slots);
+    let mut client = client(&server, slots);
     assert_eq!(client.open_ahead(slots, WITHIN), slots);
     assert_eq!((client.in_flight(), client.free_since_ns().is_some()), (0, true));
     assert!(server.received().is_empty(), "nothing is sent ahead");
@@ -51,14 +44,9 @@ fn every_connection_is_there_before_the_first_request() {
 #[test]
 fn only_as_many_as_asked_for_are_opened() {
     let server = Server::answering(OK);
-    let mut client = NativeWithoutEpoll::build((
-        Arc::new(Request::get(&server.url("/")).unwrap()),
-        settings(),
-        vec![server.address].into(),
-        StopFlag::default(),
-    ));
+    let mut client = getter::<NativeWithoutEpoll>(&server);
     assert_eq!(client.open_ahead(9, WITHIN), 1, "it has one slot");
-    let mut client = self::client(server.address, 5);
+    let mut client = self::client(&server, 5);
     assert_eq!(client.open_ahead(2, WITHIN), 2);
     assert_eq!(outcomes(&mut client, 5), vec![Outcome::Status(200); 5]);
     assert_eq!(server.connections(), 1 + 5);
@@ -68,7 +56,7 @@ fn only_as_many_as_asked_for_are_opened() {
 fn a_refused_port_is_left_to_the_requests() {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let slots = 2 * MAX_CONNECTING;
-    let mut client = client(address, slots);
+    let mut client = client_at(address, slots, settings());
     assert_eq!(client.open_ahead(slots, WITHIN), 0);
     client.poll(clock::now_ns() + 20 * NS_PER_MS, |_| panic!("no request was sent"));
     assert_eq!(outcomes(&mut client, slots), vec![error(ErrorKind::Connect); slots]);
@@ -77,9 +65,8 @@ fn a_refused_port_is_left_to_the_requests() {
 #[test]
 fn a_server_that_does_not_shake_hands_costs_the_given_time_and_no_more() {
     let server = Server::start(|conn| conn.stall());
-    let url = format!("https://{}/", server.address);
-    let parts = (Arc::new(Request::get(&url).unwrap()), settings());
-    let mut client = Native::build((parts.0, parts.1, vec![server.address].into(), StopFlag::default()));
+    let request = Request::get(&format!("https://{}/", server.address)).unwrap();
+    let mut client = harness::client::<Native>(request, settings());
     let began_ns = clock::now_ns();
     assert_eq!(client.open_ahead(1, Duration::from_millis(200)), 0);
     let took_ms = (clock::now_ns() - began_ns) / NS_PER_MS;
@@ -114,8 +101,7 @@ fn fickle(close: fn(&mut Conn)) -> (Server, Receiver<()>) {
 fn post_after_a_close(look: fn(&mut NativeClient)) {
     let (server, closed) = fickle(|_| {});
     let request = Request::new("POST", &server.url("/"), &[], b"x".to_vec()).unwrap();
-    let addresses = vec![server.address].into();
-    let mut client = Native::build((Arc::new(request), settings(), addresses, StopFlag::default()));
+    let mut client = harness::client::<Native>(request, settings());
     assert_eq!(client.open_ahead(1, WITHIN), 1);
     closed.recv_timeout(WITHIN).unwrap();
     // The server's thread closes right after it said so.
@@ -136,7 +122,7 @@ fn one_that_was_closed_meanwhile_is_replaced() {
 #[test]
 fn those_that_lie_idle_can_be_closed() {
     let server = Server::answering(OK);
-    let mut client = client(server.address, 3);
+    let mut client = client(&server, 3);
     assert_eq!(client.open_ahead(3, WITHIN), 3);
     client.close_idle();
     assert_eq!(outcomes(&mut client, 3), vec![Outcome::Status(200); 3]);
@@ -146,7 +132,7 @@ fn those_that_lie_idle_can_be_closed() {
 #[test]
 fn without_time_nothing_is_begun() {
     let server = Server::answering(OK);
-    let mut client = client(server.address, 3);
+    let mut client = client(&server, 3);
     assert_eq!(client.open_ahead(3, Duration::ZERO), 0);
     assert_eq!(outcomes(&mut client, 3), vec![Outcome::Status(200); 3]);
     assert_eq!(server.connections(), 3);
@@ -157,7 +143,7 @@ fn a_request_that_meets_the_close_is_sent_once_more() {
     let (server, _closed) = fickle(|conn| {
         conn.request();
     });
-    let mut client = client(server.address, 1);
+    let mut client = client(&server, 1);
     assert_eq!(client.open_ahead(1, WITHIN), 1);
     assert_eq!(exchange(&mut client).outcome, Outcome::Status(200));
     assert_eq!(server.connections(), 2);

@@ -7,14 +7,20 @@ use floodgate::http::native::{MAX_CONNECTING, NativeClient};
 use floodgate::http::{Client, Completion, Settings, StopFlag, Ticket};
 use floodgate::plan::request::Request;
 use floodgate::stats::outcome::{ErrorKind, Outcome};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+pub const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 fn client(server: &Server, slots: usize, settings: Settings) -> NativeClient {
-    let request = Arc::new(Request::get(&server.url("/")).unwrap());
-    NativeClient::new(request, &settings, slots, vec![server.address].into(), StopFlag::default()).unwrap()
+    client_at(server.address, slots, settings)
+}
+
+/// A client that gets `/` from a server at this address, if there is one.
+pub fn client_at(address: SocketAddr, slots: usize, settings: Settings) -> NativeClient {
+    let request = Arc::new(Request::get(&format!("http://{address}/")).unwrap());
+    NativeClient::new(request, &settings, slots, vec![address].into(), StopFlag::default()).unwrap()
 }
 
 fn ticket(number: u64) -> Ticket {
@@ -22,7 +28,7 @@ fn ticket(number: u64) -> Ticket {
 }
 
 /// Polls until `count` requests have ended.
-fn collect(client: &mut NativeClient, count: usize) -> Vec<Completion> {
+pub fn collect(client: &mut NativeClient, count: usize) -> Vec<Completion> {
     let mut all = Vec::new();
     let deadline_ns = clock::now_ns() + 30 * NS_PER_S;
     while all.len() < count && clock::now_ns() < deadline_ns {
@@ -139,10 +145,8 @@ fn abort_gives_up_everything_at_once() {
 #[test]
 fn refused_connects_end_all_that_wait_for_their_turn() {
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let request = Arc::new(Request::get(&format!("http://{address}/")).unwrap());
     let slots = 3 * MAX_CONNECTING;
-    let stop = StopFlag::default();
-    let mut client = NativeClient::new(request, &settings(), slots, vec![address].into(), stop).unwrap();
+    let mut client = client_at(address, slots, settings());
     for _ in 0..2 {
         (0..slots as u64).for_each(|n| {
             client.send(ticket(n));
