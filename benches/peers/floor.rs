@@ -2,7 +2,8 @@
 //! nothing and measures nothing; it only counts answers by their known length. It wakes for each answer, or rests as
 //! floodgate does in a closed loop, so that several answers share a wake-up.
 
-use floodgate::driver::coalescing::{ENOUGH_RESPONSES, REST_NS};
+use floodgate::clock::{Clock, SystemClock};
+use floodgate::driver::coalescing::Coalescing;
 use floodgate::http::os::poller::wait_precisely;
 use rustix::event::epoll;
 use std::io::{ErrorKind, Read, Write};
@@ -51,6 +52,7 @@ fn run(
     let mut events: Vec<epoll::Event> = Vec::with_capacity(1_024);
     let mut buffer = [0u8; 16_384];
     let (begin, mut requests) = (Instant::now(), 0);
+    let mut coalescing = Coalescing::new(SystemClock.now_ns());
     while begin.elapsed() < length {
         events.clear();
         epoll::wait(&poll, rustix::buffer::spare_capacity(&mut events), None)?;
@@ -67,8 +69,9 @@ fn run(
                 Err(error) => return Err(error),
             }
         }
-        if rests && (events.len() as u64) < ENOUGH_RESPONSES {
-            std::thread::sleep(Duration::from_nanos(REST_NS));
+        if rests {
+            let rest_ns = coalescing.rest_ns(SystemClock.now_ns(), events.len() as u64, count);
+            SystemClock.rest(rest_ns);
         }
     }
     Ok((requests, begin.elapsed()))

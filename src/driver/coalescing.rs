@@ -8,13 +8,13 @@
 //!
 //! Pure: times and counts go in, lengths of rests come out.
 
-/// Length of a rest, and so the longest time for which it lets a response lie.
-pub const REST_NS: u64 = 50_000;
+/// Longest rest, and so the longest time for which one lets a response lie.
+pub const MAX_REST_NS: u64 = 50_000;
 /// A look that brought this many responses was worth its wake-up.
 pub const ENOUGH_RESPONSES: u64 = 8;
 /// With fewer requests in flight a target could run out of work during a rest.
 const LEAST_IN_FLIGHT: usize = 16;
-/// A rest that brings fewer responses than this, at the rate seen without rests, is not even tried.
+/// A longest rest that brings fewer responses than this, at the rate seen without rests, is not even tried.
 const LEAST_GAIN: f64 = 2.0;
 /// Rests are good where the throughput with them is at least this part of the one without: windows differ by a few
 /// responses in any case.
@@ -40,6 +40,8 @@ pub struct Coalescing {
     tried: u32,
     /// Best rates of the trial, in responses for each ns: without rests, with rests.
     best: [f64; 2],
+    /// Length of a rest, by the rate that the trial saw without rests.
+    rest_ns: u64,
     window_began_ns: u64,
     responses: u64,
 }
@@ -52,6 +54,7 @@ impl Coalescing {
             settled_until_ns: 0,
             tried: 0,
             best: [0.0; 2],
+            rest_ns: MAX_REST_NS,
             window_began_ns: now_ns,
             responses: 0,
         }
@@ -66,7 +69,7 @@ impl Coalescing {
             self.end_window(now_ns);
         }
         let is_due = self.is_resting && completed < ENOUGH_RESPONSES && in_flight >= LEAST_IN_FLIGHT;
-        if is_due { REST_NS } else { 0 }
+        if is_due { self.rest_ns } else { 0 }
     }
 
     fn end_window(&mut self, now_ns: u64) {
@@ -75,11 +78,12 @@ impl Coalescing {
         if now_ns < self.settled_until_ns {
             return;
         }
-        if self.settled_until_ns > 0 || (!self.is_resting && rate * (REST_NS as f64) < LEAST_GAIN) {
+        if self.settled_until_ns > 0 || (!self.is_resting && rate * (MAX_REST_NS as f64) < LEAST_GAIN) {
             return self.begin_trial();
         }
         let best = &mut self.best[usize::from(self.is_resting)];
         *best = best.max(rate);
+        self.rest_ns = rest_ns(self.best[0]);
         self.tried += 1;
         self.is_resting = !self.is_resting;
         if self.tried == TRIAL_WINDOWS {
@@ -97,6 +101,12 @@ impl Coalescing {
         self.is_resting = with >= SAME_RATE * without;
         self.settled_until_ns = now_ns + if self.is_resting { KEPT_NS } else { LEFT_NS };
     }
+}
+
+/// The time that enough responses take at a `rate`, so that a fast target with few connections to work on has always some
+/// left: a longer rest would let it run out of work, and be undone by the trial.
+fn rest_ns(rate: f64) -> u64 {
+    ((ENOUGH_RESPONSES as f64 / rate) as u64).min(MAX_REST_NS)
 }
 
 #[cfg(test)]
@@ -126,6 +136,18 @@ mod tests {
         let rests = rests(4, 32, |elapsed_ns| elapsed_ns / 10_000);
         assert!(rests[1..].iter().all(|n| *n > 14_000), "{rests:?}");
         assert!(rests[0] > 10_000, "the trial takes a part of the first second: {rests:?}");
+    }
+
+    #[test]
+    fn a_rest_is_as_long_as_enough_responses_take() {
+        let longest_rest_ns = |rate: u64| {
+            let mut coalescing = Coalescing::new(0);
+            let looks = (0..50_000).map(|look| coalescing.rest_ns(look * 10_000, rate / 100_000, 32));
+            looks.max().expect("looks were made")
+        };
+        assert!((39_000..=40_000).contains(&longest_rest_ns(200_000)));
+        assert!((19_500..=20_000).contains(&longest_rest_ns(400_000)));
+        assert_eq!(longest_rest_ns(100_000), MAX_REST_NS, "80 µs would let a response lie too long");
     }
 
     #[test]
