@@ -1,13 +1,18 @@
 //! One exchange on an open connection: the request out, the response in.
 
-use super::NativeClient;
 use super::slot::Phase;
+use super::{NativeClient, READ_BYTES};
 use crate::clock;
 use crate::stats::outcome::{ErrorKind, Outcome};
 use std::io::{self, Read, Write};
 
 /// Reads of one connection in its turn, so that one endless body does not starve the others.
 const READS_PER_TURN: usize = 8;
+
+/// A body of which this much is to come is thrown away by the kernel instead of being read.
+const DISCARD_FROM: u64 = 32 * 1024;
+/// Room for the first read of a response that is expected to have such a body: for its head.
+const HEAD_READ_BYTES: usize = 4 * 1024;
 
 impl NativeClient {
     /// Writes as much of the request as the kernel takes.
@@ -38,22 +43,12 @@ impl NativeClient {
     /// does not fill the buffer says so as well as another would, unless the end is announced.
     pub(super) fn read(&mut self, slot: u32) {
         for _ in 0..READS_PER_TURN {
-            let state = &mut self.slots[slot as usize];
-            if !matches!(state.phase, Phase::Sending | Phase::Receiving) {
+            if !matches!(self.slots[slot as usize].phase, Phase::Sending | Phase::Receiving) {
                 return;
             }
-            let Some(stream) = state.stream.as_mut() else { return };
-            let held = state.held.len();
-            self.buffer[..held].copy_from_slice(&state.held);
-            let room = self.buffer.len() - held;
-            match stream.read(&mut self.buffer[held..]) {
-                Ok(0) => return self.ended_by_server(slot),
-                Ok(count) => {
-                    let is_drained = count < room && !state.hangup && stream.reads_in_full();
-                    if self.take(slot, held + count) || is_drained {
-                        return;
-                    }
-                }
+            match self.read_once(slot) {
+                Ok(true) => return,
+                Ok(false) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return self.lost(slot, broken(&error)),
@@ -64,6 +59,44 @@ impl NativeClient {
             state.has_more = true;
             self.more.push_back(slot);
         }
+    }
+
+    /// One read; true where the response has ended or nothing is left to read.
+    fn read_once(&mut self, slot: u32) -> io::Result<bool> {
+        let state = &mut self.slots[slot as usize];
+        let Some(stream) = state.stream.as_mut() else { return Ok(true) };
+        let left = state.response.body_left();
+        if left >= DISCARD_FROM {
+            return self.discard_once(slot, left);
+        }
+        let held = state.held.len();
+        self.buffer[..held].copy_from_slice(&state.held);
+        let is_head = held == 0 && left == 0;
+        let expects_much =
+            || self.known_head.meaning().is_some_and(|known| known.body_bytes() >= DISCARD_FROM);
+        let end = if is_head && expects_much() { HEAD_READ_BYTES } else { READ_BYTES };
+        let count = stream.read(&mut self.buffer[held..end])?;
+        if count == 0 {
+            self.ended_by_server(slot);
+            return Ok(true);
+        }
+        let is_drained = held + count < end && !state.hangup && stream.reads_in_full();
+        Ok(self.take(slot, held + count) || is_drained)
+    }
+
+    /// Like a read, of a body whose bytes nobody needs.
+    fn discard_once(&mut self, slot: u32, left: u64) -> io::Result<bool> {
+        let state = &mut self.slots[slot as usize];
+        let Some(stream) = state.stream.as_mut() else { return Ok(true) };
+        // The last byte is read, so that what may lie behind the body is seen.
+        let room = usize::try_from(left - 1).unwrap_or(usize::MAX).min(self.buffer.len());
+        let count = stream.discard(&mut self.buffer[..room])?;
+        if count == 0 {
+            self.ended_by_server(slot);
+            return Ok(true);
+        }
+        state.response.skip(count);
+        Ok(count < room && !state.hangup && stream.reads_in_full())
     }
 
     /// Goes on with the TLS handshake, and sends when it is done.

@@ -26,6 +26,11 @@ impl<M: Copy> Known<M> {
         input.starts_with(&self.bytes).then_some((self.bytes.len(), meaning))
     }
 
+    /// What the head that is known meant.
+    pub fn meaning(&self) -> Option<M> {
+        self.meaning
+    }
+
     /// Takes the place of what was known; without allocation after the first.
     pub fn learn(&mut self, head: &[u8], meaning: M) {
         self.meaning = None;

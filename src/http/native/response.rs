@@ -30,6 +30,13 @@ pub struct Meaning {
     state: State,
 }
 
+impl Meaning {
+    /// Length of the body, where the head says it; else 0.
+    pub fn body_bytes(&self) -> u64 {
+        self.state.counted_bytes()
+    }
+}
+
 /// The last final head of responses to requests of one method.
 pub type KnownHead = Known<Meaning>;
 
@@ -40,6 +47,13 @@ enum State {
     Chunked(Chunked),
     UntilClose,
     Done,
+}
+
+impl State {
+    /// Bytes that are still to come of a body whose length is known; else 0.
+    fn counted_bytes(self) -> u64 {
+        if let State::Length(left) = self { left } else { 0 }
+    }
 }
 
 /// The state of one response.
@@ -89,6 +103,16 @@ impl Response {
         self.bytes
     }
 
+    /// Bytes of the body that are still to come, where its length is known; else 0.
+    pub fn body_left(&self) -> u64 {
+        self.state.counted_bytes()
+    }
+
+    /// Counts bytes of the body that were thrown away unseen: `count` of the [`Response::body_left`].
+    pub fn skip(&mut self, count: usize) {
+        self.bytes += self.counted(count, self.body_left()) as u64;
+    }
+
     /// Takes the bytes that were not consumed before, followed by new ones.
     ///
     /// # Errors
@@ -107,7 +131,7 @@ impl Response {
             let rest = &input[consumed..];
             let taken = match self.state {
                 State::Head => self.head(rest, known)?,
-                State::Length(left) => self.counted(rest, left),
+                State::Length(left) => self.counted(rest.len(), left),
                 State::Chunked(state) => self.chunked(rest, state)?,
                 State::UntilClose => self.limited(rest.len())?,
                 State::Done => 0,
@@ -139,8 +163,8 @@ impl Response {
         }
     }
 
-    fn counted(&mut self, rest: &[u8], left: u64) -> usize {
-        let taken = rest.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+    fn counted(&mut self, there: usize, left: u64) -> usize {
+        let taken = there.min(usize::try_from(left).unwrap_or(usize::MAX));
         let left = left - taken as u64;
         self.state = if left == 0 { State::Done } else { State::Length(left) };
         taken
@@ -396,6 +420,23 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_body_may_be_skipped_in_part() {
+        let mut response = Response::new(false);
+        let head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n";
+        assert_eq!((response.body_left(), response.advance(head).unwrap().done), (0, false));
+        assert_eq!(response.body_left(), 10);
+        response.skip(9);
+        assert_eq!((response.body_left(), response.bytes()), (1, head.len() as u64 + 9));
+        assert_eq!(response.advance(b"xHTTP"), Ok(Step { consumed: 1, done: true }));
+        response.skip(1);
+        assert_eq!(
+            (response.body_left(), response.bytes()),
+            (0, head.len() as u64 + 10),
+            "nothing is left to skip"
+        );
     }
 
     #[test]

@@ -39,6 +39,15 @@ pub fn receive(socket: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(rustix::net::recv(socket, buffer, RecvFlags::empty())?.0)
 }
 
+/// Takes what there is off a TCP socket, up to the size of `room`, and throws it away; 0 is the end. Linux copies nothing
+/// then and leaves `room` as it is (`MSG_TRUNC` in tcp(7)).
+///
+/// # Errors
+/// As `recv(2)` has them.
+pub fn discard(socket: &TcpStream, room: &mut [u8]) -> io::Result<usize> {
+    Ok(rustix::net::recv(socket, room, RecvFlags::TRUNC)?.0)
+}
+
 /// Writes as much of `bytes` as the kernel takes; where the peer is gone that is an error and no signal.
 ///
 /// # Errors
@@ -100,6 +109,21 @@ mod tests {
         near.set_nonblocking(false).unwrap();
         near.peek(&mut [0]).unwrap();
         assert!(!is_quiet(&near));
+    }
+
+    #[test]
+    fn what_is_discarded_is_gone_and_was_never_copied() {
+        let (near, mut far) = pair();
+        far.write_all(b"body and more").unwrap();
+        near.set_nonblocking(false).unwrap();
+        near.peek(&mut [0]).unwrap();
+        let mut room = [b'-'; 9];
+        assert_eq!(discard(&near, &mut room).unwrap(), 9);
+        assert_eq!(room, [b'-'; 9]);
+        let mut rest = [0; 9];
+        assert_eq!((receive(&near, &mut rest).unwrap(), &rest[..4]), (4, &b"more"[..]));
+        drop(far);
+        assert_eq!(discard(&near, &mut room).unwrap(), 0, "the end");
     }
 
     #[test]

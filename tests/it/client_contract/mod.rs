@@ -1,5 +1,6 @@
 //! What every HTTP client keeps, as cases that run over each of them against scripted servers.
 
+mod bodies;
 mod connections;
 mod faults;
 mod framing;
@@ -32,6 +33,9 @@ contract! {
         continue_before_the_response early_hints_before_the_response large_download equal_lengths_are_one
         transfer_encoding_beats_content_length any_status_is_data redirects_are_not_followed
         redirect_with_a_body header_names_in_any_case;
+    bodies:
+        large_ones_keep_the_connection large_and_small_ones_in_turn a_large_one_split_anywhere
+        bytes_behind_a_large_one_end_the_connection a_large_one_without_its_end;
     faults:
         conflicting_lengths rubbish bad_chunk_size endless_header too_many_headers endless_body_ends_in_time
         stall_before_the_response stall_in_the_head stall_in_the_body a_slow_drip_does_not_extend_the_time
