@@ -2,7 +2,8 @@
 
 use super::clock_offset::SharedOffset;
 use super::engine::Engine;
-use super::prepare::{ClientSettings, Prepared, prepare};
+use super::prepare::{ClientSettings, Prepared};
+use super::preparing::Preparing;
 use super::reporter::Reporter;
 use super::session::{Action, Beat, Event, Session};
 use super::slot::SlotSender;
@@ -44,6 +45,7 @@ pub struct Given {
 /// The control thread's belongings.
 pub struct Control {
     given: Given,
+    preparing: Option<Preparing>,
     prepared: Option<Prepared>,
     engine: Option<Engine>,
     events: (Sender<Event>, Receiver<Event>),
@@ -68,7 +70,13 @@ impl Control {
 
     /// A control thread's state at its start.
     pub fn new(given: Given) -> Control {
-        Control { given, prepared: None, engine: None, events: crossbeam_channel::bounded(EVENTS) }
+        Control {
+            given,
+            preparing: None,
+            prepared: None,
+            engine: None,
+            events: crossbeam_channel::bounded(EVENTS),
+        }
     }
 
     /// Works until the process ends; then stops the load, waits for its final report and lets the heartbeat say
@@ -92,8 +100,12 @@ impl Control {
                 }
             }
             self.take_engine_events();
+            if let Some(event) = self.end_of_preparing(Duration::ZERO) {
+                self.take(event);
+            }
             self.prepared.iter_mut().for_each(|prepared| prepared.release(clock::now_ns()));
         }
+        self.preparing.take().into_iter().for_each(Preparing::cancel);
         if let Some(engine) = self.engine.take() {
             self.given.session.leave().into_iter().for_each(|beat| self.given.beats.put(beat));
             engine.stop();
@@ -130,10 +142,13 @@ impl Control {
                 None
             }
             Action::Prepare(assignment) => {
-                let test_id = assignment.test_id.clone();
-                let prepared = prepare(*assignment, &self.given.settings);
-                log::info!("test {test_id:?}: plan read");
-                Some(Event::Prepared(prepared.map(|prepared| self.prepared = Some(prepared))))
+                log::info!("test {:?}: plan read", assignment.test_id);
+                match Preparing::start(*assignment, self.given.settings.clone()) {
+                    Ok(preparing) => self.preparing = Some(preparing),
+                    Err(error) => return Some(Event::Prepared(Err(error))),
+                }
+                // Mostly it takes no time, and the next look would come after the next wait for a record.
+                self.end_of_preparing(POLL)
             }
             Action::Start { start_at_ms } => self.start(start_at_ms),
             Action::Stop => {
@@ -143,9 +158,17 @@ impl Control {
             }
             Action::Discard => {
                 self.prepared = None;
+                self.preparing.take().into_iter().for_each(Preparing::cancel);
                 None
             }
         }
+    }
+
+    /// What came of getting ready, where it is over within `patience`.
+    fn end_of_preparing(&mut self, patience: Duration) -> Option<Event> {
+        let result = self.preparing.as_ref()?.result(patience)?;
+        self.preparing.take().into_iter().for_each(Preparing::join);
+        Some(Event::Prepared(result.map(|prepared| self.prepared = Some(prepared))))
     }
 
     fn start(&mut self, start_at_ms: Option<f64>) -> Option<Event> {

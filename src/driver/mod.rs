@@ -12,6 +12,7 @@ pub mod cursor;
 pub mod engine;
 pub mod heartbeat;
 pub mod prepare;
+pub mod preparing;
 pub mod reporter;
 pub mod session;
 pub mod slot;

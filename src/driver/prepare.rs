@@ -18,9 +18,9 @@ const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 const METRICS_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest wait for a connection; a shorter `--timeout` counts.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longest time for opening connections before the load; with the other waits it stays within the time that an
-/// orchestrator gives its drivers to get ready.
-const OPEN_AHEAD_WITHIN: Duration = Duration::from_secs(2);
+/// Longest time for all of it, of which opening connections may have what the other waits leave; less than an
+/// orchestrator gives its drivers to get ready, since the way to it takes its time, too.
+const PREPARE_WITHIN: Duration = Duration::from_secs(8);
 /// How long a driver that is ready keeps connections to a target for a gate that does not open.
 const HELD_NS: u64 = 30 * clock::NS_PER_S;
 /// Most threads that a driver starts for requests.
@@ -123,9 +123,14 @@ impl Prepared {
     }
 }
 
-/// Resolves the target, raises the limits, makes the clients and opens their connections. The error says why the plan is
-/// refused.
-pub fn prepare(assignment: Assignment, settings: &ClientSettings) -> Result<Prepared, String> {
+/// Resolves the target, raises the limits, makes the clients and opens their connections. A raised `stop`, which is that of
+/// the whole test, ends the opening early. The error says why the plan is refused.
+pub fn prepare(
+    assignment: Assignment,
+    settings: &ClientSettings,
+    stop: StopFlag,
+) -> Result<Prepared, String> {
+    let until_ns = clock::deadline(PREPARE_WITHIN);
     let request = assignment.plan.request();
     let kind = choose(&assignment, settings)?;
     let connections = assignment.plan.connections() as usize;
@@ -133,7 +138,7 @@ pub fn prepare(assignment: Assignment, settings: &ClientSettings) -> Result<Prep
     limits::ensure_descriptors((connections + slots.len()) as u64 + limits::RESERVED_DESCRIPTORS)?;
     let timeout = assignment.plan.timeout();
     let recipe = Recipe {
-        stop: StopFlag::default(),
+        stop,
         request: Arc::new(request.clone()),
         settings: Settings {
             timeout,
@@ -145,7 +150,7 @@ pub fn prepare(assignment: Assignment, settings: &ClientSettings) -> Result<Prep
     };
     let mut clients = recipe.clients(kind, &slots)?;
     let before = if recipe.addresses.get().is_ok() { recipe.read_target() } else { None };
-    open_ahead(&mut clients, most_ahead(&assignment.plan));
+    open_ahead(&mut clients, most_ahead(&assignment.plan), until_ns);
     Ok(Prepared { clients, recipe, before, assignment, open_since_ns: Some(clock::now_ns()) })
 }
 
@@ -161,9 +166,8 @@ fn most_ahead(plan: &Plan) -> usize {
     requests.map_or(usize::MAX, |requests| requests.try_into().unwrap_or(usize::MAX))
 }
 
-fn open_ahead(clients: &mut Clients, most: usize) {
+fn open_ahead(clients: &mut Clients, most: usize, until_ns: u64) {
     let Clients::Native(clients) = clients else { return };
-    let until_ns = clock::deadline(OPEN_AHEAD_WITHIN);
     let open = clients.iter_mut().map(|client| client.open_ahead(most, clock::until(until_ns)));
     let open: usize = open.sum();
     if open > 0 {

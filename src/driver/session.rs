@@ -1,6 +1,6 @@
 //! The session: what a driver makes of the messages that it reads. Pure: an event goes in, actions come out.
 //!
-//! idle → (plan understood, prepared) ready → (trigger) running → (load ended) finishing → (report taken) idle
+//! idle → (plan understood) preparing → (prepared) ready → (trigger) running → (load ended) finishing → (report taken) idle
 
 use super::allowed::Allowed;
 use crate::message::{DriverState, NodeRef, TestConfig, Trigger};
@@ -52,7 +52,7 @@ pub enum Action {
     },
     /// End the load at once; what is in flight is aborted.
     Stop,
-    /// Throw away what was prepared.
+    /// Throw away what was prepared, or is being prepared: no [`Event::Prepared`] comes of that any more.
     Discard,
 }
 
@@ -152,8 +152,11 @@ impl Session {
             return vec![Action::Announce(Beat { next: Some(Box::new(beat)), ..refused })];
         }
         let mut actions = Vec::new();
-        if let State::Ready(_) = self.state {
-            actions.push(Action::Discard);
+        match &self.state {
+            // The record came twice.
+            State::Preparing(current) if current.test_id == config.test_id => return actions,
+            State::Preparing(_) | State::Ready(_) => actions.push(Action::Discard),
+            _ => {}
         }
         match self.understand(config, part, parts) {
             Ok(assignment) => {
@@ -218,7 +221,7 @@ impl Session {
         self.following.take_if(|config| config.test_id == trigger.test_id);
         match &self.state {
             State::Running(current) if current.test_id == trigger.test_id => vec![Action::Stop],
-            State::Ready(current) if current.test_id == trigger.test_id => {
+            State::Preparing(current) | State::Ready(current) if current.test_id == trigger.test_id => {
                 self.state = State::Idle;
                 vec![Action::Discard, Action::Announce(Beat::idle())]
             }

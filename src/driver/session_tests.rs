@@ -155,6 +155,20 @@ fn a_stop_ends_what_it_names() {
 }
 
 #[test]
+fn getting_ready_can_be_stopped_and_is_begun_once_for_each_plan() {
+    let mut session = session();
+    session.handle(read(config("t1")));
+    assert_eq!(session.handle(read(config("t1"))), [], "the record came twice");
+    assert_eq!(session.handle(Event::Trigger(Trigger::stop("another", "test"))), []);
+    let actions = session.handle(Event::Trigger(Trigger::stop("t1", "changed my mind")));
+    assert_eq!(actions, [Action::Discard, Action::Announce(Beat::idle())]);
+    session.handle(read(config("t2")));
+    let actions = session.handle(read(config("t3")));
+    let [Action::Discard, Action::Prepare(assignment)] = actions.as_slice() else { panic!("{actions:?}") };
+    assert_eq!(assignment.test_id, "t3");
+}
+
+#[test]
 fn a_running_driver_refuses_another_plan_once_and_then_speaks_of_its_own_again() {
     let mut session = ready();
     session.handle(Event::Trigger(Trigger::start("t1", 1.0)));

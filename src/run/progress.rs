@@ -68,14 +68,14 @@ impl Progress {
             logging::set_printer(Some(Box::new(move |line| printer.println(line))));
             bar
         });
-        Progress { goal: Goal::of(plan), bar, begin_ns: None, next_line_ns: 0 }
+        Progress { goal: Goal::of(plan), bar, begin_ns: None, next_line_ns: clock::now_ns() + LINE_PAUSE_NS }
     }
 
     /// Shows the newest figures.
     pub fn show(&mut self, summary: &Summary) {
         let now_ns = clock::now_ns();
         if summary.state == "ready" {
-            return;
+            return self.show_ready(now_ns);
         }
         // A test is `running` as soon as its start is written, which lies ahead.
         let begin_ns = *self.begin_ns.get_or_insert(now_ns + START_AHEAD_NS);
@@ -87,6 +87,16 @@ impl Progress {
         } else if now_ns >= self.next_line_ns.max(begin_ns + LINE_PAUSE_NS) {
             self.next_line_ns = now_ns + LINE_PAUSE_NS;
             say(&text);
+        }
+    }
+
+    fn show_ready(&mut self, now_ns: u64) {
+        const TEXT: &str = "the drivers get ready: names, connections";
+        if let Some(bar) = &self.bar {
+            bar.set_message(TEXT);
+        } else if now_ns >= self.next_line_ns {
+            self.next_line_ns = now_ns + LINE_PAUSE_NS;
+            say(TEXT);
         }
     }
 

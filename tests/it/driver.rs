@@ -8,7 +8,7 @@ use floodgate::clock;
 use floodgate::driver::prepare::{ClientSettings, prepare};
 use floodgate::driver::session::Assignment;
 use floodgate::driver::{self, Driver};
-use floodgate::http::ClientKind;
+use floodgate::http::{ClientKind, StopFlag};
 use floodgate::message::*;
 use floodgate::plan::{Defaults, Plan};
 use floodgate::stats::histogram::Histogram;
@@ -199,7 +199,8 @@ fn connections_are_not_held_for_ever_where_the_gate_stays_shut() {
     let plan = Plan::new(&config(NodeRef { node_id: "a".to_owned(), epoch: 1 }), &defaults).expect("a plan");
     let (test_id, plan_hash) = ("t1".to_owned(), String::new());
     let assignment = Assignment { test_id, plan_hash, part: 0, parts: 1, plan };
-    let mut prepared = prepare(assignment, &ClientSettings::default()).expect("prepared");
+    let mut prepared =
+        prepare(assignment, &ClientSettings::default(), StopFlag::default()).expect("prepared");
     let since_ns = prepared.open_since_ns.expect("connections are open");
     prepared.release(since_ns + 29 * clock::NS_PER_S);
     assert!(
@@ -209,6 +210,40 @@ fn connections_are_not_held_for_ever_where_the_gate_stays_shut() {
     assert!(closed.recv_timeout(Duration::from_millis(100)).is_err(), "it is too early");
     prepared.release(since_ns + 30 * clock::NS_PER_S);
     (0..4).for_each(|_| assert!(closed.recv_timeout(WAIT).is_ok()));
+}
+
+/// A driver that gets ready for test t1, on a target that accepts connections and says nothing of TLS.
+fn getting_ready(stage: &mut Stage) -> (Server, Driver, TestConfig) {
+    let server = Server::start(|conn| conn.stall());
+    let driver = stage.driver("d1", &server.url("/").replace("http:", "https:"), ClientKind::Native);
+    let config = config(stage.register());
+    stage.publish(Topic::TestConfig, &encode(&config));
+    wait("a connection", || (server.connections() > 0).then_some(()));
+    (server, driver, config)
+}
+
+#[test]
+fn a_driver_that_gets_ready_hears_a_stop_and_then_the_next_plan() {
+    let mut stage = Stage::new();
+    let (_server, driver, config) = getting_ready(&mut stage);
+    let stopped_ns = clock::now_ns();
+    stage.publish(Topic::Trigger, &encode(&Trigger::stop(&config.test_id, "changed my mind")));
+    // An open loop opens no connections ahead.
+    let next = TestConfig { test_id: "t2".to_owned(), target_throughput: Some(1.0), ..config };
+    stage.publish(Topic::TestConfig, &encode(&next));
+    assert_eq!(stage.beat(DriverState::Ready).test_id.as_deref(), Some("t2"));
+    // Left alone, it would wait 5 s for the target's part of TLS.
+    assert!(clock::now_ns() < stopped_ns + 4 * clock::NS_PER_S);
+    driver.shutdown();
+}
+
+#[test]
+fn a_driver_that_gets_ready_hears_the_end_of_its_process() {
+    let mut stage = Stage::new();
+    let (_server, driver, _) = getting_ready(&mut stage);
+    driver.shutdown();
+    stage.goodbye();
+    assert!(stage.seen.iter().all(|(_, value)| value["state"] != "ready"), "{:#?}", stage.seen);
 }
 
 #[test]

@@ -1,0 +1,56 @@
+//! Getting ready on a thread of its own, so that the control thread goes on hearing a STOP and the end of its process.
+
+use super::prepare::{ClientSettings, Prepared, prepare};
+use super::session::Assignment;
+use crate::http::StopFlag;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// A preparation under way.
+pub struct Preparing {
+    stop: StopFlag,
+    result: Receiver<Result<Prepared, String>>,
+    thread: JoinHandle<()>,
+}
+
+impl Preparing {
+    /// Begins to prepare.
+    ///
+    /// # Errors
+    /// Where there is no thread for it.
+    pub fn start(assignment: Assignment, settings: ClientSettings) -> Result<Preparing, String> {
+        let (stop, (out, result)) = (StopFlag::default(), crossbeam_channel::bounded(1));
+        let its_stop = stop.clone();
+        let body = move || {
+            // Who has given it up does not listen any more.
+            let _ = out.send(prepare(assignment, &settings, its_stop));
+        };
+        let thread = std::thread::Builder::new().name("prepare".to_owned()).spawn(body);
+        let thread = thread.map_err(|e| format!("no thread for getting ready: {e}"))?;
+        Ok(Preparing { stop, result, thread })
+    }
+
+    /// What came of it, once it is there; waits for that `patience` at the most.
+    pub fn result(&self, patience: Duration) -> Option<Result<Prepared, String>> {
+        match self.result.recv_timeout(patience) {
+            Ok(result) => Some(result),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => Some(Err("getting ready failed: see the log".to_owned())),
+        }
+    }
+
+    /// Gives it up and waits for its end: that comes at once where connections are being opened, else after the look-up or
+    /// the `/metrics` that it waits for.
+    pub fn cancel(self) {
+        self.stop.stop();
+        self.join();
+    }
+
+    /// Waits for its end.
+    pub fn join(self) {
+        if self.thread.join().is_err() {
+            log::error!("the thread that got the driver ready panicked");
+        }
+    }
+}
