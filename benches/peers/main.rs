@@ -2,8 +2,8 @@
 //! and a bare loop of system calls (the floor, which wakes for each answer or rests in between), as far as they are
 //! installed.
 //!
-//! `just bench [--seconds 5] [--rounds 5] [--connections 32,256] [--only floodgate,wrk] [--https on|off|only]
-//! [--out results/bench.md]`
+//! `just bench [--seconds 5] [--rounds 5] [--connections 32,256] [--bytes 4] [--only floodgate,wrk]
+//! [--https on|off|only] [--out results/bench.md]`
 //!
 //! The server is nginx on one core, the client is pinned to another; the clients take turns, so that a machine whose
 //! speed drifts is fair to all; quoted are medians over the rounds, and the median of each round's ratio to wrk.
@@ -20,6 +20,7 @@ mod tools;
 
 use calls::Load;
 use measure::Run;
+use server::SMALL_BODY;
 use std::path::Path;
 use std::time::Duration;
 use tools::Tool;
@@ -28,6 +29,7 @@ struct Options {
     seconds: u64,
     rounds: usize,
     connections: Vec<usize>,
+    bytes: usize,
     only: Option<Vec<String>>,
     http: bool,
     https: bool,
@@ -51,6 +53,7 @@ fn options(arguments: &[String]) -> Result<Options, String> {
         seconds: 5,
         rounds: 5,
         connections: vec![32, 256],
+        bytes: SMALL_BODY.len(),
         only: None,
         http: true,
         https: true,
@@ -65,6 +68,7 @@ fn options(arguments: &[String]) -> Result<Options, String> {
             "--connections" => {
                 options.connections = value.split(',').map(number).collect::<Result<_, _>>()?
             }
+            "--bytes" => options.bytes = number(value)?,
             "--only" => options.only = Some(value.split(',').map(str::to_owned).collect()),
             "--https" => {
                 (options.http, options.https) = match value.as_str() {
@@ -82,13 +86,15 @@ fn options(arguments: &[String]) -> Result<Options, String> {
 }
 
 fn bench(options: &Options) -> Result<(), String> {
-    let server = server::Nginx::start(options.https)?;
+    let server = server::Nginx::start(options.https, options.bytes)?;
     let mut tools = tools::installed(options.only.as_deref())?;
-    let mut text = table::head(options.rounds, options.seconds);
+    // The floor takes each read for a whole answer.
+    tools.retain(|tool| options.bytes == SMALL_BODY.len() || !tool.is_floor());
+    let mut text = table::head(options.rounds, options.seconds, options.bytes);
     if options.http {
         text += &side(options, &tools, &server.url(), None, "nginx on one core")?;
     }
-    tools.retain(Tool::is_secure);
+    tools.retain(|tool| !tool.is_floor());
     if let Some(secure) = server.secure() {
         let words = format!("nginx with {} on one core", secure.cipher);
         text += &side(options, &tools, &secure.url(), Some(&secure.certificate), &words)?;

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+/// What is answered where no other length is asked for.
+pub const SMALL_BODY: &str = "pong";
+
 /// A running nginx; ends with this value.
 pub struct Nginx {
     child: Child,
@@ -24,21 +27,23 @@ pub struct Secure {
 }
 
 impl Nginx {
-    /// Starts it and waits until it answers; with HTTPS where it is wanted and openssl is there to make a certificate.
-    pub fn start(with_https: bool) -> Result<Nginx, String> {
+    /// Starts it with bodies of so many bytes, and waits until it answers; with HTTPS where it is wanted and openssl is
+    /// there to make a certificate.
+    pub fn start(with_https: bool, bytes: usize) -> Result<Nginx, String> {
         let port = free_port()?;
         let folder = std::env::temp_dir().join(format!("floodgate-bench-{port}"));
         std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
         let secure = if with_https { Certificate::make(&folder)? } else { None };
         let secure = secure.map(|made| free_port().map(|port| (port, made))).transpose()?;
         let listen = secure.as_ref().map(|(port, made)| listen_secure(*port, made)).unwrap_or_default();
+        let answer = answer(&folder, bytes)?;
         let config = folder.join("nginx.conf");
         let text = format!(
             "daemon off; master_process off; worker_processes 1; pid {0}/pid; error_log {0}/error.log;\n\
              events {{ worker_connections 16384; }}\n\
              http {{ access_log off; keepalive_requests 1000000000; keepalive_timeout 3600s;\n\
              server {{ listen 127.0.0.1:{port} backlog=16384;\n{listen}\
-             location / {{ return 200 \"pong\"; }} }} }}\n",
+             location / {{ {answer} }} }} }}\n",
             folder.display()
         );
         std::fs::write(&config, text).map_err(|e| format!("{}: {e}", config.display()))?;
@@ -107,6 +112,16 @@ fn spawn(config: &Path) -> Result<Child, String> {
         .stderr(Stdio::null())
         .spawn()
         .map_err(|e| format!("nginx cannot be started ({e}): install nginx and util-linux"))
+}
+
+/// The small body from nginx's memory, any other from a file.
+fn answer(folder: &Path, bytes: usize) -> Result<String, String> {
+    if bytes == SMALL_BODY.len() {
+        return Ok(format!("return 200 \"{SMALL_BODY}\";"));
+    }
+    let file = folder.join("ping");
+    std::fs::write(&file, "x".repeat(bytes)).map_err(|e| format!("{}: {e}", file.display()))?;
+    Ok(format!("root {}; sendfile on; open_file_cache max=8;", folder.display()))
 }
 
 fn listen_secure(port: u16, made: &Certificate) -> String {

@@ -24,9 +24,9 @@ impl Tool {
         command
     }
 
-    /// Whether it speaks TLS.
-    pub fn is_secure(&self) -> bool {
-        !self.name.starts_with("floor")
+    /// Whether it is the bare loop of system calls, which neither speaks TLS nor reads bodies.
+    pub fn is_floor(&self) -> bool {
+        self.name.starts_with("floor")
     }
 
     /// Requests in an output, and the seconds that they took where the tool says so.

@@ -1,7 +1,7 @@
 //! One exchange on an open connection: the request out, the response in.
 
 use super::slot::Phase;
-use super::{NativeClient, READ_BYTES};
+use super::{BUFFER_BYTES, NativeClient};
 use crate::clock;
 use crate::stats::outcome::{ErrorKind, Outcome};
 use std::io::{self, Read, Write};
@@ -74,7 +74,7 @@ impl NativeClient {
         let is_head = held == 0 && left == 0;
         let expects_much =
             || self.known_head.meaning().is_some_and(|known| known.body_bytes() >= DISCARD_FROM);
-        let end = if is_head && expects_much() { HEAD_READ_BYTES } else { READ_BYTES };
+        let end = if is_head && expects_much() { HEAD_READ_BYTES } else { BUFFER_BYTES };
         let count = stream.read(&mut self.buffer[held..end])?;
         if count == 0 {
             self.ended_by_server(slot);
@@ -89,7 +89,7 @@ impl NativeClient {
         let state = &mut self.slots[slot as usize];
         let Some(stream) = state.stream.as_mut() else { return Ok(true) };
         // The last byte is read, so that what may lie behind the body is seen.
-        let room = usize::try_from(left - 1).unwrap_or(usize::MAX).min(self.buffer.len());
+        let room = usize::try_from(left - 1).unwrap_or(usize::MAX).min(BUFFER_BYTES);
         let count = stream.discard(&mut self.buffer[..room])?;
         if count == 0 {
             self.ended_by_server(slot);

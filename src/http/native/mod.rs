@@ -34,9 +34,7 @@ pub const MAX_SLOTS: usize = 100_000;
 /// time running, so that a listener's backlog is not flooded at the start of a run.
 pub const MAX_CONNECTING: usize = 128;
 /// Room for reading: an incomplete head of the largest size and as much again.
-const READ_BYTES: usize = 2 * crate::http::MAX_HEAD_BYTES;
-/// Room for throwing away. What is beyond that for reading is never written to, and so costs no memory.
-const BUFFER_BYTES: usize = 8 * READ_BYTES;
+const BUFFER_BYTES: usize = 2 * crate::http::MAX_HEAD_BYTES;
 
 /// Many connections to one server, each of which carries one request at a time.
 ///
