@@ -156,6 +156,7 @@ fn facts(
     let what = |m: &Member| m.left.clone().or_else(|| m.lost.as_ref().map(|(what, _)| what.clone()));
     let lost = run.members.iter().filter_map(|m| what(m).map(|what| (m.node.node_id.clone(), what)));
     let waiting = |seconds: u64| format!("its reports are {seconds} s behind those of others");
+    let rates_rps = rates(run, figures, total);
     let behind = figures.behind().into_iter().map(|(name, seconds)| (name, waiting(seconds)));
     let mut facts = Facts {
         failed: run.failed.clone(),
@@ -169,8 +170,10 @@ fn facts(
         errors: total.errors.clone(),
         status: total.status.clone(),
         lag_p99_ms: total.lag_ms.as_ref().map(|lag| lag.p99),
+        lag_max_ms: total.lag_ms.as_ref().map(|lag| lag.max),
+        due_in_pauses: rates_rps.map_or(0.0, |(planned_rps, _)| due_in_pauses(figures, planned_rps)),
         latency_p99_ms: total.latency_ms.as_ref().map(|latency| latency.p99),
-        rates_rps: rates(run, figures, total),
+        rates_rps,
         lost: if run.phase == Phase::Failed { Vec::new() } else { lost.collect() },
         behind: if finished { Vec::new() } else { behind.collect() },
         original: figures.originals().keys().cloned().collect(),
@@ -184,6 +187,16 @@ fn facts(
         facts.behind.extend(laggards(figures));
     }
     facts
+}
+
+/// Requests that were planned while drivers may have been paused themselves: for each its share of the rate during its
+/// greatest lag.
+fn due_in_pauses(figures: &Aggregate, planned_rps: f64) -> f64 {
+    let lags_s = figures
+        .drivers()
+        .iter()
+        .filter_map(|driver| Some(driver.at_end.as_ref()?.1.distribution()?.max / 1e3));
+    lags_s.sum::<f64>() * planned_rps / figures.drivers().len().max(1) as f64
 }
 
 /// Whose own delay is too great to be overlooked, once the final reports are in; of several drivers, those that are

@@ -44,6 +44,11 @@ pub struct Facts {
     pub status: BTreeMap<String, u64>,
     /// 99th percentile of lag, in ms.
     pub lag_p99_ms: Option<f64>,
+    /// Greatest lag, in ms.
+    pub lag_max_ms: Option<f64>,
+    /// Requests that were planned for as long a time as the greatest lag of each driver: so many can gather while a
+    /// generator itself is paused, and then want more connections at once than there are.
+    pub due_in_pauses: f64,
     /// 99th percentile of latency, in ms.
     pub latency_p99_ms: Option<f64>,
     /// Of an open loop: requests/s of the whole fleet that were planned, and that were sent.
@@ -115,9 +120,14 @@ fn plan_kept(facts: &Facts, lines: &mut Vec<String>) {
     }
     if facts.queued > 0 {
         let queued = of(facts.queued, facts.sent, "requests");
-        lines.push(format!(
-            "The target was slower than the plan: {queued} were due while every connection was busy."
-        ));
+        let queued = format!("{queued} were due while every connection was busy");
+        lines.push(match facts.lag_max_ms.filter(|_| facts.queued as f64 <= facts.due_in_pauses) {
+            None => format!("The target was slower than the plan: {queued}."),
+            Some(pause_ms) => format!(
+                "{queued}: the generator itself had paused ({} at the most), or else the target was slower than the plan.",
+                format_ms(pause_ms)
+            ),
+        });
     }
     let lags = facts.generator_lags();
     if let Some((planned, sent)) = facts.rates_rps.filter(|_| facts.finished && facts.stopped.is_none()) {

@@ -39,6 +39,20 @@ fn queued_requests_name_the_target_and_not_the_generator() {
 }
 
 #[test]
+fn a_queue_that_a_pause_of_the_generator_can_have_made_is_not_laid_to_the_target() {
+    let paused = Facts { queued: 9, lag_max_ms: Some(6.69), due_in_pauses: 9.0, ..kept() };
+    assert_eq!(
+        verdict(&paused),
+        [
+            "9 of 20,000 requests (under 0.1 %) were due while every connection was busy: the generator itself had \
+             paused (6.69 ms at the most), or else the target was slower than the plan."
+        ]
+    );
+    let slower = Facts { due_in_pauses: 8.9, ..paused };
+    assert!(verdict(&slower)[0].starts_with("The target was slower than the plan: 9 of 20,000"));
+}
+
+#[test]
 fn lag_names_the_generator_from_one_ms_or_a_twentieth_of_the_latency() {
     let lag = |lag_ms, latency_ms| {
         let facts = Facts { lag_p99_ms: Some(lag_ms), latency_p99_ms: latency_ms, ..kept() };
