@@ -15,7 +15,7 @@ use crossbeam_channel::{Receiver, Sender};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Longest wait for a record, and so for a look at the engine and at the end of the process.
+/// Longest wait for a record or for getting ready, and so for a look at the engine and at the end of the process.
 const POLL: Duration = Duration::from_millis(100);
 /// Longest wait for a start; an orchestrator's is one second ahead.
 const MOST_AHEAD_NS: u64 = 600 * clock::NS_PER_S;

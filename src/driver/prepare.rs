@@ -124,7 +124,7 @@ impl Prepared {
 }
 
 /// Resolves the target, raises the limits, makes the clients and opens their connections. A raised `stop`, which is that of
-/// the whole test, ends the opening early. The error says why the plan is refused.
+/// the whole test, ends it early, but for a look-up or a wait for `/metrics` that is under way. The error says why the plan is refused.
 pub fn prepare(
     assignment: Assignment,
     settings: &ClientSettings,
@@ -149,7 +149,8 @@ pub fn prepare(
         addresses: addresses(request, settings),
     };
     let mut clients = recipe.clients(kind, &slots)?;
-    let before = if recipe.addresses.get().is_ok() { recipe.read_target() } else { None };
+    let may_ask = recipe.addresses.get().is_ok() && !recipe.stop.is_stopped();
+    let before = if may_ask { recipe.read_target() } else { None };
     open_ahead(&mut clients, most_ahead(&assignment.plan), until_ns);
     Ok(Prepared { clients, recipe, before, assignment, open_since_ns: Some(clock::now_ns()) })
 }

@@ -1,4 +1,4 @@
-//! Getting ready on a thread of its own, so that the control thread goes on hearing a STOP and the end of its process.
+//! Getting ready on a thread of its own, so that the control thread hears a STOP and the end of its process meanwhile.
 
 use super::prepare::{ClientSettings, Prepared, prepare};
 use super::session::Assignment;
@@ -40,8 +40,8 @@ impl Preparing {
         }
     }
 
-    /// Gives it up and waits for its end: that comes at once where connections are being opened, else after the look-up or
-    /// the `/metrics` that it waits for.
+    /// Gives it up and waits for its end: that comes at once where connections are being opened, else with the end of the
+    /// look-up (5 s at the most) or the wait for `/metrics` (2 s) that is under way.
     pub fn cancel(self) {
         self.stop.stop();
         self.join();

@@ -91,7 +91,8 @@ impl Beat {
 #[derive(Debug, PartialEq)]
 enum State {
     Idle,
-    Preparing(Box<Assignment>),
+    /// With the start that was read meanwhile: who knows nothing of getting ready writes it at once.
+    Preparing(Box<Assignment>, Option<Trigger>),
     Ready(Box<Assignment>),
     Running(Box<Assignment>),
     Finishing(Box<Assignment>),
@@ -154,14 +155,18 @@ impl Session {
         let mut actions = Vec::new();
         match &self.state {
             // The record came twice.
-            State::Preparing(current) if current.test_id == config.test_id => return actions,
-            State::Preparing(_) | State::Ready(_) => actions.push(Action::Discard),
+            State::Preparing(current, _)
+                if current.test_id == config.test_id && current.plan_hash == config.plan_hash() =>
+            {
+                return actions;
+            }
+            State::Preparing(..) | State::Ready(_) => actions.push(Action::Discard),
             _ => {}
         }
         match self.understand(config, part, parts) {
             Ok(assignment) => {
                 let assignment = Box::new(assignment);
-                self.state = State::Preparing(assignment.clone());
+                self.state = State::Preparing(assignment.clone(), None);
                 actions.push(Action::Prepare(assignment));
             }
             Err(reason) => {
@@ -190,14 +195,17 @@ impl Session {
     }
 
     fn on_prepared(&mut self, result: Result<(), String>) -> Vec<Action> {
-        let State::Preparing(assignment) = std::mem::replace(&mut self.state, State::Idle) else {
+        let State::Preparing(assignment, start) = std::mem::replace(&mut self.state, State::Idle) else {
             return Vec::new();
         };
         match result {
             Ok(()) => {
-                let beat = Beat::of(DriverState::Ready, &assignment);
+                let mut actions = vec![Action::Announce(Beat::of(DriverState::Ready, &assignment))];
                 self.state = State::Ready(assignment);
-                vec![Action::Announce(beat)]
+                if let Some(trigger) = start {
+                    actions.extend(self.on_start(&trigger));
+                }
+                actions
             }
             Err(reason) => vec![Action::Announce(Beat::refused(&assignment.test_id, reason))],
         }
@@ -210,6 +218,10 @@ impl Session {
                 self.state = State::Running(assignment);
                 vec![Action::Start { start_at_ms: trigger.start_at_ms }, Action::Announce(beat)]
             }
+            State::Preparing(assignment, None) if assignment.test_id == trigger.test_id => {
+                self.state = State::Preparing(assignment, Some(trigger.clone()));
+                Vec::new()
+            }
             other => {
                 self.state = other;
                 Vec::new()
@@ -221,9 +233,9 @@ impl Session {
         self.following.take_if(|config| config.test_id == trigger.test_id);
         match &self.state {
             State::Running(current) if current.test_id == trigger.test_id => vec![Action::Stop],
-            State::Preparing(current) | State::Ready(current) if current.test_id == trigger.test_id => {
+            State::Preparing(current, _) | State::Ready(current) if current.test_id == trigger.test_id => {
                 self.state = State::Idle;
-                vec![Action::Discard, Action::Announce(Beat::idle())]
+                vec![Action::Announce(Beat::idle()), Action::Discard]
             }
             _ => Vec::new(),
         }

@@ -146,7 +146,7 @@ fn a_stop_ends_what_it_names() {
     let mut session = ready();
     assert_eq!(session.handle(Event::Trigger(Trigger::stop("t0", "old"))), []);
     let actions = session.handle(Event::Trigger(Trigger::stop("t1", "changed my mind")));
-    assert_eq!(actions, [Action::Discard, Action::Announce(Beat::idle())]);
+    assert_eq!(actions, [Action::Announce(Beat::idle()), Action::Discard]);
 
     let mut session = ready();
     session.handle(Event::Trigger(Trigger::start("t1", 1.0)));
@@ -161,11 +161,45 @@ fn getting_ready_can_be_stopped_and_is_begun_once_for_each_plan() {
     assert_eq!(session.handle(read(config("t1"))), [], "the record came twice");
     assert_eq!(session.handle(Event::Trigger(Trigger::stop("another", "test"))), []);
     let actions = session.handle(Event::Trigger(Trigger::stop("t1", "changed my mind")));
-    assert_eq!(actions, [Action::Discard, Action::Announce(Beat::idle())]);
+    assert_eq!(actions, [Action::Announce(Beat::idle()), Action::Discard]);
     session.handle(read(config("t2")));
     let actions = session.handle(read(config("t3")));
     let [Action::Discard, Action::Prepare(assignment)] = actions.as_slice() else { panic!("{actions:?}") };
     assert_eq!(assignment.test_id, "t3");
+}
+
+#[test]
+fn a_start_that_comes_before_all_is_ready_waits_for_that() {
+    let start = |test_id: &str| Event::Trigger(Trigger::start(test_id, 123.0));
+    let mut session = session();
+    session.handle(read(config("t1")));
+    assert_eq!(session.handle(start("t1")), []);
+    let actions = session.handle(Event::Prepared(Ok(())));
+    let [Action::Announce(ready), Action::Start { start_at_ms }, Action::Announce(running)] =
+        actions.as_slice()
+    else {
+        panic!("{actions:?}")
+    };
+    assert_eq!(
+        (ready.state, *start_at_ms, running.state),
+        (DriverState::Ready, Some(123.0), DriverState::Running)
+    );
+    // It is forgotten with its test.
+    let mut session = self::session();
+    session.handle(read(config("t1")));
+    session.handle(start("t1"));
+    session.handle(Event::Trigger(Trigger::stop("t1", "changed my mind")));
+    session.handle(read(config("t2")));
+    assert_eq!(session.handle(Event::Prepared(Ok(()))).len(), 1);
+}
+
+#[test]
+fn another_plan_of_the_same_name_takes_the_place_of_the_one_that_is_being_prepared() {
+    let mut session = session();
+    session.handle(read(config("t1")));
+    let other = TestConfig { connections: Some(7), ..config("t1") };
+    let actions = session.handle(read(other));
+    assert!(matches!(actions.as_slice(), [Action::Discard, Action::Prepare(_)]), "{actions:?}");
 }
 
 #[test]

@@ -171,7 +171,8 @@ fn facts(
         status: total.status.clone(),
         lag_p99_ms: total.lag_ms.as_ref().map(|lag| lag.p99),
         lag_max_ms: total.lag_ms.as_ref().map(|lag| lag.max),
-        due_in_pauses: rates_rps.map_or(0.0, |(planned_rps, _)| due_in_pauses(figures, planned_rps)),
+        due_in_pauses: rates_rps
+            .map_or(0.0, |(planned_rps, _)| due_in_pauses(&greatest_lags_ms(figures), planned_rps)),
         latency_p99_ms: total.latency_ms.as_ref().map(|latency| latency.p99),
         rates_rps,
         lost: if run.phase == Phase::Failed { Vec::new() } else { lost.collect() },
@@ -189,14 +190,17 @@ fn facts(
     facts
 }
 
-/// Requests that were planned while drivers may have been paused themselves: for each its share of the rate during its
-/// greatest lag.
-fn due_in_pauses(figures: &Aggregate, planned_rps: f64) -> f64 {
-    let lags_s = figures
-        .drivers()
-        .iter()
-        .filter_map(|driver| Some(driver.at_end.as_ref()?.1.distribution()?.max / 1e3));
-    lags_s.sum::<f64>() * planned_rps / figures.drivers().len().max(1) as f64
+/// Of each driver; 0 where its final report is missing.
+fn greatest_lags_ms(figures: &Aggregate) -> Vec<f64> {
+    let lag = |driver: &DriverFigures| driver.at_end.as_ref()?.1.distribution().map(|lag| lag.max);
+    figures.drivers().iter().map(|driver| lag(driver).unwrap_or(0.0)).collect()
+}
+
+/// Requests of a fleet's rate that were planned for as long as drivers may have been paused themselves: for each driver its
+/// share of the rate during its greatest lag.
+fn due_in_pauses(lags_ms: &[f64], planned_rps: f64) -> f64 {
+    let mean_s = lags_ms.iter().sum::<f64>() / 1_000.0 / lags_ms.len().max(1) as f64;
+    mean_s * planned_rps
 }
 
 /// Whose own delay is too great to be overlooked, once the final reports are in; of several drivers, those that are
@@ -266,6 +270,13 @@ fn late(run: &Run, figures: &Aggregate) -> Vec<(String, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn in_a_pause_a_drivers_share_of_the_rate_is_due() {
+        assert_eq!(due_in_pauses(&[6.0], 10_000.0), 60.0);
+        assert_eq!(due_in_pauses(&[6.0, 0.0], 10_000.0), 30.0);
+        assert_eq!(due_in_pauses(&[], 10_000.0), 0.0);
+    }
 
     #[test]
     fn the_union_counts_no_moment_twice() {

@@ -1,8 +1,8 @@
 //! The verdict: what a reader must know before any figure, in words, most important first.
 //!
 //! A pure function over plain facts. It says which of the two could not keep the plan, the generator or the
-//! target, by two independent signs: *lag* is time lost inside the generator, *queued* means that a request was due
-//! while every connection still waited for the target.
+//! target, by two signs: *lag* is time lost inside the generator, *queued* means that a request was due while every
+//! connection still waited for the target. One can cause the other: after a pause of the generator many are due at once.
 
 use super::outcome::ErrorKind;
 use crate::units::{format_count, format_figure, format_ms};
@@ -77,6 +77,11 @@ impl Facts {
         let allowed_ms = LAG_FLOOR_MS.max(LAG_SHARE * self.latency_p99_ms.unwrap_or(0.0));
         self.lag_p99_ms.is_some_and(|lag_ms| lag_ms > allowed_ms)
     }
+
+    /// The greatest lag, where it is worth a word and can be what made requests queue.
+    fn pause_that_queued_ms(&self) -> Option<f64> {
+        self.lag_max_ms.filter(|lag_ms| *lag_ms > LAG_FLOOR_MS && self.queued as f64 <= self.due_in_pauses)
+    }
 }
 
 /// All that must be said, most important first; one line says that all is well where there is nothing else.
@@ -121,10 +126,11 @@ fn plan_kept(facts: &Facts, lines: &mut Vec<String>) {
     if facts.queued > 0 {
         let queued = of(facts.queued, facts.sent, "requests");
         let queued = format!("{queued} were due while every connection was busy");
-        lines.push(match facts.lag_max_ms.filter(|_| facts.queued as f64 <= facts.due_in_pauses) {
+        lines.push(match facts.pause_that_queued_ms() {
             None => format!("The target was slower than the plan: {queued}."),
             Some(pause_ms) => format!(
-                "{queued}: the generator itself had paused ({} at the most), or else the target was slower than the plan.",
+                "{queued}: the generator itself may have paused ({} at the most), or the target was slower than the \
+                 plan.",
                 format_ms(pause_ms)
             ),
         });

@@ -1,8 +1,10 @@
 //! One exchange on an open connection: the request out, the response in.
 
 use super::slot::Phase;
+use super::stream::Stream;
 use super::{BUFFER_BYTES, NativeClient};
 use crate::clock;
+use crate::http::os::socket::discard;
 use crate::stats::outcome::{ErrorKind, Outcome};
 use std::io::{self, Read, Write};
 
@@ -63,40 +65,50 @@ impl NativeClient {
 
     /// One read; true where the response has ended or nothing is left to read.
     fn read_once(&mut self, slot: u32) -> io::Result<bool> {
+        let expects_much = self.expects_much();
         let state = &mut self.slots[slot as usize];
         let Some(stream) = state.stream.as_mut() else { return Ok(true) };
         let left = state.response.body_left();
-        if left >= DISCARD_FROM {
-            return self.discard_once(slot, left);
+        if left >= DISCARD_FROM && stream.reads_in_full() {
+            // The last byte is read, so that what may lie behind the body is seen.
+            return self.discard_once(slot, left - 1);
         }
         let held = state.held.len();
         self.buffer[..held].copy_from_slice(&state.held);
-        let is_head = held == 0 && left == 0;
-        let expects_much =
-            || self.known_head.meaning().is_some_and(|known| known.body_bytes() >= DISCARD_FROM);
-        let end = if is_head && expects_much() { HEAD_READ_BYTES } else { BUFFER_BYTES };
+        let is_head = held == 0 && state.response.status() == 0 && stream.reads_in_full();
+        let end = if is_head && expects_much { HEAD_READ_BYTES } else { BUFFER_BYTES };
         let count = stream.read(&mut self.buffer[held..end])?;
         if count == 0 {
             self.ended_by_server(slot);
             return Ok(true);
         }
-        let is_drained = held + count < end && !state.hangup && stream.reads_in_full();
-        Ok(self.take(slot, held + count) || is_drained)
+        let is_full = held + count == end;
+        let is_drained = !is_full && !state.hangup && stream.reads_in_full();
+        let has_ended = self.take(slot, held + count);
+        if has_ended && is_full {
+            // More may lie behind the response.
+            self.check_idle(slot);
+        }
+        Ok(has_ended || is_drained)
     }
 
-    /// Like a read, of a body whose bytes nobody needs.
-    fn discard_once(&mut self, slot: u32, left: u64) -> io::Result<bool> {
+    /// Like a read, of `most` bytes that nobody needs to see.
+    fn discard_once(&mut self, slot: u32, most: u64) -> io::Result<bool> {
         let state = &mut self.slots[slot as usize];
-        let Some(stream) = state.stream.as_mut() else { return Ok(true) };
-        // The last byte is read, so that what may lie behind the body is seen.
-        let room = usize::try_from(left - 1).unwrap_or(usize::MAX).min(BUFFER_BYTES);
-        let count = stream.discard(&mut self.buffer[..room])?;
+        let Some(Stream::Plain(tcp)) = &state.stream else { return Ok(true) };
+        let room = usize::try_from(most).unwrap_or(usize::MAX).min(BUFFER_BYTES);
+        let count = discard(tcp, &mut self.buffer[..room])?;
         if count == 0 {
             self.ended_by_server(slot);
             return Ok(true);
         }
         state.response.skip(count);
-        Ok(count < room && !state.hangup && stream.reads_in_full())
+        Ok(count < room && !state.hangup)
+    }
+
+    /// Whether the next response is likely to have a large body, as the last one had that came on any connection.
+    fn expects_much(&self) -> bool {
+        self.known_head.meaning().is_some_and(|known| known.body_bytes() >= DISCARD_FROM)
     }
 
     /// Goes on with the TLS handshake, and sends when it is done.

@@ -1,6 +1,6 @@
 //! A nonblocking connection, with TLS or without.
 
-use crate::http::os::socket::{discard, receive, transmit};
+use crate::http::os::socket::{receive, transmit};
 use crate::http::tls::TlsClient;
 use rustls::ClientConnection;
 use std::io::{self, IoSlice, Read, Write};
@@ -48,18 +48,6 @@ impl Stream {
     /// Whether a read that does not fill its buffer has emptied the connection.
     pub fn reads_in_full(&self) -> bool {
         matches!(self, Stream::Plain(_))
-    }
-
-    /// Takes up to `room.len()` bytes off the connection and throws them away; what is left in `room` means nothing. Only
-    /// what TLS has decrypted can be counted, so with it that is no cheaper than reading.
-    ///
-    /// # Errors
-    /// As those of reading.
-    pub fn discard(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Stream::Plain(tcp) => discard(tcp, room),
-            Stream::Tls(session) => session.read(room),
-        }
     }
 
     /// Whether bytes wait for the connection to become writable.

@@ -1,8 +1,9 @@
 //! Bodies so large that a client may throw them away without reading them.
 
-use super::harness::{Factory, error, exchange, getter, outcome_of};
+use super::harness::{Factory, collect, error, exchange, getter, outcome_of};
 use crate::support::http_server::{Conn, Server};
 use floodgate::clock;
+use floodgate::http::{Client, Ticket};
 use floodgate::stats::outcome::{ErrorKind, Outcome};
 use std::time::Duration;
 
@@ -72,21 +73,33 @@ pub fn a_large_one_split_anywhere<F: Factory>() {
     assert_eq!(server.connections(), 1);
 }
 
-pub fn bytes_behind_a_large_one_end_the_connection<F: Factory>() {
-    let text = response(LARGE);
+/// A server that sends a whole other response behind each, which nobody asked for; a client that looks only after all of
+/// that has arrived must not take it for an answer to its next request.
+fn bytes_behind<F: Factory>(responses: Vec<String>) {
     let server = Server::start(move |conn| {
+        let text = &responses[conn.number.min(responses.len() - 1)];
         while conn.request().is_some() {
-            let (most, rest) = text.split_at(LARGE);
-            conn.send(most);
-            clock::sleep(PAUSE);
-            conn.send(format!("{rest}HTTP/1.1 500 Not asked for\r\nContent-Length: 0\r\n\r\n"));
+            conn.send(format!("{text}HTTP/1.1 500 Not asked for\r\nContent-Length: 0\r\n\r\n"));
         }
     });
     let mut client = getter::<F>(&server);
-    for connections in 1..=3 {
-        assert_eq!(exchange(&mut client).outcome, Outcome::Status(200));
+    for connections in 1..=4 {
+        client.send(Ticket::default());
+        clock::sleep(10 * PAUSE);
+        assert_eq!(collect(&mut client).outcome, Outcome::Status(200));
         assert_eq!(server.connections(), connections);
     }
+}
+
+pub fn bytes_behind_a_large_one_end_the_connection<F: Factory>() {
+    bytes_behind::<F>(vec![response(40_000)]);
+}
+
+pub fn bytes_behind_one_that_fills_a_read_end_the_connection<F: Factory>() {
+    // Where a large body is expected, heads are read into 4 KB.
+    let full = response(4_096 - response(4_000).len() + 4_000);
+    assert_eq!(full.len(), 4_096);
+    bytes_behind::<F>(vec![response(40_000), full]);
 }
 
 pub fn a_large_one_without_its_end<F: Factory>() {
