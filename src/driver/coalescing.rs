@@ -103,8 +103,8 @@ impl Coalescing {
     }
 }
 
-/// The time that enough responses take at a `rate`, so that a fast target with few connections to work on has always some
-/// left: a longer rest would let it run out of work, and be undone by the trial.
+/// The time that enough responses take at a `rate`, so that a fast target with few connections to work on has always
+/// some left: a longer rest would let it run out of work, and be undone by the trial.
 fn rest_ns(rate: f64) -> u64 {
     ((ENOUGH_RESPONSES as f64 / rate) as u64).min(MAX_REST_NS)
 }

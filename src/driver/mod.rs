@@ -1,7 +1,7 @@
 //! The driver: executes its share of a plan and reports what really happened.
 //!
-//! Threads: *control* reads plans and triggers, *heartbeat* says that the driver lives; before a test *prepare* gets all
-//! ready; while it runs *workers* send, *engine* collects their tallies, and *reporter* publishes them.
+//! Threads: *control* reads plans and triggers, *heartbeat* says that the driver lives; before a test *prepare* gets
+//! all ready; while it runs *workers* send, *engine* collects their tallies, and *reporter* publishes them.
 
 pub mod allowed;
 pub mod clock_offset;

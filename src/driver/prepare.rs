@@ -123,8 +123,9 @@ impl Prepared {
     }
 }
 
-/// Resolves the target, raises the limits, makes the clients and opens their connections. A raised `stop`, which is that of
-/// the whole test, ends it early, but for a look-up or a wait for `/metrics` that is under way. The error says why the plan is refused.
+/// Resolves the target, raises the limits, makes the clients and opens their connections. A raised `stop`, which is that
+/// of the whole test, ends it early, but for a look-up or a wait for `/metrics` that is under way. The error says why the
+/// plan is refused.
 pub fn prepare(
     assignment: Assignment,
     settings: &ClientSettings,

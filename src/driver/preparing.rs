@@ -40,8 +40,8 @@ impl Preparing {
         }
     }
 
-    /// Gives it up and waits for its end: that comes at once where connections are being opened, else with the end of the
-    /// look-up (5 s at the most) or the wait for `/metrics` (2 s) that is under way.
+    /// Gives it up and waits for its end: that comes at once where connections are being opened, else with the end of
+    /// the look-up (5 s at the most) or the wait for `/metrics` (2 s) that is under way.
     pub fn cancel(self) {
         self.stop.stop();
         self.join();

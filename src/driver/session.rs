@@ -1,6 +1,7 @@
 //! The session: what a driver makes of the messages that it reads. Pure: an event goes in, actions come out.
 //!
-//! idle → (plan understood) preparing → (prepared) ready → (trigger) running → (load ended) finishing → (report taken) idle
+//! idle → (plan understood) preparing → (prepared) ready → (trigger) running → (load ended) finishing →
+//! (report taken) idle
 
 use super::allowed::Allowed;
 use crate::message::{DriverState, NodeRef, TestConfig, Trigger};

@@ -196,8 +196,8 @@ fn greatest_lags_ms(figures: &Aggregate) -> Vec<f64> {
     figures.drivers().iter().map(|driver| lag(driver).unwrap_or(0.0)).collect()
 }
 
-/// Requests of a fleet's rate that were planned for as long as drivers may have been paused themselves: for each driver its
-/// share of the rate during its greatest lag.
+/// Requests of a fleet's rate that were planned for as long as drivers may have been paused themselves: for each driver
+/// its share of the rate during its greatest lag.
 fn due_in_pauses(lags_ms: &[f64], planned_rps: f64) -> f64 {
     let mean_s = lags_ms.iter().sum::<f64>() / 1_000.0 / lags_ms.len().max(1) as f64;
     mean_s * planned_rps

@@ -2,7 +2,8 @@
 //!
 //! A pure function over plain facts. It says which of the two could not keep the plan, the generator or the
 //! target, by two signs: *lag* is time lost inside the generator, *queued* means that a request was due while every
-//! connection still waited for the target. One can cause the other: after a pause of the generator many are due at once.
+//! connection still waited for the target. One can cause the other: after a pause of the generator many are due at
+//! once.
 
 use super::outcome::ErrorKind;
 use crate::units::{format_count, format_figure, format_ms};
