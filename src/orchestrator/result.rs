@@ -192,8 +192,8 @@ fn facts(
 
 /// Of each driver; 0 where its final report is missing.
 fn greatest_lags_ms(figures: &Aggregate) -> Vec<f64> {
-    let lag = |driver: &DriverFigures| driver.at_end.as_ref()?.1.distribution().map(|lag| lag.max);
-    figures.drivers().iter().map(|driver| lag(driver).unwrap_or(0.0)).collect()
+    let lag_ms = |driver: &DriverFigures| driver.at_end.as_ref().map_or(0.0, |at_end| at_end.1.max_ms());
+    figures.drivers().iter().map(lag_ms).collect()
 }
 
 /// Requests of a fleet's rate that were planned for as long as drivers may have been paused themselves: for each driver

@@ -68,22 +68,22 @@ impl NativeClient {
         let expects_much = self.expects_much();
         let state = &mut self.slots[slot as usize];
         let Some(stream) = state.stream.as_mut() else { return Ok(true) };
-        let left = state.response.body_left();
-        if left >= DISCARD_FROM && stream.reads_in_full() {
+        let (left, reads_in_full) = (state.response.body_left(), stream.reads_in_full());
+        if left >= DISCARD_FROM && reads_in_full {
             // The last byte is read, so that what may lie behind the body is seen.
             return self.discard_once(slot, left - 1);
         }
         let held = state.held.len();
         self.buffer[..held].copy_from_slice(&state.held);
-        let is_head = held == 0 && state.response.status() == 0 && stream.reads_in_full();
-        let end = if is_head && expects_much { HEAD_READ_BYTES } else { BUFFER_BYTES };
+        let is_head = held == 0 && state.response.status() == 0;
+        let end = if is_head && expects_much && reads_in_full { HEAD_READ_BYTES } else { BUFFER_BYTES };
         let count = stream.read(&mut self.buffer[held..end])?;
         if count == 0 {
             self.ended_by_server(slot);
             return Ok(true);
         }
         let is_full = held + count == end;
-        let is_drained = !is_full && !state.hangup && stream.reads_in_full();
+        let is_drained = !is_full && !state.hangup && reads_in_full;
         let has_ended = self.take(slot, held + count);
         if has_ended && is_full {
             // More may lie behind the response.

@@ -35,7 +35,8 @@ contract! {
         redirect_with_a_body header_names_in_any_case;
     bodies:
         large_ones_keep_the_connection large_and_small_ones_in_turn a_large_one_split_anywhere
-        bytes_behind_a_large_one_end_the_connection bytes_behind_one_that_fills_a_read_end_the_connection a_large_one_without_its_end;
+        bytes_behind_a_large_one_end_the_connection bytes_behind_one_that_fills_a_read_end_the_connection
+        a_large_one_without_its_end;
     faults:
         conflicting_lengths rubbish bad_chunk_size endless_header too_many_headers endless_body_ends_in_time
         stall_before_the_response stall_in_the_head stall_in_the_body a_slow_drip_does_not_extend_the_time
