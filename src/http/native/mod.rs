@@ -16,6 +16,7 @@ mod stream;
 
 use crate::clock;
 use crate::http::os::poller::{Poller, Readiness, wait_precisely};
+use crate::http::os::socket::wait_writable;
 use crate::http::render::{render, render_last};
 use crate::http::tls::TlsClient;
 use crate::http::{Addresses, Client, ClientError, Completion, STOP_LOOK_NS, Settings, StopFlag, Ticket};
@@ -165,10 +166,16 @@ impl NativeClient {
         request.unwrap_or(u64::MAX).min(connect.unwrap_or(u64::MAX))
     }
 
+    /// Fails what has had its time, after a last look at each: where this process was paused, what it waited for may have
+    /// come long ago.
     fn expire(&mut self, now_ns: u64) {
         while let Some(slot) = self.opening.front() {
             if self.slots[slot as usize].connect_by_ns > now_ns {
                 break;
+            }
+            self.look(slot);
+            if self.opening.front() != Some(slot) {
+                continue;
             }
             let is_tls = self.slots[slot as usize].phase == Phase::Handshaking;
             self.fail(slot, if is_tls { ErrorKind::Tls } else { ErrorKind::Connect });
@@ -177,8 +184,26 @@ impl NativeClient {
             if self.slots[slot as usize].sent_ns.saturating_add(self.timeout_ns) > now_ns {
                 break;
             }
-            self.fail(slot, ErrorKind::Timeout);
+            self.look(slot);
+            if self.in_flight.front() == Some(slot) {
+                self.fail(slot, ErrorKind::Timeout);
+            }
         }
+    }
+
+    /// Does for one slot what an event would, had it been told already.
+    fn look(&mut self, slot: u32) {
+        let state = &self.slots[slot as usize];
+        let Some(stream) = &state.stream else { return };
+        let writable = wait_writable(stream.socket(), Duration::ZERO).unwrap_or(false);
+        // Whether a connect has failed is asked of the socket.
+        self.handle(Readiness {
+            key: state.key(slot),
+            readable: true,
+            writable,
+            hangup: false,
+            error: writable,
+        });
     }
 
     fn abort_all(&mut self) {

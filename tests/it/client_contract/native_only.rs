@@ -109,6 +109,24 @@ fn a_slow_request_does_not_hold_others_up() {
 }
 
 #[test]
+fn what_arrived_while_the_client_was_paused_is_no_timeout() {
+    let server = Server::answering(OK);
+    // More than one look at the sockets brings.
+    let slots = 100;
+    let mut client = client(&server, slots, timeout_of(Duration::from_millis(500)));
+    (0..2).for_each(|round| {
+        (0..slots as u64).for_each(|n| {
+            client.send(ticket(n));
+        });
+        if round == 1 {
+            clock::sleep(Duration::from_millis(700));
+        }
+        let all = collect(&mut client, slots);
+        assert!(all.iter().all(|c| c.outcome == Outcome::Status(200)), "round {round}: {all:?}");
+    });
+}
+
+#[test]
 fn deadlines_hold_for_each_of_many() {
     let server = Server::start(|conn| conn.stall());
     let mut client = client(&server, 20, timeout_of(Duration::from_millis(300)));
