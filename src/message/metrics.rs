@@ -1,0 +1,119 @@
+//! `metrics`: the reports of a driver.
+
+use super::tolerant::{maybe, number, text};
+use crate::stats::counts::Counts;
+use serde::{Deserialize, Serialize};
+
+/// The latencies of the original protocol, in ms, cumulative.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LatencyMs {
+    /// Arithmetic mean.
+    #[serde(deserialize_with = "number")]
+    pub mean_latency: f64,
+    /// 50th percentile.
+    #[serde(deserialize_with = "number")]
+    pub median_latency: f64,
+    /// Least.
+    #[serde(deserialize_with = "number")]
+    pub min_latency: f64,
+    /// Greatest.
+    #[serde(deserialize_with = "number")]
+    pub max_latency: f64,
+}
+
+/// Encoded histograms of a report (HdrHistogram V2 deflate in base64, counts of µs).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Histograms {
+    /// Planned start to last byte.
+    pub latency: String,
+    /// Send to last byte; in the final report.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// The generator's own delay; in the final report.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lag: Option<String>,
+}
+
+/// What one process of a floodgate-target had counted before and after a driver's part.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetSeen {
+    /// Requests counted when the driver was ready.
+    pub before: u64,
+    /// Requests counted at its end.
+    pub after: u64,
+    /// Which process counted, by a name of its own that is unique for ever; none of an older target or driver.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+}
+
+/// Longest name of a target's process that is taken, in bytes; a longer one is as good as none.
+pub const MAX_INSTANCE_BYTES: usize = 64;
+
+/// What a final report says of a floodgate-target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TargetCount {
+    /// One process counted from the driver's start to its end.
+    Seen(TargetSeen),
+    /// It was another process at the end: what the first one counted after the driver's first reading is lost.
+    Restarted,
+}
+
+impl TargetCount {
+    /// The form on the wire; none where it is not known.
+    pub fn seen(self) -> Option<TargetSeen> {
+        match self {
+            TargetCount::Seen(seen) => Some(seen),
+            TargetCount::Restarted => None,
+        }
+    }
+}
+
+/// `metrics`: one cumulative, numbered report of a driver. Fields after `metrics` are none in the original form.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Metrics {
+    /// The driver's name.
+    #[serde(deserialize_with = "text")]
+    pub node_id: String,
+    /// Which test.
+    #[serde(deserialize_with = "text")]
+    pub test_id: String,
+    /// Unique for ever.
+    #[serde(deserialize_with = "text")]
+    pub report_id: String,
+    /// Latencies so far.
+    #[serde(default)]
+    pub metrics: LatencyMs,
+    /// Start of the driver's process, in ms since 1970.
+    #[serde(default, deserialize_with = "maybe", skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u64>,
+    /// 1 for the first report of this driver on this test; a number is given once.
+    #[serde(default, deserialize_with = "maybe", skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u64>,
+    /// Whether it is the last one.
+    #[serde(default, rename = "final")]
+    pub is_final: bool,
+    /// Start of this driver's measurement (the end of its warm-up), in broker time, ms since 1970.
+    #[serde(default, deserialize_with = "maybe", skip_serializing_if = "Option::is_none")]
+    pub origin_ms: Option<f64>,
+    /// Its first measured send, in broker time, ms since 1970.
+    #[serde(default, deserialize_with = "maybe", skip_serializing_if = "Option::is_none")]
+    pub first_send_ms: Option<f64>,
+    /// Time since its origin up to which this report counts, in ms; of the final one, the end of its last request.
+    #[serde(default, deserialize_with = "maybe", skip_serializing_if = "Option::is_none")]
+    pub elapsed_ms: Option<f64>,
+    /// Counts so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counts: Option<Counts>,
+    /// Histograms so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub histograms: Option<Histograms>,
+    /// In the final report, where the target is a floodgate-target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_seen: Option<TargetSeen>,
+    /// In the final report, in place of `target_seen`: the target that counted at the end was not the process that
+    /// counted at the start, so nobody knows how many requests both together saw.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub target_restarted: bool,
+}

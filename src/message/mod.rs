@@ -1,0 +1,39 @@
+//! The five messages between the roles, one struct each. Read tolerantly, written strictly.
+//!
+//! The first fields of each are those of the original protocol; the others are additions that an old reader
+//! ignores. Reading takes numbers as strings, `node_ip` for `node_IP` and any letter case in `test_type`.
+
+mod heartbeat;
+mod metrics;
+mod register;
+mod test_config;
+mod test_type;
+mod tolerant;
+mod trigger;
+
+pub use heartbeat::{DriverState, Heartbeat};
+pub use metrics::{Histograms, LatencyMs, MAX_INSTANCE_BYTES, Metrics, TargetCount, TargetSeen};
+pub use register::{Register, register_type};
+pub use test_config::{NodeRef, RequestSpec, Stage, TestConfig};
+pub use test_type::TestType;
+pub use trigger::Trigger;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Largest message that is read, in bytes.
+pub const MAX_MESSAGE_BYTES: usize = 4 << 20;
+
+/// The strict JSON form.
+pub fn encode<T: Serialize>(message: &T) -> Vec<u8> {
+    // These structs hold only texts, numbers and maps with text keys, which always have a JSON form.
+    serde_json::to_vec(message).unwrap_or_default()
+}
+
+/// Reads a message tolerantly; the error says what is wrong with it.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    if bytes.len() > MAX_MESSAGE_BYTES {
+        return Err(format!("message of {} bytes: at most {MAX_MESSAGE_BYTES} are read", bytes.len()));
+    }
+    serde_json::from_slice(bytes).map_err(|e| e.to_string())
+}

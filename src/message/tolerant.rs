@@ -1,0 +1,51 @@
+//! Reading values as other programs write them: numbers as texts, texts as numbers, whole numbers with a fraction.
+
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+/// A text, or a number as text.
+pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::String(text) => Ok(text),
+        Value::Number(number) => Ok(number.to_string()),
+        other => Err(D::Error::custom(format!("{other}: a text is needed"))),
+    }
+}
+
+/// A number, or a text that holds one.
+pub(super) fn number<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<T, D::Error> {
+    read_number(Value::deserialize(deserializer)?).map_err(D::Error::custom)
+}
+
+/// A number, a text that holds one, or nothing (null, or an empty text).
+pub(super) fn maybe<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::Null => Ok(None),
+        Value::String(text) if text.trim().is_empty() => Ok(None),
+        value => read_number(value).map(Some).map_err(D::Error::custom),
+    }
+}
+
+/// A number where there is one, else 0.
+pub(super) fn number_or_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(read_number(Value::deserialize(deserializer)?).unwrap_or_default())
+}
+
+fn read_number<T: DeserializeOwned>(value: Value) -> Result<T, String> {
+    let number = match &value {
+        Value::String(text) => serde_json::from_str(text.trim()).unwrap_or(Value::Null),
+        other => other.clone(),
+    };
+    // Some writers send every number with a fraction; 5.0 is a whole number too.
+    let whole = number.as_f64().filter(|n| n.fract() == 0.0 && (0.0..9e15).contains(n)).map(|n| n as u64);
+    let direct = serde_json::from_value(number.clone());
+    direct
+        .or_else(|e| match whole {
+            Some(n) => serde_json::from_value(Value::from(n)).map_err(|_| e),
+            None => Err(e),
+        })
+        .map_err(|_| format!("{value}: a number in range is needed"))
+}
