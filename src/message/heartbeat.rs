@@ -45,7 +45,7 @@ pub struct Heartbeat {
     /// The test that its state is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_id: Option<String>,
-    /// [`TestConfig::plan_hash`] of the plan as it understood it.
+    /// [`plan_hash`](super::TestConfig::plan_hash) of the plan as it understood it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_hash: Option<String>,
     /// Broker time less the driver's wall clock, in ms; none where the broker gives no append times.
