@@ -10,6 +10,7 @@ mod dashboard;
 mod fleet;
 mod ids;
 mod inbox;
+mod losses;
 mod page;
 mod result;
 mod runs;

@@ -2,19 +2,22 @@
 
 use super::aggregate::{Aggregate, Counted, DriverFigures};
 use super::fleet::Fleet;
+use super::losses::{Loss, losses};
 use super::runs::{Member, Phase, Run, plan_of};
 use crate::message::{DriverState, LatencyMs};
 use crate::schedule::Schedule;
 use crate::stats::histogram::{Histogram, round_ms};
 use crate::stats::summary::{Conservation, Distribution, DriverSummary, SCHEMA, Stats, Summary};
-use crate::stats::verdict::{Facts, LATE_MS, verdict};
+use crate::stats::verdict::{Facts, LATE_MS, LostDriver, verdict};
 use crate::units::format_ms;
 
 /// The result as it stands: of a running test, its newest whole second.
 pub fn summary(run: &Run, figures: &Aggregate, fleet: &Fleet, offset_known: bool) -> Summary {
-    let conservation = conservation(figures);
+    let losses = losses(run, figures);
+    let conservation = conservation(figures, &losses);
     let total = total(run, figures);
-    let facts = facts(run, figures, fleet, &total, &conservation, offset_known);
+    let mut facts = facts(run, figures, fleet, &total, &conservation, offset_known);
+    facts.lost = losses.into_iter().map(lost_driver).collect();
     let earliest_ms = starts_ms(run, figures).into_iter().flatten().reduce(f64::min);
     let rows = run.members.iter().zip(figures.drivers()).zip(starts_ms(run, figures));
     let rows = rows.map(|((member, driver), start_ms)| {
@@ -126,12 +129,20 @@ fn original_row(name: &str, latency: &LatencyMs) -> DriverSummary {
     DriverSummary { node_id: name.to_owned(), state: "original".to_owned(), stats }
 }
 
-fn conservation(figures: &Aggregate) -> Conservation {
+fn lost_driver(loss: Loss) -> LostDriver {
+    LostDriver { name: loss.node_id, what: loss.what, after_s: loss.covered_s, not_sent: loss.unreported }
+}
+
+fn conservation(figures: &Aggregate, losses: &[Loss]) -> Conservation {
     let counts = figures.counts();
+    let beyond: u64 = losses.iter().map(|loss| loss.beyond_report).sum();
     Conservation {
-        planned: counts.planned,
+        planned: counts.planned + beyond,
         sent: counts.sent,
         never_sent: counts.never_sent,
+        lost: losses.iter().filter_map(|loss| loss.unreported).sum(),
+        lost_unknown: losses.iter().any(|loss| loss.unreported.is_none()),
+        lost_in_flight: losses.iter().map(|loss| loss.in_flight).sum(),
         responses: counts.responses,
         errors: counts.errors_total(),
         warmup_sent: counts.warmup_sent,
@@ -153,8 +164,6 @@ fn facts(
     offset_known: bool,
 ) -> Facts {
     let finished = figures.is_finished();
-    let what = |m: &Member| m.left.clone().or_else(|| m.lost.as_ref().map(|(what, _)| what.clone()));
-    let lost = run.members.iter().filter_map(|m| what(m).map(|what| (m.node.node_id.clone(), what)));
     let waiting = |seconds: u64| format!("its reports are {seconds} s behind those of others");
     let rates_rps = rates(run, figures, total);
     let behind = figures.behind().into_iter().map(|(name, seconds)| (name, waiting(seconds)));
@@ -175,7 +184,7 @@ fn facts(
             .map_or(0.0, |(planned_rps, _)| due_in_pauses(&greatest_lags_ms(figures), planned_rps)),
         latency_p99_ms: total.latency_ms.as_ref().map(|latency| latency.p99),
         rates_rps,
-        lost: if run.phase == Phase::Failed { Vec::new() } else { lost.collect() },
+        lost: Vec::new(),
         behind: if finished { Vec::new() } else { behind.collect() },
         original: figures.originals().keys().cloned().collect(),
         reports_missing: conservation.reports_missing,

@@ -121,6 +121,7 @@ pub struct Run {
     hash: String,
     ready_until_ns: Option<u64>,
     start_ns: Option<u64>,
+    stopped_ns: Option<u64>,
     stop_written: bool,
     closing: Option<Closing>,
 }
@@ -148,6 +149,7 @@ impl Run {
             hash: config.plan_hash(),
             ready_until_ns: None,
             start_ns: None,
+            stopped_ns: None,
             stop_written: false,
             closing: None,
             config: config.clone(),
@@ -158,6 +160,11 @@ impl Run {
     /// Whole seconds since the gate opened; none before.
     pub fn seconds(&self, now: Now) -> Option<u64> {
         self.start_ns.map(|start_ns| now.ns.saturating_sub(start_ns) / NS_PER_S)
+    }
+
+    /// How long the gate was open before the STOP, in ns; none without a STOP or a start.
+    pub fn stopped_after_ns(&self) -> Option<u64> {
+        self.stopped_ns.zip(self.start_ns).map(|(stop_ns, start_ns)| stop_ns.saturating_sub(start_ns))
     }
 
     /// A driver spoke.
@@ -221,6 +228,7 @@ impl Run {
             return None;
         }
         self.stopped = Some(reason.to_owned());
+        self.stopped_ns = Some(now.ns);
         if self.phase == Phase::Ready && self.start_ns.is_none() {
             self.phase = Phase::Aborted;
         } else {

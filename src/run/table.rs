@@ -152,25 +152,19 @@ fn row(name: &str, [count, rate]: [String; 2], times: &[String; 7]) -> String {
 
 /// Every sum with its parts, and every difference in words.
 fn conservation(counts: &Conservation) -> Vec<String> {
-    let line = |name: &str, total: u64, first: (&str, u64), second: (&str, u64)| {
-        let sign = if total == first.1 + second.1 { "=" } else { "≠" };
-        let [total, a, b] = [total, first.1, second.1].map(format_count);
-        format!("{name} {total} {sign} {} {a} + {} {b}", first.0, second.0)
-    };
+    let mut planned = vec![("sent", counts.sent), ("never sent", counts.never_sent)];
+    planned.extend(Some(("lost", counts.lost)).filter(|(_, n)| *n > 0));
+    let mut sent = vec![("responses", counts.responses), ("errors", counts.errors)];
+    sent.extend(Some(("in flight on lost drivers", counts.lost_in_flight)).filter(|(_, n)| *n > 0));
     let mut lines = vec![
-        format!(
-            "{:<NAME$}{}",
-            "conservation",
-            line("planned", counts.planned, ("sent", counts.sent), ("never sent", counts.never_sent))
-        ),
-        format!(
-            "{:<NAME$}{}",
-            "",
-            line("sent", counts.sent, ("responses", counts.responses), ("errors", counts.errors))
-        ),
+        format!("{:<NAME$}{}", "conservation", sum("planned", counts.planned, &planned)),
+        format!("{:<NAME$}{}", "", sum("sent", counts.sent, &sent)),
     ];
+    if counts.lost_unknown {
+        lines.push(format!("{:<NAME$}lost: unknown (the plan has no number of requests)", ""));
+    }
     if let Some(seen) = counts.target_seen {
-        let text = line("target counted", seen, ("sent", counts.sent), ("warm-up", counts.warmup_sent));
+        let text = sum("target counted", seen, &[("sent", counts.sent), ("warm-up", counts.warmup_sent)]);
         // Requests that failed may have reached the target or not: fewer is then no difference.
         let text = if counts.errors + counts.warmup_errors > 0 { text.replace('≠', "of") } else { text };
         lines.push(format!("{:<NAME$}{text}", ""));
@@ -180,6 +174,13 @@ fn conservation(counts: &Conservation) -> Vec<String> {
     }
     lines.extend(counts.differences().iter().map(|text| format!("{:<NAME$}DIFFERENCE: {text}", "")));
     lines
+}
+
+/// `sent 5 = responses 4 + errors 1`
+fn sum(name: &str, total: u64, parts: &[(&str, u64)]) -> String {
+    let sign = if total == parts.iter().map(|(_, n)| n).sum::<u64>() { "=" } else { "≠" };
+    let parts: Vec<_> = parts.iter().map(|(name, n)| format!("{name} {}", format_count(*n))).collect();
+    format!("{name} {} {sign} {}", format_count(total), parts.join(" + "))
 }
 
 /// Breaks a text at spaces; the lines after the first are indented.
@@ -248,10 +249,8 @@ mod tests {
             never_sent: 10,
             responses: 1_000_000 - errors,
             errors,
-            warmup_sent: 0,
-            warmup_errors: 0,
             target_seen: Some(1_000_000),
-            reports_missing: 0,
+            ..Conservation::default()
         };
         Summary {
             test_type: "AVALANCHE".to_owned(),
@@ -311,6 +310,21 @@ mod tests {
         let wrong = lines(&wrong);
         assert!(wrong.iter().any(|l| l.contains("target counted 999,999 ≠ ")), "{wrong:#?}");
         assert!(wrong.iter().any(|l| l.contains("DIFFERENCE") && l.contains("999999")), "{wrong:#?}");
+    }
+
+    #[test]
+    fn what_was_lost_with_drivers_is_a_part_of_the_plan() {
+        let mut short = summary(0);
+        let counts = &mut short.conservation;
+        (counts.planned, counts.lost) = (1_500_000, 499_990);
+        (counts.responses, counts.lost_in_flight) = (999_998, 2);
+        let text = lines(&short);
+        let wanted = "planned 1,500,000 = sent 1,000,000 + never sent 10 + lost 499,990";
+        assert!(find(&text, "conservation").ends_with(wanted), "{text:#?}");
+        let wanted = "sent 1,000,000 = responses 999,998 + errors 0 + in flight on lost drivers 2";
+        assert!(text.iter().any(|l| l.trim_start() == wanted), "{text:#?}");
+        short.conservation.lost_unknown = true;
+        assert!(lines(&short).iter().any(|l| l.trim_start().starts_with("lost: unknown")));
     }
 
     #[test]

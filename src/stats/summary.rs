@@ -103,6 +103,15 @@ pub struct Conservation {
     pub sent: u64,
     /// Planned requests that were given up before they were sent.
     pub never_sent: u64,
+    /// Planned requests of lost drivers that no report accounts for.
+    #[serde(default)]
+    pub lost: u64,
+    /// Whether more was lost than that: the plan does not say how much a lost driver should have sent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost_unknown: bool,
+    /// Requests that a lost driver reported as sent, and whose end it did not report.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost_in_flight: u64,
     /// Complete responses.
     pub responses: u64,
     /// Failed requests.
@@ -131,8 +140,10 @@ impl Conservation {
                 ));
             }
         };
-        check(self.planned, self.sent + self.never_sent, "planned against sent + never sent");
-        check(self.sent, self.responses + self.errors, "sent against responses + errors");
+        let placed = self.sent + self.never_sent + self.lost;
+        let ended = self.responses + self.errors + self.lost_in_flight;
+        check(self.planned, placed, "planned against sent + never sent + lost");
+        check(self.sent, ended, "sent against responses + errors");
         if let Some(seen) = self.target_seen {
             // Errors may or may not have reached the target, so only runs without any can be exact.
             let least = self.responses + self.warmup_sent.saturating_sub(self.warmup_errors);

@@ -54,8 +54,8 @@ pub struct Facts {
     pub latency_p99_ms: Option<f64>,
     /// Of an open loop: requests/s of the whole fleet that were planned, and that were sent.
     pub rates_rps: Option<(f64, f64)>,
-    /// Drivers that were lost: name and what happened.
-    pub lost: Vec<(String, String)>,
+    /// Drivers that were lost.
+    pub lost: Vec<LostDriver>,
     /// Drivers that fell behind: name and how.
     pub behind: Vec<(String, String)>,
     /// Drivers of the original protocol.
@@ -70,6 +70,19 @@ pub struct Facts {
     pub late: Vec<(String, f64)>,
     /// What else went wrong, in words.
     pub notes: Vec<String>,
+}
+
+/// A driver that was lost in mid-run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LostDriver {
+    /// Its name.
+    pub name: String,
+    /// What happened to it.
+    pub what: String,
+    /// Running time that its reports cover, in s; none if it never reported.
+    pub after_s: Option<f64>,
+    /// Planned requests that no report accounts for; none if the plan does not say how many it should have sent.
+    pub not_sent: Option<u64>,
 }
 
 impl Facts {
@@ -91,7 +104,9 @@ pub fn verdict(facts: &Facts) -> Vec<String> {
     if let Some(reason) = &facts.stopped {
         lines.push(format!("The test was stopped early: {reason}"));
     }
-    if lines.is_empty() || facts.sent > 0 {
+    let started = lines.is_empty() || facts.sent > 0;
+    lines.extend(facts.lost.iter().map(|driver| lost(driver, facts.planned)));
+    if started {
         if !nothing_reached(facts) {
             plan_kept(facts, &mut lines);
         }
@@ -213,10 +228,25 @@ fn errors(facts: &Facts, lines: &mut Vec<String>) {
     }
 }
 
-fn drivers(facts: &Facts, lines: &mut Vec<String>) {
-    for (name, what) in &facts.lost {
-        lines.push(format!("Driver {name} was lost: {what}. Its figures end with its last report."));
+fn lost(driver: &LostDriver, planned: u64) -> String {
+    let LostDriver { name, what, .. } = driver;
+    let after = driver.after_s.map_or(String::new(), |s| format!(" after {s:.1} s"));
+    match driver.not_sent {
+        Some(0) => format!("Driver {name} was lost{after}: {what}. All that it had to send is reported."),
+        Some(n) => format!(
+            "Driver {name} was lost{after}: {} of the plan was not sent ({} of {} requests), because {what}.",
+            share(n, planned),
+            format_count(n),
+            format_count(planned)
+        ),
+        None => format!(
+            "Driver {name} was lost{after}: {what}. How much of the plan was not sent is unknown, because the plan \
+             does not say how many requests a driver sends; its figures end with its last report."
+        ),
     }
+}
+
+fn drivers(facts: &Facts, lines: &mut Vec<String>) {
     for (name, how) in &facts.behind {
         lines.push(format!("Driver {name} fell behind: {how}."));
     }

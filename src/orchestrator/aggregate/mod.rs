@@ -228,6 +228,11 @@ impl Aggregate {
         self.points.iter().cloned().collect()
     }
 
+    /// The newest second that is in the figures; 0 before the first.
+    pub fn closed_second(&self) -> u64 {
+        self.closed_second
+    }
+
     /// Whether all figures are in.
     pub fn is_finished(&self) -> bool {
         self.finished

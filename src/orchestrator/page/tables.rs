@@ -59,8 +59,9 @@ pub fn conservation(counts: &Conservation) -> String {
     let seen =
         counts.target_seen.map_or(String::new(), |n| format!(", seen by the target {}", format_count(n)));
     let n = format_count;
+    let lost = if counts.lost > 0 { format!(" + lost {}", n(counts.lost)) } else { String::new() };
     format!(
-        "<p class=\"dim\">Planned {} = sent {} + never sent {}; sent = responses {} + errors {}; warm-up {}{seen}; \
+        "<p class=\"dim\">Planned {} = sent {} + never sent {}{lost}; sent = responses {} + errors {}; warm-up {}{seen}; \
          reports missing {}</p>",
         n(counts.planned),
         n(counts.sent),

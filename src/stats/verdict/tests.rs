@@ -146,18 +146,41 @@ fn where_some_connections_failed_the_own_host_is_named_as_a_cause() {
 #[test]
 fn drivers_are_named() {
     let facts = Facts {
-        lost: vec![("a".to_owned(), "silent for 5 s".to_owned())],
+        lost: vec![lost("a", Some(6_260))],
         behind: vec![("b".to_owned(), "did not finish in time".to_owned())],
         late: vec![("c".to_owned(), 120.0)],
         original: vec!["old".to_owned()],
         ..kept()
     };
     let lines = verdict(&facts);
-    assert!(lines[0].starts_with("Driver a was lost: silent for 5 s."));
+    assert_eq!(
+        lines[0],
+        "Driver a was lost after 12.4 s: 31.3 % of the plan was not sent (6,260 of 20,000 requests), because it was \
+         silent for 5 s."
+    );
     assert_eq!(lines[1], "Driver b fell behind: did not finish in time.");
     assert_eq!(lines[2], "Driver c started 120 ms after the gate opened.");
     assert!(lines[3].ends_with("left out of the merged figures: old."));
     assert_eq!(lines.len(), 4);
+}
+
+fn lost(name: &str, not_sent: Option<u64>) -> LostDriver {
+    let what = "it was silent for 5 s".to_owned();
+    LostDriver { name: name.to_owned(), what, after_s: Some(12.36), not_sent }
+}
+
+#[test]
+fn a_lost_share_comes_first_and_an_unknown_one_gets_no_number() {
+    let facts = Facts { lost: vec![lost("a", None), lost("b", Some(0))], queued: 9_000, ..kept() };
+    let lines = verdict(&facts);
+    assert!(
+        lines[0].starts_with("Driver a was lost after 12.4 s: it was silent for 5 s. How much of the plan")
+    );
+    assert!(
+        lines[1]
+            .starts_with("Driver b was lost after 12.4 s: it was silent for 5 s. All that it had to send")
+    );
+    assert!(lines[2].starts_with("The target was slower"), "{lines:?}");
 }
 
 #[test]

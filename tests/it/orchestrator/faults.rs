@@ -73,8 +73,18 @@ fn who_leaves_or_restarts_in_the_middle_is_named_and_not_waited_for() {
     let states: Vec<_> = result.drivers.iter().map(|d| d.state.as_str()).collect();
     assert_eq!(states, ["done", "lost", "lost"]);
     assert_eq!(result.total.requests, 230, "what b reported before it left is in");
-    assert!(result.verdict.iter().any(|l| l.contains("Driver b was lost: it left")), "{:?}", result.verdict);
-    assert!(result.verdict.iter().any(|l| l.contains("Driver c was lost: a new process took its name")));
+    // Each of the three had 200 requests to send; a reports 190 as planned.
+    let counts = &result.conservation;
+    assert_eq!((counts.planned, counts.sent, counts.never_sent, counts.lost), (590, 230, 0, 360));
+    assert!(counts.differences().is_empty(), "{counts:?}");
+    assert_eq!(
+        result.verdict[..2],
+        [
+            "Driver b was lost after 0.5 s: 27.1 % of the plan was not sent (160 of 590 requests), because it left.",
+            "Driver c was lost: 33.9 % of the plan was not sent (200 of 590 requests), because a new process took its \
+             name."
+        ]
+    );
     let row = control.dashboard().fleet.into_iter().find(|row| row.node_id == "b").expect("listed");
     assert_eq!(row.state, "left");
 }
@@ -98,8 +108,39 @@ fn a_silent_driver_is_lost_after_five_seconds() {
     let waited_s = (clock::now_ns() - silent_ns) as f64 / 1e9;
     assert!((4.5..12.0).contains(&waited_s), "waited {waited_s} s");
     assert_eq!(result.drivers[1].state, "lost");
-    assert!(result.verdict.iter().any(|l| l.contains("Driver b was lost: it was silent for 5 s")));
+    assert_eq!((result.conservation.planned, result.conservation.lost), (2_000, 1_000));
+    assert!(
+        result.verdict[0].starts_with("Driver b was lost: 50.0 % of the plan was not sent (1,000 of 2,000"),
+        "{:?}",
+        result.verdict
+    );
     assert_eq!(control.fleet_alive(), 0, "a has been silent as long, but was done");
+}
+
+#[test]
+fn what_a_closed_loop_lost_has_no_number() {
+    let bus = local();
+    let orchestrator = orchestrator(&bus);
+    let control = orchestrator.control();
+    let mut drivers = ["a", "b"].map(|name| Driver::join(&bus, name, 1));
+    wait_alive(&control, 2);
+    let body = br#"{"test_id":"t","test_type":"AVALANCHE","duration_ms":2000,"timeout_ms":500}"#;
+    control.configure_json(body).expect("configures");
+    drivers.iter_mut().for_each(|driver| drop(driver.agree()));
+    let origin_ms = drivers[0].trigger("t").start_at_ms.expect("a start");
+    drivers[1]
+        .report("t", Figures { sequence: 1, is_final: false, elapsed_ms: 500.0, ..last(origin_ms, 40) });
+    drivers[1].say(json!({"state": "left"}));
+    drivers[0].report("t", last(origin_ms, 190));
+    let result = wait_state(&control, "t", "completed");
+    let counts = &result.conservation;
+    assert_eq!((counts.planned, counts.lost, counts.lost_unknown), (230, 0, true));
+    assert!(
+        result.verdict[0]
+            .starts_with("Driver b was lost after 0.5 s: it left. How much of the plan was not sent"),
+        "{:?}",
+        result.verdict
+    );
 }
 
 #[test]

@@ -1,0 +1,143 @@
+//! The lost share of a plan: what the schedule gave to a driver that was lost, and that nobody reported.
+//!
+//! The plan does not shrink with its fleet. What a lost driver should have sent follows from the schedule alone, where
+//! the plan has a fixed size; a closed loop that only time ends has none, and then no number is made up.
+
+use super::aggregate::{Aggregate, DriverFigures};
+use super::runs::{Member, Phase, Run, plan_of};
+use crate::clock::NS_PER_S;
+use crate::message::{TestConfig, TestType};
+use crate::schedule::{Schedule, Share};
+
+/// What was lost with one driver.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loss {
+    /// Its name.
+    pub node_id: String,
+    /// What happened to it.
+    pub what: String,
+    /// Running time that its reports cover, in s; none if it never reported.
+    pub covered_s: Option<f64>,
+    /// Requests of its share that no report accounts for; none if the size of its share is unknown.
+    pub unreported: Option<u64>,
+    /// How many requests its share has beyond those that its last report calls planned.
+    pub beyond_report: u64,
+    /// Requests that it reported as sent, and whose end it did not report.
+    pub in_flight: u64,
+}
+
+/// The losses of a run that has started, in the order of its drivers.
+pub fn losses(run: &Run, figures: &Aggregate) -> Vec<Loss> {
+    if run.started_at_ms.is_none() || run.phase == Phase::Failed {
+        return Vec::new();
+    }
+    let lost = |m: &Member| m.left.clone().or_else(|| m.lost.as_ref().map(|(what, _)| what.clone()));
+    let parts = run.members.len() as u64;
+    let members = run.members.iter().zip(figures.drivers()).enumerate();
+    let gone: Vec<_> = members.filter_map(|(part, (m, d))| lost(m).map(|what| (part, what, d))).collect();
+    if gone.is_empty() {
+        return Vec::new();
+    }
+    let schedule = plan_of(&run.config).map(|plan| Schedule::new(&plan));
+    let schedule = schedule.filter(|schedule| is_sized(run, figures, schedule));
+    let until_ns = until_ns(run, figures);
+    let of = |(part, what, driver): (usize, String, &DriverFigures)| {
+        let share = schedule.as_ref().map(|schedule| schedule.share(part as u64, parts));
+        loss(driver, what, share.and_then(|share| given(&share, until_ns)))
+    };
+    gone.into_iter().map(of).collect()
+}
+
+fn loss(driver: &DriverFigures, what: String, given: Option<u64>) -> Loss {
+    let counts = driver.shown.as_ref().map(|shown| shown.counts.clone()).unwrap_or_default();
+    let given = given.map(|given| given.max(counts.planned));
+    Loss {
+        node_id: driver.node.node_id.clone(),
+        what,
+        covered_s: driver.shown.as_ref().map(|shown| shown.elapsed_ms / 1_000.0),
+        unreported: given.map(|given| given.saturating_sub(counts.sent + counts.never_sent)),
+        beyond_report: given.map_or(0, |given| given - counts.planned),
+        in_flight: counts.unaccounted(),
+    }
+}
+
+/// Up to when requests count as planned, after the beginning of the measurement: while a test runs, its newest whole
+/// second; after a STOP, the STOP.
+fn until_ns(run: &Run, figures: &Aggregate) -> Option<u64> {
+    let warmup_ns = run.config.warmup_ms.unwrap_or(0).saturating_mul(crate::clock::NS_PER_MS);
+    let stopped_ns = run.stopped_after_ns().map(|ns| ns.saturating_sub(warmup_ns));
+    let shown_ns = (!figures.is_finished()).then(|| figures.closed_second().saturating_mul(NS_PER_S));
+    match (stopped_ns, shown_ns) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+/// Requests of a share that are planned before `until_ns`, or in all; none if that depends on responses.
+fn given(share: &Share, until_ns: Option<u64>) -> Option<u64> {
+    match share.is_open() {
+        true => share.planned_before(until_ns.unwrap_or(u64::MAX)),
+        false if until_ns.is_some() || share.duration_ns().is_some() => None,
+        false => share.requests(),
+    }
+}
+
+/// Whether the plan as it was written says how much each driver sends. Where it leaves pace or end to the drivers' own
+/// flags, the drivers that finished tell whether these changed anything.
+fn is_sized(run: &Run, figures: &Aggregate, schedule: &Schedule) -> bool {
+    if fixes_its_size(&run.config) {
+        return true;
+    }
+    let parts = run.members.len() as u64;
+    let finished = run.members.iter().zip(figures.drivers()).enumerate();
+    let finished = finished.filter(|(_, (member, _))| member.done && member.left.is_none());
+    let as_written = finished.map(|(part, (_, driver))| {
+        let planned = driver.shown.as_ref().map(|shown| shown.counts.planned);
+        planned.is_some() && planned == given(&schedule.share(part as u64, parts), until_ns(run, figures))
+    });
+    as_written.reduce(|a, b| a && b).unwrap_or(false)
+}
+
+fn fixes_its_size(config: &TestConfig) -> bool {
+    let staged = !config.stages.is_empty();
+    let paced = match config.test_type {
+        TestType::Avalanche => config.target_throughput.is_some() || staged,
+        TestType::Tsunami => config.test_message_delay.is_some() || staged,
+    };
+    let counted = config.message_count_per_driver.is_some();
+    (counted && config.duration_ms.is_none())
+        || (paced && (counted || staged || config.duration_ms.is_some()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(test_type: TestType, change: impl FnOnce(&mut TestConfig)) -> TestConfig {
+        let mut config = TestConfig::new("t", test_type);
+        change(&mut config);
+        config
+    }
+
+    fn share(config: &TestConfig) -> Share {
+        Schedule::new(&plan_of(config).expect("a valid plan")).share(1, 2)
+    }
+
+    #[test]
+    fn a_share_has_a_size_where_time_or_count_and_pace_fix_it() {
+        let tsunami = config(TestType::Tsunami, |c| {
+            (c.test_message_delay, c.duration_ms) = (Some(10.0), Some(2_000));
+        });
+        assert!(fixes_its_size(&tsunami));
+        assert_eq!(given(&share(&tsunami), None), Some(200));
+        assert_eq!(given(&share(&tsunami), Some(NS_PER_S)), Some(100), "a STOP ends what is planned");
+        let counted = config(TestType::Avalanche, |c| c.message_count_per_driver = Some(500));
+        assert!(fixes_its_size(&counted));
+        assert_eq!(given(&share(&counted), None), Some(500));
+        assert_eq!(given(&share(&counted), Some(NS_PER_S)), None, "of a closed loop nobody knows");
+        let timed = config(TestType::Avalanche, |c| c.duration_ms = Some(2_000));
+        assert_eq!(given(&share(&timed), None), None);
+        assert!(!fixes_its_size(&timed), "a driver's own flags may pace it");
+        assert!(!fixes_its_size(&config(TestType::Tsunami, |c| c.test_message_delay = Some(20.0))));
+    }
+}
