@@ -148,7 +148,8 @@ mod tests {
     fn handover(worker: usize, through: u64, sent: u64, ended: u64, is_last: bool) -> Handover {
         let mut tally = Tally::new();
         (0..sent).for_each(|_| tally.record_sent(0, false));
-        let sample = Sample { latency_ns: MS, service_ns: MS, outcome: Outcome::Status(200), bytes: 1 };
+        let sample =
+            Sample { latency_ns: MS, service_ns: MS, outcome: Outcome::Status(200), bytes: 1, resent: false };
         (0..ended).for_each(|_| tally.record_end(&sample));
         let first_send_ns = Some(S + worker as u64);
         Handover { worker, through, tally, first_send_ns, last_end_ns: 2 * S, ended: is_last }

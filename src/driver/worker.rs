@@ -189,6 +189,7 @@ impl Recorder {
             service_ns: completion.ended_ns.saturating_sub(completion.sent_ns),
             outcome: completion.outcome,
             bytes: completion.bytes,
+            resent: completion.resent,
         });
     }
 

@@ -32,7 +32,7 @@ impl Client for FakeClient {
         let sent_ns = self.clock.now_ns();
         let (ended_ns, outcome) = (self.target)(sent_ns);
         self.sends.borrow_mut().push(sent_ns);
-        let completion = Completion { ticket, sent_ns, ended_ns, outcome, bytes: 100 };
+        let completion = Completion { ticket, sent_ns, ended_ns, outcome, bytes: 100, resent: false };
         self.in_flight.push((ended_ns, completion));
         sent_ns
     }

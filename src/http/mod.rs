@@ -90,6 +90,8 @@ pub struct Completion {
     pub outcome: Outcome,
     /// Bytes of the response, head included where the client sees it.
     pub bytes: u64,
+    /// Whether it was sent a second time, on a new connection, because the first attempt cannot have reached the server.
+    pub resent: bool,
 }
 
 /// A generator of HTTP load that is used by one thread.

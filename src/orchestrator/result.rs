@@ -139,6 +139,7 @@ fn conservation(figures: &Aggregate, losses: &[Loss]) -> Conservation {
     Conservation {
         planned: counts.planned + beyond,
         sent: counts.sent,
+        resent: counts.resent,
         never_sent: counts.never_sent,
         lost: losses.iter().filter_map(|loss| loss.unreported).sum(),
         lost_unknown: losses.iter().any(|loss| loss.unreported.is_none()),

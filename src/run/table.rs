@@ -246,6 +246,7 @@ mod tests {
         let conservation = Conservation {
             planned: 1_000_010,
             sent: 1_000_000,
+            resent: 0,
             never_sent: 10,
             responses: 1_000_000 - errors,
             errors,

@@ -15,6 +15,11 @@ pub struct Counts {
     pub never_sent: u64,
     /// Sent requests whose planned start passed while every slot was busy.
     pub queued: u64,
+    /// Sent requests that were sent once more, on a new connection, because the first attempt cannot have reached the
+    /// server's program: its connection had been closed before. So a server's own count is `sent`, less the errors that
+    /// did not reach it; `sent + resent` is what left the client.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub resent: u64,
     /// Complete responses, whatever their status.
     pub responses: u64,
     /// Requests without a complete response, by kind.
@@ -42,6 +47,7 @@ impl Counts {
         self.sent += other.sent;
         self.never_sent += other.never_sent;
         self.queued += other.queued;
+        self.resent += other.resent;
         self.responses += other.responses;
         self.bytes_received += other.bytes_received;
         self.warmup_sent += other.warmup_sent;

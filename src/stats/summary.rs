@@ -18,6 +18,10 @@ pub struct Stats {
     pub responses: u64,
     /// Sent requests whose planned start passed while every slot was busy.
     pub queued: u64,
+    /// Requests that were sent once more, because the first attempt cannot have reached the server; left out where there
+    /// are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub resent: u64,
     /// Failed requests by kind.
     pub errors: BTreeMap<String, u64>,
     /// Responses by status code.
@@ -53,6 +57,7 @@ impl Stats {
             requests: counts.sent,
             responses: counts.responses,
             queued: counts.queued,
+            resent: counts.resent,
             errors: counts.errors.clone(),
             status: counts.status.clone(),
             bytes_received: counts.bytes_received,
@@ -101,6 +106,10 @@ pub struct Conservation {
     pub planned: u64,
     /// Requests whose sending began.
     pub sent: u64,
+    /// Of them, those that were sent once more, because the first attempt cannot have reached the server: attempts that
+    /// no server counts.
+    #[serde(default)]
+    pub resent: u64,
     /// Planned requests that were given up before they were sent.
     pub never_sent: u64,
     /// Planned requests of lost drivers that no report accounts for.

@@ -15,6 +15,8 @@ pub struct Sample {
     pub outcome: Outcome,
     /// Bytes of the response.
     pub bytes: u64,
+    /// Whether it was sent a second time.
+    pub resent: bool,
 }
 
 const STATUSES: usize = 1_000;
@@ -26,6 +28,8 @@ pub struct Tally {
     pub sent: u64,
     /// Of them, those whose planned start passed while every slot was busy.
     pub queued: u64,
+    /// Of them, those that ended and had been sent a second time.
+    pub resent: u64,
     /// Requests of the warm-up.
     pub warmup_sent: u64,
     /// Of them, those without a complete response.
@@ -63,6 +67,7 @@ impl Tally {
         Tally {
             sent: 0,
             queued: 0,
+            resent: 0,
             warmup_sent: 0,
             warmup_errors: 0,
             bytes_received: 0,
@@ -86,6 +91,7 @@ impl Tally {
     #[inline]
     pub fn record_end(&mut self, sample: &Sample) {
         self.bytes_received += sample.bytes;
+        self.resent += u64::from(sample.resent);
         match sample.outcome {
             Outcome::Status(code) => {
                 self.status[usize::from(code).min(STATUSES - 1)] += 1;
@@ -100,6 +106,7 @@ impl Tally {
     pub fn merge(&mut self, other: &Tally) {
         self.sent += other.sent;
         self.queued += other.queued;
+        self.resent += other.resent;
         self.warmup_sent += other.warmup_sent;
         self.warmup_errors += other.warmup_errors;
         self.bytes_received += other.bytes_received;
@@ -139,6 +146,7 @@ impl Tally {
             sent: self.sent,
             never_sent,
             queued: self.queued,
+            resent: self.resent,
             responses: self.responses(),
             errors: errors.filter(|(_, n)| *n > 0).collect(),
             status: status.filter(|(_, n)| *n > 0).collect(),
@@ -166,7 +174,8 @@ mod tests {
         let mut tally = Tally::new();
         for (latency_ns, bytes, outcome) in samples.iter().copied() {
             tally.record_sent(latency_ns / 10, latency_ns % 2 == 0);
-            tally.record_end(&Sample { latency_ns, service_ns: latency_ns / 2, outcome, bytes });
+            let resent = bytes % 3 == 0;
+            tally.record_end(&Sample { latency_ns, service_ns: latency_ns / 2, outcome, bytes, resent });
         }
         tally
     }
@@ -217,6 +226,7 @@ mod tests {
                 service_ns: 7_000,
                 outcome: Outcome::Error(ErrorKind::Closed),
                 bytes: 0,
+                resent: true,
             });
             assert!(!tally.is_empty());
             let fresh = tally.fresh();

@@ -105,6 +105,7 @@ fn metrics() {
         sent: 11,
         never_sent: 1,
         queued: 2,
+        resent: 1,
         responses: 10,
         errors: [("timeout".to_owned(), 1)].into(),
         status: [("200".to_owned(), 9), ("500".to_owned(), 1)].into(),

@@ -117,7 +117,8 @@ impl Slot {
         let bytes = self.response.bytes() + self.held.len() as u64;
         self.phase = Phase::Ended;
         self.clear_held();
-        Completion { ticket: self.ticket, sent_ns: self.sent_ns, ended_ns, outcome, bytes }
+        let resent = self.retried;
+        Completion { ticket: self.ticket, sent_ns: self.sent_ns, ended_ns, outcome, bytes, resent }
     }
 
     /// Closes the connection; events that it left behind are then not taken for those of the next.

@@ -52,16 +52,13 @@ impl UreqClient {
         })
     }
 
-    fn exchange(&mut self, sent_ns: u64) -> Outcome {
-        match self.attempt(sent_ns) {
-            Err(ErrorKind::Closed)
-                if self.session.line().may_repeat(self.request.method().is_idempotent()) =>
-            {
-                self.attempt(sent_ns)
-            }
-            first => first,
-        }
-        .map_or_else(Outcome::Error, Outcome::Status)
+    /// How the request ended, and whether it was sent twice.
+    fn exchange(&mut self, sent_ns: u64) -> (Outcome, bool) {
+        let first = self.attempt(sent_ns);
+        let is_lost = first == Err(ErrorKind::Closed);
+        let resent = is_lost && self.session.line().may_repeat(self.request.method().is_idempotent());
+        let last = if resent { self.attempt(sent_ns) } else { first };
+        (last.map_or_else(Outcome::Error, Outcome::Status), resent)
     }
 
     fn attempt(&mut self, sent_ns: u64) -> Result<u16, ErrorKind> {
@@ -96,9 +93,9 @@ impl Client for UreqClient {
             debug_assert!(false, "send without a free slot");
             return sent_ns;
         }
-        let outcome = self.exchange(sent_ns);
+        let (outcome, resent) = self.exchange(sent_ns);
         let (ended_ns, bytes) = (clock::now_ns(), self.session.line().received());
-        self.done = Some(Completion { ticket, sent_ns, ended_ns, outcome, bytes });
+        self.done = Some(Completion { ticket, sent_ns, ended_ns, outcome, bytes, resent });
         sent_ns
     }
 

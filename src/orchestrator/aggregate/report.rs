@@ -117,7 +117,7 @@ fn check_counts(counts: &Counts) -> Result<(), String> {
     }
     let single = [counts.planned, counts.sent, counts.never_sent, counts.queued, counts.responses];
     let mapped = counts.errors.values().chain(counts.status.values());
-    let rest = [&counts.bytes_received, &counts.warmup_sent, &counts.warmup_errors];
+    let rest = [&counts.bytes_received, &counts.resent, &counts.warmup_sent, &counts.warmup_errors];
     let all = single.iter().chain(rest).chain(mapped).copied();
     // Kinds add up to one count too.
     let errors = counts.errors.values().fold(0u64, |sum, n| sum.saturating_add(*n));

@@ -43,7 +43,13 @@ fn work(tally: &mut Tally, n: u64, ms: u64) {
     for i in 0..n {
         tally.record_sent(1_000, i % 3 == 0);
         let outcome = if i % 10 == 9 { Outcome::Error(ErrorKind::Timeout) } else { Outcome::Status(200) };
-        tally.record_end(&Sample { latency_ns: ms * 1_000_000, service_ns: ms * 900_000, outcome, bytes: 7 });
+        tally.record_end(&Sample {
+            latency_ns: ms * 1_000_000,
+            service_ns: ms * 900_000,
+            outcome,
+            bytes: 7,
+            resent: false,
+        });
     }
 }
 
@@ -204,7 +210,13 @@ fn told(samples: &[(u64, bool)], into: &mut Tally) {
     for (us, failed) in samples {
         into.record_sent(us * 10, us % 2 == 0);
         let outcome = if *failed { Outcome::Error(ErrorKind::Closed) } else { Outcome::Status(200) };
-        into.record_end(&Sample { latency_ns: us * 1_000, service_ns: us * 700, outcome, bytes: us % 99 });
+        into.record_end(&Sample {
+            latency_ns: us * 1_000,
+            service_ns: us * 700,
+            outcome,
+            bytes: us % 99,
+            resent: false,
+        });
     }
 }
 

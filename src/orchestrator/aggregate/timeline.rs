@@ -140,6 +140,7 @@ fn difference(later: &Counts, earlier: &Counts) -> Counts {
         sent: later.sent.saturating_sub(earlier.sent),
         never_sent: later.never_sent.saturating_sub(earlier.never_sent),
         queued: later.queued.saturating_sub(earlier.queued),
+        resent: later.resent.saturating_sub(earlier.resent),
         responses: later.responses.saturating_sub(earlier.responses),
         errors: less(&later.errors, &earlier.errors),
         status: less(&later.status, &earlier.status),
