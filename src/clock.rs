@@ -5,6 +5,10 @@
 
 #![allow(clippy::disallowed_methods)]
 
+mod cpu;
+
+pub use cpu::CpuTimes;
+
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,8 +37,11 @@ pub trait Clock: Clone + Send + 'static {
     /// Nanoseconds since the clock's origin.
     fn now_ns(&self) -> u64;
 
-    /// Lets `ns` pass; nothing happens for 0.
-    fn rest(&self, ns: u64);
+    /// Lets `ns` pass; returns how much did. Nothing happens for 0.
+    fn rest(&self, ns: u64) -> u64;
+
+    /// What the scheduler gave the calling thread; none where that is not known.
+    fn cpu_times(&self) -> Option<CpuTimes>;
 }
 
 /// The machine's monotonic clock; all copies in a process share one origin.
@@ -48,10 +55,17 @@ impl Clock for SystemClock {
     }
 
     #[inline]
-    fn rest(&self, ns: u64) {
-        if ns > 0 {
-            sleep(Duration::from_nanos(ns));
+    fn rest(&self, ns: u64) -> u64 {
+        if ns == 0 {
+            return 0;
         }
+        let began_ns = now_ns();
+        sleep(Duration::from_nanos(ns));
+        now_ns() - began_ns
+    }
+
+    fn cpu_times(&self) -> Option<CpuTimes> {
+        cpu::of_this_thread()
     }
 }
 
@@ -121,7 +135,12 @@ impl Clock for ManualClock {
         self.0.load(Ordering::SeqCst)
     }
 
-    fn rest(&self, ns: u64) {
+    fn rest(&self, ns: u64) -> u64 {
         self.advance_ns(ns);
+        ns
+    }
+
+    fn cpu_times(&self) -> Option<CpuTimes> {
+        None
     }
 }

@@ -4,7 +4,9 @@
 
 use super::cursor::Cursor;
 use super::worker::{Handover, INTERVAL_NS};
+use crate::stats::causes::ErrorSample;
 use crate::stats::counts::Counts;
+use crate::stats::generator::Generator;
 use crate::stats::histogram::Histogram;
 use crate::stats::outcome::ErrorKind;
 use crate::stats::tally::Tally;
@@ -30,8 +32,12 @@ pub struct Draft {
     pub latency: Histogram,
     /// Service times; in the final draft.
     pub service: Option<Histogram>,
-    /// Lag; in the final draft.
-    pub lag: Option<Histogram>,
+    /// Lag so far.
+    pub lag: Histogram,
+    /// Why requests failed.
+    pub causes: Vec<ErrorSample>,
+    /// What the workers did with their time.
+    pub generator: Option<Generator>,
 }
 
 /// The driver's tally and who of its workers handed over what.
@@ -102,7 +108,9 @@ impl Collector {
             counts: self.tally.counts(planned, 0),
             latency: self.tally.latency.histogram(),
             service: None,
-            lag: None,
+            lag: self.tally.lag.histogram(),
+            causes: self.tally.causes.samples(),
+            generator: self.tally.witness.generator(),
         })
     }
 
@@ -122,7 +130,9 @@ impl Collector {
             counts: self.tally.counts(planned, never_sent),
             latency: self.tally.latency.histogram(),
             service: Some(self.tally.service.histogram()),
-            lag: Some(self.tally.lag.histogram()),
+            lag: self.tally.lag.histogram(),
+            causes: self.tally.causes.samples(),
+            generator: self.tally.witness.generator(),
         }
     }
 }
@@ -187,6 +197,6 @@ mod tests {
         collector.add(&handover(0, 20, 100, 100, true));
         let draft = collector.final_draft(&cursor, None);
         assert_eq!((draft.counts.planned, draft.counts.never_sent), (100, 0));
-        assert!(draft.is_final && draft.service.is_some() && draft.lag.is_some());
+        assert!(draft.is_final && draft.service.is_some() && draft.lag.count() == 100);
     }
 }

@@ -17,6 +17,7 @@ pub mod reporter;
 pub mod session;
 pub mod slot;
 pub mod target_count;
+pub mod watch;
 pub mod worker;
 
 use crate::bus::Connector;

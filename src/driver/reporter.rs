@@ -154,9 +154,11 @@ impl Reporter {
             histograms: Some(Histograms {
                 latency: encode(&draft.latency),
                 service: draft.service.as_ref().map(encode),
-                lag: draft.lag.as_ref().map(encode),
+                lag: Some(encode(&draft.lag)),
             }),
             counts: Some(draft.counts),
+            generator: draft.generator,
+            error_samples: draft.causes,
             target_restarted: target == Some(TargetCount::Restarted),
             target_seen: target.and_then(TargetCount::seen),
         }

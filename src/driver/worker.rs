@@ -5,6 +5,7 @@
 
 use super::coalescing::Coalescing;
 use super::cursor::{Cursor, Due};
+use super::watch::Watch;
 use crate::clock::Clock;
 use crate::http::{Client, Completion, StopFlag, Ticket};
 use crate::stats::outcome::Outcome;
@@ -74,14 +75,26 @@ pub fn run<C: Client, K: Clock>(
             client.abort(|completion| recorder.record(&completion));
             break;
         }
-        recorder.hand_over_if_due(now_ns, &task.cursor, handovers);
+        if now_ns >= recorder.next_handover_ns(&task.cursor) {
+            let sent = recorder.tally.sent;
+            recorder.watch.look_if_worthwhile(now_ns, sent, || clock.cpu_times());
+            recorder.tally.causes.merge(&client.take_causes());
+            recorder.hand_over(now_ns, &task.cursor, handovers);
+        }
         let wake_ns = hand.send_due(now_ns, &mut client, &task.cursor, &mut recorder);
-        if hand.over && client.in_flight() == 0 {
-            break;
+        if recorder.first_send_ns.is_some() {
+            recorder.watch.begin(now_ns, || clock.cpu_times());
+        }
+        if hand.over {
+            recorder.watch.end(now_ns, || clock.cpu_times());
+            if client.in_flight() == 0 {
+                break;
+            }
         }
         let until_ns = wake_ns.min(recorder.next_handover_ns(&task.cursor)).min(now_ns + LOOK_NS);
         if !task.cursor.is_open() {
-            clock.rest(coalescing.rest_ns(now_ns, completed, client.in_flight()));
+            let rest_ns = coalescing.rest_ns(now_ns, completed, client.in_flight());
+            recorder.watch.rested(clock.rest(rest_ns));
         }
         completed = 0;
         client.poll(until_ns, |completion| {
@@ -89,7 +102,10 @@ pub fn run<C: Client, K: Clock>(
             recorder.record(&completion);
         });
     }
-    recorder.hand_over_last(clock.now_ns(), &task.cursor, handovers);
+    let now_ns = clock.now_ns();
+    recorder.watch.end(now_ns, || clock.cpu_times());
+    recorder.tally.causes.merge(&client.take_causes());
+    recorder.hand_over_last(now_ns, &task.cursor, handovers);
 }
 
 /// The ticket that waits for its planned start.
@@ -142,6 +158,7 @@ struct Recorder {
     worker: usize,
     open: bool,
     tally: Tally,
+    watch: Watch,
     handed_through: u64,
     first_send_ns: Option<u64>,
     last_end_ns: u64,
@@ -155,6 +172,7 @@ impl Recorder {
             worker,
             open,
             tally: Tally::new(),
+            watch: Watch::default(),
             handed_through: 0,
             first_send_ns: None,
             last_end_ns: 0,
@@ -202,10 +220,7 @@ impl Recorder {
         cursor.origin_ns() + (self.handed_through + 1) * INTERVAL_NS
     }
 
-    fn hand_over_if_due(&mut self, now_ns: u64, cursor: &Cursor, handovers: &Sender<Handover>) {
-        if now_ns < self.next_handover_ns(cursor) {
-            return;
-        }
+    fn hand_over(&mut self, now_ns: u64, cursor: &Cursor, handovers: &Sender<Handover>) {
         self.handed_through = (now_ns - cursor.origin_ns()) / INTERVAL_NS;
         let handover = self.take(false);
         // A full channel means that the collector is late: what it did not take is handed over next time.
@@ -221,6 +236,7 @@ impl Recorder {
     }
 
     fn take(&mut self, ended: bool) -> Handover {
+        self.tally.witness.merge(&self.watch.take());
         let fresh = self.tally.fresh();
         Handover {
             worker: self.worker,

@@ -1,5 +1,5 @@
 use super::*;
-use crate::clock::{ManualClock, NS_PER_MS as MS, NS_PER_S as S};
+use crate::clock::{CpuTimes, ManualClock, NS_PER_MS as MS, NS_PER_S as S};
 use crate::message::{TestConfig, TestType};
 use crate::plan::{Defaults, Plan};
 use crate::schedule::Schedule;
@@ -113,8 +113,14 @@ impl Clock for StoppingClock {
         now_ns
     }
 
-    fn rest(&self, ns: u64) {
-        self.clock.rest(ns);
+    fn rest(&self, ns: u64) -> u64 {
+        self.clock.rest(ns)
+    }
+
+    /// Runs for a quarter of the time and waits for a CPU for another.
+    fn cpu_times(&self) -> Option<CpuTimes> {
+        let quarter_ns = 1 + self.clock.now_ns() / 4;
+        Some(CpuTimes { on_cpu_ns: quarter_ns, waited_ns: quarter_ns })
     }
 }
 
@@ -265,6 +271,32 @@ fn a_closed_loop_wakes_for_several_responses_at_a_time_and_the_target_stays_busy
 }
 
 #[test]
+fn rests_and_the_accounts_of_the_thread_are_handed_over() {
+    let run = run_with(32, one_after_the_other, None, |c| c.duration_ms = Some(2_000));
+    let witness = run.tally.witness;
+    assert!((2 * S - 10 * MS..=2 * S).contains(&witness.observed_ns), "{witness:?}");
+    let generator = witness.generator().expect("observed");
+    assert!(generator.busy.is_some_and(|busy| (busy - 0.5).abs() < 0.001), "{generator:?}");
+    assert!(generator.cpu_wait.is_some_and(|wait| (wait - 0.25).abs() < 0.001), "{generator:?}");
+    // The target serves one request each 10 µs: the loop rests for 50 µs at a time, outside of trials.
+    assert!(generator.rest.is_some_and(|rest| (0.5..1.0).contains(&rest)), "{generator:?}");
+}
+
+#[test]
+fn the_wait_for_the_last_responses_is_not_the_workers_time() {
+    let run = run_with(
+        16,
+        |sent| ok_after_ms(1_500, sent),
+        None,
+        |c| {
+            (c.target_throughput, c.duration_ms) = (Some(10.0), Some(1_000));
+        },
+    );
+    assert_eq!((run.last_end_ns, run.tally.witness.observed_ns), (2_400 * MS, 900 * MS));
+    assert_eq!(run.tally.witness.rested_ns, 0, "an open loop never rests");
+}
+
+#[test]
 fn an_open_loop_never_rests() {
     let run = run_with(32, one_after_the_other, None, |c| {
         (c.duration_ms, c.target_throughput) = (Some(1_000), Some(50_000.0));
@@ -287,11 +319,11 @@ fn what_a_late_collector_has_no_room_for_comes_with_the_next_hand_over() {
             sends += 1;
             recorder.record_sent(sends * MS, 0, &Due { planned_ns: 0, warmup: false });
         }
-        recorder.hand_over_if_due(interval * INTERVAL_NS, &cursor, &out);
+        recorder.hand_over(interval * INTERVAL_NS, &cursor, &out);
     }
     let first = handovers.try_recv().expect("there was room for one");
     assert_eq!((first.through, first.tally.sent), (1, 1_500));
-    recorder.hand_over_if_due(4 * INTERVAL_NS, &cursor, &out);
+    recorder.hand_over(4 * INTERVAL_NS, &cursor, &out);
     let rest = handovers.try_recv().expect("there is room again");
     assert_eq!((rest.through, rest.tally.sent, rest.tally.lag.count()), (4, 7_500, 7_500));
     assert!(recorder.tally.is_empty());

@@ -20,6 +20,7 @@ pub use stop::StopFlag;
 pub use ureq_client::fetch;
 
 use crate::clock::NS_PER_MS;
+use crate::stats::causes::Causes;
 use crate::stats::outcome::Outcome;
 use std::fmt;
 use std::time::Duration;
@@ -116,4 +117,9 @@ pub trait Client {
 
     /// Gives up everything in flight, each as [`crate::stats::outcome::ErrorKind::Aborted`], at once.
     fn abort<F: FnMut(Completion)>(&mut self, sink: F);
+
+    /// Why requests failed since the last call, in words. Called now and then, never for each request.
+    fn take_causes(&mut self) -> Causes {
+        Causes::default()
+    }
 }

@@ -1,7 +1,9 @@
 //! `metrics`: the reports of a driver.
 
 use super::tolerant::{maybe, number, text};
+use crate::stats::causes::ErrorSample;
 use crate::stats::counts::Counts;
+use crate::stats::generator::Generator;
 use serde::{Deserialize, Serialize};
 
 /// The latencies of the original protocol, in ms, cumulative.
@@ -31,7 +33,7 @@ pub struct Histograms {
     /// Send to last byte; in the final report.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
-    /// The generator's own delay; in the final report.
+    /// The generator's own delay; older drivers send it in the final report alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lag: Option<String>,
 }
@@ -109,6 +111,12 @@ pub struct Metrics {
     /// Histograms so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub histograms: Option<Histograms>,
+    /// What the driver's workers did with their time so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generator: Option<Generator>,
+    /// Why requests failed so far, in words; the most frequent causes of each kind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub error_samples: Vec<ErrorSample>,
     /// In the final report, where the target is a floodgate-target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_seen: Option<TargetSeen>,

@@ -1,6 +1,8 @@
 //! One worker's (or driver's) counts and times. Recording formats nothing, and allocates as little as [`Times`] do.
 
+use super::causes::Causes;
 use super::counts::Counts;
+use super::generator::Witness;
 use super::outcome::{ErrorKind, Outcome};
 use super::times::Times;
 
@@ -44,6 +46,10 @@ pub struct Tally {
     pub service: Times,
     /// Send less the later of planned start and free slot, of everything sent.
     pub lag: Times,
+    /// Why requests failed.
+    pub causes: Causes,
+    /// What was done with the time.
+    pub witness: Witness,
 }
 
 impl Default for Tally {
@@ -76,6 +82,8 @@ impl Tally {
             latency,
             service,
             lag,
+            causes: Causes::default(),
+            witness: Witness::default(),
         }
     }
 
@@ -115,6 +123,8 @@ impl Tally {
         self.latency.merge(&other.latency);
         self.service.merge(&other.service);
         self.lag.merge(&other.lag);
+        self.causes.merge(&other.causes);
+        self.witness.merge(&other.witness);
     }
 
     /// Whether nothing at all was counted.

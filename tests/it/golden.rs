@@ -1,7 +1,9 @@
 //! Messages and the summary against files that fix their form. A change of a file here is a change of the protocol.
 
 use floodgate::message::*;
+use floodgate::stats::causes::ErrorSample;
 use floodgate::stats::counts::Counts;
+use floodgate::stats::generator::{Generator, TargetOn};
 use floodgate::stats::histogram::Histogram;
 use floodgate::stats::summary::Summary;
 use serde::Serialize;
@@ -132,6 +134,19 @@ fn metrics() {
                 service: Some("BBBB".to_owned()),
                 lag: Some("CCCC".to_owned()),
             }),
+            generator: Some(Generator {
+                busy: Some(0.25),
+                cpu_wait: Some(0.0625),
+                rest: None,
+                worker_s: 3.0,
+                target_on: Some(TargetOn::SameHost),
+            }),
+            error_samples: vec![ErrorSample {
+                kind: "timeout".to_owned(),
+                cause: "no response head".to_owned(),
+                count: 1,
+                drivers: Vec::new(),
+            }],
             target_seen: Some(TargetSeen {
                 before: 3,
                 after: 19,

@@ -29,6 +29,8 @@ fn report(name: &str, sequence: u64, elapsed_ms: f64, tally: &Tally, is_final: b
             service: at_end(&tally.service),
             lag: at_end(&tally.lag),
         }),
+        generator: None,
+        error_samples: Vec::new(),
         target_seen: None,
         target_restarted: false,
     };

@@ -1,0 +1,162 @@
+//! What the generator did with its time: the witnesses that tell a starved generator from a slow target.
+//!
+//! Lag sees only the send side: a connection is free once its response was *read*, so the time for which a response
+//! lay unread looks like the target's. A worker that always has something to do, or that waits for a CPU, reads late.
+
+use serde::{Deserialize, Serialize};
+
+/// Time of one worker, or of several together, in ns. Adds up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Witness {
+    /// Time of workers that was looked at.
+    pub observed_ns: u64,
+    /// The part of it in which the kernel's accounts were known.
+    pub known_ns: u64,
+    /// On a CPU.
+    pub on_cpu_ns: u64,
+    /// Able to run, without a CPU.
+    pub waited_ns: u64,
+    /// Rests of a closed loop that let responses gather.
+    pub rested_ns: u64,
+}
+
+impl Witness {
+    /// Adds all of `other`.
+    pub fn merge(&mut self, other: &Witness) {
+        self.observed_ns += other.observed_ns;
+        self.known_ns += other.known_ns;
+        self.on_cpu_ns += other.on_cpu_ns;
+        self.waited_ns += other.waited_ns;
+        self.rested_ns += other.rested_ns;
+    }
+
+    /// The shares, in the form of reports; none where nothing was looked at.
+    pub fn generator(&self) -> Option<Generator> {
+        if self.observed_ns == 0 {
+            return None;
+        }
+        let share = |part: u64, whole: u64| (part as f64 / whole as f64).min(1.0);
+        let known = |part: u64| (self.known_ns > 0).then(|| share(part, self.known_ns));
+        Some(Generator {
+            busy: known(self.on_cpu_ns + self.waited_ns),
+            cpu_wait: known(self.waited_ns),
+            rest: Some(share(self.rested_ns, self.observed_ns)).filter(|rest| *rest > 0.0),
+            worker_s: self.observed_ns as f64 / 1e9,
+            target_on: None,
+        })
+    }
+}
+
+/// Where the target runs, seen from a driver. Left out where it is another host, or not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetOn {
+    /// The same process: they share its CPUs.
+    SameProcess,
+    /// The same host.
+    SameHost,
+}
+
+/// What a driver's workers did with their time since the measurement began; the same of a fleet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Generator {
+    /// Share of the workers' time in which they were not asleep, waiting for something to do: on a CPU or waiting for
+    /// one. None where the kernel does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub busy: Option<f64>,
+    /// Share of their time in which they could run but got no CPU.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_wait: Option<f64>,
+    /// Share of their time in which they let responses gather: the generator's own delay within service times.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rest: Option<f64>,
+    /// The workers' time together, in s: what each share is a share of.
+    pub worker_s: f64,
+    /// Where the target runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_on: Option<TargetOn>,
+}
+
+/// Longest time of workers that is believed, in s: 100,000 of them for the longest plan.
+const MAX_WORKER_S: f64 = 1e11;
+
+impl Generator {
+    /// This, as far as it can be true: a share outside 0 to 1 is unknown.
+    #[must_use]
+    pub fn checked(self) -> Generator {
+        let share = |share: Option<f64>| share.filter(|share| (0.0..=1.0).contains(share));
+        let worker_s = Some(self.worker_s).filter(|s| (0.0..MAX_WORKER_S).contains(s)).unwrap_or(0.0);
+        Generator {
+            busy: share(self.busy),
+            cpu_wait: share(self.cpu_wait),
+            rest: share(self.rest),
+            worker_s,
+            ..self
+        }
+    }
+
+    /// The shares of all workers of several drivers.
+    pub fn of_fleet<'a>(drivers: impl Iterator<Item = &'a Generator> + Clone) -> Generator {
+        let mean = |share: fn(&Generator) -> Option<f64>| {
+            let known =
+                drivers.clone().filter_map(|g| share(g).map(|share| (share * g.worker_s, g.worker_s)));
+            let (part, whole) = known.fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+            (whole > 0.0).then(|| part / whole)
+        };
+        Generator {
+            busy: mean(|g| g.busy),
+            cpu_wait: mean(|g| g.cpu_wait),
+            // Who does not rest leaves that out.
+            rest: mean(|g| Some(g.rest.unwrap_or(0.0))).filter(|rest| *rest > 0.0),
+            worker_s: drivers.clone().map(|g| g.worker_s).sum(),
+            target_on: drivers.filter_map(|g| g.target_on).min(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_of_the_time_in_which_they_were_known() {
+        assert_eq!(Witness::default().generator(), None);
+        let mut all = Witness { observed_ns: 1_000, rested_ns: 200, ..Witness::default() };
+        let unknown = all.generator().expect("observed");
+        assert_eq!((unknown.busy, unknown.cpu_wait, unknown.rest), (None, None, Some(0.2)));
+        let other =
+            Witness { observed_ns: 1_000, known_ns: 1_000, on_cpu_ns: 500, waited_ns: 100, rested_ns: 0 };
+        all.merge(&other);
+        let both = all.generator().expect("observed");
+        assert_eq!((both.busy, both.cpu_wait, both.rest), (Some(0.6), Some(0.1), Some(0.1)));
+        // A tick may be booked a little later than the clock is read.
+        let over = Witness { known_ns: 10, observed_ns: 10, on_cpu_ns: 11, ..Witness::default() };
+        assert_eq!(over.generator().and_then(|g| g.busy), Some(1.0));
+    }
+
+    #[test]
+    fn a_fleets_shares_are_those_of_all_its_workers_time() {
+        let driver = |busy, worker_s| Generator { busy, worker_s, ..Generator::default() };
+        let near = Generator { target_on: Some(TargetOn::SameHost), ..driver(None, 100.0) };
+        let all = [driver(Some(0.2), 30.0), driver(Some(0.6), 10.0), near];
+        let fleet = Generator::of_fleet(all.iter());
+        assert!((fleet.busy.expect("known of two") - 0.3).abs() < 1e-9);
+        assert_eq!((fleet.cpu_wait, fleet.worker_s, fleet.rest), (None, 140.0, None));
+        assert_eq!(fleet.target_on, Some(TargetOn::SameHost));
+        assert_eq!(Generator::of_fleet([].iter()), Generator::default());
+    }
+
+    #[test]
+    fn what_cannot_be_true_is_unknown() {
+        let odd = Generator {
+            busy: Some(-0.1),
+            cpu_wait: Some(f64::NAN),
+            worker_s: f64::INFINITY,
+            ..Generator::default()
+        };
+        assert_eq!(odd.checked(), Generator::default());
+        let fine = Generator { busy: Some(1.0), cpu_wait: Some(0.0), worker_s: 2.0, ..Generator::default() };
+        assert_eq!(fine.checked(), fine);
+    }
+}
