@@ -38,7 +38,7 @@
 //! | layer | modules | may import |
 //! |---|---|---|
 //! | 0, values: no net, threads, clock or log | [`units`] [`message`] [`plan`] [`schedule`] [`stats`] [`broker_time`] | layer 0; `stats` no message |
-//! | 1, effects: one file or folder for each dependency | [`clock`] [`names`] [`bus`] [`http`] [`logging`] [`signals`] | layers 0 and 1; `bus` no stats and no plan, `http` no bus |
+//! | 1, effects: one file or folder for each dependency | [`clock`] [`complaints`] [`names`] [`bus`] [`http`] [`logging`] [`signals`] | layers 0 and 1; `bus` no stats and no plan, `http` no bus |
 //! | 2, roles | [`driver`] [`orchestrator`] [`target`] | layers 0 and 1, never each other |
 //! | 3, where roles meet | [`cli`] [`run`] | everything below |
 //!
@@ -53,6 +53,7 @@ pub mod broker_time;
 pub mod bus;
 pub mod cli;
 pub mod clock;
+pub mod complaints;
 pub mod driver;
 pub mod http;
 pub mod logging;

@@ -98,6 +98,19 @@ pub fn trim_number(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
+/// A foreign text as it may stand in a message or a log: at most `most_chars` of it, without control characters.
+pub fn clip(text: &str, most_chars: usize) -> String {
+    let mut clipped = String::new();
+    let mut chars = text.chars();
+    for c in chars.by_ref().take(most_chars) {
+        if c.is_control() { clipped.extend(c.escape_default()) } else { clipped.push(c) }
+    }
+    if !chars.as_str().is_empty() {
+        clipped.push('…');
+    }
+    clipped
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,5 +147,13 @@ mod tests {
         assert_eq!(format_duration(Duration::from_micros(1_500)), "1.5ms");
         assert_eq!(format_duration(Duration::from_secs(20)), "20s");
         assert_eq!(trim_number(1.5), "1.5");
+    }
+
+    #[test]
+    fn foreign_texts_are_clipped_and_cannot_steer_a_terminal() {
+        assert_eq!(clip("déjà vu", 7), "déjà vu");
+        assert_eq!(clip("déjà vu", 4), "déjà…");
+        assert_eq!(clip("a\n\u{1b}[31mb", 100), "a\\n\\u{1b}[31mb");
+        assert_eq!(clip("", 0), "");
     }
 }

@@ -9,6 +9,7 @@ use super::session::{Action, Beat, Event, Session};
 use super::slot::SlotSender;
 use crate::bus::{Bus, BusError, Connector, Record, Start, Topic};
 use crate::clock;
+use crate::complaints::Complaints;
 use crate::http::StopFlag;
 use crate::message::{self, NodeRef, Register};
 use crossbeam_channel::{Receiver, Sender};
@@ -49,6 +50,7 @@ pub struct Control {
     prepared: Option<Prepared>,
     engine: Option<Engine>,
     events: (Sender<Event>, Receiver<Event>),
+    complaints: Complaints,
 }
 
 impl Control {
@@ -76,6 +78,7 @@ impl Control {
             prepared: None,
             engine: None,
             events: crossbeam_channel::bounded(EVENTS),
+            complaints: Complaints::default(),
         }
     }
 
@@ -93,10 +96,14 @@ impl Control {
                 }
             }
             for record in records.unwrap_or_default() {
-                if let Some(event) = read(&record) {
-                    // What the engine did before this record was sent is known before it is obeyed.
-                    self.take_engine_events();
-                    self.take(event);
+                match read(&record) {
+                    Some(Ok(event)) => {
+                        // What the engine did before this record was sent is known before it is obeyed.
+                        self.take_engine_events();
+                        self.take(event);
+                    }
+                    Some(Err(why)) => self.complaints.warn(record.topic.name(), &why),
+                    None => {}
                 }
             }
             self.take_engine_events();
@@ -136,7 +143,8 @@ impl Control {
         match action {
             Action::Announce(beat) => {
                 if let Some(reason) = &beat.reason {
-                    log::warn!("test {:?} is refused: {reason}", beat.test_id.as_deref().unwrap_or_default());
+                    let test_id = beat.test_id.as_deref().unwrap_or_default();
+                    self.complaints.warn("refused", &format!("test {test_id:?} is refused: {reason}"));
                 }
                 self.given.beats.put(beat);
                 None
@@ -213,18 +221,17 @@ fn opens_ns(start_at_ms: Option<f64>, offset_ms: f64, now_ns: u64) -> Result<u64
     Ok(start_ns)
 }
 
-/// What a record of `test_config` or `trigger` says; one that cannot be read is passed over with a warning.
-fn read(record: &Record) -> Option<Event> {
+/// What a record of `test_config` or `trigger` says; the error says why it is ignored.
+fn read(record: &Record) -> Option<Result<Event, String>> {
     let event = match record.topic {
         Topic::TestConfig => message::decode(&record.value).map(|config| Event::Config(Box::new(config))),
         Topic::Trigger => message::decode(&record.value).map(Event::Trigger),
         _ => return None,
     };
-    event
-        .map_err(|error| {
-            log::warn!("record {} of {} is passed over: {error}", record.offset, record.topic.name());
-        })
-        .ok()
+    let ignored = |e| {
+        format!("topic {}, offset {}: not understood and ignored: {e}", record.topic.name(), record.offset)
+    };
+    Some(event.map_err(ignored))
 }
 
 #[cfg(test)]

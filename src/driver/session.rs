@@ -5,7 +5,11 @@
 
 use super::allowed::Allowed;
 use crate::message::{DriverState, NodeRef, TestConfig, Trigger};
-use crate::plan::{Defaults, Plan};
+use crate::plan::{Defaults, Plan, limits};
+use crate::units::clip;
+
+/// Longest reason that is said in heartbeats, in characters.
+const MAX_REASON_CHARS: usize = 500;
 
 /// What one driver does in one test.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,8 +88,10 @@ impl Beat {
     }
 
     fn refused(test_id: &str, reason: String) -> Beat {
-        let test_id = Some(test_id.to_owned());
-        Beat { state: DriverState::Refused, test_id, plan_hash: None, reason: Some(reason), next: None }
+        // Both can be foreign; a heartbeat must fit into a record.
+        let test_id = Some(clip(test_id, limits::TEST_ID_CHARS));
+        let reason = Some(clip(&reason, MAX_REASON_CHARS));
+        Beat { state: DriverState::Refused, test_id, plan_hash: None, reason, next: None }
     }
 }
 

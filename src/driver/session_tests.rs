@@ -242,3 +242,13 @@ fn a_start_that_cannot_be_made_is_refused_with_its_reason() {
     assert_eq!(announced(&actions), Some((DriverState::Refused, Some("too far ahead"))));
     assert!(!session.is_busy());
 }
+
+#[test]
+fn a_refusal_of_a_huge_plan_fits_into_a_heartbeat() {
+    let mut session = session();
+    let huge = TestConfig { target_url: Some("x".repeat(900_000)), ..config(&"\u{1b}".repeat(900_000)) };
+    let actions = session.handle(read(huge));
+    let [Action::Announce(beat)] = actions.as_slice() else { panic!("{} actions", actions.len()) };
+    let said = beat.test_id.as_ref().map_or(0, String::len) + beat.reason.as_ref().map_or(0, String::len);
+    assert!(beat.state == DriverState::Refused && said < 5_000, "{said} bytes");
+}

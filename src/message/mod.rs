@@ -3,6 +3,7 @@
 //! The first fields of each are those of the original protocol; the others are additions that an old reader
 //! ignores. Reading takes numbers as strings, `node_ip` for `node_IP` and any letter case in `test_type`.
 
+pub mod bounds;
 mod heartbeat;
 mod metrics;
 mod register;
@@ -18,11 +19,12 @@ pub use test_config::{NodeRef, RequestSpec, Stage, TestConfig};
 pub use test_type::TestType;
 pub use trigger::Trigger;
 
+use crate::units::clip;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Largest message that is read, in bytes.
-pub const MAX_MESSAGE_BYTES: usize = 4 << 20;
+/// Most of a foreign text that an error or a log line quotes, in characters.
+pub const MAX_QUOTE_CHARS: usize = 200;
 
 /// The strict JSON form.
 pub fn encode<T: Serialize>(message: &T) -> Vec<u8> {
@@ -30,10 +32,8 @@ pub fn encode<T: Serialize>(message: &T) -> Vec<u8> {
     serde_json::to_vec(message).unwrap_or_default()
 }
 
-/// Reads a message tolerantly; the error says what is wrong with it.
+/// Reads a message of anyone tolerantly; the error says in a few words what is wrong with it.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-    if bytes.len() > MAX_MESSAGE_BYTES {
-        return Err(format!("message of {} bytes: at most {MAX_MESSAGE_BYTES} are read", bytes.len()));
-    }
-    serde_json::from_slice(bytes).map_err(|e| e.to_string())
+    bounds::check(bytes)?;
+    serde_json::from_slice(bytes).map_err(|e| clip(&e.to_string(), MAX_QUOTE_CHARS))
 }

@@ -34,9 +34,14 @@ pub(super) fn number_or_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
     Ok(read_number(Value::deserialize(deserializer)?).unwrap_or_default())
 }
 
+/// Longest text that is read as a number, in bytes.
+const MAX_NUMBER_BYTES: usize = 100;
+
 fn read_number<T: DeserializeOwned>(value: Value) -> Result<T, String> {
     let number = match &value {
-        Value::String(text) => serde_json::from_str(text.trim()).unwrap_or(Value::Null),
+        Value::String(text) if text.len() <= MAX_NUMBER_BYTES => {
+            serde_json::from_str(text.trim()).unwrap_or(Value::Null)
+        }
         other => other.clone(),
     };
     // Some writers send every number with a fraction; 5.0 is a whole number too.

@@ -2,16 +2,19 @@
 
 use crate::clock::NS_PER_S;
 use crate::message::{DriverState, Heartbeat, NodeRef, Register};
+use crate::plan::limits;
 use std::collections::BTreeMap;
 
 /// A driver that is silent for longer is dead.
 pub const DEAD_AFTER_NS: u64 = 5 * NS_PER_S;
 /// Most nodes that are listed; the dead and the departed give way to new ones.
-pub const MAX_NODES: usize = 20_000;
+pub const MAX_NODES: usize = limits::DRIVERS;
 /// A pause of our own (a frozen process, a slow tick) counts at most this much as silence of others.
 const MAX_STEP_NS: u64 = NS_PER_S;
-/// Longest name, address, reason or version that is kept, in characters.
-const MAX_TEXT_CHARS: usize = 1_000;
+/// Longest name, address or version that is kept, in bytes.
+const MAX_TEXT_BYTES: usize = 200;
+/// Longest reason that is kept, in bytes.
+const MAX_REASON_BYTES: usize = 1_000;
 
 /// Whether a driver can be reckoned with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +50,8 @@ pub struct Node {
     pub max_connections: Option<u64>,
     /// How much had been listened when it last spoke.
     heard_ns: u64,
+    /// The epoch and the timestamp of a heartbeat of an older process, read after this one had ended.
+    older: Option<(u64, f64)>,
 }
 
 /// What changed for a driver that a test may have named.
@@ -65,7 +70,8 @@ pub enum Change {
     Back(NodeRef),
 }
 
-/// All nodes by name; the newest epoch of a name is the current one.
+/// All nodes by name; the newest epoch of a name is the current one. An older one takes its place once that has ended:
+/// a process may have started while its host's clock was years ahead.
 #[derive(Debug, Default)]
 pub struct Fleet {
     nodes: BTreeMap<String, Node>,
@@ -76,7 +82,7 @@ pub struct Fleet {
 impl Fleet {
     /// A node announces itself. An old announcement (`fresh` is false) lists it as dead until it speaks.
     pub fn register(&mut self, message: &Register, fresh: bool, now_ns: u64) -> Vec<Change> {
-        let Some(mut changes) = self.admit(&message.node_id, message.epoch) else { return Vec::new() };
+        let Some(mut changes) = self.admit(&message.node_id, message.epoch, true) else { return Vec::new() };
         if fresh {
             changes.extend(self.spoke(&message.node_id, now_ns));
         }
@@ -91,14 +97,21 @@ impl Fleet {
 
     /// A sign of life.
     pub fn heartbeat(&mut self, message: &Heartbeat, now_ns: u64) -> Vec<Change> {
-        let Some(mut changes) = self.admit(&message.node_id, message.epoch) else { return Vec::new() };
         let left = message.state == Some(DriverState::Left);
+        let known = self.nodes.get_mut(&message.node_id).filter(|known| known.epoch != message.epoch);
+        // The goodbye of another process says nothing of this one.
+        let ends_other = left && known.is_some();
+        let again = !ends_other && known.is_some_and(|known| known.is_second_of_older(message));
+        if ends_other {
+            return Vec::new();
+        }
+        let Some(mut changes) = self.admit(&message.node_id, message.epoch, again) else { return Vec::new() };
         if !left {
             changes.extend(self.spoke(&message.node_id, now_ns));
         }
         let Some(node) = self.nodes.get_mut(&message.node_id) else { return changes };
         let mut kept = message.clone();
-        kept.reason = kept.reason.as_deref().map(clip);
+        kept.reason = kept.reason.as_deref().map(|reason| cut(reason, MAX_REASON_BYTES));
         kept.test_id = kept.test_id.as_deref().map(clip);
         kept.plan_hash = kept.plan_hash.as_deref().map(clip);
         if node.presence != Presence::Left {
@@ -149,29 +162,33 @@ impl Fleet {
         self.nodes.values()
     }
 
-    /// Makes room for, or replaces by a newer epoch; none where the message is of an older one or no room is left.
-    fn admit(&mut self, node_id: &str, epoch: Option<u64>) -> Option<Vec<Change>> {
-        if node_id.is_empty() || node_id.chars().count() > MAX_TEXT_CHARS {
+    /// Makes room for a process, or puts it in the place of another one of the same name. None where that one counts,
+    /// or no room is left. `older_too` lets an older process take the place of one that has ended.
+    fn admit(&mut self, node_id: &str, epoch: Option<u64>, older_too: bool) -> Option<Vec<Change>> {
+        if node_id.is_empty() || node_id.len() > MAX_TEXT_BYTES || node_id.contains(char::is_control) {
             return None;
         }
+        let mut node_ip = String::new();
         let mut changes = Vec::new();
         if let Some(known) = self.nodes.get(node_id) {
             if known.epoch == epoch {
                 return Some(changes);
             }
+            let (newer, ended) = (epoch > known.epoch, known.presence != Presence::Alive);
             // A driver of the original protocol has no epoch: it never displaces a newer one that is there.
-            let newer = if epoch.is_none() { known.presence != Presence::Alive } else { epoch > known.epoch };
-            if !newer {
+            if !newer && !(ended && (older_too || epoch.is_none())) {
                 return None;
             }
-            changes.extend(lost(known, "a new process took its name".to_owned(), true));
+            changes.extend(lost(known, "a new process took its name".to_owned(), newer));
+            node_ip.clone_from(&known.node_ip);
         } else if self.nodes.len() >= MAX_NODES {
             let idle = |node: &&Node| node.presence != Presence::Alive;
             let oldest = self.nodes.values().filter(idle).min_by_key(|node| node.heard_ns)?;
             let oldest = oldest.node_id.clone();
             self.nodes.remove(&oldest);
         }
-        self.nodes.insert(node_id.to_owned(), new_node(node_id, epoch, self.listened_ns));
+        let node = Node { node_ip, ..new_node(node_id, epoch, self.listened_ns) };
+        self.nodes.insert(node_id.to_owned(), node);
         Some(changes)
     }
 
@@ -196,6 +213,17 @@ fn new_node(node_id: &str, epoch: Option<u64>, heard_ns: u64) -> Node {
         cores: None,
         max_connections: None,
         heard_ns,
+        older: None,
+    }
+}
+
+impl Node {
+    /// Whether a heartbeat of an older process is the second one since this process ended. A record that is read twice
+    /// is not: only a process that lives gives another timestamp.
+    fn is_second_of_older(&mut self, message: &Heartbeat) -> bool {
+        let Some(epoch) = message.epoch.filter(|_| self.presence != Presence::Alive) else { return false };
+        let before = self.older.replace((epoch, message.timestamp));
+        before.is_some_and(|(known, timestamp)| known == epoch && timestamp < message.timestamp)
     }
 }
 
@@ -208,7 +236,13 @@ fn lost(node: &Node, what: String, for_ever: bool) -> Option<Change> {
 }
 
 fn clip(text: &str) -> String {
-    text.chars().take(MAX_TEXT_CHARS).collect()
+    cut(text, MAX_TEXT_BYTES)
+}
+
+/// As much of a text as `most_bytes` hold.
+fn cut(text: &str, most_bytes: usize) -> String {
+    let fitting = text.char_indices().take_while(|(at, c)| at + c.len_utf8() <= most_bytes);
+    fitting.map(|(_, c)| c).collect()
 }
 
 #[cfg(test)]
@@ -265,6 +299,68 @@ mod tests {
         let changes = fleet.heartbeat(&beat("a", Some(6)), 2);
         assert!(matches!(&changes[..], [Change::Lost { node, for_ever: true, .. }] if node.epoch == 5));
         assert_eq!(fleet.named()[0].epoch, 6);
+    }
+
+    #[test]
+    fn an_older_epoch_takes_the_place_of_one_that_has_ended() {
+        let beat_at = |epoch: u64, timestamp: f64| Heartbeat { timestamp, ..beat("a", Some(epoch)) };
+        let in_2035 = 2_050_000_000_000;
+        let ends: [fn(&mut Fleet); 2] = [
+            |fleet| assert_eq!(quiet(fleet, 1, 7, true).len(), 1),
+            |fleet| {
+                let left = Some(DriverState::Left);
+                fleet.heartbeat(&Heartbeat { state: left, ..beat("a", Some(2_050_000_000_000)) }, 1);
+            },
+        ];
+        for end in ends {
+            let mut fleet = Fleet::default();
+            fleet.tick(0, true);
+            fleet.heartbeat(&beat_at(in_2035, 1.0), 0);
+            (0..3).for_each(|n| assert!(fleet.heartbeat(&beat_at(7, f64::from(n)), 0).is_empty()));
+            assert_eq!(fleet.named()[0].epoch, in_2035, "the newer one lives");
+            end(&mut fleet);
+            (0..3).for_each(|_| assert!(fleet.heartbeat(&beat_at(7, 5.0), 9 * S).is_empty()));
+            assert!(fleet.named().is_empty(), "one record, read again and again, is no life");
+            let changes = fleet.heartbeat(&beat_at(7, 6.0), 9 * S);
+            assert!(
+                matches!(&changes[..], [Change::Lost { node, for_ever: false, .. }] if node.epoch == in_2035),
+                "{changes:?}"
+            );
+            assert_eq!(fleet.named()[0].epoch, 7);
+            // What is left of the other one changes nothing.
+            let left = Some(DriverState::Left);
+            assert!(fleet.heartbeat(&Heartbeat { state: left, ..beat_at(in_2035, 9.0) }, 10 * S).is_empty());
+            assert_eq!(fleet.named()[0].epoch, 7);
+        }
+    }
+
+    #[test]
+    fn an_older_epoch_registers_once_the_newer_one_has_ended() {
+        let register = |epoch: u64| -> Register {
+            decode(format!(r#"{{"node_id":"a","node_ip":"h{epoch}","epoch":{epoch}}}"#).as_bytes()).unwrap()
+        };
+        let mut fleet = Fleet::default();
+        // As the topic is read from its beginning: the later record is of the later process.
+        fleet.register(&register(9), false, 0);
+        fleet.register(&register(7), false, 0);
+        assert_eq!(fleet.get("a").unwrap().epoch, Some(7));
+        fleet.heartbeat(&beat("a", Some(7)), 0);
+        assert_eq!((fleet.named()[0].epoch, fleet.get("a").unwrap().node_ip.as_str()), (7, "h7"));
+        fleet.register(&register(6), true, 0);
+        assert_eq!(fleet.named()[0].epoch, 7, "it lives");
+    }
+
+    #[test]
+    fn names_that_are_too_long_or_no_text_are_ignored_and_other_texts_cut() {
+        let mut fleet = Fleet::default();
+        for name in ["", "a\\u001b[31m", &"n".repeat(201)] {
+            fleet.heartbeat(&beat(name, Some(1)), 0);
+        }
+        assert_eq!(fleet.nodes().count(), 0);
+        let reason = Some("é".repeat(1 << 16));
+        fleet.heartbeat(&Heartbeat { reason, ..beat("a", Some(1)) }, 0);
+        let node = fleet.get("a").unwrap();
+        assert_eq!(node.heartbeat.as_ref().unwrap().reason.as_ref().map(String::len), Some(1_000));
     }
 
     #[test]

@@ -32,9 +32,10 @@ pub fn read(record: &Record) -> Option<Result<Message, String>> {
         Topic::Metrics => decode::<Metrics>(&record.value).and_then(|message| {
             Report::read(&message).map(|report| Message::Report(message.test_id, Box::new(report)))
         }),
-        Topic::TestConfig => decode::<AnyConfig>(&record.value).map(|config| match config.test_id {
-            serde_json::Value::String(id) => Message::Used(id),
-            other => Message::Used(other.to_string()),
+        Topic::TestConfig => decode::<AnyConfig>(&record.value).and_then(|config| match config.test_id {
+            serde_json::Value::String(id) => Ok(Message::Used(id)),
+            serde_json::Value::Number(id) => Ok(Message::Used(id.to_string())),
+            _ => Err("test_id: a text is needed".to_owned()),
         }),
         Topic::Trigger => return None,
     };

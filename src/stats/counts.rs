@@ -40,35 +40,71 @@ pub fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
+/// Greatest sum of counts: sums of a dozen such sums stay in range, whatever numbers came from the bus.
+const MAX_SUM: u64 = 1_000_000_000_000_000_000;
+/// Most kinds of errors, and most status codes, of a sum; what comes under further names counts as [`OTHER`].
+const MAX_KEYS: usize = 2_000;
+/// Where counts go whose names find no room.
+const OTHER: &str = "other";
+
 impl Counts {
     /// Adds all of `other`.
     pub fn merge(&mut self, other: &Counts) {
-        self.planned += other.planned;
-        self.sent += other.sent;
-        self.never_sent += other.never_sent;
-        self.queued += other.queued;
-        self.resent += other.resent;
-        self.responses += other.responses;
-        self.bytes_received += other.bytes_received;
-        self.warmup_sent += other.warmup_sent;
-        self.warmup_errors += other.warmup_errors;
+        add(&mut self.planned, other.planned);
+        add(&mut self.sent, other.sent);
+        add(&mut self.never_sent, other.never_sent);
+        add(&mut self.queued, other.queued);
+        add(&mut self.resent, other.resent);
+        add(&mut self.responses, other.responses);
+        add(&mut self.bytes_received, other.bytes_received);
+        add(&mut self.warmup_sent, other.warmup_sent);
+        add(&mut self.warmup_errors, other.warmup_errors);
         add_all(&mut self.errors, &other.errors);
         add_all(&mut self.status, &other.status);
     }
 
     /// All errors together.
     pub fn errors_total(&self) -> u64 {
-        self.errors.values().sum()
+        self.errors.values().fold(0, |mut sum, count| {
+            add(&mut sum, *count);
+            sum
+        })
     }
 
     /// Requests that are neither answered nor failed: in flight, or lost with their driver.
     pub fn unaccounted(&self) -> u64 {
-        self.sent.saturating_sub(self.responses + self.errors_total())
+        self.sent.saturating_sub(self.responses.saturating_add(self.errors_total()))
     }
+}
+
+fn add(sum: &mut u64, count: u64) {
+    *sum = sum.saturating_add(count).min(MAX_SUM);
 }
 
 fn add_all(into: &mut BTreeMap<String, u64>, from: &BTreeMap<String, u64>) {
     for (key, count) in from {
-        *into.entry(key.clone()).or_default() += count;
+        let has_room = into.len() < MAX_KEYS || into.contains_key(key);
+        add(into.entry(if has_room { key.clone() } else { OTHER.to_owned() }).or_default(), *count);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_strangers_neither_overflow_nor_fill_the_memory() {
+        let errors = BTreeMap::from([("timeout".to_owned(), u64::MAX), ("closed".to_owned(), u64::MAX)]);
+        let most = Counts { sent: u64::MAX, responses: u64::MAX, errors, ..Counts::default() };
+        let mut sum = most.clone();
+        sum.merge(&most);
+        assert_eq!((sum.sent, sum.errors["timeout"], sum.errors_total()), (MAX_SUM, MAX_SUM, MAX_SUM));
+        assert_eq!((most.unaccounted(), sum.unaccounted()), (0, 0));
+        for name in 0..3 * MAX_KEYS {
+            let errors = BTreeMap::from([(format!("kind-{name}"), 1)]);
+            sum.merge(&Counts { errors, ..Counts::default() });
+        }
+        assert_eq!(sum.errors.len(), MAX_KEYS + 1);
+        assert_eq!(sum.errors[OTHER], 2 * MAX_KEYS as u64 + 2);
     }
 }

@@ -72,7 +72,7 @@ impl Stats {
 
     /// All errors together.
     pub fn errors_total(&self) -> u64 {
-        self.errors.values().sum()
+        self.errors.values().copied().fold(0, u64::saturating_add)
     }
 }
 

@@ -190,7 +190,7 @@ fn nothing_reached(facts: &Facts) -> bool {
 }
 
 fn errors(facts: &Facts, lines: &mut Vec<String>) {
-    let total: u64 = facts.errors.values().sum();
+    let total: u64 = facts.errors.values().copied().fold(0, u64::saturating_add);
     if nothing_reached(facts) {
         let all = |kind: ErrorKind| facts.errors.get(kind.name()) == Some(&total);
         let mend = if all(ErrorKind::Tls) {

@@ -197,7 +197,7 @@ impl Aggregate {
             self.close_next();
         }
         // The last request ends a little after the last whole second; that alone makes no second of its own.
-        let is_empty = |point: &SeriesPoint| point.requests + point.responses + point.errors == 0;
+        let is_empty = |point: &SeriesPoint| (point.requests, point.responses, point.errors) == (0, 0, 0);
         if self.points.back().is_some_and(is_empty) {
             self.points.pop_back();
         }

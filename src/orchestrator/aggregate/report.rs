@@ -11,8 +11,14 @@ use std::sync::Arc;
 const MAX_COUNT: u64 = 1_000_000_000_000_000;
 /// Longest running time that is believed, in ms: the longest plan and an hour.
 const MAX_ELAPSED_MS: f64 = 604_800_000.0 + 3_600_000.0;
-/// Most error kinds, and most status codes, in one report.
-const MAX_KEYS: usize = 1_000;
+/// Latest moment that is believed, in ms since 1970 (the year 2286).
+const MAX_MOMENT_MS: f64 = 1e13;
+/// Most kinds of errors in one report.
+const MAX_KINDS: usize = 64;
+/// Longest name of one, in bytes.
+const MAX_KIND_BYTES: usize = 64;
+/// Longest id of a report that is quoted, in characters.
+const MAX_ID_CHARS: usize = 100;
 
 /// A driver's cumulative figures at one moment.
 #[derive(Clone, Debug)]
@@ -64,7 +70,10 @@ impl Report {
             return Ok(Report::Original(message.node_id.clone(), message.metrics.clone()));
         };
         let node = NodeRef { node_id: message.node_id.clone(), epoch };
-        let who = |what: &str| format!("report {} of driver {}: {what}", message.report_id, node.node_id);
+        let short = |text: &str| text.chars().take(MAX_ID_CHARS).collect::<String>();
+        let who = |what: &str| {
+            format!("report {} of driver {}: {what}", short(&message.report_id), short(&node.node_id))
+        };
         let sequence = message.sequence.filter(|n| (1..=MAX_COUNT).contains(n));
         let sequence = sequence.ok_or_else(|| who("it has no sequence from 1"))?;
         let counts = message.counts.clone().ok_or_else(|| who("it has no counts"))?;
@@ -91,12 +100,12 @@ impl Report {
             latency_ms: latency.distribution(),
             latency: encoded.latency,
         };
-        let finite = |ms: Option<f64>| ms.filter(|ms| ms.is_finite());
+        let moment = |ms: Option<f64>| ms.filter(|ms| (0.0..=MAX_MOMENT_MS).contains(ms));
         Ok(Report::Numbered(NumberedReport {
             node,
             snapshot: Arc::new(snapshot),
-            origin_ms: finite(message.origin_ms),
-            first_send_ms: finite(message.first_send_ms),
+            origin_ms: moment(message.origin_ms),
+            first_send_ms: moment(message.first_send_ms),
             at_end,
             target: target_count::read(message),
         }))
@@ -112,8 +121,14 @@ pub fn read_histogram(text: Option<&str>) -> Result<Histogram, String> {
 }
 
 fn check_counts(counts: &Counts) -> Result<(), String> {
-    if counts.errors.len() > MAX_KEYS || counts.status.len() > MAX_KEYS {
-        return Err(format!("more than {MAX_KEYS} kinds of errors or statuses"));
+    if counts.errors.len() > MAX_KINDS || counts.errors.keys().any(|kind| kind.len() > MAX_KIND_BYTES) {
+        return Err(format!(
+            "more than {MAX_KINDS} kinds of errors, or one of more than {MAX_KIND_BYTES} bytes"
+        ));
+    }
+    let is_status = |code: &String| (1..=3).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_digit());
+    if !counts.status.keys().all(is_status) {
+        return Err("a status that is no number of up to three digits".to_owned());
     }
     let single = [counts.planned, counts.sent, counts.never_sent, counts.queued, counts.responses];
     let mapped = counts.errors.values().chain(counts.status.values());
@@ -160,13 +175,32 @@ mod tests {
                 r#","sequence":1,"counts":{"errors":{"timeout":900000000000000,"closed":900000000000000}}"#,
                 "more than any driver",
             ),
+            (r#","sequence":1,"counts":{"status":{"20x":1}}"#, "three digits"),
+            (r#","sequence":1,"counts":{"status":{"":1}}"#, "three digits"),
+            (r#","sequence":18446744073709551615,"counts":{}"#, "no sequence"),
+            (r#","sequence":1,"counts":{"sent":18446744073709551615}"#, "more than any driver"),
             (r#","sequence":1,"counts":{},"elapsed_ms":-1"#, "outside 0"),
             (r#","sequence":1,"counts":{},"elapsed_ms":1e12"#, "outside 0"),
             (r#","sequence":1,"counts":{},"histograms":{"latency":"%%"}"#, "base64"),
         ];
-        for (more, expected) in cases {
+        let kinds: Vec<String> = (0..65).map(|n| format!(r#""k{n}":1"#)).collect();
+        let many = format!(r#","sequence":1,"counts":{{"errors":{{{}}}}}"#, kinds.join(","));
+        let long = format!(r#","sequence":1,"counts":{{"errors":{{"{}":1}}}}"#, "k".repeat(65));
+        let named = [(many.as_str(), "kinds of errors"), (long.as_str(), "kinds of errors")];
+        for (more, expected) in cases.into_iter().chain(named) {
             let error = with(more);
             assert!(error.contains(expected) && error.contains("report r7 of driver a"), "{error}");
+        }
+    }
+
+    #[test]
+    fn moments_that_cannot_be_are_none() {
+        for moment in ["-1", "1e14", "-1e308", "1e308"] {
+            let report = read(&format!(
+                r#"{{"node_id":"a","test_id":"t","report_id":"r","epoch":1,"sequence":1,"counts":{{}},"origin_ms":{moment},"first_send_ms":{moment}}}"#
+            ));
+            let Ok(Report::Numbered(report)) = report else { panic!("{report:?}") };
+            assert_eq!((report.origin_ms, report.first_send_ms), (None, None), "{moment}");
         }
     }
 

@@ -21,7 +21,7 @@ impl Sequences {
             return;
         }
         if number > self.highest {
-            if number > self.highest + 1 {
+            if number - 1 > self.highest {
                 self.add_gap(self.highest + 1, number - 1);
             }
             self.highest = number;
@@ -47,12 +47,13 @@ impl Sequences {
 
     /// How many numbers up to the highest were never seen.
     pub fn missing(&self) -> u64 {
-        self.gaps.iter().map(|(first, last)| last - first + 1).sum::<u64>() + self.forgotten
+        let gaps = self.gaps.iter().map(|(first, last)| last - first + 1);
+        gaps.fold(self.forgotten, u64::saturating_add)
     }
 
     fn add_gap(&mut self, first: u64, last: u64) {
         if self.gaps.len() >= MAX_GAPS {
-            self.forgotten += last - first + 1;
+            self.forgotten = self.forgotten.saturating_add(last - first + 1);
         } else {
             self.gaps.insert(first, last);
         }
@@ -75,6 +76,15 @@ mod tests {
             prop_assert_eq!(sequences.highest(), highest);
             prop_assert_eq!(sequences.missing(), highest - set.len() as u64);
         }
+    }
+
+    #[test]
+    fn the_greatest_number_is_no_overflow() {
+        let mut sequences = Sequences::default();
+        [u64::MAX, 1, u64::MAX - 1, u64::MAX].into_iter().for_each(|number| sequences.see(number));
+        assert_eq!((sequences.highest(), sequences.missing()), (u64::MAX, u64::MAX - 3));
+        sequences.see(u64::MAX);
+        assert_eq!(sequences.missing(), u64::MAX - 3);
     }
 
     #[test]

@@ -124,9 +124,9 @@ impl Aggregate {
 }
 
 fn add(point: &mut SeriesPoint, counts: &Counts) {
-    point.requests += counts.sent;
-    point.responses += counts.responses;
-    point.errors += counts.errors_total();
+    point.requests = point.requests.saturating_add(counts.sent);
+    point.responses = point.responses.saturating_add(counts.responses);
+    point.errors = point.errors.saturating_add(counts.errors_total());
 }
 
 /// What was counted since `earlier`.

@@ -3,7 +3,7 @@
 use super::{Job, Shared};
 use crate::bus::Topic;
 use crate::clock;
-use crate::message::{Register, TestConfig, encode};
+use crate::message::{Register, TestConfig, bounds, encode};
 use crate::orchestrator::dashboard::Dashboard;
 use crate::orchestrator::{ApiError, Configured};
 use crate::stats::summary::Summary;
@@ -13,6 +13,8 @@ use std::time::Duration;
 
 /// How long a caller waits until its record is written.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// Longest name of a node that can be registered, in bytes; drivers allow themselves no longer one.
+const MAX_ID_BYTES: usize = 128;
 /// Longest reason of a STOP that is kept, in characters.
 const MAX_REASON_CHARS: usize = 1_000;
 
@@ -56,8 +58,9 @@ impl Control {
     /// Writes a `register` record from its JSON, as a driver does. Errors: 400 and 503.
     pub fn register_json(&self, body: &[u8]) -> Result<(), ApiError> {
         let register: Register = read_json(body)?;
-        if register.node_id.is_empty() || register.node_id.len() > 1_000 {
-            return Err(ApiError::new(400, "node_id: use 1 to 1000 characters"));
+        let id = &register.node_id;
+        if id.is_empty() || id.len() > MAX_ID_BYTES || id.contains(char::is_control) {
+            return Err(ApiError::new(400, format!("node_id: use 1 to {MAX_ID_BYTES} printable characters")));
         }
         self.shared.core().check_bus()?;
         let (answer, answered) = bounded(1);
@@ -99,6 +102,8 @@ pub fn read_json<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, ApiEr
     if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
         return Err(ApiError::new(400, "body: one JSON object is expected, like {\"test_id\": \"t1\"}"));
     }
+    // Its threads have little stack.
+    bounds::check(body).map_err(|e| ApiError::new(400, format!("body: {e}")))?;
     let mut reader = serde_json::Deserializer::from_slice(body);
     let read = serde_path_to_error::deserialize(&mut reader);
     let read = read.map_err(|e| {

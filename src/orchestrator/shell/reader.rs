@@ -3,11 +3,9 @@
 use super::{Handle, Shared, TICK};
 use crate::bus::{BusError, Position, Record, Start, Topic};
 use crate::clock;
+use crate::complaints::Complaints;
 use crate::orchestrator::core::Core;
 use crate::orchestrator::inbox;
-
-/// Between two lines about records that were not understood.
-const COMPLAIN_EVERY_NS: u64 = 5 * clock::NS_PER_S;
 
 /// Reads what was configured before this process began, and answers where that ends.
 pub fn learn_ids(mut bus: Handle, core: &mut Core, deadline_ns: u64) -> Result<Position, BusError> {
@@ -64,16 +62,17 @@ pub fn run(shared: &Shared, mut bus: Handle) {
 }
 
 fn take(shared: &Shared, records: &[Record], complaints: &mut Complaints) {
-    // Decoding takes longest, so it is done before the lock.
-    let read: Vec<_> = records.iter().filter_map(inbox::read).collect();
-    let mut core = shared.core();
-    for message in read {
-        match message {
-            Ok(message) => {
+    for record in records {
+        // Decoding takes longest, so it is done before the lock; and one by one, since a report takes a thousand times
+        // the memory of its record until it is merged.
+        match inbox::read(record) {
+            Some(Ok(message)) => {
+                let mut core = shared.core();
                 let now = core.moment(clock::now_ns());
                 core.message(&message, now);
             }
-            Err(why) => complaints.note(&why),
+            Some(Err(why)) => complaints.warn(record.topic.name(), &why),
+            None => {}
         }
     }
 }
@@ -84,27 +83,5 @@ fn tick(shared: &Shared, away: Option<String>) {
     let commands = core.tick(now, away);
     if let Some(test_id) = core.newest_id().filter(|_| !commands.is_empty()) {
         shared.enqueue(&mut core, &test_id, commands);
-    }
-}
-
-/// A line now and then, whatever rubbish a topic holds.
-#[derive(Default)]
-struct Complaints {
-    quiet_until_ns: u64,
-    withheld: u64,
-}
-
-impl Complaints {
-    fn note(&mut self, why: &str) {
-        let now_ns = clock::now_ns();
-        if now_ns < self.quiet_until_ns {
-            self.withheld += 1;
-            return;
-        }
-        match self.withheld {
-            0 => log::warn!("{why}"),
-            more => log::warn!("{why} (and {more} more like it)"),
-        }
-        (self.quiet_until_ns, self.withheld) = (now_ns + COMPLAIN_EVERY_NS, 0);
     }
 }

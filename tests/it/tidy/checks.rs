@@ -7,7 +7,7 @@ const MAX_FILE_LINES: usize = 500;
 const MAX_FUNCTION_LINES: usize = 70;
 
 /// Layer of each top-level module; a module imports only its own layer and those below it.
-const LAYERS: [(&str, u8); 18] = [
+const LAYERS: [(&str, u8); 19] = [
     ("units", 0),
     ("plan", 0),
     ("schedule", 0),
@@ -15,6 +15,7 @@ const LAYERS: [(&str, u8); 18] = [
     ("stats", 0),
     ("broker_time", 0),
     ("clock", 1),
+    ("complaints", 1),
     ("names", 1),
     ("logging", 1),
     ("signals", 1),

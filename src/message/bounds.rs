@@ -1,0 +1,72 @@
+//! What JSON of strangers may be, looked at before it is parsed: how large, how deep, how many values.
+//!
+//! A parser takes stack for each level, and up to forty bytes of memory for each byte of small values. None of our
+//! messages comes near these bounds.
+
+/// Largest message that is read, in bytes: more than [`crate::message::encode`] makes of the largest plan that is sent.
+pub const MAX_MESSAGE_BYTES: usize = 1 << 20;
+/// Deepest nesting of objects and lists.
+pub const MAX_DEPTH: usize = 32;
+/// Most values in all objects and lists together; a plan of the largest fleet has a quarter of it.
+pub const MAX_VALUES: usize = 100_000;
+
+/// Refuses what should not be parsed. Takes no memory; text that is not JSON is left to the parser.
+///
+/// # Errors
+/// Which bound is broken, in words.
+pub fn check(json: &[u8]) -> Result<(), String> {
+    if json.len() > MAX_MESSAGE_BYTES {
+        return Err(format!("message of {} bytes: at most {MAX_MESSAGE_BYTES} are read", json.len()));
+    }
+    let (mut depth, mut values, mut in_text, mut escaped) = (0usize, 0usize, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            _ if in_text => {}
+            b'[' | b'{' => {
+                depth += 1;
+                values += 1;
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b',' => values += 1,
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return Err(format!("nested more than {MAX_DEPTH} levels deep"));
+        }
+        if values > MAX_VALUES {
+            return Err(format!("more than {MAX_VALUES} values"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_counts_outside_texts_only() {
+        let nested = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
+        assert_eq!(check(nested(MAX_DEPTH).as_bytes()), Ok(()));
+        assert!(check(nested(MAX_DEPTH + 1).as_bytes()).is_err_and(|e| e.contains("levels deep")));
+        let text = format!(r#"{{"a":"\"{}","b":"\\","c":{}}}"#, "[".repeat(100), nested(MAX_DEPTH - 1));
+        assert_eq!(check(text.as_bytes()), Ok(()));
+        let after = format!(r#"{{"a":"\\","b":{}}}"#, nested(MAX_DEPTH));
+        assert!(check(after.as_bytes()).is_err());
+        assert_eq!(check("[],".repeat(40).as_bytes()), Ok(()), "side by side is not deep");
+    }
+
+    #[test]
+    fn values_and_bytes_are_bounded() {
+        assert!(
+            check(format!("[{}0]", "0,".repeat(MAX_VALUES)).as_bytes()).is_err_and(|e| e.contains("values"))
+        );
+        assert!(check(&vec![b' '; MAX_MESSAGE_BYTES + 1]).is_err_and(|e| e.contains("1048577 bytes")));
+        for junk in ["", "]]]]", "\"", "\\", "{\"a\":\"\\"] {
+            assert_eq!(check(junk.as_bytes()), Ok(()));
+        }
+    }
+}
