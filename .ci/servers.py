@@ -65,7 +65,7 @@ def nginx_and_its_freeze(folder):
     try:
         wait_for(port)
         url = f"http://127.0.0.1:{port}/load"
-        check_counts("nginx", floodgate("--url", url, "--rate", "500", "--duration", "2s"), 2000)
+        check_counts("nginx", floodgate("--url", url, "--rate", "1000", "--duration", "2s"), 2000)
         with open(os.path.join(folder, "access.log"), encoding="ascii") as log:
             assert sum("GET /load " in line for line in log) == 2000, "nginx counted something else"
         for client in ("native", "ureq"):
@@ -105,7 +105,7 @@ def python_server(folder):
     try:
         wait_for(port)
         url = f"http://127.0.0.1:{port}/"
-        check_counts("http.server", floodgate("--url", url, "--rate", "50", "--duration", "2s"), 200)
+        check_counts("http.server", floodgate("--url", url, "--rate", "100", "--duration", "2s"), 200)
     finally:
         server.kill()
         server.wait()

@@ -3,9 +3,9 @@
 use super::values;
 use crate::driver::prepare::ClientSettings;
 use crate::http::{ClientKind, Pinned};
-use crate::message::{RequestSpec, TestConfig, TestType};
+use crate::message::{RequestSpec, TestConfig, TestType, Totals};
 use crate::plan::request::{MAX_BODY_BYTES, Request};
-use crate::plan::{DEFAULT_CONNECTIONS, Plan, PlanError};
+use crate::plan::{DEFAULT_CONNECTIONS, Plan, PlanError, check_split};
 use crate::run::{Place, Settings, embedded, remote};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -14,7 +14,7 @@ use log::LevelFilter;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Flags of `floodgate run`; counts and rates are per driver.
+/// Flags of `floodgate run`; rates, counts and connections are totals over all drivers.
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
     /// What to load [default: a target in this process]
@@ -26,27 +26,40 @@ pub struct RunArgs {
     /// Gap between the starts of two requests, for tsunami (which it implies) [default: 10ms]
     #[arg(long, value_parser = values::delay, allow_negative_numbers = true)]
     delay: Option<Duration>,
-    /// Requests per second of each driver to hold, for avalanche
-    #[arg(long, value_parser = values::rate, allow_negative_numbers = true)]
+    /// Requests per second to hold, of all drivers together, for avalanche
+    #[arg(long, value_parser = values::fleet_rate, allow_negative_numbers = true)]
     rate: Option<f64>,
-    /// Requests of each driver
+    /// Requests per second of each driver, in place of --rate
+    #[arg(long, value_name = "RATE", value_parser = values::rate, allow_negative_numbers = true,
+        conflicts_with_all = ["rate", "stages"])]
+    rate_per_driver: Option<f64>,
+    /// Requests of all drivers together
     #[arg(long, value_parser = values::requests, allow_negative_numbers = true)]
     requests: Option<u64>,
+    /// Requests of each driver, in place of --requests
+    #[arg(long, value_name = "REQUESTS", value_parser = values::requests, allow_negative_numbers = true,
+        conflicts_with = "requests")]
+    requests_per_driver: Option<u64>,
     /// How long to send [default: 10s where --requests is not given]
     #[arg(long, value_parser = values::duration, allow_negative_numbers = true)]
     duration: Option<Duration>,
     /// Load before the measurement begins
     #[arg(long, value_parser = values::warmup, allow_negative_numbers = true)]
     warmup: Option<Duration>,
-    /// A rate that changes linearly, like 30s:100,1m:500: to 100/s within 30 s, then to 500/s within 1 min
+    /// A rate of all drivers together that changes linearly, like 30s:100,1m:500: to 100/s within 30 s, then to 500/s
+    /// within 1 min
     #[arg(long, value_parser = values::stages, conflicts_with_all = ["duration", "delay"])]
     stages: Option<values::Stages>,
-    /// Drivers in this process [default: 2]
+    /// Drivers in this process [default: 2, or 1 with a URL]
     #[arg(long, value_parser = values::drivers, allow_negative_numbers = true, conflicts_with = "orchestrator")]
     drivers: Option<usize>,
-    /// Connections of each driver [default: 16]
-    #[arg(long, value_parser = values::connections, allow_negative_numbers = true)]
+    /// Connections of all drivers together [default: 16, or 1 for each of more drivers]
+    #[arg(long, value_parser = values::fleet_connections, allow_negative_numbers = true)]
     connections: Option<u32>,
+    /// Connections of each driver, in place of --connections
+    #[arg(long, value_name = "CONNECTIONS", value_parser = values::connections, allow_negative_numbers = true,
+        conflicts_with = "connections")]
+    connections_per_driver: Option<u32>,
     /// HTTP method [default: GET, or POST with --body]
     #[arg(long)]
     method: Option<String>,
@@ -96,6 +109,9 @@ impl RunArgs {
     pub fn settings(self) -> Result<Settings, String> {
         let plan = self.plan()?;
         Plan::check(&plan).map_err(|errors| say(&errors))?;
+        if self.orchestrator.is_none() {
+            check_split(&plan, self.local_drivers()).map_err(|error| say(&[error]))?;
+        }
         if let (Some(client), Some(url)) = (self.client, &self.url)
             && !client.serves(&Request::get(url)?)
         {
@@ -104,7 +120,7 @@ impl RunArgs {
         let place = match self.orchestrator {
             Some(url) => Place::Remote(remote::Config { url, token: self.token }),
             None => Place::Embedded(embedded::Config {
-                drivers: self.drivers.unwrap_or(2),
+                drivers: self.local_drivers(),
                 clients: ClientSettings {
                     ca_pem: self.ca_cert.as_deref().map(read_certificates).transpose()?,
                     threads: self.threads,
@@ -125,14 +141,12 @@ impl RunArgs {
         let ms = |duration: Duration| duration.as_millis() as u64;
         let mut plan = TestConfig::new(&format!("run-{}", uuid::Uuid::new_v4()), test_type);
         plan.test_message_delay = self.delay.map(|delay| delay.as_secs_f64() * 1e3);
-        plan.message_count_per_driver = self.requests;
-        plan.target_throughput = self.rate;
+        plan.message_count_per_driver = self.requests_per_driver;
+        plan.target_throughput = self.rate_per_driver;
         plan.duration_ms = self.duration.map(ms);
         plan.warmup_ms = self.warmup.map(ms);
-        plan.stages = self.stages.clone().map_or_else(Vec::new, |stages| stages.0);
-        // On a remote fleet the drivers' own settings decide what is left open.
-        let default_connections = self.orchestrator.is_none().then_some(DEFAULT_CONNECTIONS);
-        plan.connections = self.connections.or(default_connections);
+        plan.connections = self.connections_per_driver;
+        plan.fleet = Some(self.totals()).filter(|fleet| *fleet != Totals::default());
         plan.timeout_ms = self.timeout.map(ms);
         let one = self.new_connection_per_request.then_some(1);
         plan.max_requests_per_connection = self.max_requests_per_connection.or(one);
@@ -140,6 +154,23 @@ impl RunArgs {
         plan.target_url = self.url.clone();
         plan.request = self.request()?;
         Ok(plan)
+    }
+
+    fn totals(&self) -> Totals {
+        // On a remote fleet the drivers' own settings decide what is left open.
+        let open = self.orchestrator.is_none() && self.connections_per_driver.is_none();
+        let usual = open.then(|| DEFAULT_CONNECTIONS.max(self.local_drivers() as u32));
+        Totals {
+            rate: self.rate,
+            requests: self.requests,
+            connections: self.connections.or(usual),
+            stages: self.stages.clone().map_or_else(Vec::new, |stages| stages.0),
+        }
+    }
+
+    /// How many drivers are started in this process.
+    fn local_drivers(&self) -> usize {
+        self.drivers.unwrap_or(if self.url.is_some() { 1 } else { 2 })
     }
 
     fn request(&self) -> Result<Option<RequestSpec>, String> {
@@ -189,14 +220,17 @@ fn read_limited(path: &Path, most: u64) -> Result<Vec<u8>, String> {
 fn say(errors: &[PlanError]) -> String {
     let flag = |field: &'static str| match field {
         "test_message_delay" => "--delay",
-        "message_count_per_driver" => "--requests",
-        "target_throughput" => "--rate",
+        "message_count_per_driver" => "--requests-per-driver",
+        "fleet.requests" => "--requests",
+        "target_throughput" => "--rate-per-driver",
+        "fleet.rate" => "--rate",
         "duration_ms" => "--duration",
         "warmup_ms" => "--warmup",
         "timeout_ms" => "--timeout",
-        "connections" => "--connections",
+        "connections" => "--connections-per-driver",
+        "fleet.connections" => "--connections",
         "max_requests_per_connection" => "--max-requests-per-connection",
-        "stages" => "--stages",
+        "fleet.stages" => "--stages",
         "client" => "--client",
         "target_url" => "--url",
         "request" => "request",

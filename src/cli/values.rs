@@ -31,12 +31,22 @@ pub fn rate(text: &str) -> Result<f64, String> {
     number(text, &limits::RATE_RPS)
 }
 
+/// Requests/s of the whole fleet.
+pub fn fleet_rate(text: &str) -> Result<f64, String> {
+    number(text, &limits::FLEET_RATE_RPS)
+}
+
 pub fn requests(text: &str) -> Result<u64, String> {
     number(text, &limits::REQUESTS)
 }
 
 pub fn connections(text: &str) -> Result<u32, String> {
     number(text, &limits::CONNECTIONS)
+}
+
+/// Connections of the whole fleet.
+pub fn fleet_connections(text: &str) -> Result<u32, String> {
+    number(text, &limits::FLEET_CONNECTIONS)
 }
 
 pub fn drivers(text: &str) -> Result<usize, String> {
@@ -103,7 +113,7 @@ pub fn stages(text: &str) -> Result<Stages, String> {
     let read = |part: &str| {
         let (length, end_rate) = part.split_once(':').ok_or_else(hint)?;
         let duration_ms = duration(length)?.as_millis() as u64;
-        let allowed = 0.0..=*limits::RATE_RPS.end();
+        let allowed = 0.0..=*limits::FLEET_RATE_RPS.end();
         Ok(Stage { duration_ms, rate: number(end_rate, &allowed)? })
     };
     text.split(',').map(read).collect::<Result<Vec<_>, String>>().map(Stages)

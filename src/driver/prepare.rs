@@ -7,8 +7,8 @@ use crate::clock;
 use crate::http::native::NativeClient;
 use crate::http::ureq_client::UreqClient;
 use crate::http::{Addresses, ClientKind, Pinned, Settings, StopFlag, fetch, limits, pinned, resolve};
+use crate::plan::Load;
 use crate::plan::request::Request;
-use crate::plan::{Load, Plan};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -134,7 +134,8 @@ pub fn prepare(
     let until_ns = clock::deadline(PREPARE_WITHIN);
     let request = assignment.plan.request();
     let kind = choose(&assignment, settings)?;
-    let connections = assignment.plan.connections() as usize;
+    let (part, parts) = (assignment.part, assignment.parts);
+    let connections = assignment.plan.connections().of(part, parts) as usize;
     let slots = slots(kind, connections, settings)?;
     limits::ensure_descriptors((connections + slots.len()) as u64 + limits::RESERVED_DESCRIPTORS)?;
     let timeout = assignment.plan.timeout();
@@ -152,19 +153,21 @@ pub fn prepare(
     let mut clients = recipe.clients(kind, &slots)?;
     let may_ask = recipe.addresses.get().is_ok() && !recipe.stop.is_stopped();
     let before = if may_ask { recipe.read_target() } else { None };
-    open_ahead(&mut clients, most_ahead(&assignment.plan), until_ns);
+    open_ahead(&mut clients, most_ahead(&assignment), until_ns);
     Ok(Prepared { clients, recipe, before, assignment, open_since_ns: Some(clock::now_ns()) })
 }
 
 /// Most connections that a worker opens before the load begins. An open loop opens one when a request needs it, since it
 /// may never need them all; and where connections carry a limited number of requests, opening them is a part of the load.
-fn most_ahead(plan: &Plan) -> usize {
+fn most_ahead(assignment: &Assignment) -> usize {
+    let plan = &assignment.plan;
     let is_closed = matches!(plan.load(), Load::Closed);
     if !is_closed || plan.max_requests_per_connection().is_some() {
         return 0;
     }
     // A warm-up uses all connections, however few requests follow; and any worker may get every one of these.
     let requests = plan.requests().filter(|_| plan.warmup().is_zero());
+    let requests = requests.map(|all| all.of(assignment.part, assignment.parts));
     requests.map_or(usize::MAX, |requests| requests.try_into().unwrap_or(usize::MAX))
 }
 

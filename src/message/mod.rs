@@ -10,6 +10,7 @@ mod register;
 mod test_config;
 mod test_type;
 mod tolerant;
+mod totals;
 mod trigger;
 
 pub use heartbeat::{DriverState, Heartbeat};
@@ -17,6 +18,7 @@ pub use metrics::{Histograms, LatencyMs, MAX_INSTANCE_BYTES, Metrics, TargetCoun
 pub use register::{Register, register_type};
 pub use test_config::{NodeRef, RequestSpec, Stage, TestConfig};
 pub use test_type::TestType;
+pub use totals::Totals;
 pub use trigger::Trigger;
 
 use crate::units::clip;

@@ -1,7 +1,7 @@
 //! `test_config`: the plan of one test.
 
 use super::tolerant::{maybe, number, text};
-use super::{TestType, encode};
+use super::{TestType, Totals, encode};
 use serde::{Deserialize, Serialize};
 
 /// One leg of a changing rate: linear from the rate before it to `rate`.
@@ -10,7 +10,7 @@ pub struct Stage {
     /// How long the change takes, in ms.
     #[serde(alias = "duration", deserialize_with = "number")]
     pub duration_ms: u64,
-    /// Requests/s per driver at the end of the stage.
+    /// Requests/s at the end of the stage, of each driver or of the fleet, as the list that it stands in.
     #[serde(deserialize_with = "number")]
     pub rate: f64,
 }
@@ -90,6 +90,9 @@ pub struct TestConfig {
     /// The drivers of this test; driver i of n sends the tickets i, i+n, i+2n…
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drivers: Vec<NodeRef>,
+    /// Numbers of the whole fleet, in place of those for each driver.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<Totals>,
     /// `--fail-if` expressions, judged by the orchestrator.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub thresholds: Vec<String>,
@@ -114,6 +117,7 @@ impl TestConfig {
             target_url: None,
             request: None,
             drivers: Vec::new(),
+            fleet: None,
             thresholds: Vec::new(),
         }
     }

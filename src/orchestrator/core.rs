@@ -12,7 +12,7 @@ use crate::broker_time::BrokerTime;
 use crate::bus::{Appended, MAX_RECORD_BYTES};
 use crate::clock::wall_ms;
 use crate::message::{TestConfig, encode};
-use crate::plan::{Plan, limits};
+use crate::plan::{Plan, check_split, limits};
 use crate::stats::summary::Summary;
 use std::collections::VecDeque;
 
@@ -121,6 +121,7 @@ impl Core {
             return Err(ApiError::new(409, format!("no driver is alive: {how}")));
         }
         let (drivers, size) = (config.drivers.len(), encode(&config).len());
+        check_split(&config, drivers).map_err(|e| ApiError::new(409, e.to_string()))?;
         if drivers > limits::DRIVERS {
             let most = limits::DRIVERS;
             return Err(ApiError::new(

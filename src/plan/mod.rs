@@ -3,12 +3,14 @@
 //! A plan is made of a `test_config` as received and of a driver's own settings, which decide what the message
 //! leaves open; after them come the defaults of this page.
 
+mod amount;
 pub mod request;
 mod rules;
 
-pub use rules::{PlanError, check_defaults, limits};
+pub use amount::{Amount, Scope};
+pub use rules::{PlanError, check_defaults, check_split, limits};
 
-use crate::message::{Stage, TestConfig};
+use crate::message::{TestConfig, Totals};
 use request::Request;
 use std::time::Duration;
 
@@ -43,12 +45,14 @@ pub struct Defaults {
 pub enum Load {
     /// The next one starts when the last one ended.
     Closed,
-    /// Requests/s per driver, in millionths.
+    /// A rate to hold.
     Rate {
         /// Millionths of a request per second.
         micro_rps: u64,
+        /// Whose rate it is.
+        scope: Scope,
     },
-    /// A fixed gap between starts, in ns.
+    /// A fixed gap between the starts of each driver, in ns.
     Delay {
         /// The gap, in ns.
         gap_ns: u64,
@@ -59,17 +63,19 @@ pub enum Load {
         from_micro_rps: u64,
         /// Duration in ms and rate at the end, in millionths of a request per second.
         stages: Vec<(u64, u64)>,
+        /// Whose rate it is.
+        scope: Scope,
     },
 }
 
-/// A valid plan for one driver.
+/// A valid plan: the same for all its drivers, of which each has its share.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     load: Load,
-    requests: Option<u64>,
+    requests: Option<Amount>,
     duration: Option<Duration>,
     warmup: Duration,
-    connections: u32,
+    connections: Amount,
     timeout: Duration,
     max_requests_per_connection: Option<u64>,
     client: Option<String>,
@@ -91,8 +97,15 @@ impl Plan {
         let (Ok(request), Ok(load), true) = (request, load, errors.is_empty()) else {
             return Err(errors);
         };
-        let requests = config.message_count_per_driver.or(defaults.requests);
-        let stages_ms = config.stages.iter().map(|stage: &Stage| stage.duration_ms).sum::<u64>();
+        let none = Totals::default();
+        let fleet = config.fleet.as_ref().unwrap_or(&none);
+        let each = config.message_count_per_driver.or(defaults.requests).map(Amount::each);
+        let requests = fleet.requests.map(Amount::total).or(each);
+        let connections = config.connections.or(defaults.connections).unwrap_or(DEFAULT_CONNECTIONS);
+        let connections =
+            fleet.connections.map_or(Amount::each(connections.into()), |all| Amount::total(all.into()));
+        let stages = config.stages.iter().chain(&fleet.stages);
+        let stages_ms = stages.map(|stage| stage.duration_ms).sum::<u64>();
         let duration = match (config.duration_ms, stages_ms) {
             (Some(ms), _) => Some(Duration::from_millis(ms)),
             (None, 0) if requests.is_none() => Some(DEFAULT_DURATION),
@@ -104,7 +117,7 @@ impl Plan {
             requests,
             duration,
             warmup: Duration::from_millis(config.warmup_ms.unwrap_or(0)),
-            connections: config.connections.or(defaults.connections).unwrap_or(DEFAULT_CONNECTIONS),
+            connections,
             timeout: config
                 .timeout_ms
                 .map(Duration::from_millis)
@@ -132,8 +145,8 @@ impl Plan {
         &self.load
     }
 
-    /// Most requests of this driver.
-    pub fn requests(&self) -> Option<u64> {
+    /// Most requests.
+    pub fn requests(&self) -> Option<Amount> {
         self.requests
     }
 
@@ -147,8 +160,8 @@ impl Plan {
         self.warmup
     }
 
-    /// Connections of this driver.
-    pub fn connections(&self) -> u32 {
+    /// Connections.
+    pub fn connections(&self) -> Amount {
         self.connections
     }
 

@@ -1,8 +1,8 @@
 //! The rules that every plan keeps, with errors that name the field and say what is allowed.
 
 use super::request::Request;
-use super::{DEFAULT_DELAY, Defaults, Load};
-use crate::message::{RequestSpec, TestConfig, TestType};
+use super::{DEFAULT_DELAY, Defaults, Load, Scope};
+use crate::message::{RequestSpec, Stage, TestConfig, TestType, Totals};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use std::fmt;
@@ -15,10 +15,12 @@ pub mod limits {
 
     /// Characters of a test id.
     pub const TEST_ID_CHARS: usize = 128;
-    /// Requests per driver.
+    /// Requests of a driver, or of the whole fleet.
     pub const REQUESTS: RangeInclusive<u64> = 1..=1_000_000_000_000;
     /// Requests/s per driver.
     pub const RATE_RPS: RangeInclusive<f64> = 0.001..=10_000_000.0;
+    /// Requests/s of the whole fleet.
+    pub const FLEET_RATE_RPS: RangeInclusive<f64> = 0.001..=1_000_000_000.0;
     /// Gap between starts, in ms.
     pub const DELAY_MS: RangeInclusive<f64> = 0.001..=3_600_000.0;
     /// Length of a test, in ms (up to 7 days).
@@ -27,6 +29,8 @@ pub mod limits {
     pub const WARMUP_MS: RangeInclusive<u64> = 0..=3_600_000;
     /// Connections per driver.
     pub const CONNECTIONS: RangeInclusive<u32> = 1..=100_000;
+    /// Connections of the whole fleet.
+    pub const FLEET_CONNECTIONS: RangeInclusive<u32> = 1..=10_000_000;
     /// Requests on one connection.
     pub const REQUESTS_PER_CONNECTION: RangeInclusive<u64> = REQUESTS;
     /// Longest wait for one response, in ms (up to 10 min).
@@ -81,14 +85,21 @@ pub fn check(config: &TestConfig) -> Vec<PlanError> {
     in_range(&mut errors, "timeout_ms", config.timeout_ms, &limits::TIMEOUT_MS);
     let per_connection = config.max_requests_per_connection;
     in_range(&mut errors, "max_requests_per_connection", per_connection, &limits::REQUESTS_PER_CONNECTION);
-    check_stages(config, &mut errors);
+    let none = Totals::default();
+    let fleet = config.fleet.as_ref().unwrap_or(&none);
+    check_totals(config, fleet, &mut errors);
+    let begins = config.target_throughput.or(fleet.rate).is_some();
+    check_stages(config, "stages", &config.stages, begins, &mut errors);
+    check_stages(config, "fleet.stages", &fleet.stages, begins, &mut errors);
     if config.test_type == TestType::Tsunami {
         in_range(&mut errors, "test_message_delay", config.test_message_delay, &limits::DELAY_MS);
-        if config.target_throughput.is_some() {
-            errors.push(error(
-                "target_throughput",
-                "TSUNAMI is paced by test_message_delay; use AVALANCHE to hold a rate",
-            ));
+        for (field, rate) in [("target_throughput", config.target_throughput), ("fleet.rate", fleet.rate)] {
+            if rate.is_some() {
+                errors.push(error(
+                    field,
+                    "TSUNAMI is paced by test_message_delay; use AVALANCHE to hold a rate",
+                ));
+            }
         }
     }
     if let Some(client) = config.client.as_deref().filter(|client| !["native", "ureq"].contains(client)) {
@@ -98,7 +109,50 @@ pub fn check(config: &TestConfig) -> Vec<PlanError> {
         errors
             .push(error("drivers", format!("{} drivers: at most {}", config.drivers.len(), limits::DRIVERS)));
     }
+    if !config.drivers.is_empty() && errors.is_empty() {
+        errors.extend(check_split(config, config.drivers.len()).err());
+    }
     errors
+}
+
+/// Whether the connections of the whole fleet can be split over so many drivers: each needs at least one.
+pub fn check_split(config: &TestConfig, drivers: usize) -> Result<(), PlanError> {
+    let Some(connections) = config.fleet.as_ref().and_then(|fleet| fleet.connections) else { return Ok(()) };
+    let (all, drivers, most) = (u64::from(connections), drivers as u64, *limits::CONNECTIONS.end());
+    if all < drivers {
+        let reason =
+            format!("{all} cannot be split over {drivers} drivers: use {drivers} or more, or fewer drivers");
+        return Err(error("fleet.connections", reason));
+    }
+    if all.div_ceil(drivers.max(1)) > u64::from(most) {
+        let reason = format!("{all} over {drivers} drivers is more than {most} for each, which is the limit");
+        return Err(error("fleet.connections", reason));
+    }
+    Ok(())
+}
+
+fn check_totals(config: &TestConfig, fleet: &Totals, errors: &mut Vec<PlanError>) {
+    in_range(errors, "fleet.rate", fleet.rate, &limits::FLEET_RATE_RPS);
+    in_range(errors, "fleet.requests", fleet.requests, &limits::REQUESTS);
+    in_range(errors, "fleet.connections", fleet.connections, &limits::FLEET_CONNECTIONS);
+    let each_rate = config.target_throughput.is_some();
+    let twice = [
+        ("fleet.rate", "target_throughput", fleet.rate.is_some() && each_rate),
+        (
+            "fleet.requests",
+            "message_count_per_driver",
+            fleet.requests.is_some() && config.message_count_per_driver.is_some(),
+        ),
+        ("fleet.connections", "connections", fleet.connections.is_some() && config.connections.is_some()),
+        ("fleet.stages", "stages", !fleet.stages.is_empty() && !config.stages.is_empty()),
+        // The rate at which stages begin is of the same drivers as the stages.
+        ("fleet.stages", "target_throughput", !fleet.stages.is_empty() && each_rate),
+        ("fleet.rate", "stages", fleet.rate.is_some() && !config.stages.is_empty()),
+    ];
+    for (total, each, _) in twice.into_iter().filter(|(_, _, both)| *both) {
+        let reason = format!("of the whole fleet, excludes {each}, of each driver: give one of the two");
+        errors.push(error(total, reason));
+    }
 }
 
 fn check_test_id(id: &str) -> Result<(), String> {
@@ -110,30 +164,36 @@ fn check_test_id(id: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn check_stages(config: &TestConfig, errors: &mut Vec<PlanError>) {
-    if config.stages.is_empty() {
+fn check_stages(
+    config: &TestConfig,
+    field: &'static str,
+    stages: &[Stage],
+    begins: bool,
+    errors: &mut Vec<PlanError>,
+) {
+    if stages.is_empty() {
         return;
     }
     if config.test_type == TestType::Tsunami {
-        errors.push(error("stages", "TSUNAMI is paced by test_message_delay; use AVALANCHE for stages"));
+        errors.push(error(field, "TSUNAMI is paced by test_message_delay; use AVALANCHE for stages"));
     }
     if config.duration_ms.is_some() {
         errors.push(error("duration_ms", "the stages already say how long the test is: leave it out"));
     }
-    if config.stages.len() > limits::STAGES {
-        errors.push(error("stages", format!("{} stages: at most {}", config.stages.len(), limits::STAGES)));
+    if stages.len() > limits::STAGES {
+        errors.push(error(field, format!("{} stages: at most {}", stages.len(), limits::STAGES)));
     }
-    let total_ms = config.stages.iter().fold(0u64, |sum, stage| sum.saturating_add(stage.duration_ms));
-    if config.stages.iter().any(|stage| stage.duration_ms == 0) || !limits::DURATION_MS.contains(&total_ms) {
+    let total_ms = stages.iter().fold(0u64, |sum, stage| sum.saturating_add(stage.duration_ms));
+    if stages.iter().any(|stage| stage.duration_ms == 0) || !limits::DURATION_MS.contains(&total_ms) {
         let most = limits::DURATION_MS.end();
-        errors.push(error("stages", format!("each needs a duration_ms above 0, {most} together at most")));
+        errors.push(error(field, format!("each needs a duration_ms above 0, {most} together at most")));
     }
-    let most = *limits::RATE_RPS.end();
-    if let Some(stage) = config.stages.iter().find(|stage| !(0.0..=most).contains(&stage.rate)) {
-        errors.push(error("stages", format!("rate {} is outside 0 to {most}", stage.rate)));
+    let most = if field == "stages" { *limits::RATE_RPS.end() } else { *limits::FLEET_RATE_RPS.end() };
+    if let Some(stage) = stages.iter().find(|stage| !(0.0..=most).contains(&stage.rate)) {
+        errors.push(error(field, format!("rate {} is outside 0 to {most}", stage.rate)));
     }
-    if config.stages.iter().all(|stage| stage.rate == 0.0) && config.target_throughput.is_none() {
-        errors.push(error("stages", "every rate is 0, so nothing would be sent"));
+    if stages.iter().all(|stage| stage.rate == 0.0) && !begins {
+        errors.push(error(field, "every rate is 0, so nothing would be sent"));
     }
 }
 
@@ -149,15 +209,20 @@ pub fn load(config: &TestConfig, defaults: &Defaults) -> Result<Load, PlanError>
         }
         return Ok(Load::Delay { gap_ns: (delay_ms * 1e6).round() as u64 });
     }
-    if !config.stages.is_empty() {
-        let stages = config.stages.iter().map(|stage| (stage.duration_ms, micro_rps(stage.rate))).collect();
-        let from_micro_rps = micro_rps(config.target_throughput.unwrap_or(0.0));
-        return Ok(Load::Stages { from_micro_rps, stages });
-    }
-    match config.target_throughput.or(defaults.rate) {
-        Some(rate) => Ok(Load::Rate { micro_rps: micro_rps(rate) }),
-        None => Ok(Load::Closed),
-    }
+    let fleet_rate = config.fleet.as_ref().and_then(|fleet| fleet.rate);
+    let fleet_stages = config.fleet.as_ref().map_or(&[][..], |fleet| &fleet.stages);
+    let stages_of = |stages: &[Stage], from: Option<f64>, scope| Load::Stages {
+        from_micro_rps: micro_rps(from.unwrap_or(0.0)),
+        stages: stages.iter().map(|stage| (stage.duration_ms, micro_rps(stage.rate))).collect(),
+        scope,
+    };
+    Ok(match (fleet_rate, config.target_throughput.or(defaults.rate)) {
+        _ if !fleet_stages.is_empty() => stages_of(fleet_stages, fleet_rate, Scope::Fleet),
+        _ if !config.stages.is_empty() => stages_of(&config.stages, config.target_throughput, Scope::Driver),
+        (Some(rate), _) => Load::Rate { micro_rps: micro_rps(rate), scope: Scope::Fleet },
+        (None, Some(rate)) => Load::Rate { micro_rps: micro_rps(rate), scope: Scope::Driver },
+        (None, None) => Load::Closed,
+    })
 }
 
 /// What is sent.

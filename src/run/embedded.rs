@@ -91,10 +91,12 @@ fn driver_config(i: usize, url: &str, clients: ClientSettings) -> driver::Config
 
 /// Makes room for the connections of all drivers together, which share one process here.
 fn raise_limits(config: &Config, plan: &TestConfig) -> Result<(), String> {
-    let each = if plan.target_url.is_some() { 1 } else { DESCRIPTORS_WITH_TARGET };
-    let connections = config.drivers as u64 * u64::from(plan.connections.unwrap_or(DEFAULT_CONNECTIONS));
+    let each = config.drivers as u64 * u64::from(plan.connections.unwrap_or(DEFAULT_CONNECTIONS));
+    let all = plan.fleet.as_ref().and_then(|fleet| fleet.connections);
+    let connections = all.map_or(each, u64::from);
     let spare = if plan.target_url.is_some() { 0 } else { target::SPARE_CONNECTIONS as u64 * 3 };
-    limits::ensure_descriptors(connections * each + spare + limits::RESERVED_DESCRIPTORS)
+    let of_each = if plan.target_url.is_some() { 1 } else { DESCRIPTORS_WITH_TARGET };
+    limits::ensure_descriptors(connections * of_each + spare + limits::RESERVED_DESCRIPTORS)
 }
 
 impl Control for Embedded {

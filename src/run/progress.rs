@@ -19,19 +19,23 @@ const TENTHS_OF_PERCENT: u64 = 1_000;
 enum Goal {
     /// Seconds, warm-up included.
     Seconds(f64),
-    /// Requests of each driver.
+    /// Requests of all drivers together.
     Requests(u64),
+    /// Requests of each driver.
+    RequestsOfEach(u64),
 }
 
 impl Goal {
     fn of(plan: &TestConfig) -> Goal {
-        let stages_ms: u64 = plan.stages.iter().map(|stage| stage.duration_ms).sum();
+        let fleet = plan.fleet.clone().unwrap_or_default();
+        let stages_ms: u64 = plan.stages.iter().chain(&fleet.stages).map(|stage| stage.duration_ms).sum();
         let planned_ms = plan.duration_ms.or((stages_ms > 0).then_some(stages_ms));
         let default_ms = DEFAULT_DURATION.as_millis() as u64;
         let warmup_ms = plan.warmup_ms.unwrap_or(0);
-        match (planned_ms, plan.message_count_per_driver) {
-            (None, Some(requests)) => Goal::Requests(requests),
-            (ms, _) => Goal::Seconds((ms.unwrap_or(default_ms) + warmup_ms) as f64 / 1e3),
+        match (planned_ms, fleet.requests, plan.message_count_per_driver) {
+            (None, Some(all), _) => Goal::Requests(all),
+            (None, None, Some(each)) => Goal::RequestsOfEach(each),
+            (ms, ..) => Goal::Seconds((ms.unwrap_or(default_ms) + warmup_ms) as f64 / 1e3),
         }
     }
 
@@ -39,7 +43,8 @@ impl Goal {
     fn share(self, elapsed_s: f64, summary: &Summary) -> f64 {
         let share = match self {
             Goal::Seconds(seconds) => elapsed_s / seconds.max(0.001),
-            Goal::Requests(each) => {
+            Goal::Requests(all) => summary.total.requests as f64 / all.max(1) as f64,
+            Goal::RequestsOfEach(each) => {
                 let all = each.saturating_mul(summary.drivers.len().max(1) as u64);
                 summary.total.requests as f64 / all.max(1) as f64
             }
@@ -127,7 +132,7 @@ fn line(goal: Goal, elapsed_s: f64, summary: &Summary) -> String {
     let total = &summary.total;
     let elapsed = match goal {
         Goal::Seconds(seconds) => format!("{:.0}/{seconds:.0} s", elapsed_s.min(seconds).floor()),
-        Goal::Requests(_) => format!("{elapsed_s:.0} s"),
+        Goal::Requests(_) | Goal::RequestsOfEach(_) => format!("{elapsed_s:.0} s"),
     };
     let p99 = total.latency_ms.as_ref().map_or("-".to_owned(), |latency| format_ms(latency.p99));
     let errors = match total.errors_total() {
@@ -143,7 +148,7 @@ fn line(goal: Goal, elapsed_s: f64, summary: &Summary) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::TestType;
+    use crate::message::{TestType, Totals};
 
     #[test]
     fn the_line_says_how_far_how_much_and_how_well() {
@@ -163,6 +168,9 @@ mod tests {
         let mut plan = TestConfig::new("t", TestType::Avalanche);
         assert_eq!(Goal::of(&plan), Goal::Seconds(10.0));
         plan.message_count_per_driver = Some(500);
+        assert_eq!(Goal::of(&plan), Goal::RequestsOfEach(500));
+        plan.message_count_per_driver = None;
+        plan.fleet = Some(Totals { requests: Some(500), ..Totals::default() });
         assert_eq!(Goal::of(&plan), Goal::Requests(500));
         plan.duration_ms = Some(4_000);
         plan.warmup_ms = Some(1_000);

@@ -69,13 +69,15 @@ fn pairs(counts: &BTreeMap<String, u64>, between: &str) -> String {
 
 fn title(summary: &Summary) -> String {
     let text = |key: &str| summary.plan.get(key).and_then(|value| value.as_str()).unwrap_or_default();
-    let connections = summary.plan.get("connections").and_then(serde_json::Value::as_u64);
+    let count = |path: &str| summary.plan.pointer(path).and_then(serde_json::Value::as_u64);
     let mut parts = vec![summary.test_type.clone()];
     parts.extend(Some(text("target_url").to_owned()).filter(|url| !url.is_empty()));
     let drivers = summary.drivers.len();
     let mut fleet = format!("{drivers} driver{}", if drivers == 1 { "" } else { "s" });
-    if let Some(connections) = connections {
-        let _ = write!(fleet, ", {} connections each", format_count(connections));
+    if let Some(all) = count("/fleet/connections") {
+        let _ = write!(fleet, ", {} connection{}", format_count(all), if all == 1 { "" } else { "s" });
+    } else if let Some(each) = count("/connections") {
+        let _ = write!(fleet, ", {} connections each", format_count(each));
     }
     parts.push(fleet);
     parts.push(format!("{} s", trim_number((summary.total.elapsed_s * 10.0).round() / 10.0)));

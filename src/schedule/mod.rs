@@ -1,13 +1,14 @@
 //! The schedule: a pure function from the k-th request to its planned start, and when to stop.
 //!
 //! Starts are computed from k each time, never by adding gaps, so they do not drift. The fleet of n drivers has
-//! one schedule at n times the rate of one driver; driver i executes the tickets i, i+n, i+2n… of it.
+//! one schedule, at the fleet's rate or at n times the rate of one driver; driver i executes the tickets i, i+n,
+//! i+2n… of it.
 
 mod ramp;
 #[cfg(test)]
 mod tests;
 
-use crate::plan::{Load, Plan};
+use crate::plan::{Amount, Load, Plan, Scope};
 use ramp::Ramp;
 
 const NS_PER_S_MICRO: u128 = 1_000_000_000_000_000;
@@ -17,44 +18,47 @@ const NS_PER_S_MICRO: u128 = 1_000_000_000_000_000;
 enum Starts {
     /// Closed loop: a ticket is due when a slot is free.
     Closed,
-    /// The k-th start is floor(k·numerator / (denominator·fleet)).
+    /// The k-th start is floor(k·numerator / (denominator·speed)).
     Even { numerator: u128, denominator: u128 },
     /// A rate that changes linearly.
     Ramp(Ramp),
 }
 
 impl Starts {
-    /// When the k-th request of a fleet of `parts` drivers starts; none in a closed loop or after the last stage.
-    fn start_ns(&self, k: u128, parts: u64) -> Option<u64> {
+    /// When the k-th request of the fleet starts, at `speed` times the rate; none in a closed loop or after the last
+    /// stage.
+    fn start_ns(&self, k: u128, speed: u64) -> Option<u64> {
         match self {
             Starts::Closed => None,
             Starts::Even { numerator, denominator } => {
-                u64::try_from(k * numerator / (denominator * u128::from(parts))).ok()
+                u64::try_from(k * numerator / (denominator * u128::from(speed))).ok()
             }
-            Starts::Ramp(ramp) => ramp.start_ns(k, parts),
+            Starts::Ramp(ramp) => ramp.start_ns(k, speed),
         }
     }
 
     /// How many requests of the fleet start before `end_ns`; none in a closed loop.
-    fn starting_before(&self, end_ns: u64, parts: u64) -> Option<u128> {
+    fn starting_before(&self, end_ns: u64, speed: u64) -> Option<u128> {
         match self {
             Starts::Closed => None,
             // floor(x) < end is x < end for a whole end, so this is the count of k with k·num/den < end.
             Starts::Even { numerator, denominator } => {
-                Some((u128::from(end_ns) * denominator * u128::from(parts)).div_ceil(*numerator))
+                Some((u128::from(end_ns) * denominator * u128::from(speed)).div_ceil(*numerator))
             }
-            Starts::Ramp(ramp) => Some(ramp.starting_before(end_ns, parts)),
+            Starts::Ramp(ramp) => Some(ramp.starting_before(end_ns, speed)),
         }
     }
 }
 
-/// The schedule of one driver, of which a fleet of n executes n interleaved shares.
+/// The schedule of a plan, of which a fleet of n drivers executes n interleaved shares.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
     warmup: Starts,
     main: Starts,
+    /// Whose rate `warmup` and `main` are.
+    scope: Scope,
     warmup_ns: u64,
-    requests: Option<u64>,
+    requests: Option<Amount>,
     duration_ns: Option<u64>,
 }
 
@@ -63,23 +67,24 @@ impl Schedule {
     pub fn new(plan: &Plan) -> Schedule {
         let even =
             |micro_rps: u64| Starts::Even { numerator: NS_PER_S_MICRO, denominator: u128::from(micro_rps) };
-        let (warmup, main) = match plan.load() {
-            Load::Closed => (Starts::Closed, Starts::Closed),
-            Load::Rate { micro_rps } => (even(*micro_rps), even(*micro_rps)),
+        let (warmup, main, scope) = match plan.load() {
+            Load::Closed => (Starts::Closed, Starts::Closed, Scope::Driver),
+            Load::Rate { micro_rps, scope } => (even(*micro_rps), even(*micro_rps), *scope),
             Load::Delay { gap_ns } => {
                 let starts = Starts::Even { numerator: u128::from(*gap_ns), denominator: 1 };
-                (starts.clone(), starts)
+                (starts.clone(), starts, Scope::Driver)
             }
-            Load::Stages { from_micro_rps, stages } => {
+            Load::Stages { from_micro_rps, stages, scope } => {
                 // A ramp that begins at 0 is warmed up at the rate of its first stage that has one.
                 let rates = std::iter::once(*from_micro_rps).chain(stages.iter().map(|stage| stage.1));
                 let rate = rates.into_iter().find(|rate| *rate > 0).unwrap_or(1);
-                (even(rate), Starts::Ramp(Ramp::new(*from_micro_rps, stages)))
+                (even(rate), Starts::Ramp(Ramp::new(*from_micro_rps, stages)), *scope)
             }
         };
         Schedule {
             warmup,
             main,
+            scope,
             warmup_ns: ns(plan.warmup()),
             requests: plan.requests(),
             duration_ns: plan.duration().map(ns),
@@ -89,17 +94,27 @@ impl Schedule {
     /// When the k-th request of a fleet of `parts` drivers starts, in ns after the beginning of the measurement;
     /// none in a closed loop and at the end.
     pub fn fleet_start_ns(&self, k: u64, parts: u64) -> Option<u64> {
-        if self.requests.is_some_and(|most| u128::from(k) >= u128::from(most) * u128::from(parts)) {
+        if self.requests.is_some_and(|most| u128::from(k) >= most.of_all(parts)) {
             return None;
         }
-        let start_ns = self.main.start_ns(u128::from(k), parts)?;
+        let start_ns = self.main.start_ns(u128::from(k), self.speed(parts))?;
         self.duration_ns.is_none_or(|end_ns| start_ns < end_ns).then_some(start_ns)
     }
 
     /// What driver `part` (from 0) of `parts` executes.
     pub fn share(&self, part: u64, parts: u64) -> Share {
         let parts = parts.max(1);
-        Share { schedule: self.clone(), part: part.min(parts - 1), parts }
+        let part = part.min(parts - 1);
+        let requests = self.requests.map(|most| most.of(part, parts));
+        Share { schedule: self.clone(), part, parts, speed: self.speed(parts), requests }
+    }
+
+    /// How many times the rate of the plan `parts` drivers have together.
+    fn speed(&self, parts: u64) -> u64 {
+        match self.scope {
+            Scope::Driver => parts,
+            Scope::Fleet => 1,
+        }
     }
 }
 
@@ -109,6 +124,8 @@ pub struct Share {
     schedule: Schedule,
     part: u64,
     parts: u64,
+    speed: u64,
+    requests: Option<u64>,
 }
 
 impl Share {
@@ -129,38 +146,38 @@ impl Share {
 
     /// Most requests of this driver.
     pub fn requests(&self) -> Option<u64> {
-        self.schedule.requests
+        self.requests
     }
 
     /// Planned start of this driver's j-th request, in ns after the beginning of the measurement; none in a closed
     /// loop and at the end.
     #[inline]
     pub fn start_ns(&self, j: u64) -> Option<u64> {
-        if self.schedule.requests.is_some_and(|most| j >= most) {
+        if self.requests.is_some_and(|most| j >= most) {
             return None;
         }
-        let start_ns = self.schedule.main.start_ns(self.ticket(j), self.parts)?;
+        let start_ns = self.schedule.main.start_ns(self.ticket(j), self.speed)?;
         self.schedule.duration_ns.is_none_or(|end_ns| start_ns < end_ns).then_some(start_ns)
     }
 
     /// Planned start of this driver's j-th warm-up request, in ns after the beginning of the warm-up; none in a
     /// closed loop and at its end.
     pub fn warmup_start_ns(&self, j: u64) -> Option<u64> {
-        let start_ns = self.schedule.warmup.start_ns(self.ticket(j), self.parts)?;
+        let start_ns = self.schedule.warmup.start_ns(self.ticket(j), self.speed)?;
         (start_ns < self.schedule.warmup_ns).then_some(start_ns)
     }
 
     /// How many requests this driver's warm-up plans; 0 in a closed loop, where only its time counts.
     pub fn warmup_count(&self) -> u64 {
-        self.own_part(self.schedule.warmup.starting_before(self.schedule.warmup_ns, self.parts).unwrap_or(0))
+        self.own_part(self.schedule.warmup.starting_before(self.schedule.warmup_ns, self.speed).unwrap_or(0))
     }
 
     /// How many requests of this driver are planned before `end_ns`; none in a closed loop, where a request is
     /// planned by being sent.
     pub fn planned_before(&self, end_ns: u64) -> Option<u64> {
         let end_ns = self.schedule.duration_ns.map_or(end_ns, |own_ns| own_ns.min(end_ns));
-        let fleet = self.schedule.main.starting_before(end_ns, self.parts)?;
-        Some(self.own_part(fleet).min(self.schedule.requests.unwrap_or(u64::MAX)))
+        let fleet = self.schedule.main.starting_before(end_ns, self.speed)?;
+        Some(self.own_part(fleet).min(self.requests.unwrap_or(u64::MAX)))
     }
 
     /// How many of the fleet's first `fleet` tickets are this driver's: those with part + j·parts < fleet.
@@ -172,8 +189,11 @@ impl Share {
     /// When the last request of an open loop is planned at the latest, in ns after the beginning of the
     /// measurement; none where only responses end the test.
     pub fn planned_end_ns(&self) -> Option<u64> {
-        let of_count =
-            self.requests().and_then(|most| self.schedule.main.start_ns(self.ticket(most), self.parts));
+        let after_last = self.schedule.requests.map(|most| match most.scope {
+            Scope::Driver => self.ticket(most.value),
+            Scope::Fleet => u128::from(most.value),
+        });
+        let of_count = after_last.and_then(|k| self.schedule.main.start_ns(k, self.speed));
         match (of_count, self.schedule.duration_ns) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),

@@ -19,7 +19,7 @@ struct Leg {
     units_after: u128,
 }
 
-/// Planned starts under a piecewise linear rate of one driver.
+/// Planned starts under a piecewise linear rate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ramp {
     legs: Vec<Leg>,
@@ -38,25 +38,25 @@ impl Ramp {
         Ramp { legs }
     }
 
-    /// When the k-th request of `parts` drivers starts, in ns; none after the last stage.
-    pub fn start_ns(&self, k: u128, parts: u64) -> Option<u64> {
-        let parts = u128::from(parts);
+    /// When the k-th request at `speed` times the rate starts, in ns; none after the last stage.
+    pub fn start_ns(&self, k: u128, speed: u64) -> Option<u64> {
+        let speed = u128::from(speed);
         let wanted = k * UNITS_PER_REQUEST;
-        let index = self.legs.partition_point(|leg| leg.units_after * parts <= wanted);
+        let index = self.legs.partition_point(|leg| leg.units_after * speed <= wanted);
         let leg = self.legs.get(index)?;
-        let inside = (wanted - leg.units_before * parts) as f64 / parts as f64;
+        let inside = (wanted - leg.units_before * speed) as f64 / speed as f64;
         Some(leg.start_ms * NS_PER_MS as u64 + leg.place_ns(inside))
     }
 
-    /// How many requests of `parts` drivers start before `end_ns`.
-    pub fn starting_before(&self, end_ns: u64, parts: u64) -> u128 {
+    /// How many requests at `speed` times the rate start before `end_ns`.
+    pub fn starting_before(&self, end_ns: u64, speed: u64) -> u128 {
         let last = self.legs.last().map_or(0, |leg| leg.units_after);
-        let all = (last * u128::from(parts)).div_ceil(UNITS_PER_REQUEST);
+        let all = (last * u128::from(speed)).div_ceil(UNITS_PER_REQUEST);
         // Starts never decrease with k, so the boundary can be searched.
         let (mut low, mut high) = (0u128, all);
         while low < high {
             let middle = low + (high - low) / 2;
-            match self.start_ns(middle, parts) {
+            match self.start_ns(middle, speed) {
                 Some(start_ns) if start_ns < end_ns => low = middle + 1,
                 _ => high = middle,
             }

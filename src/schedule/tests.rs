@@ -1,5 +1,5 @@
 use super::*;
-use crate::message::{Stage, TestConfig, TestType};
+use crate::message::{Stage, TestConfig, TestType, Totals};
 use crate::plan::Defaults;
 use proptest::prelude::*;
 
@@ -109,16 +109,89 @@ fn a_closed_loop_plans_nothing_ahead() {
     assert_eq!((share.start_ns(0), share.planned_before(S), share.requests()), (None, None, Some(5)));
 }
 
+fn totals(change: impl FnOnce(&mut TestConfig, &mut Totals)) -> Schedule {
+    schedule(|config| {
+        let mut fleet = Totals::default();
+        change(config, &mut fleet);
+        config.fleet = Some(fleet);
+    })
+}
+
+/// What the drivers plan together: before the end, and in the warm-up.
+fn planned(schedule: &Schedule, parts: u64) -> (u64, u64) {
+    let shares: Vec<Share> = (0..parts).map(|part| schedule.share(part, parts)).collect();
+    let main = shares.iter().map(|share| share.planned_before(u64::MAX).expect("open")).sum();
+    (main, shares.iter().map(Share::warmup_count).sum())
+}
+
+#[test]
+fn totals_are_exact_whoever_sends_them() {
+    for parts in [1, 2, 3, 7, 300] {
+        let timed = totals(|c, fleet| {
+            (fleet.rate, c.duration_ms, c.warmup_ms) = (Some(1_000.0), Some(10_000), Some(333));
+        });
+        assert_eq!(planned(&timed, parts), (10_000, 333), "{parts} drivers");
+        let counted = totals(|_, fleet| (fleet.rate, fleet.requests) = (Some(1_000.0), Some(100)));
+        assert_eq!(planned(&counted, parts), (100, 0), "{parts} drivers");
+        let staged = totals(|_, fleet| {
+            fleet.stages = [(10_000, 100.0), (1_000, 100.0)]
+                .map(|(duration_ms, rate)| Stage { duration_ms, rate })
+                .to_vec();
+        });
+        assert_eq!(planned(&staged, parts), (600, 0), "{parts} drivers");
+        let gap = totals(|c, fleet| (c.test_type, fleet.requests) = (TestType::Tsunami, Some(100)));
+        assert_eq!(planned(&gap, parts), (100, 0), "{parts} drivers");
+        let closed = totals(|_, fleet| fleet.requests = Some(100));
+        let each = (0..parts).map(|part| closed.share(part, parts).requests().expect("a count"));
+        assert_eq!(each.sum::<u64>(), 100, "{parts} drivers");
+    }
+}
+
+#[test]
+fn the_rate_of_a_fleet_is_interleaved_and_ends_alike_for_all() {
+    let schedule = totals(|_, fleet| (fleet.rate, fleet.requests) = (Some(1_000.0), Some(10)));
+    let starts = |part| (0..).map_while(|j| schedule.share(part, 3).start_ns(j)).collect::<Vec<_>>();
+    assert_eq!(starts(0), [0, 3 * MS, 6 * MS, 9 * MS]);
+    assert_eq!(starts(1), [MS, 4 * MS, 7 * MS]);
+    assert_eq!(starts(2), [2 * MS, 5 * MS, 8 * MS]);
+    for part in 0..3 {
+        assert_eq!(schedule.share(part, 3).planned_end_ns(), Some(10 * MS));
+    }
+}
+
 fn any_schedule() -> impl Strategy<Value = Schedule> {
-    let leg = (1u64..3_000, prop_oneof![Just(0.0), 0.5f64..400.0]);
+    let leg = (1u64..3_000, prop_oneof![Just(0.0), 0.5f64..400.0]).boxed();
     prop_oneof![
         (0.1f64..2_000.0, 1u64..3_000).prop_map(|(rps, ms)| rate(rps, ms)),
         (0.5f64..200.0, 1u64..300).prop_map(|(delay, n)| tsunami(delay, n)),
-        (0.5f64..300.0, prop::collection::vec(leg, 1..5)).prop_map(|(from, legs)| stages(from, &legs)),
+        (0.5f64..300.0, prop::collection::vec(leg.clone(), 1..5))
+            .prop_map(|(from, legs)| stages(from, &legs)),
+        (0.1f64..2_000.0, 1u64..3_000, 1u64..3_000).prop_map(|(rps, ms, n)| totals(|c, fleet| {
+            (fleet.rate, c.duration_ms, fleet.requests) = (Some(rps), Some(ms), Some(n));
+        })),
+        (0.5f64..200.0, 1u64..300).prop_map(|(delay, n)| totals(|c, fleet| {
+            (c.test_type, c.test_message_delay, fleet.requests) = (TestType::Tsunami, Some(delay), Some(n));
+        })),
+        (0.5f64..300.0, prop::collection::vec(leg, 1..5)).prop_map(|(from, legs)| totals(|_, fleet| {
+            fleet.rate = Some(from);
+            fleet.stages = legs.iter().map(|&(duration_ms, rate)| Stage { duration_ms, rate }).collect();
+        })),
     ]
 }
 
 proptest! {
+    #[test]
+    fn drivers_plan_the_total_whatever_their_number(
+        micro_rps in 1_000u64..5_000_000_000, ms in 1u64..100_000, requests in 1u64..1_000_000, parts in 1u64..50
+    ) {
+        let timed = totals(|c, fleet| (fleet.rate, c.duration_ms) = (Some(micro_rps as f64 / 1e6), Some(ms)));
+        // The k-th request starts at k/rate, so those before the end are the rate times the duration, rounded up.
+        let product = (u128::from(micro_rps) * u128::from(ms)).div_ceil(1_000_000_000) as u64;
+        prop_assert_eq!(planned(&timed, parts).0, product);
+        let counted = totals(|_, fleet| (fleet.rate, fleet.requests) = (Some(1.0), Some(requests)));
+        prop_assert_eq!(planned(&counted, parts).0, requests);
+    }
+
     #[test]
     fn the_union_of_the_shares_is_the_schedule(schedule in any_schedule(), parts in 1u64..9) {
         let mut union: Vec<u64> = (0..parts)

@@ -2,7 +2,7 @@
 
 use crate::support::process::{run, stdout};
 use floodgate::cli::{DriverArgs, Floodgate, OrchestratorArgs, try_parse};
-use floodgate::message::TestType;
+use floodgate::message::{TestType, Totals};
 use floodgate::run::{Place, Settings};
 
 fn settings(words: &[&str]) -> Result<Settings, String> {
@@ -10,15 +10,28 @@ fn settings(words: &[&str]) -> Result<Settings, String> {
     try_parse::<Floodgate>(all.copied())?.into_run().settings()
 }
 
+fn drivers(settings: &Settings) -> usize {
+    let Place::Embedded(config) = &settings.place else { panic!("embedded") };
+    config.drivers
+}
+
+fn totals(settings: &Settings) -> Totals {
+    settings.plan.fleet.clone().unwrap_or_default()
+}
+
 #[test]
-fn without_arguments_it_runs_two_drivers_of_16_connections() {
+fn without_arguments_it_runs_two_drivers_with_16_connections_together() {
     let plain = settings(&[]).expect("settings");
     assert_eq!(
         (plain.plan.test_type, plain.plan.connections, plain.json),
-        (TestType::Avalanche, Some(16), false)
+        (TestType::Avalanche, None, false)
     );
-    assert!(matches!(plain.place, Place::Embedded(config) if config.drivers == 2));
-    assert_eq!(settings(&["run"]).expect("settings").plan.connections, Some(16));
+    assert_eq!(drivers(&plain), 2);
+    let connections = |words: &[&str]| totals(&settings(words).expect("settings")).connections;
+    assert_eq!((connections(&[]), connections(&["run"])), (Some(16), Some(16)));
+    assert_eq!(connections(&["--drivers", "20"]), Some(20), "each driver has one");
+    let one = settings(&["--url", "http://127.0.0.1:8000/"]).expect("settings");
+    assert_eq!(drivers(&one), 1, "a server of one's own is loaded by one driver");
 }
 
 #[test]
@@ -27,9 +40,10 @@ fn flags_without_a_command_mean_run() {
     let with: Vec<_> = ["run"].into_iter().chain(words).collect();
     for words in [&words[..], &with[..]] {
         let settings = settings(words).expect("settings");
+        let fleet = totals(&settings);
         let plan = settings.plan;
         assert_eq!(plan.test_type, TestType::Tsunami, "--delay implies it");
-        assert_eq!((plan.test_message_delay, plan.message_count_per_driver), (Some(0.5), Some(50)));
+        assert_eq!((plan.test_message_delay, fleet.requests), (Some(0.5), Some(50)));
         assert_eq!((plan.duration_ms, settings.json), (None, true));
     }
 }
@@ -40,12 +54,11 @@ fn the_whole_plan_can_be_given() {
                  --body hello";
     let mut words: Vec<_> = words.split_whitespace().collect();
     words.extend(["--header", "X-A: 1", "--header", "X-B: 2"]);
-    let plan = settings(&words).expect("settings").plan;
-    assert_eq!(plan.stages.len(), 2);
-    assert_eq!(
-        (plan.target_throughput, plan.warmup_ms, plan.timeout_ms),
-        (Some(100.0), Some(500), Some(2_000))
-    );
+    let settings = settings(&words).expect("settings");
+    let fleet = totals(&settings);
+    let plan = settings.plan;
+    assert_eq!((fleet.rate, fleet.connections, fleet.stages.len()), (Some(100.0), Some(3), 2));
+    assert_eq!((plan.warmup_ms, plan.timeout_ms), (Some(500), Some(2_000)));
     assert_eq!(plan.client.as_deref(), Some("ureq"));
     let request = plan.request.expect("request");
     assert_eq!((request.method.as_deref(), request.body.as_deref()), (Some("POST"), Some("hello")));
@@ -53,9 +66,20 @@ fn the_whole_plan_can_be_given() {
 }
 
 #[test]
+fn numbers_of_each_driver_have_flags_of_their_own() {
+    let words = ["--rate-per-driver", "100", "--requests-per-driver", "50", "--connections-per-driver", "3"];
+    let plan = settings(&words).expect("settings").plan;
+    assert_eq!(
+        (plan.target_throughput, plan.message_count_per_driver, plan.connections, plan.fleet),
+        (Some(100.0), Some(50), Some(3), None)
+    );
+}
+
+#[test]
 fn a_remote_run_leaves_open_what_the_drivers_decide() {
     let settings = settings(&["--orchestrator", "http://127.0.0.1:8080", "--token", "t"]).expect("settings");
-    assert_eq!((settings.plan.connections, settings.plan.target_url), (None, None));
+    assert_eq!((settings.plan.connections, &settings.plan.target_url), (None, &None));
+    assert_eq!(settings.plan.fleet, None);
     assert!(matches!(settings.place, Place::Remote(config) if config.token.as_deref() == Some("t")));
 }
 
@@ -75,12 +99,19 @@ fn connections_threads_and_addresses_can_be_given() {
 
 #[test]
 fn bad_values_are_refused_with_what_is_allowed() {
-    let cases: [(&[&str], &str); 22] = [
+    let cases: [(&[&str], &str); 26] = [
         (&["--rate", "0"], "0.001"),
         (&["--requests", "-5"], "from 1 to"),
         (&["--duration", "0s"], "1ms"),
         (&["--duration", "10"], "unit"),
-        (&["--connections", "1000000"], "from 1 to 100000"),
+        (&["--connections", "100000000"], "from 1 to 10000000"),
+        (&["--connections", "1000000"], "--connections: 1000000 over 2 drivers is more than 100000 for each"),
+        (
+            &["--connections", "3", "--drivers", "7"],
+            "--connections: 3 cannot be split over 7 drivers: use 7 or more",
+        ),
+        (&["--rate", "5", "--rate-per-driver", "5"], "cannot be used with"),
+        (&["--rate-per-driver", "5", "--stages", "1s:5"], "cannot be used with"),
         (&["--drivers", "0"], "from 1 to 256"),
         (&["--test-type", "flood"], "AVALANCHE or TSUNAMI"),
         (&["--url", "127.0.0.1:8000"], "http://"),

@@ -69,6 +69,18 @@ fn test_config() {
 }
 
 #[test]
+fn a_test_config_with_totals() {
+    let mut config = TestConfig::new("t-3", TestType::Avalanche);
+    config.fleet = Some(Totals {
+        rate: Some(1_000.0),
+        requests: Some(10_000),
+        connections: Some(10),
+        stages: vec![Stage { duration_ms: 30_000, rate: 500.0 }],
+    });
+    holds("test_config_totals", &config);
+}
+
+#[test]
 fn the_smallest_test_config() {
     let mut config = TestConfig::new("t-2", TestType::Tsunami);
     config.test_message_delay = Some(20.0);

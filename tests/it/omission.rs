@@ -89,5 +89,5 @@ fn warm_up_is_counted_apart() {
     let plan = ["--rate", "100", "--duration", "1s", "--warmup", "500ms"];
     let summary = summary(&[&["--url", &url], plan.as_slice()].concat());
     let counts = &summary.conservation;
-    assert_eq!((counts.sent, counts.warmup_sent, counts.target_seen), (200, 100, Some(300)));
+    assert_eq!((counts.sent, counts.warmup_sent, counts.target_seen), (100, 50, Some(150)));
 }

@@ -13,9 +13,34 @@ fn a_run_prints_exactly_one_json_document_with_equal_counts() {
     assert_eq!(summary["drivers"].as_array().map(Vec::len), Some(2));
     let counts = &summary["conservation"];
     for key in ["planned", "sent", "responses", "target_seen"] {
-        assert_eq!(counts[key], 600, "{key}");
+        assert_eq!(counts[key], 300, "{key}");
     }
     assert_eq!((&counts["errors"], &counts["never_sent"]), (&0.into(), &0.into()));
+}
+
+/// Whoever sends them, and how many.
+#[test]
+fn totals_are_exact_over_any_number_of_drivers() {
+    for drivers in ["1", "2", "3", "7"] {
+        let plan = ["--rate", "1000", "--requests", "1000", "--connections", "10", "--warmup", "100ms"];
+        let output = run("floodgate", &[&["--json", "--drivers", drivers], &plan[..]].concat(), &[]);
+        let summary: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("one JSON document");
+        let counts = &summary["conservation"];
+        let found =
+            ["planned", "sent", "responses", "warmup_sent", "target_seen"].map(|key| counts[key].as_u64());
+        assert_eq!(
+            found,
+            [1_000, 1_000, 1_000, 100, 1_100].map(Some),
+            "{drivers} drivers: {}",
+            stderr(&output)
+        );
+        assert_eq!(
+            summary["plan"]["fleet"],
+            serde_json::json!({"rate": 1000.0, "requests": 1000, "connections": 10})
+        );
+        let elapsed_s = summary["total"]["elapsed_s"].as_f64().expect("time");
+        assert!((0.99..3.0).contains(&elapsed_s), "{drivers} drivers took {elapsed_s} s for 1 s of load");
+    }
 }
 
 #[test]
@@ -23,8 +48,8 @@ fn a_run_prints_a_table_and_its_progress_elsewhere() {
     let output = run("floodgate", &["--duration", "2500ms", "--rate", "100"], &[]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let (out, err) = (stdout(&output), stderr(&output));
-    assert!(out.contains("planned 500 = sent 500 + never sent 0"), "{out}");
-    assert!(out.contains("target counted 500 = sent 500"), "{out}");
+    assert!(out.contains("planned 250 = sent 250 + never sent 0"), "{out}");
+    assert!(out.contains("target counted 250 = sent 250"), "{out}");
     assert!(err.contains(" requests  ") && !out.contains("no errors\n2/"), "{err}");
     assert!(out.lines().all(|line| line.chars().count() <= 100), "{out}");
 }
@@ -37,7 +62,7 @@ fn nothing_reached_is_exit_code_1_and_errors_come_first() {
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     let out = stdout(&output);
     let head = out.split("AVALANCHE").next().unwrap_or_default();
-    assert!(head.contains("Errors: ") && head.contains("connect 10"), "{out}");
+    assert!(head.contains("Errors: ") && head.contains("connect 5"), "{out}");
 }
 
 #[test]
@@ -55,7 +80,7 @@ fn a_run_against_errors_is_exit_code_0_and_says_so_first() {
 
 #[test]
 fn ctrl_c_prints_the_partial_result_and_exits_130() {
-    let mut floodgate = Running::start("floodgate", &["--json", "--duration", "60s", "--rate", "50"], &[]);
+    let mut floodgate = Running::start("floodgate", &["--json", "--duration", "60s", "--rate", "100"], &[]);
     floodgate.line("requests");
     floodgate.signal("-INT");
     let (code, out) = floodgate.end();

@@ -2,7 +2,7 @@
 
 use super::CLOSE_AFTER_NS;
 use crate::clock::{NS_PER_MS, to_ns};
-use crate::message::{TestConfig, TestType};
+use crate::message::{TestConfig, TestType, Totals};
 use crate::plan::{DEFAULT_TIMEOUT, Defaults, Plan};
 use crate::schedule::Schedule;
 
@@ -24,12 +24,15 @@ impl Closing {
         let parts = config.drivers.len().max(1) as u64;
         let planned_ns = Schedule::new(&plan).share(parts - 1, parts).planned_end_ns()?;
         let end_ns = opens_ns.saturating_add(to_ns(plan.warmup())).saturating_add(planned_ns);
+        let none = Totals::default();
+        let fleet = config.fleet.as_ref().unwrap_or(&none);
         let paced = match config.test_type {
-            TestType::Avalanche => config.target_throughput.is_some(),
+            TestType::Avalanche => config.target_throughput.or(fleet.rate).is_some(),
             TestType::Tsunami => config.test_message_delay.is_some(),
         };
-        let counted = config.message_count_per_driver.is_some() && paced;
-        let limited = config.duration_ms.is_some() || !config.stages.is_empty() || counted;
+        let counted = config.message_count_per_driver.or(fleet.requests).is_some() && paced;
+        let staged = !config.stages.is_empty() || !fleet.stages.is_empty();
+        let limited = config.duration_ms.is_some() || staged || counted;
         Some(Closing {
             planned_end_ns: Some(end_ns),
             at_ns: end_ns.saturating_add(patience_ns(config)),

@@ -8,7 +8,12 @@ use super::process::{Ended, Process};
 use super::{System, assert_exact, on_both};
 use crate::support::kafka;
 
-on_both!(a_remote_run_prints_one_json_document, ctrl_c_stops_the_fleet, a_token_guards_what_changes);
+on_both!(
+    a_remote_run_prints_one_json_document,
+    totals_are_exact_over_any_number_of_drivers,
+    ctrl_c_stops_the_fleet,
+    a_token_guards_what_changes
+);
 
 fn run(system: &System, words: &[&str]) -> Process {
     let url = format!("http://{}", system.addr);
@@ -31,7 +36,7 @@ fn a_remote_run_prints_one_json_document(version: &str) {
 
     let (_one, _two) = (system.driver("d1"), system.driver("d2"));
     system.wait_alive(&["d1", "d2"]);
-    let ended = run(&system, &["--delay", "10ms", "--requests", "150"]).end();
+    let ended = run(&system, &["--delay", "10ms", "--requests", "300"]).end();
     assert_eq!(ended.code, Some(0), "{}", ended.said);
     let result = summary(&ended);
     assert_eq!((result.schema.as_str(), result.state.as_str()), ("floodgate.summary/1", "completed"));
@@ -50,6 +55,25 @@ fn a_remote_run_prints_one_json_document(version: &str) {
     let refused = summary(&strange).verdict.join("\n");
     // The first refusal ends the test, whoever's it is.
     assert!(refused.contains(" refused the plan") && refused.contains("--allow-target"), "{refused}");
+}
+
+fn totals_are_exact_over_any_number_of_drivers(version: &str) {
+    let _peace = kafka::in_peace();
+    let system = System::start(&kafka::broker(version), "totals");
+    let (mut drivers, mut names) = (Vec::new(), Vec::new());
+    for count in [1, 2, 3, 7] {
+        while drivers.len() < count {
+            names.push(format!("d{}", drivers.len() + 1));
+            drivers.push(system.driver(&names[drivers.len()]));
+        }
+        system.wait_alive(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        let ended = run(&system, &["--rate", "1000", "--requests", "10000", "--connections", "10"]).end();
+        assert_eq!(ended.code, Some(0), "{}", ended.said);
+        assert_exact(&summary(&ended), 10_000);
+    }
+    let few = run(&system, &["--connections", "3", "--requests", "10"]).end();
+    assert_eq!(few.code, Some(1), "{}", few.said);
+    assert!(few.said.contains("3 cannot be split over 7 drivers"), "{}", few.said);
 }
 
 fn ctrl_c_stops_the_fleet(version: &str) {

@@ -1,0 +1,72 @@
+//! A number of a plan, for each driver or for the whole fleet, and the part of it that one driver has.
+
+/// Whom a number of a plan is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Each driver.
+    Driver,
+    /// All drivers together.
+    Fleet,
+}
+
+/// A count and whom it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Amount {
+    /// The count.
+    pub value: u64,
+    /// Whom it is about.
+    pub scope: Scope,
+}
+
+impl Amount {
+    /// A count for each driver.
+    pub fn each(value: u64) -> Amount {
+        Amount { value, scope: Scope::Driver }
+    }
+
+    /// A count for all drivers together.
+    pub fn total(value: u64) -> Amount {
+        Amount { value, scope: Scope::Fleet }
+    }
+
+    /// What driver `part` (from 0) of `parts` has of it. A total is split exactly, and the parts differ by 1 at the
+    /// most: 10 over 3 drivers are 4, 3 and 3.
+    pub fn of(self, part: u64, parts: u64) -> u64 {
+        match self.scope {
+            Scope::Driver => self.value,
+            Scope::Fleet => self.value / parts + u64::from(part < self.value % parts),
+        }
+    }
+
+    /// What `parts` drivers have together.
+    pub fn of_all(self, parts: u64) -> u128 {
+        match self.scope {
+            Scope::Driver => u128::from(self.value) * u128::from(parts),
+            Scope::Fleet => u128::from(self.value),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_total_is_split_evenly() {
+        let parts = |value, parts| (0..parts).map(|i| Amount::total(value).of(i, parts)).collect::<Vec<_>>();
+        assert_eq!(parts(10, 3), [4, 3, 3]);
+        assert_eq!(parts(2, 3), [1, 1, 0]);
+        assert_eq!(Amount::each(10).of(2, 3), 10);
+        assert_eq!((Amount::each(10).of_all(3), Amount::total(10).of_all(3)), (30, 10));
+    }
+
+    proptest! {
+        #[test]
+        fn the_parts_make_the_whole(value in 0u64..2_000_000_000_000, parts in 1u64..300, each in any::<bool>()) {
+            let amount = if each { Amount::each(value) } else { Amount::total(value) };
+            let sum: u128 = (0..parts).map(|part| u128::from(amount.of(part, parts))).sum();
+            prop_assert_eq!(sum, amount.of_all(parts));
+        }
+    }
+}
