@@ -1,5 +1,6 @@
 //! The HTTP API: what each path and method does, who may ask, and how it answers.
 
+use super::body::read_strict;
 use super::page;
 use super::{ApiError, Control};
 use crate::http::server::{Request, Response};
@@ -66,7 +67,11 @@ pub fn answer(control: &Control, token: Option<&str>, request: &Request) -> Resp
 
 fn stop(control: &Control, body: &[u8]) -> Result<Response, ApiError> {
     let blank = body.iter().all(u8::is_ascii_whitespace);
-    let asked: StopBody = if blank { StopBody::default() } else { super::shell::read_json(body)? };
+    let asked: StopBody = if blank {
+        StopBody::default()
+    } else {
+        read_strict(body, "the body of POST /stop", &["test_id", "reason"])?
+    };
     let reason = asked.reason.as_deref().unwrap_or("POST /stop");
     control.stop(asked.test_id.as_deref(), reason).map(|stopped| Response::json(202, &stopped))
 }

@@ -5,6 +5,7 @@
 
 mod aggregate;
 mod api;
+mod body;
 mod core;
 mod dashboard;
 mod fleet;

@@ -4,6 +4,7 @@
 //! leaves open; after them come the defaults of this page.
 
 mod amount;
+pub mod fields;
 pub mod request;
 mod rules;
 

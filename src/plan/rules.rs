@@ -52,7 +52,9 @@ pub struct PlanError {
 
 impl fmt::Display for PlanError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.field, self.reason)
+        // "duration_ms must be …", but "request: body and body_base64 exclude each other".
+        let between = if self.reason.starts_with("must be ") { " " } else { ": " };
+        write!(f, "{}{between}{}", self.field, self.reason)
     }
 }
 
@@ -67,7 +69,9 @@ fn in_range<T: PartialOrd + fmt::Display>(
     allowed: &RangeInclusive<T>,
 ) {
     if let Some(value) = value.filter(|value| !allowed.contains(value)) {
-        errors.push(error(field, format!("{value} is outside {} to {}", allowed.start(), allowed.end())));
+        let kind = super::fields::kind(field);
+        let kind = kind.unwrap_or_else(|| format!("{} to {}", allowed.start(), allowed.end()));
+        errors.push(error(field, format!("must be {kind} (got {value})")));
     }
 }
 
@@ -92,7 +96,6 @@ pub fn check(config: &TestConfig) -> Vec<PlanError> {
     check_stages(config, "stages", &config.stages, begins, &mut errors);
     check_stages(config, "fleet.stages", &fleet.stages, begins, &mut errors);
     if config.test_type == TestType::Tsunami {
-        in_range(&mut errors, "test_message_delay", config.test_message_delay, &limits::DELAY_MS);
         for (field, rate) in [("target_throughput", config.target_throughput), ("fleet.rate", fleet.rate)] {
             if rate.is_some() {
                 errors.push(error(
@@ -159,7 +162,9 @@ fn check_test_id(id: &str) -> Result<(), String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._:-".contains(c);
     if id.is_empty() || id.len() > limits::TEST_ID_CHARS || !id.chars().all(allowed) {
         let most = limits::TEST_ID_CHARS;
-        return Err(format!("{id:?}: use 1 to {most} letters, digits and the signs . _ : -"));
+        return Err(format!(
+            "must be a text of 1 to {most} letters, digits and the signs . _ : - (got {id:?})"
+        ));
     }
     Ok(())
 }
@@ -203,9 +208,10 @@ pub fn load(config: &TestConfig, defaults: &Defaults) -> Result<Load, PlanError>
     if config.test_type == TestType::Tsunami {
         let own_ms = defaults.delay.unwrap_or(DEFAULT_DELAY).as_secs_f64() * 1_000.0;
         let delay_ms = config.test_message_delay.unwrap_or(own_ms);
-        if !limits::DELAY_MS.contains(&delay_ms) {
-            let (least, most) = (limits::DELAY_MS.start(), limits::DELAY_MS.end());
-            return Err(error("test_message_delay", format!("{delay_ms} ms is outside {least} to {most}")));
+        let mut wrong = Vec::new();
+        in_range(&mut wrong, "test_message_delay", Some(delay_ms), &limits::DELAY_MS);
+        if let Some(wrong) = wrong.pop() {
+            return Err(wrong);
         }
         return Ok(Load::Delay { gap_ns: (delay_ms * 1e6).round() as u64 });
     }

@@ -3,7 +3,8 @@
 use super::{Job, Shared};
 use crate::bus::Topic;
 use crate::clock;
-use crate::message::{Register, TestConfig, bounds, encode};
+use crate::message::{Register, TestConfig, encode};
+use crate::orchestrator::body::{read_json, read_plan};
 use crate::orchestrator::dashboard::Dashboard;
 use crate::orchestrator::{ApiError, Configured};
 use crate::stats::summary::Summary;
@@ -15,6 +16,8 @@ use std::time::Duration;
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// Longest name of a node that can be registered, in bytes; drivers allow themselves no longer one.
 const MAX_ID_BYTES: usize = 128;
+/// The smallest body of `POST /register`.
+const REGISTER: &str = r#"{"node_id": "m1", "node_IP": "10.0.0.7"}"#;
 /// Longest reason of a STOP that is kept, in characters.
 const MAX_REASON_CHARS: usize = 1_000;
 
@@ -39,9 +42,10 @@ impl Control {
         Ok(configured)
     }
 
-    /// As [`Control::configure`], from the JSON of a `test_config`; an error names the field.
+    /// As [`Control::configure`], from the JSON of a `test_config`, in which every field must be known; an error names the
+    /// field.
     pub fn configure_json(&self, body: &[u8]) -> Result<Configured, ApiError> {
-        self.configure(read_json(body)?)
+        self.configure(read_plan(body)?)
     }
 
     /// Ends the running test, or the one that is named: drivers stop at once, and the run ends `aborted` when their
@@ -57,7 +61,7 @@ impl Control {
 
     /// Writes a `register` record from its JSON, as a driver does. Errors: 400 and 503.
     pub fn register_json(&self, body: &[u8]) -> Result<(), ApiError> {
-        let register: Register = read_json(body)?;
+        let register: Register = read_json(body, REGISTER)?;
         let id = &register.node_id;
         if id.is_empty() || id.len() > MAX_ID_BYTES || id.contains(char::is_control) {
             return Err(ApiError::new(400, format!("node_id: use 1 to {MAX_ID_BYTES} printable characters")));
@@ -94,28 +98,4 @@ impl Control {
     pub fn health(&self) -> Result<(), ApiError> {
         self.shared.core().check_bus()
     }
-}
-
-/// Reads a body; the error names the field and what is wrong with it.
-pub fn read_json<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    // A list of values would be read as a message too, field by field.
-    if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
-        return Err(ApiError::new(400, "body: one JSON object is expected, like {\"test_id\": \"t1\"}"));
-    }
-    // Its threads have little stack.
-    bounds::check(body).map_err(|e| ApiError::new(400, format!("body: {e}")))?;
-    let mut reader = serde_json::Deserializer::from_slice(body);
-    let read = serde_path_to_error::deserialize(&mut reader);
-    let read = read.map_err(|e| {
-        let (path, why) = (e.path().to_string(), e.inner().to_string());
-        // The reader calls the whole body "."; its own words then name the field, or say that this is no JSON.
-        let place = if path == "." || path == "?" || why.starts_with(&path) {
-            String::new()
-        } else {
-            format!("{path}: ")
-        };
-        ApiError::new(400, format!("body: {place}{why}"))
-    })?;
-    reader.end().map_err(|e| ApiError::new(400, format!("body: one JSON object is expected: {e}")))?;
-    Ok(read)
 }

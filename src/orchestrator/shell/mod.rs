@@ -4,7 +4,7 @@ mod control;
 mod reader;
 mod writer;
 
-pub use control::{Control, read_json};
+pub use control::Control;
 
 use super::core::Core;
 use super::runs::Command;

@@ -77,34 +77,61 @@ fn every_invalid_body_is_told_its_field_and_reason() {
     let cases = [
         ("", "one JSON object"),
         ("[]", "one JSON object"),
-        ("{nonsense", "body: key must be a string"),
-        (r#"{"test_type":"TSUNAMI"}"#, "test_id"),
-        (r#"{"test_id":"t"}"#, "test_type"),
-        (r#"{"test_id":"t","test_type":"FLOOD"}"#, "test_type \"FLOOD\": use AVALANCHE or TSUNAMI"),
-        (r#"{"test_id":"","test_type":"TSUNAMI"}"#, "test_id: \"\": use 1 to 128 letters"),
-        (r#"{"test_id":"a b","test_type":"TSUNAMI"}"#, "test_id: "),
-        (r#"{"test_id":"t","test_type":"TSUNAMI","test_message_delay":-5}"#, "test_message_delay: -5"),
-        (r#"{"test_id":"t","test_type":"TSUNAMI","test_message_delay":"x"}"#, "test_message_delay: "),
+        ("{nonsense", "The body is not valid JSON: key must be a string"),
+        ("{", "The body is not valid JSON (it ends after `{`)"),
+        (r#"{"test_id":"t"}"#, "test_type is missing: it must be AVALANCHE"),
+        (
+            r#"{"test_id":"t","test_type":"FLOOD"}"#,
+            "test_type must be AVALANCHE (closed loop or fixed rate) or",
+        ),
+        (r#"{"test_id":"","test_type":"TSUNAMI"}"#, "test_id must be a text of 1 to 128 letters"),
+        (r#"{"test_id":"a b","test_type":"TSUNAMI"}"#, "test_id must be "),
+        (r#"{"test_id":"t","test_id":"u","test_type":"TSUNAMI"}"#, "test_id is there twice"),
+        (
+            r#"{"test_id":"y2","test_type":"AVALANCHE","rate":10,"duration":3}"#,
+            "rate is not a field of a plan",
+        ),
+        (
+            r#"{"test_id":"t","test_type":"TSUNAMI","test_message_delay":-5}"#,
+            "test_message_delay must be a number of milliseconds, 0.001 to 3600000 (got -5)",
+        ),
+        (r#"{"test_id":"t","test_type":"TSUNAMI","test_message_delay":"x"}"#, "test_message_delay must be "),
         (
             r#"{"test_id":"t","test_type":"TSUNAMI","message_count_per_driver":0}"#,
-            "message_count_per_driver: 0",
+            "message_count_per_driver must be a whole number, 1 to 1000000000000 (got 0)",
         ),
         (
             r#"{"test_id":"t","test_type":"TSUNAMI","message_count_per_driver":1.5}"#,
-            "message_count_per_driver: ",
+            "message_count_per_driver must be ",
         ),
-        (r#"{"test_id":"t","test_type":"TSUNAMI","duration_ms":0}"#, "duration_ms: 0"),
+        (
+            r#"{"test_id":"t","test_type":"TSUNAMI","duration_ms":0}"#,
+            "duration_ms must be a whole number of milliseconds, 1 to 604800000 (got 0)",
+        ),
+        (
+            r#"{"test_id":"t","test_type":"TSUNAMI","duration_ms":"10s"}"#,
+            "duration_ms must be a whole number of milliseconds, 1 to 604800000 (got \"10s\")",
+        ),
         (r#"{"test_id":"t","test_type":"TSUNAMI","target_throughput":5}"#, "target_throughput: "),
-        (r#"{"test_id":"t","test_type":"AVALANCHE","target_throughput":0}"#, "target_throughput: 0"),
-        (r#"{"test_id":"t","test_type":"AVALANCHE","connections":0}"#, "connections: 0"),
-        (r#"{"test_id":"t","test_type":"AVALANCHE","connections":999999}"#, "connections: 999999"),
-        (r#"{"test_id":"t","test_type":"AVALANCHE","timeout_ms":0}"#, "timeout_ms: 0"),
+        (r#"{"test_id":"t","test_type":"AVALANCHE","target_throughput":0}"#, "target_throughput must be "),
+        (
+            r#"{"test_id":"t","test_type":"AVALANCHE","connections":0}"#,
+            "connections must be a whole number, 1 to 100000 (got 0)",
+        ),
+        (r#"{"test_id":"t","test_type":"AVALANCHE","connections":999999}"#, "(got 999999)"),
+        (r#"{"test_id":"t","test_type":"AVALANCHE","timeout_ms":0}"#, "timeout_ms must be "),
         (r#"{"test_id":"t","test_type":"AVALANCHE","target_url":"ftp://x/"}"#, "target_url: "),
         (r#"{"test_id":"t","test_type":"AVALANCHE","client":"curl"}"#, "client: "),
-        (r#"{"test_id":"t","test_type":"AVALANCHE","request":{"method":7}}"#, "request.method: "),
-        (r#"{"test_id":"t","test_type":"AVALANCHE","stages":[{"duration_ms":5}]}"#, "stages[0]"),
+        (
+            r#"{"test_id":"t","test_type":"AVALANCHE","request":{"method":7}}"#,
+            "request.method must be a text like \"POST\" (got 7)",
+        ),
+        (
+            r#"{"test_id":"t","test_type":"AVALANCHE","stages":[{"duration_ms":5}]}"#,
+            "stages[0].rate is missing: it must be a number of requests/s",
+        ),
         (r#"{"test_id":"t","test_type":"AVALANCHE","drivers":[{"node_id":"a","epoch":1}]}"#, "drivers: "),
-        (r#"{"test_id":"t","test_type":"AVALANCHE"} x"#, "one JSON object"),
+        (r#"{"test_id":"t","test_type":"AVALANCHE"} x"#, "The body is not valid JSON: trailing characters"),
     ];
     for (body, expected) in cases {
         let answer = post(addr, "/configure", body);
@@ -116,6 +143,36 @@ fn every_invalid_body_is_told_its_field_and_reason() {
     assert_eq!(register.status, 400);
     assert!(error(&register).contains("node_IP"));
     assert_eq!(post(addr, "/stop", r#"{"test_id":[]}"#).status, 400);
+    let misspelled = post(addr, "/stop", r#"{"test-id":"t"}"#);
+    assert_eq!(misspelled.status, 400);
+    assert!(
+        error(&misspelled)
+            .contains("test-id is not a field of the body of POST /stop. Did you mean test_id?")
+    );
+}
+
+/// The bus takes what other programs write; a person's body must mean what it says.
+#[test]
+fn a_body_may_be_wrapped_and_lack_an_id_but_hold_no_unknown_field() {
+    let bus = local();
+    let (orchestrator, addr) = serve(Arc::clone(&bus), None);
+    let mut driver = Driver::join(&bus, "a", 1);
+    wait_alive(&orchestrator.control(), 1);
+    let wrapped = r#"{"node_ip":"10.0.0.1","test_config":{"test_id":"w","test_type":"TSUNAMI","dely":5}}"#;
+    let refused = post(addr, "/configure", wrapped);
+    assert_eq!(refused.status, 400);
+    assert!(error(&refused).contains("dely is not a field of a plan"), "{}", error(&refused));
+    let unnamed = post(addr, "/configure", r#"{"test_type":"TSUNAMI","fleet":{"requests":"5"}}"#);
+    assert_eq!(unnamed.status, 202, "{}", unnamed.body);
+    let body: Value = serde_json::from_str(&unnamed.body).expect("json");
+    let id = body["test_id"].as_str().expect("an id").to_owned();
+    assert!(id.starts_with("test-") && id.len() == 41, "{id}");
+    let plan = driver.plan();
+    assert_eq!((plan.test_id, plan.fleet.and_then(|fleet| fleet.requests)), (id, Some(5)));
+    assert_eq!(post(addr, "/stop", "").status, 202);
+    let wrapped = post(addr, "/configure", &wrapped.replace(",\"dely\":5", ""));
+    assert_eq!(wrapped.status, 202, "{}", wrapped.body);
+    assert_eq!(driver.plan().test_id, "w");
 }
 
 #[test]

@@ -1,0 +1,127 @@
+//! Bodies of the HTTP API: JSON in, messages out. An error says what is wrong, where, and what is allowed.
+//!
+//! On the bus unknown fields are ignored, for an older reader must understand a newer writer. Here a person may have
+//! written the body, and a limit with a misspelled name must not become a flood without one.
+
+use super::ApiError;
+use crate::message::TestConfig;
+use crate::plan::fields;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_json::error::Category;
+
+/// The smallest body of `POST /configure`.
+const PLAN: &str = r#"{"test_id": "t1", "test_type": "AVALANCHE"}"#;
+/// Characters of a body or a value that an error shows.
+const MOST_SHOWN: usize = 40;
+
+/// Reads a plan in which every field is known, itself or as `test_config` of an outer object (so one orchestrator of
+/// the original protocol wraps it). A missing `test_id` is made up.
+pub fn read_plan(body: &[u8]) -> Result<TestConfig, ApiError> {
+    let (value, text) = object(body, PLAN)?;
+    let wrapped = value.get("test_config").filter(|_| value.get("test_id").is_none());
+    let plan = wrapped.unwrap_or(&value);
+    fields::check(plan).map_err(|why| ApiError::new(400, why))?;
+    let known = plan.get("test_id").is_some();
+    if known && wrapped.is_none() {
+        // From the text, which tells a field that is there twice.
+        return typed(&mut serde_json::Deserializer::from_slice(text), &value);
+    }
+    let mut plan = plan.clone();
+    if let Some(object) = plan.as_object_mut().filter(|_| !known) {
+        object.insert("test_id".to_owned(), Value::String(format!("test-{}", uuid::Uuid::new_v4())));
+    }
+    typed(plan.clone(), &plan)
+}
+
+/// Reads a body in which every field is one of `names`.
+pub fn read_strict<T: DeserializeOwned>(body: &[u8], what: &str, names: &[&str]) -> Result<T, ApiError> {
+    let example = format!("{{\"{}\": …}}", names.first().unwrap_or(&"field"));
+    let (value, text) = object(body, &example)?;
+    fields::check_object(&value, what, names).map_err(|why| ApiError::new(400, why))?;
+    typed(&mut serde_json::Deserializer::from_slice(text), &value)
+}
+
+/// Reads a body as a message is read, whatever else it holds.
+pub fn read_json<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, ApiError> {
+    let (value, text) = object(body, example)?;
+    typed(&mut serde_json::Deserializer::from_slice(text), &value)
+}
+
+/// The body as one JSON object, and its text.
+fn object<'a>(body: &'a [u8], example: &str) -> Result<(Value, &'a [u8]), ApiError> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Err(ApiError::new(400, format!("The body is empty: send one JSON object, like {example}")));
+    }
+    let value: Value = serde_json::from_slice(body).map_err(|e| ApiError::new(400, not_json(body, &e)))?;
+    // A list of values would be read as a message too, field by field.
+    if !value.is_object() {
+        return Err(ApiError::new(400, format!("The body must be one JSON object, like {example}")));
+    }
+    Ok((value, body))
+}
+
+fn not_json(body: &[u8], error: &serde_json::Error) -> String {
+    let end = String::from_utf8_lossy(body.trim_ascii_end()).into_owned();
+    let tail: String = end.chars().skip(end.chars().count().saturating_sub(MOST_SHOWN)).collect();
+    let printable: String = tail.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    match error.classify() {
+        Category::Eof => format!("The body is not valid JSON (it ends after `{printable}`)"),
+        _ => format!("The body is not valid JSON: {error}"),
+    }
+}
+
+/// Reads the message; an error names the field and what its value must be.
+fn typed<'de, D, T>(reader: D, body: &Value) -> Result<T, ApiError>
+where
+    D: serde::Deserializer<'de>,
+    D::Error: std::fmt::Display,
+    T: DeserializeOwned,
+{
+    serde_path_to_error::deserialize(reader)
+        .map_err(|e| ApiError::new(400, wrong(&e.path().to_string(), &e.inner().to_string(), body)))
+}
+
+fn wrong(path: &str, why: &str, body: &Value) -> String {
+    let quoted =
+        |before: &str| Some(why.strip_prefix(before)?.split('`').next().unwrap_or_default().to_owned());
+    if let Some(field) = quoted("missing field `") {
+        let field = if matches!(path, "." | "?") { field } else { format!("{path}.{field}") };
+        let kind = fields::kind(&plain(&field)).map_or(String::new(), |kind| format!(": it must be {kind}"));
+        return format!("{field} is missing{kind}");
+    }
+    if let Some(field) = quoted("duplicate field `") {
+        return format!("{field} is there twice: leave one of them out");
+    }
+    match fields::kind(&plain(path)) {
+        Some(kind) => format!("{path} must be {kind}{}", got(path, body)),
+        // The reader calls the whole body "."; its own words then name the field.
+        None if matches!(path, "." | "?") || why.starts_with(path) => why.to_owned(),
+        None => format!("{path}: {why}"),
+    }
+}
+
+/// A path without its list indices: `stages[0].rate` is `stages[].rate`.
+fn plain(path: &str) -> String {
+    let mut out = String::new();
+    for (at, part) in path.split('[').enumerate() {
+        let rest = part.split_once(']').map_or(part, |(_, rest)| rest);
+        out.push_str(if at == 0 { "" } else { "[]" });
+        out.push_str(rest);
+    }
+    out
+}
+
+/// The value that was given at this path.
+fn got(path: &str, body: &Value) -> String {
+    let pointer = format!("/{}", path.replace(['.', '['], "/").replace(']', ""));
+    match body.pointer(&pointer) {
+        None => String::new(),
+        Some(value) => {
+            let text = value.to_string();
+            let clipped: String = text.chars().take(MOST_SHOWN).collect();
+            format!(" (got {clipped}{})", if clipped.len() < text.len() { "…" } else { "" })
+        }
+    }
+}

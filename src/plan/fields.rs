@@ -1,0 +1,266 @@
+//! The fields of a plan by name: which there are, what each must be, and which one a misspelled name means.
+
+use super::limits;
+use serde_json::Value;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+
+/// Fields of a `test_config` that a user may give.
+const PLAN: [&str; 16] = [
+    "test_id",
+    "test_type",
+    "test_message_delay",
+    "message_count_per_driver",
+    "target_throughput",
+    "duration_ms",
+    "warmup_ms",
+    "stages",
+    "connections",
+    "timeout_ms",
+    "max_requests_per_connection",
+    "client",
+    "target_url",
+    "request",
+    "fleet",
+    "thresholds",
+];
+const FLEET: [&str; 4] = ["rate", "requests", "connections", "stages"];
+const REQUEST: [&str; 4] = ["method", "headers", "body", "body_base64"];
+const STAGE: [&str; 2] = ["duration_ms", "rate"];
+/// Taken, but not advertised: the orchestrator names the drivers and says so, and some write `duration` in a stage.
+const ALSO_TAKEN: [&str; 2] = ["drivers", "stages[].duration"];
+
+/// Names that other tools have, or that lack their unit, and what they are called here.
+const MEANT: [(&str, &str); 27] = [
+    ("id", "test_id"),
+    ("type", "test_type"),
+    ("rate", "fleet.rate"),
+    ("rps", "fleet.rate"),
+    ("qps", "fleet.rate"),
+    ("throughput", "target_throughput"),
+    ("requests", "fleet.requests"),
+    ("count", "fleet.requests"),
+    ("message_count", "message_count_per_driver"),
+    ("concurrency", "fleet.connections"),
+    ("users", "fleet.connections"),
+    ("vus", "fleet.connections"),
+    ("duration", "duration_ms"),
+    ("duration_s", "duration_ms"),
+    ("delay", "test_message_delay"),
+    ("delay_ms", "test_message_delay"),
+    ("message_delay", "test_message_delay"),
+    ("warmup", "warmup_ms"),
+    ("warm_up", "warmup_ms"),
+    ("timeout", "timeout_ms"),
+    ("url", "target_url"),
+    ("target", "target_url"),
+    ("method", "request.method"),
+    ("header", "request.headers"),
+    ("headers", "request.headers"),
+    ("body", "request.body"),
+    ("fail_if", "thresholds"),
+];
+
+/// Longest name for which a similar one is looked for, in bytes.
+const MOST_COMPARED: usize = 64;
+/// Most unknown fields that one error names.
+const MOST_NAMED: usize = 5;
+
+/// Fails if the JSON of a plan has a field that is none; the error names it, the one that was probably meant, and all
+/// that there are. Values are not looked at.
+pub fn check(plan: &Value) -> Result<(), String> {
+    let mut unknown = Vec::new();
+    let mut look = |value: &Value, place: &str, names: &'static [&'static str]| {
+        let Some(object) = value.as_object() else { return };
+        let taken = |name: &str| names.contains(&name) || ALSO_TAKEN.contains(&join(place, name).as_str());
+        let odd = object.keys().filter(|name| !taken(name));
+        unknown.extend(odd.map(|name| (place.to_owned(), name.clone(), names)));
+    };
+    look(plan, "", &PLAN);
+    look(&plan["request"], "request", &REQUEST);
+    look(&plan["fleet"], "fleet", &FLEET);
+    for stages in [&plan["stages"], &plan["fleet"]["stages"]] {
+        stages.as_array().into_iter().flatten().for_each(|stage| look(stage, "stages[]", &STAGE));
+    }
+    let Some((place, _, names)) = unknown.first().cloned() else { return Ok(()) };
+    let texts = unknown.iter().take(MOST_NAMED).map(|(place, name, names)| unknown_field(place, name, names));
+    let holder = if place.is_empty() { "a plan" } else { &place };
+    let texts = texts.collect::<Vec<_>>().join(" ");
+    Err(format!("{texts} The fields of {holder} are {}.", names.join(", ")))
+}
+
+/// Fails if an object has a field that is none of `names`.
+pub fn check_object(object: &Value, what: &str, names: &[&str]) -> Result<(), String> {
+    let odd =
+        object.as_object().into_iter().flat_map(|map| map.keys()).find(|k| !names.contains(&k.as_str()));
+    match odd {
+        None => Ok(()),
+        Some(name) => {
+            let meant = nearest(name, names).map_or(String::new(), |near| format!(" Did you mean {near}?"));
+            Err(format!(
+                "{} is not a field of {what}.{meant} The fields are {}.",
+                shown(name),
+                names.join(", ")
+            ))
+        }
+    }
+}
+
+fn unknown_field(place: &str, name: &str, names: &[&'static str]) -> String {
+    let listed = MEANT.iter().find(|(other, _)| place.is_empty() && other.eq_ignore_ascii_case(name));
+    let meant = listed.map(|(_, meant)| *meant).or_else(|| nearest(name, names));
+    let (what, name) = (if place.is_empty() { "a plan" } else { place }, shown(name));
+    match meant {
+        Some(meant) => format!("{name} is not a field of {what}: did you mean {meant}{}?", whose(meant)),
+        None => format!("{name} is not a field of {what}."),
+    }
+}
+
+/// Whom a number is about, where that is easily mistaken.
+fn whose(field: &str) -> &'static str {
+    match field {
+        "fleet.rate" => " (all drivers together) or target_throughput (each driver)",
+        "fleet.requests" => " (all drivers together) or message_count_per_driver",
+        "fleet.connections" => " (all drivers together) or connections (each driver)",
+        _ => "",
+    }
+}
+
+/// The most similar name, if one is so similar that it can have been meant.
+fn nearest<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
+    if name.len() > MOST_COMPARED {
+        return None;
+    }
+    let lower = name.to_ascii_lowercase().replace('-', "_");
+    let distances = names.iter().map(|known| (strsim::damerau_levenshtein(&lower, known), *known));
+    let (distance, known) = distances.min()?;
+    (distance <= (known.len() / 3).max(1)).then_some(known)
+}
+
+/// As much of a foreign name as an error shows.
+fn shown(name: &str) -> String {
+    let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_graphic());
+    let clipped: String = name.chars().take(MOST_COMPARED).collect();
+    if plain { clipped } else { format!("{clipped:?}") }
+}
+
+fn join(place: &str, name: &str) -> String {
+    if place.is_empty() { name.to_owned() } else { format!("{place}.{name}") }
+}
+
+/// What the value of a field must be, to follow "must be"; none for a field that is not known. List indices in `field`
+/// are left out: `stages[].rate`.
+pub fn kind(field: &str) -> Option<String> {
+    let whole = |range: &RangeInclusive<u64>| span("a whole number", range);
+    let ms = |range: &RangeInclusive<u64>| span("a whole number of milliseconds", range);
+    let connections = |range: &RangeInclusive<u32>| span("a whole number", range);
+    let rate = |range: &RangeInclusive<f64>| span("a number of requests/s", range);
+    let stage_rate = |most: f64| span("a number of requests/s", &(0.0..=most));
+    Some(match field {
+        "test_id" => {
+            format!("a text of 1 to {} letters, digits and the signs . _ : -", limits::TEST_ID_CHARS)
+        }
+        "test_type" => "AVALANCHE (closed loop or fixed rate) or TSUNAMI (fixed interval)".to_owned(),
+        "test_message_delay" => span("a number of milliseconds", &limits::DELAY_MS),
+        "message_count_per_driver" | "fleet.requests" => whole(&limits::REQUESTS),
+        "max_requests_per_connection" => whole(&limits::REQUESTS_PER_CONNECTION),
+        "target_throughput" => rate(&limits::RATE_RPS),
+        "fleet.rate" => rate(&limits::FLEET_RATE_RPS),
+        "duration_ms" | "stages[].duration_ms" | "fleet.stages[].duration_ms" => ms(&limits::DURATION_MS),
+        "warmup_ms" => ms(&limits::WARMUP_MS),
+        "timeout_ms" => ms(&limits::TIMEOUT_MS),
+        "connections" => connections(&limits::CONNECTIONS),
+        "fleet.connections" => connections(&limits::FLEET_CONNECTIONS),
+        "stages[].rate" => stage_rate(*limits::RATE_RPS.end()),
+        "fleet.stages[].rate" => stage_rate(*limits::FLEET_RATE_RPS.end()),
+        "client" => "native or ureq".to_owned(),
+        "target_url" => "a text like \"http://127.0.0.1:8000/ping\"".to_owned(),
+        "request" => "an object of method, headers, body or body_base64".to_owned(),
+        "request.method" => "a text like \"POST\"".to_owned(),
+        "request.body" | "request.body_base64" => "a text".to_owned(),
+        "fleet" => "an object of rate, requests, connections or stages".to_owned(),
+        "thresholds" => "a list of texts".to_owned(),
+        _ if field.starts_with("request.headers") => {
+            "a list of pairs, like [[\"X-Key\", \"value\"]]".to_owned()
+        }
+        _ if field.starts_with("stages") || field.starts_with("fleet.stages") => {
+            "a list of stages, like [{\"duration_ms\": 30000, \"rate\": 100}]".to_owned()
+        }
+        _ => return None,
+    })
+}
+
+fn span<T: Display>(what: &str, range: &RangeInclusive<T>) -> String {
+    format!("{what}, {} to {}", range.start(), range.end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{NodeRef, RequestSpec, Stage, TestConfig, TestType, Totals};
+    use serde_json::json;
+
+    /// A plan that has every field.
+    fn whole() -> Value {
+        let mut config = TestConfig::new("t", TestType::Avalanche);
+        let stages = vec![Stage { duration_ms: 1, rate: 1.0 }];
+        let (number, count, text) = (Some(1.0), Some(1), Some("x".to_owned()));
+        (config.test_message_delay, config.target_throughput) = (number, number);
+        (config.message_count_per_driver, config.duration_ms, config.warmup_ms) = (count, count, count);
+        (config.timeout_ms, config.max_requests_per_connection, config.connections) = (count, count, Some(1));
+        (config.client, config.target_url, config.stages) = (text.clone(), text.clone(), stages.clone());
+        config.fleet = Some(Totals { rate: number, requests: count, connections: Some(1), stages });
+        let headers = vec![("a".to_owned(), "b".to_owned())];
+        config.request =
+            Some(RequestSpec { method: text.clone(), headers, body: text.clone(), body_base64: text });
+        config.drivers = vec![NodeRef { node_id: "a".to_owned(), epoch: 1 }];
+        config.thresholds = vec!["x".to_owned()];
+        serde_json::to_value(config).expect("JSON")
+    }
+
+    #[test]
+    fn the_names_are_those_of_the_message() {
+        let whole = whole();
+        assert_eq!(check(&whole), Ok(()));
+        let keys = |value: &Value| value.as_object().expect("object").keys().cloned().collect::<Vec<_>>();
+        for (object, names) in [
+            (&whole, &PLAN[..]),
+            (&whole["request"], &REQUEST),
+            (&whole["fleet"], &FLEET),
+            (&whole["stages"][0], &STAGE),
+        ] {
+            let mut names = names.to_vec();
+            names.retain(|name| !keys(object).iter().any(|key| key == name));
+            assert_eq!(names, Vec::<&str>::new(), "a name that the message does not have");
+        }
+        for name in PLAN {
+            assert!(kind(name).is_some(), "{name} has no description");
+        }
+        for (place, names) in [("fleet", &FLEET), ("request", &REQUEST)] {
+            names.iter().for_each(|name| assert!(kind(&join(place, name)).is_some(), "{place}.{name}"));
+        }
+    }
+
+    #[test]
+    fn an_unknown_field_is_named_with_the_one_that_was_meant() {
+        let flood = json!({"test_id": "y2", "test_type": "AVALANCHE", "rate": 10, "duration": 3});
+        let error = check(&flood).expect_err("unknown");
+        assert!(error.contains("rate is not a field of a plan: did you mean fleet.rate"), "{error}");
+        assert!(error.contains("duration is not a field of a plan: did you mean duration_ms?"), "{error}");
+        assert!(error.contains("The fields of a plan are test_id, test_type, "), "{error}");
+        for (plan, meant) in [
+            (json!({"test_typ": "x"}), "did you mean test_type?"),
+            (json!({"Target-URL": "x"}), "did you mean target_url?"),
+            (json!({"request": {"metod": "x"}}), "metod is not a field of request: did you mean method?"),
+            (json!({"fleet": {"rte": 1}}), "rte is not a field of fleet: did you mean rate?"),
+            (json!({"stages": [{"rates": 1}]}), "rates is not a field of stages[]: did you mean rate?"),
+            (json!({"fleet": {"stages": [{"x": 1}]}}), "x is not a field of stages[]. The fields"),
+            (json!({"surprise\n": 1}), "\"surprise\\n\" is not a field of a plan. The fields"),
+        ] {
+            let error = check(&plan).expect_err("unknown");
+            assert!(error.contains(meant), "{error}");
+        }
+        let many = Value::Object((0..1_000).map(|i| ("x".repeat(1 + i), json!(1))).collect());
+        assert!(check(&many).expect_err("unknown").len() < 1_000);
+    }
+}
