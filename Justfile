@@ -1,4 +1,4 @@
-# Every daily act. `just` lists them.
+# Common tasks. `just` lists them.
 
 kafka := env("FLOODGATE_KAFKA", "127.0.0.1:9092")
 musl := "x86_64-unknown-linux-musl"

@@ -8,8 +8,9 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let args: DriverArgs = cli::parse();
     logging::start(args.bus.log_level, true);
-    let config = args.config().unwrap_or_else(|e| cli::usage_error::<DriverArgs>(&e));
-    let bus = cli::bus(&args.bus, "driver").unwrap_or_else(|e| cli::usage_error::<DriverArgs>(&e));
+    cli::note_proxy();
+    let config = args.config().unwrap_or_else(|e| cli::usage_error(&e));
+    let bus = cli::bus(&args.bus, "driver").unwrap_or_else(|e| cli::usage_error(&e));
     match serve(bus, config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -23,11 +24,11 @@ fn serve(bus: std::sync::Arc<dyn floodgate::bus::Connector>, config: driver::Con
     let (node_id, name) = (config.node_id.clone(), bus.describe());
     log::info!("driver {node_id:?} joining {name}");
     let driver = driver::start(bus, config)?;
-    // Until here a signal ends the process at once: there is nothing to end in order.
+    // Until here a signal ends the process at once: there is nothing to shut down.
     let interrupts = Interrupts::listen()?;
     log::info!("driver {node_id:?} ready, over {name}");
     interrupts.wait();
-    log::info!("driver {node_id:?} ending in order (Ctrl-C again ends at once)");
+    log::info!("driver {node_id:?} shutting down (Ctrl-C again ends at once)");
     driver.shutdown();
     Ok(())
 }

@@ -8,9 +8,8 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let args: OrchestratorArgs = cli::parse();
     logging::start(args.bus.log_level, true);
-    let config = args.config().unwrap_or_else(|e| cli::usage_error::<OrchestratorArgs>(&e));
-    let bus =
-        cli::bus(&args.bus, "orchestrator").unwrap_or_else(|e| cli::usage_error::<OrchestratorArgs>(&e));
+    let config = args.config().unwrap_or_else(|e| cli::usage_error(&e));
+    let bus = cli::bus(&args.bus, "orchestrator").unwrap_or_else(|e| cli::usage_error(&e));
     match serve(bus, config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -27,13 +26,13 @@ fn serve(
     let name = bus.describe();
     log::info!("joining {name}");
     let orchestrator = orchestrator::start(bus, config)?;
-    // Until here a signal ends the process at once: there is nothing to end in order.
+    // Until here a signal ends the process at once: there is nothing to shut down.
     let interrupts = Interrupts::listen()?;
     if let Some(addr) = orchestrator.addr() {
         log::info!("ready: http://{addr}/dashboard, over {name}");
     }
     interrupts.wait();
-    log::info!("ending in order (Ctrl-C again ends at once)");
+    log::info!("shutting down (Ctrl-C again ends at once)");
     orchestrator.shutdown();
     Ok(())
 }

@@ -20,7 +20,7 @@ use std::time::Duration;
 /// Where the bus is.
 #[derive(Args, Clone, Debug)]
 pub struct KafkaArgs {
-    /// Brokers to begin with; the cluster names the others
+    /// Bootstrap brokers
     #[arg(
         long,
         env = "FLOODGATE_KAFKA",
@@ -29,7 +29,7 @@ pub struct KafkaArgs {
         required = true
     )]
     kafka: Vec<String>,
-    /// Put before each topic's name, for shared clusters; the same for all roles
+    /// Prefix of the topic names, for shared clusters; the same for all roles
     #[arg(long, env = "FLOODGATE_TOPIC_PREFIX", default_value = "")]
     topic_prefix: String,
     /// modern: brokers from 0.11 to 4.x; legacy: older ones
@@ -39,7 +39,7 @@ pub struct KafkaArgs {
     #[arg(long, env = "FLOODGATE_CONNECT_TIMEOUT", default_value = "30s", value_parser = connect_timeout)]
     connect_timeout: Duration,
     /// Log lines on standard error: off, error, warn, info, debug or trace
-    #[arg(long, env = "FLOODGATE_LOG_LEVEL", default_value = "info")]
+    #[arg(long, env = "FLOODGATE_LOG_LEVEL", default_value = "info", value_parser = values::log_level)]
     pub log_level: LevelFilter,
 }
 
@@ -58,17 +58,17 @@ pub fn bus(args: &KafkaArgs, role: &str) -> Result<Arc<dyn Connector>, String> {
     Ok(Arc::new(KafkaConnector::new(settings)?))
 }
 
-/// Knows the fleet, configures and starts tests, and adds up what the drivers report.
+/// Manages the fleet, configures and starts tests, and adds up what the drivers report.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "floodgate-orchestrator", version)]
 pub struct OrchestratorArgs {
     /// The bus and the log.
     #[command(flatten)]
     pub bus: KafkaArgs,
-    /// Where the HTTP API listens
-    #[arg(long, env = "FLOODGATE_LISTEN", default_value = "127.0.0.1:8080")]
+    /// Where the HTTP API listens; :8080 is 127.0.0.1:8080
+    #[arg(long, env = "FLOODGATE_LISTEN", default_value = "127.0.0.1:8080", value_parser = values::listen)]
     listen: SocketAddr,
-    /// What a request that changes something must bring along, as Authorization: Bearer TOKEN
+    /// Secret that a request which changes something must send, as Authorization: Bearer TOKEN
     #[arg(long, env = "FLOODGATE_TOKEN", hide_env_values = true)]
     token: Option<String>,
 }
@@ -93,16 +93,16 @@ pub struct DriverArgs {
     /// The bus and the log.
     #[command(flatten)]
     pub bus: KafkaArgs,
-    /// Its name in the fleet
-    #[arg(long, env = "FLOODGATE_NODE_ID")]
+    /// Its name in the fleet, unique
+    #[arg(long, env = "FLOODGATE_NODE_ID", value_parser = values::node_id)]
     node_id: String,
-    /// The address by which its operator knows it
-    #[arg(long, env = "FLOODGATE_NODE_IP")]
+    /// Address shown for this node
+    #[arg(long, env = "FLOODGATE_NODE_IP", value_parser = values::node_ip)]
     node_ip: String,
     /// What to load; plans that name another host are refused
     #[arg(long, env = "FLOODGATE_TARGET", value_name = "URL", value_parser = values::url)]
     target: String,
-    /// A host that plans may name besides the target's; may be given again
+    /// A host that plans may name besides the target's; repeatable
     #[arg(
         long = "allow-target",
         env = "FLOODGATE_ALLOW_TARGET",
@@ -113,19 +113,19 @@ pub struct DriverArgs {
     /// The orchestrator's address, for the reader of the process list; drivers speak through the bus alone
     #[arg(long, env = "FLOODGATE_ORCHESTRATOR", value_name = "URL", value_parser = values::url)]
     orchestrator: Option<String>,
-    /// Requests per second to hold, for avalanche
+    /// Requests per second of this driver, for avalanche (closed loop or fixed rate)
     #[arg(long, env = "FLOODGATE_RATE", value_parser = values::rate, allow_negative_numbers = true)]
     rate: Option<f64>,
-    /// Gap between the starts of two requests, for tsunami
+    /// Gap between the starts of two requests, for tsunami (fixed interval)
     #[arg(long, env = "FLOODGATE_DELAY", value_parser = values::delay, allow_negative_numbers = true)]
     delay: Option<Duration>,
-    /// Requests to send
+    /// Requests of this driver
     #[arg(long, env = "FLOODGATE_REQUESTS", value_parser = values::requests, allow_negative_numbers = true)]
     requests: Option<u64>,
-    /// Connections
+    /// Connections of this driver
     #[arg(long, env = "FLOODGATE_CONNECTIONS", value_parser = values::connections, allow_negative_numbers = true)]
     connections: Option<u32>,
-    /// Longest wait for one response
+    /// Response timeout
     #[arg(long, env = "FLOODGATE_TIMEOUT", value_parser = values::timeout, allow_negative_numbers = true)]
     timeout: Option<Duration>,
     /// HTTP client [default: what the URL needs]
@@ -137,7 +137,7 @@ pub struct DriverArgs {
     /// Threads of the native client [default: one per core but one]
     #[arg(long, env = "FLOODGATE_THREADS", value_parser = values::threads, allow_negative_numbers = true)]
     threads: Option<usize>,
-    /// Use this address for HOST:PORT instead of looking HOST up; may be given again
+    /// Use this address for HOST:PORT instead of looking HOST up; repeatable
     #[arg(long, env = "FLOODGATE_RESOLVE", value_name = "HOST:PORT:ADDR", value_delimiter = ',')]
     resolve: Vec<Pinned>,
 }
@@ -172,10 +172,10 @@ impl DriverArgs {
 #[derive(Clone, Debug, Parser)]
 #[command(name = "floodgate-target", version)]
 pub struct TargetArgs {
-    /// Where it listens
-    #[arg(long, env = "FLOODGATE_LISTEN", default_value = "127.0.0.1:8000")]
+    /// Where it listens; :8000 is 127.0.0.1:8000
+    #[arg(long, env = "FLOODGATE_LISTEN", default_value = "127.0.0.1:8000", value_parser = values::listen)]
     listen: SocketAddr,
-    /// Time from a request to its answer
+    /// Response delay
     #[arg(long, env = "FLOODGATE_DELAY", default_value = "0", value_parser = values::answer_delay)]
     delay: Duration,
     /// Share of requests that are answered 500, evenly spread, like 1%
@@ -185,7 +185,7 @@ pub struct TargetArgs {
     #[arg(long, env = "FLOODGATE_STALL", value_name = "EVERY:FOR")]
     stall: Option<Stall>,
     /// Log lines on standard error: off, error, warn, info, debug or trace
-    #[arg(long, env = "FLOODGATE_LOG_LEVEL", default_value = "info")]
+    #[arg(long, env = "FLOODGATE_LOG_LEVEL", default_value = "info", value_parser = values::log_level)]
     pub log_level: LevelFilter,
 }
 

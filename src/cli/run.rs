@@ -18,10 +18,14 @@ use std::time::Duration;
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
     /// What to load [default: a target in this process]
-    #[arg(long, value_parser = values::url)]
+    #[arg(value_name = "URL", value_parser = values::url)]
+    place: Option<String>,
+    /// The same as a flag
+    #[arg(long, value_parser = values::url, conflicts_with = "place")]
     url: Option<String>,
-    /// avalanche: as fast as the target answers, or at --rate; tsunami: a fixed --delay between starts
-    #[arg(long, value_name = "avalanche|tsunami")]
+    /// avalanche (closed loop or fixed rate): as fast as the target answers, or at --rate; tsunami (fixed interval): a
+    /// --delay between starts
+    #[arg(long, value_name = "avalanche|tsunami", value_parser = values::test_type)]
     test_type: Option<TestType>,
     /// Gap between the starts of two requests, for tsunami (which it implies) [default: 10ms]
     #[arg(long, value_parser = values::delay, allow_negative_numbers = true)]
@@ -34,16 +38,16 @@ pub struct RunArgs {
         conflicts_with_all = ["rate", "stages"])]
     rate_per_driver: Option<f64>,
     /// Requests of all drivers together
-    #[arg(long, value_parser = values::requests, allow_negative_numbers = true)]
+    #[arg(short = 'n', long, value_parser = values::requests, allow_negative_numbers = true)]
     requests: Option<u64>,
     /// Requests of each driver, in place of --requests
     #[arg(long, value_name = "REQUESTS", value_parser = values::requests, allow_negative_numbers = true,
         conflicts_with = "requests")]
     requests_per_driver: Option<u64>,
-    /// How long to send [default: 10s where --requests is not given]
-    #[arg(long, value_parser = values::duration, allow_negative_numbers = true)]
+    /// How long to send (-z as in oha and hey) [default: 10s, or no limit with --requests]
+    #[arg(short = 'z', long, value_parser = values::duration, allow_negative_numbers = true)]
     duration: Option<Duration>,
-    /// Load before the measurement begins
+    /// Load before the measurement begins, counted apart
     #[arg(long, value_parser = values::warmup, allow_negative_numbers = true)]
     warmup: Option<Duration>,
     /// A rate of all drivers together that changes linearly, like 30s:100,1m:500: to 100/s within 30 s, then to 500/s
@@ -54,22 +58,25 @@ pub struct RunArgs {
     #[arg(long, value_parser = values::drivers, allow_negative_numbers = true, conflicts_with = "orchestrator")]
     drivers: Option<usize>,
     /// Connections of all drivers together [default: 16, or 1 for each of more drivers]
-    #[arg(long, value_parser = values::fleet_connections, allow_negative_numbers = true)]
+    #[arg(short = 'c', long, value_parser = values::fleet_connections, allow_negative_numbers = true)]
     connections: Option<u32>,
     /// Connections of each driver, in place of --connections
     #[arg(long, value_name = "CONNECTIONS", value_parser = values::connections, allow_negative_numbers = true,
         conflicts_with = "connections")]
     connections_per_driver: Option<u32>,
     /// HTTP method [default: GET, or POST with --body]
-    #[arg(long)]
+    #[arg(short = 'X', long)]
     method: Option<String>,
-    /// A header line; may be given again
-    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = values::header)]
+    /// A header line; repeatable
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = values::header)]
     headers: Vec<(String, String)>,
     /// Request body, or @FILE
     #[arg(long, value_name = "TEXT|@FILE")]
     body: Option<String>,
-    /// Longest wait for one response [default: 10s]
+    /// Tools disagree on it, so that it must be neither: a wrk user's duration would be sent as a body.
+    #[arg(short = 'd', hide = true, value_parser = values::neither)]
+    ambiguous: Option<String>,
+    /// Response timeout [default: 10s]
     #[arg(long, value_parser = values::timeout, allow_negative_numbers = true)]
     timeout: Option<Duration>,
     /// HTTP client [default: what the URL needs]
@@ -87,7 +94,7 @@ pub struct RunArgs {
     /// Requests after which a connection is closed and another opened [default: no limit]
     #[arg(long, value_name = "N", value_parser = values::per_connection, allow_negative_numbers = true)]
     max_requests_per_connection: Option<u64>,
-    /// Use this address for HOST:PORT instead of looking HOST up; may be given again
+    /// Use this address for HOST:PORT instead of looking HOST up; repeatable
     #[arg(long, value_name = "HOST:PORT:ADDR", conflicts_with = "orchestrator")]
     resolve: Vec<Pinned>,
     /// Print the result as one JSON document
@@ -100,13 +107,15 @@ pub struct RunArgs {
     #[arg(long, env = "FLOODGATE_TOKEN", hide_env_values = true)]
     token: Option<String>,
     /// Log lines on standard error: off, error, warn, info, debug or trace
-    #[arg(long, default_value = "warn")]
+    #[arg(long, default_value = "warn", value_parser = values::log_level)]
     pub log_level: LevelFilter,
 }
 
 impl RunArgs {
     /// Checks what the flags say together. The error names the flag and what is allowed.
-    pub fn settings(self) -> Result<Settings, String> {
+    pub fn settings(mut self) -> Result<Settings, String> {
+        self.url = self.place.take().or(self.url);
+        self.check_token()?;
         let plan = self.plan()?;
         Plan::check(&plan).map_err(|errors| say(&errors))?;
         if self.orchestrator.is_none() {
@@ -130,6 +139,16 @@ impl RunArgs {
             }),
         };
         Ok(Settings { plan, place, json: self.json })
+    }
+
+    /// A token for nobody is a mistake; one from the environment may be there for other runs.
+    fn check_token(&self) -> Result<(), String> {
+        let from_environment = std::env::var("FLOODGATE_TOKEN").ok() == self.token;
+        if self.token.is_some() && self.orchestrator.is_none() && !from_environment {
+            return Err("--token is the secret of an orchestrator: add --orchestrator URL, or leave it out"
+                .to_owned());
+        }
+        Ok(())
     }
 
     fn plan(&self) -> Result<TestConfig, String> {
@@ -233,11 +252,14 @@ fn say(errors: &[PlanError]) -> String {
         "fleet.stages" => "--stages",
         "client" => "--client",
         "target_url" => "--url",
-        "request" => "request",
         other => other,
     };
     let wire = [("test_message_delay", "--delay"), ("AVALANCHE", "avalanche"), ("TSUNAMI", "tsunami")];
     let reason = |text: &str| wire.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
-    let lines = errors.iter().map(|e| format!("{}: {}", flag(e.field), reason(&e.reason)));
+    let lines = errors.iter().map(|e| match e.field {
+        // Its reason names the part.
+        "request" => reason(&e.reason),
+        field => format!("{}: {}", flag(field), reason(&e.reason)),
+    });
     lines.collect::<Vec<_>>().join("\n")
 }

@@ -1,13 +1,19 @@
 //! Values of flags, each checked against the limits of a plan.
 
-use crate::message::Stage;
+use crate::message::{Stage, TestType};
 use crate::plan::limits;
 use crate::units::{format_duration, parse_duration};
+use log::LevelFilter;
 use std::fmt::Display;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+/// Longest name of a driver, in bytes.
+const MAX_NODE_ID_BYTES: usize = 128;
+/// Longest host name, in bytes (RFC 1035, section 2.3.4).
+const MAX_HOST_BYTES: usize = 253;
 /// Most drivers in one process.
 pub const DRIVERS: RangeInclusive<usize> = 1..=256;
 
@@ -21,10 +27,19 @@ fn duration_ms(text: &str, allowed: &RangeInclusive<u64>) -> Result<Duration, St
     let duration = parse_duration(text)?;
     let [least, most] = [*allowed.start(), *allowed.end()].map(Duration::from_millis);
     if duration < least || duration > most || duration.subsec_nanos() % 1_000_000 != 0 {
-        let (least, most) = (format_duration(least), format_duration(most));
-        return Err(format!("use whole milliseconds from {least} to {most}"));
+        return Err(format!("use whole milliseconds from {} to {}", length(least), length(most)));
     }
     Ok(duration)
+}
+
+/// A limit of durations in its largest whole unit.
+fn length(limit: Duration) -> String {
+    match limit.as_secs() {
+        s if s >= 86_400 && s.is_multiple_of(86_400) => format!("{} days", s / 86_400),
+        s if s >= 3_600 && s.is_multiple_of(3_600) => format!("{}h", s / 3_600),
+        s if s >= 60 && s.is_multiple_of(60) => format!("{}m", s / 60),
+        _ => format_duration(limit),
+    }
 }
 
 pub fn rate(text: &str) -> Result<f64, String> {
@@ -79,7 +94,7 @@ pub fn delay(text: &str) -> Result<Duration, String> {
     if !limits::DELAY_MS.contains(&(duration.as_secs_f64() * 1e3)) {
         let [least, most] =
             [limits::DELAY_MS.start(), limits::DELAY_MS.end()].map(|ms| Duration::from_secs_f64(ms / 1e3));
-        return Err(format!("use a duration from {} to {}", format_duration(least), format_duration(most)));
+        return Err(format!("use a duration from {} to {}", length(least), length(most)));
     }
     Ok(duration)
 }
@@ -89,7 +104,7 @@ pub fn answer_delay(text: &str) -> Result<Duration, String> {
     let longest = crate::target::behavior::LONGEST;
     let delay = parse_duration(text)?;
     if delay > longest {
-        return Err(format!("use a duration up to {}", format_duration(longest)));
+        return Err(format!("use a duration up to {}", length(longest)));
     }
     Ok(delay)
 }
@@ -97,6 +112,54 @@ pub fn answer_delay(text: &str) -> Result<Duration, String> {
 /// An absolute URL.
 pub fn url(text: &str) -> Result<String, String> {
     crate::plan::request::parse_url(text).map(|_| text.to_owned())
+}
+
+/// How requests are paced.
+pub fn test_type(text: &str) -> Result<TestType, String> {
+    let words = "use avalanche (closed loop or fixed rate) or tsunami (fixed interval)";
+    text.parse().map_err(|_| words.to_owned())
+}
+
+/// How much is logged.
+pub fn log_level(text: &str) -> Result<LevelFilter, String> {
+    text.trim().parse().map_err(|_| "use off, error, warn, info, debug or trace".to_owned())
+}
+
+/// A flag that other tools take for two different things.
+pub fn neither(_: &str) -> Result<String, String> {
+    Err("some tools take -d for the duration, others for the body: use -z for the duration, --body for the body"
+        .to_owned())
+}
+
+/// An address to listen on. Without a host, and for `localhost`, it is the loopback one: others must be asked for.
+pub fn listen(text: &str) -> Result<SocketAddr, String> {
+    let trimmed = text.trim();
+    let port = trimmed.strip_prefix(':').or_else(|| trimmed.strip_prefix("localhost:"));
+    let address = match port {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => trimmed.to_owned(),
+    };
+    let how = "use ADDRESS:PORT, like 127.0.0.1:8080, or 0.0.0.0:8080 for every address of this host";
+    address.parse().map_err(|_| how.to_owned())
+}
+
+/// A driver's name: it stands in tables, logs and lists.
+pub fn node_id(text: &str) -> Result<String, String> {
+    let plain = text.chars().all(|c| !c.is_whitespace() && !c.is_control());
+    if text.is_empty() || text.len() > MAX_NODE_ID_BYTES || !plain {
+        return Err(format!("use 1 to {MAX_NODE_ID_BYTES} bytes without spaces, like driver-1"));
+    }
+    Ok(text.to_owned())
+}
+
+/// The address of a node as people know it: an IP address or a host name.
+pub fn node_ip(text: &str) -> Result<String, String> {
+    let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let is_name = !text.is_empty() && text.len() <= MAX_HOST_BYTES && text.chars().all(name);
+    if text.parse::<IpAddr>().is_err() && !is_name {
+        return Err("use an IP address or a host name without a port, like 10.0.0.7".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// `Name: value`.
@@ -109,14 +172,22 @@ pub fn header(text: &str) -> Result<(String, String), String> {
 
 /// `30s:100,1m:500`: durations and the requests/s at the end of each.
 pub fn stages(text: &str) -> Result<Stages, String> {
-    let hint = || format!("{text:?}: use DURATION:RATE[,DURATION:RATE…], like 30s:100,1m:500");
-    let read = |part: &str| {
-        let (length, end_rate) = part.split_once(':').ok_or_else(hint)?;
-        let duration_ms = duration(length)?.as_millis() as u64;
-        let allowed = 0.0..=*limits::FLEET_RATE_RPS.end();
-        Ok(Stage { duration_ms, rate: number(end_rate, &allowed)? })
+    let read = |(at, part): (usize, &str)| {
+        let wrong = |why: String| format!("stage {}, {part:?}: {why}", at + 1);
+        let Some((length, end_rate)) = part.split_once(':') else {
+            return Err(wrong("use DURATION:RATE, like 30s:100".to_owned()));
+        };
+        if parse_duration(length).is_ok_and(|length| length.is_zero()) {
+            let rate = end_rate.trim();
+            return Err(wrong(format!(
+                "a stage lasts 1ms to 7 days; to start at {rate}/s add --rate {rate}"
+            )));
+        }
+        let duration_ms = duration(length).map_err(wrong)?.as_millis() as u64;
+        let rate = number(end_rate, &(0.0..=*limits::FLEET_RATE_RPS.end()));
+        Ok(Stage { duration_ms, rate: rate.map_err(|why| wrong(format!("rate {end_rate:?}: {why}")))? })
     };
-    text.split(',').map(read).collect::<Result<Vec<_>, String>>().map(Stages)
+    text.split(',').enumerate().map(read).collect::<Result<Vec<_>, String>>().map(Stages)
 }
 
 /// The stages of one flag.
@@ -134,7 +205,7 @@ mod tests {
         }
         assert!(connections("1000000").is_err_and(|e| e.contains("1 to 100000")));
         assert!(requests("-5").is_err() && requests("1.5").is_err() && drivers("0").is_err());
-        assert!(duration("0s").is_err_and(|e| e.contains("1ms to 604800s")));
+        assert!(duration("0s").is_err_and(|e| e.contains("1ms to 7 days")));
         assert!(duration("1.5ms").is_err() && timeout("1h").is_err());
         assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1_500)));
         assert_eq!(warmup("0"), Ok(Duration::ZERO));

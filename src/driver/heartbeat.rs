@@ -34,7 +34,7 @@ pub fn run(mut bus: Box<dyn Bus>, identity: &NodeRef, offset: &SharedOffset, bea
             away = sent.is_err();
             match &sent {
                 Ok(()) => log::info!("heartbeats are taken again"),
-                Err(text) => log::warn!("heartbeats are not taken: {text}"),
+                Err(text) => log::warn!("cannot publish heartbeats: {text}"),
             }
         }
         if sent.is_ok() {

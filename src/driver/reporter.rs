@@ -125,7 +125,10 @@ impl Reporter {
 
     fn say_if_lost(&self, all_taken: bool) {
         if !all_taken {
-            log::error!("the last report of test {:?} was not taken: the bus is away", self.test_id);
+            log::error!(
+                "the last report of test {:?} could not be published: Kafka is unavailable",
+                self.test_id
+            );
         }
     }
 

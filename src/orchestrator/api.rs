@@ -38,7 +38,7 @@ pub fn answer(control: &Control, token: Option<&str>, request: &Request) -> Resp
         return error(&ApiError::new(404, message));
     };
     if !allowed.contains(&request.method.as_str()) {
-        let message = format!("{} {path} is not possible: use {}", request.method, allowed.join(" or "));
+        let message = format!("Method not allowed: use {} {path}", allowed.join(" or "));
         return error(&ApiError::new(405, message)).with_header("Allow", &allowed.join(", "));
     }
     let changes = request.method == "POST";

@@ -54,11 +54,13 @@ fn object<'a>(body: &'a [u8], example: &str) -> Result<(Value, &'a [u8]), ApiErr
     if body.iter().all(u8::is_ascii_whitespace) {
         return Err(ApiError::new(400, format!("The body is empty: send one JSON object, like {example}")));
     }
-    let value: Value = serde_json::from_slice(body).map_err(|e| ApiError::new(400, not_json(body, &e)))?;
-    // A list of values would be read as a message too, field by field.
-    if !value.is_object() {
-        return Err(ApiError::new(400, format!("The body must be one JSON object, like {example}")));
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        let begin: String = String::from_utf8_lossy(body.trim_ascii()).chars().take(MOST_SHOWN).collect();
+        let begin: String = begin.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let message = format!("The body must be one JSON object, like {example} (it begins with `{begin}`)");
+        return Err(ApiError::new(400, message));
     }
+    let value: Value = serde_json::from_slice(body).map_err(|e| ApiError::new(400, not_json(body, &e)))?;
     Ok((value, body))
 }
 
@@ -121,7 +123,7 @@ fn got(path: &str, body: &Value) -> String {
         Some(value) => {
             let text = value.to_string();
             let clipped: String = text.chars().take(MOST_SHOWN).collect();
-            format!(" (got {clipped}{})", if clipped.len() < text.len() { "…" } else { "" })
+            format!(", not {clipped}{}", if clipped.len() < text.len() { "…" } else { "" })
         }
     }
 }

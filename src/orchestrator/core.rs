@@ -201,9 +201,7 @@ impl Core {
     pub fn check_bus(&self) -> Result<(), ApiError> {
         match &self.bus_away {
             None => Ok(()),
-            Some(why) => {
-                Err(ApiError::new(503, format!("the bus is away, try again when it is back: {why}")))
-            }
+            Some(why) => Err(ApiError::new(503, format!("Kafka is unavailable, try again later: {why}"))),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The orchestrator: knows the fleet, configures and starts tests, adds up what the drivers report.
+//! The orchestrator: manages the fleet, configures and starts tests, adds up what the drivers report.
 //!
 //! Its decisions are in cores without I/O (`fleet`, `runs`, `aggregate`, joined in `core`). Around them stand three
 //! threads or four: a reader of the bus that also keeps the time, a writer to the bus, and the HTTP server.
@@ -34,7 +34,7 @@ use std::time::Duration;
 pub struct Config {
     /// Where its HTTP API listens; none for an embedded one.
     pub listen: Option<SocketAddr>,
-    /// What a request that changes something must bring along; none where everybody may.
+    /// What a request that changes something must send; none where everybody may.
     pub token: Option<String>,
     /// How long the start waits for the bus.
     pub connect_timeout: Duration,
@@ -57,12 +57,12 @@ pub struct Configured {
     pub drivers: Vec<String>,
 }
 
-/// Why a request was not done: an HTTP status, and what failed and how to mend it.
+/// Why a request was not done: an HTTP status, and what failed and how to fix it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiError {
     /// The HTTP status: 400, 404, 409, 413 or 503.
     pub status: u16,
-    /// What failed, with which value, and how to mend it.
+    /// What failed, with which value, and how to fix it.
     pub message: String,
 }
 

@@ -107,8 +107,12 @@ pub fn check_object(object: &Value, what: &str, names: &[&str]) -> Result<(), St
 }
 
 fn unknown_field(place: &str, name: &str, names: &[&'static str]) -> String {
-    let listed = MEANT.iter().find(|(other, _)| place.is_empty() && other.eq_ignore_ascii_case(name));
-    let meant = listed.map(|(_, meant)| *meant).or_else(|| nearest(name, names));
+    let here = |meant: &'static str| match place {
+        "" => Some(meant),
+        _ => meant.strip_prefix(place)?.strip_prefix('.'),
+    };
+    let mut same = MEANT.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
+    let meant = same.find_map(|(_, meant)| here(meant)).or_else(|| nearest(name, names));
     let (what, name) = (if place.is_empty() { "a plan" } else { place }, shown(name));
     match meant {
         Some(meant) => format!("{name} is not a field of {what}: did you mean {meant}{}?", whose(meant)),
@@ -252,6 +256,7 @@ mod tests {
             (json!({"test_typ": "x"}), "did you mean test_type?"),
             (json!({"Target-URL": "x"}), "did you mean target_url?"),
             (json!({"request": {"metod": "x"}}), "metod is not a field of request: did you mean method?"),
+            (json!({"fleet": {"rps": 1}}), "rps is not a field of fleet: did you mean rate?"),
             (json!({"fleet": {"rte": 1}}), "rte is not a field of fleet: did you mean rate?"),
             (json!({"stages": [{"rates": 1}]}), "rates is not a field of stages[]: did you mean rate?"),
             (json!({"fleet": {"stages": [{"x": 1}]}}), "x is not a field of stages[]. The fields"),

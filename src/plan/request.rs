@@ -99,9 +99,18 @@ fn parse_method(text: &str) -> Result<Method, String> {
 }
 
 /// Parses an absolute `http://` or `https://` URL; the error says what is missing.
-pub fn parse_url(text: &str) -> Result<Uri, String> {
+pub fn parse_url(given: &str) -> Result<Uri, String> {
     let hint = "use something like http://127.0.0.1:8000/ping";
-    let uri: Uri = text.parse().map_err(|e| format!("URL {text:?} cannot be read ({e}): {hint}"))?;
+    // What it holds besides may be a password, which no error shows.
+    let shown = without_password(given);
+    let text = shown.as_str();
+    if !text.contains("://") && !text.is_empty() && !text.starts_with('/') {
+        return Err(format!("URL {text:?} has no scheme: did you mean http://{text}?"));
+    }
+    if text.ends_with("://") {
+        return Err(format!("URL {text:?} has no host: {hint}"));
+    }
+    let uri: Uri = given.parse().map_err(|e| format!("URL {text:?} cannot be read ({e}): {hint}"))?;
     match uri.scheme_str() {
         Some("http" | "https") => {}
         Some(other) => {
@@ -110,8 +119,12 @@ pub fn parse_url(text: &str) -> Result<Uri, String> {
         None => return Err(format!("URL {text:?} has no scheme: {hint}")),
     }
     let authority = uri.authority().map_or("", |a| a.as_str());
-    if authority.contains('@') {
-        return Err(format!("URL {text:?} holds a user name: send it as a header instead"));
+    if let Some((user, _)) = authority.split_once('@') {
+        let name = user.split(':').next().unwrap_or_default();
+        return Err(format!(
+            "URL {text:?} has a user name: leave it out and send \
+             --header \"Authorization: Basic $(printf %s '{name}:PASSWORD' | base64)\""
+        ));
     }
     if uri.host().is_none_or(str::is_empty) {
         return Err(format!("URL {text:?} has no host: {hint}"));
@@ -122,6 +135,19 @@ pub fn parse_url(text: &str) -> Result<Uri, String> {
         return Err(format!("URL {text:?} has no usable port: use 1 to 65535"));
     }
     Ok(uri)
+}
+
+/// A URL in which the password of its user, if it has one, is replaced.
+fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    match authority
+        .rsplit_once('@')
+        .map(|(user, host)| (user.split(':').next().unwrap_or_default(), user, host))
+    {
+        Some((name, user, host)) if user.contains(':') => format!("{scheme}://{name}:***@{host}{path}"),
+        _ => url.to_owned(),
+    }
 }
 
 fn parse_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
@@ -158,11 +184,13 @@ mod tests {
     fn urls_that_cannot_be_sent_are_told_with_what_they_lack() {
         for (url, word) in [
             ("", "URL"),
-            ("127.0.0.1:8000/ping", "URL"),
+            ("127.0.0.1:8000/ping", "did you mean http://127.0.0.1:8000/ping?"),
+            ("example.com", "did you mean http://example.com?"),
             ("/ping", "scheme"),
             ("ftp://h/", "ftp"),
-            ("http://", "URL"),
-            ("http://user:secret@h/", "user name"),
+            ("http://", "no host"),
+            ("http://user:secret@h/", "'user:PASSWORD'"),
+            ("http://user@h/", "user name"),
             ("http://h:0/", "port"),
             ("http://h:/", "port"),
             ("http://h:65536/", "port"),
@@ -170,7 +198,7 @@ mod tests {
             ("http://h/a b", "URL"),
         ] {
             let error = Request::get(url).expect_err(url);
-            assert!(error.contains(word), "{url:?}: {error}");
+            assert!(error.contains(word) && !error.contains("secret"), "{url:?}: {error}");
         }
     }
 

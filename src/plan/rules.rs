@@ -52,7 +52,7 @@ pub struct PlanError {
 
 impl fmt::Display for PlanError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // "duration_ms must be …", but "request: body and body_base64 exclude each other".
+        // "duration_ms must be …", but "request: give body or body_base64, not both".
         let between = if self.reason.starts_with("must be ") { " " } else { ": " };
         write!(f, "{}{between}{}", self.field, self.reason)
     }
@@ -71,7 +71,7 @@ fn in_range<T: PartialOrd + fmt::Display>(
     if let Some(value) = value.filter(|value| !allowed.contains(value)) {
         let kind = super::fields::kind(field);
         let kind = kind.unwrap_or_else(|| format!("{} to {}", allowed.start(), allowed.end()));
-        errors.push(error(field, format!("must be {kind} (got {value})")));
+        errors.push(error(field, format!("must be {kind}, not {value}")));
     }
 }
 
@@ -153,7 +153,7 @@ fn check_totals(config: &TestConfig, fleet: &Totals, errors: &mut Vec<PlanError>
         ("fleet.rate", "stages", fleet.rate.is_some() && !config.stages.is_empty()),
     ];
     for (total, each, _) in twice.into_iter().filter(|(_, _, both)| *both) {
-        let reason = format!("of the whole fleet, excludes {each}, of each driver: give one of the two");
+        let reason = format!("{each}, the number of each driver, is given too: leave one of the two out");
         errors.push(error(total, reason));
     }
 }
@@ -163,7 +163,7 @@ fn check_test_id(id: &str) -> Result<(), String> {
     if id.is_empty() || id.len() > limits::TEST_ID_CHARS || !id.chars().all(allowed) {
         let most = limits::TEST_ID_CHARS;
         return Err(format!(
-            "must be a text of 1 to {most} letters, digits and the signs . _ : - (got {id:?})"
+            "must be a text of 1 to {most} letters, digits and the signs . _ : -, not {id:?}"
         ));
     }
     Ok(())
@@ -239,7 +239,7 @@ pub fn request(config: &TestConfig, defaults: &Defaults) -> Result<Request, Plan
     let plain = RequestSpec::default();
     let spec = config.request.as_ref().unwrap_or(&plain);
     let body = match (&spec.body, &spec.body_base64) {
-        (Some(_), Some(_)) => return Err(error("request", "body and body_base64 exclude each other")),
+        (Some(_), Some(_)) => return Err(error("request", "give body or body_base64, not both")),
         (Some(text), None) => text.clone().into_bytes(),
         (None, Some(text)) => {
             BASE64.decode(text).map_err(|e| error("request", format!("body_base64 is not base64: {e}")))?

@@ -8,7 +8,6 @@ pub mod table;
 use crate::clock;
 use crate::message::TestConfig;
 use crate::signals::{INTERRUPTED, Interrupts};
-use crate::stats::outcome::ErrorKind;
 use crate::stats::summary::Summary;
 use progress::Progress;
 use std::io::Write;
@@ -51,6 +50,11 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// Longest wait for the partial result after a stop, besides the plan's timeout; the orchestrator itself takes 5 s.
 const AFTER_STOP: Duration = Duration::from_secs(8);
 
+/// Exit code of a run that failed, could not start, or got not one complete response.
+const FAILED: u8 = 1;
+/// Exit code of a run that finished without all its drivers.
+const DRIVER_LOST: u8 = 4;
+
 /// How a run came to its end.
 struct Ended {
     summary: Option<Summary>,
@@ -58,7 +62,7 @@ struct Ended {
     error: Option<String>,
 }
 
-/// Runs the test, prints its result to `out`, and gives the exit code: 0, 1 or 130.
+/// Runs the test, prints its result to `out`, and gives the exit code: 0, 1, 4 or 130.
 pub fn run(settings: Settings, out: &mut dyn Write) -> u8 {
     let ended = match Interrupts::listen() {
         Ok(interrupts) => execute(&settings, &interrupts),
@@ -140,21 +144,18 @@ fn print(summary: &Summary, json: bool, out: &mut dyn Write) -> std::io::Result<
 fn exit_code(ended: &Ended) -> u8 {
     match &ended.summary {
         _ if ended.interrupted => INTERRUPTED,
-        Some(summary) if ended.error.is_none() && summary.state == "completed" && reached(summary) => 0,
-        _ => 1,
+        Some(summary) if ended.error.is_some() || summary.state != "completed" => FAILED,
+        Some(summary) if summary.total.responses == 0 => FAILED,
+        Some(summary) if summary.drivers.iter().any(|driver| driver.state == "lost") => DRIVER_LOST,
+        Some(_) => 0,
+        None => FAILED,
     }
-}
-
-/// Whether anything reached a server: not where every request failed before a connection was there.
-fn reached(summary: &Summary) -> bool {
-    let total = &summary.total;
-    let before_send = |name: &String| ErrorKind::ALL.iter().any(|k| k.is_before_send() && k.name() == name);
-    total.responses > 0 || total.errors.keys().any(|name| !before_send(name))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::summary::DriverSummary;
 
     fn ended(state: &str, responses: u64, errors: &[&str]) -> Ended {
         let mut summary = Summary { state: state.to_owned(), ..Summary::default() };
@@ -167,9 +168,17 @@ mod tests {
     fn exit_codes_tell_what_came_of_the_run() {
         assert_eq!(exit_code(&ended("completed", 5, &[])), 0);
         assert_eq!(exit_code(&ended("completed", 5, &["connect"])), 0, "errors alone do not fail a run");
-        assert_eq!(exit_code(&ended("completed", 0, &["timeout"])), 0, "a server was reached");
+        assert_eq!(exit_code(&ended("completed", 0, &["timeout"])), 1, "not one complete response");
         assert_eq!(exit_code(&ended("completed", 0, &["connect", "dns"])), 1, "nothing could be sent");
         assert_eq!(exit_code(&ended("completed", 0, &[])), 1, "nothing was sent");
+        let lost = |responses| {
+            let mut lost = ended("completed", responses, &[]);
+            let row = |state: &str| DriverSummary { state: state.to_owned(), ..DriverSummary::default() };
+            let rows = ["done", "lost", "original"].map(row).to_vec();
+            lost.summary.iter_mut().for_each(|summary| summary.drivers = rows.clone());
+            exit_code(&lost)
+        };
+        assert_eq!((lost(5), lost(0)), (4, 1), "a failure beats a lost driver");
         assert_eq!(exit_code(&ended("failed", 5, &[])), 1);
         assert_eq!(exit_code(&ended("aborted", 5, &[])), 1);
         assert_eq!(exit_code(&Ended { interrupted: true, ..ended("aborted", 5, &[]) }), 130);

@@ -113,7 +113,7 @@ fn bad_values_are_refused_with_what_is_allowed() {
         (&["--rate", "5", "--rate-per-driver", "5"], "cannot be used with"),
         (&["--rate-per-driver", "5", "--stages", "1s:5"], "cannot be used with"),
         (&["--drivers", "0"], "from 1 to 256"),
-        (&["--test-type", "flood"], "AVALANCHE or TSUNAMI"),
+        (&["--test-type", "flood"], "avalanche (closed loop or fixed rate) or tsunami"),
         (&["--url", "127.0.0.1:8000"], "http://"),
         (&["--url", "ftp://x/"], "only http and https"),
         (&["--header", "novalue"], "Name: value"),

@@ -18,3 +18,4 @@ mod system;
 mod target;
 mod target_counts;
 mod tidy;
+mod wrong_inputs;

@@ -103,7 +103,7 @@ impl Connection {
     fn dial(address: &Address, client_id: &str, deadline_ns: u64) -> Result<Self, BusError> {
         let stream = dial(address, deadline_ns).map_err(|why| {
             BusError::Unavailable(format!(
-                "Kafka broker {address} cannot be reached ({why}): is it running there?"
+                "Kafka broker {address} cannot be reached ({why}): check the address and that the broker is running"
             ))
         })?;
         // Without it a small request could wait for the answer to an earlier one; where it fails, it is only slower.

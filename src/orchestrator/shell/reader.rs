@@ -47,7 +47,7 @@ pub fn run(shared: &Shared, mut bus: Handle) {
             Err(e) => (Vec::new(), Some(e.to_string())),
         };
         if let Some(why) = away.as_deref().filter(|_| !was_away) {
-            log::warn!("the bus is away: {why}");
+            log::warn!("Kafka is unavailable: {why}");
         } else if was_away && away.is_none() {
             log::info!("the bus is back");
         }

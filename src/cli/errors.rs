@@ -1,0 +1,41 @@
+//! The words in which a wrong command line is refused.
+
+use clap::error::{ContextKind, ErrorKind};
+use std::error::Error as _;
+
+/// Flags whose values are not repeated, since they may hold a secret. Their own errors quote what is none.
+const NOT_QUOTED: [&str; 6] = ["[URL]", "--url", "--target", "--orchestrator", "--header", "--token"];
+
+/// What is wrong and how to fix it. A list of all flags below that would hide it.
+pub fn text(error: &clap::Error) -> String {
+    value(error).unwrap_or_else(|| without_usage(&error.to_string()))
+}
+
+/// `--rate 0: use a number from …`, if the error is about the value of a flag.
+fn value(error: &clap::Error) -> Option<String> {
+    if error.kind() != ErrorKind::ValueValidation {
+        return None;
+    }
+    let context = |kind| error.get(kind).map(ToString::to_string);
+    let (flag, value) = (context(ContextKind::InvalidArg)?, context(ContextKind::InvalidValue)?);
+    let flag = flag.split(' ').next().unwrap_or_default();
+    let why = error.source()?.to_string();
+    // Errors that are read elsewhere, too, quote the value themselves.
+    let quoted = format!("{value:?}: ");
+    let why = why.split_once(&quoted).filter(|(before, _)| before.len() < 20).map_or(&*why, |(_, why)| why);
+    let name = if flag == "[URL]" { String::new() } else { format!("{flag}: ") };
+    Some(match flag {
+        flag if NOT_QUOTED.contains(&flag) => format!("error: {name}{why}"),
+        flag if value.contains(char::is_whitespace) || value.is_empty() => {
+            format!("error: {flag} '{value}': {why}")
+        }
+        flag => format!("error: {flag} {value}: {why}"),
+    })
+}
+
+fn without_usage(text: &str) -> String {
+    let useless = ["Usage:", "tip: to pass"];
+    let useful =
+        |part: &&str| !useless.iter().any(|start| part.trim().starts_with(start)) && !part.trim().is_empty();
+    text.split("\n\n").filter(useful).map(str::trim_end).collect::<Vec<_>>().join("\n\n")
+}

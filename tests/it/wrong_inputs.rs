@@ -1,0 +1,202 @@
+//! What the programs answer to wrong inputs, word by word, against one file. Each answer says what is wrong, where, and
+//! how to fix it. `UPDATE_GOLDEN=1 cargo test --test it wrong_inputs` writes the file anew: read its difference.
+
+use crate::orchestrator::support::{SOON, local};
+use crate::raw_http::post;
+use floodgate::cli::{self, DriverArgs, Floodgate, OrchestratorArgs, TargetArgs, try_parse};
+use floodgate::orchestrator::{Config, start};
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+/// Command lines; a word with spaces stands between apostrophes.
+const LINES: [&str; 66] = [
+    "floodgate --rate 0",
+    "floodgate --rate fast",
+    "floodgate --rate 2e9",
+    "floodgate --rate 5 --rate-per-driver 5",
+    "floodgate --requests -5",
+    "floodgate --requests 1.5",
+    "floodgate --requests 5 --requests-per-driver 5",
+    "floodgate --connections 0",
+    "floodgate --connections 3 --drivers 7",
+    "floodgate --connections 300000 --drivers 2",
+    "floodgate --connections 5 --connections-per-driver 5",
+    "floodgate --drivers 0",
+    "floodgate --drivers 2 --orchestrator http://127.0.0.1:8080",
+    "floodgate --duration 10",
+    "floodgate --duration 0s",
+    "floodgate --duration 8d",
+    "floodgate --duration 1.5ms",
+    "floodgate --warmup 2h",
+    "floodgate --timeout 1h",
+    "floodgate --delay 0s",
+    "floodgate --delay 20ms --test-type avalanche",
+    "floodgate --rate 5 --test-type tsunami",
+    "floodgate --test-type flood",
+    "floodgate --stages 0s:100,5s:1000",
+    "floodgate --stages 30s",
+    "floodgate --stages 30s:100,1m:x",
+    "floodgate --stages 30s:0",
+    "floodgate --stages 30s:100 --duration 5s",
+    "floodgate --stages 30s:100 --delay 5ms",
+    "floodgate --stages 30s:100 --rate-per-driver 5",
+    "floodgate 127.0.0.1:8000/ping",
+    "floodgate example.com",
+    "floodgate ftp://example.com/",
+    "floodgate http://",
+    "floodgate http://example.com:99999/",
+    "floodgate http://joe:secret@example.com/",
+    "floodgate 'http://example.com/a b'",
+    "floodgate http://127.0.0.1/ --url http://127.0.0.1/",
+    "floodgate --header novalue",
+    "floodgate --header 'bad name: x'",
+    "floodgate --header 'Content-Length: 5'",
+    "floodgate --method 'G E T'",
+    "floodgate --method CONNECT",
+    "floodgate --body @/no/such/file",
+    "floodgate --ca-cert /no/such/file",
+    "floodgate -d 10s",
+    "floodgate --client curl",
+    "floodgate --threads 0",
+    "floodgate --max-requests-per-connection 0",
+    "floodgate --new-connection-per-request --max-requests-per-connection 2",
+    "floodgate --resolve shop.example:10.0.0.7",
+    "floodgate --token secret",
+    "floodgate --log-level loud",
+    "floodgate --concurrency 5",
+    "floodgate --requsts 5",
+    "floodgate rnu",
+    "floodgate-orchestrator",
+    "floodgate-orchestrator --kafka localhost",
+    "floodgate-orchestrator --kafka http://localhost:9092",
+    "floodgate-orchestrator --kafka localhost:0",
+    "floodgate-orchestrator --kafka ::1:9092",
+    "floodgate-orchestrator --kafka localhost:9092 --topic-prefix team/a",
+    "floodgate-orchestrator --kafka localhost:9092 --kafka-client librdkafka",
+    "floodgate-orchestrator --kafka localhost:9092 --connect-timeout 2000h",
+    "floodgate-orchestrator --kafka localhost:9092 --listen example.com:80",
+    "floodgate-orchestrator --kafka localhost:9092 --token ''",
+];
+
+/// Command lines of the roles that load and are loaded.
+const ROLES: [&str; 10] = [
+    "floodgate-driver --kafka localhost:9092",
+    "floodgate-driver --kafka localhost:9092 --node-id '' --node-ip 10.0.0.7 --target http://127.0.0.1/",
+    "floodgate-driver --kafka localhost:9092 --node-id 'a b' --node-ip 10.0.0.7 --target http://127.0.0.1/",
+    "floodgate-driver --kafka localhost:9092 --node-id a --node-ip 10.0.0.7:80 --target http://127.0.0.1/",
+    "floodgate-driver --kafka localhost:9092 --node-id a --node-ip 10.0.0.7 --target 127.0.0.1:8000",
+    "floodgate-driver --kafka localhost:9092 --node-id a --node-ip 10.0.0.7 --target http://127.0.0.1/ --rate 0",
+    "floodgate-target --listen 8000",
+    "floodgate-target --error-rate 101%",
+    "floodgate-target --stall 10s",
+    "floodgate-target --delay 20",
+];
+
+/// Bodies of `POST /configure`.
+const BODIES: [&str; 33] = [
+    "",
+    "{",
+    "[]",
+    "test_type=TSUNAMI",
+    r#"{"test_type":"TSUNAMI",}"#,
+    r#"{"test_type":"TSUNAMI"} x"#,
+    r#"{"test_id":"t"}"#,
+    r#"{"test_id":"y2","test_type":"AVALANCHE","rate":10,"duration":3}"#,
+    r#"{"test_id":"t","test_type":"AVALANCHE","test_mesage_delay":20}"#,
+    r#"{"test_id":"t","test_type":"AVALANCHE","users":20}"#,
+    r#"{"test_id":"t","test_type":"AVALANCHE","fleet":{"rps":20}}"#,
+    r#"{"test_id":"t","test_type":"AVALANCHE","request":{"headers":[],"boddy":"x"}}"#,
+    r#"{"test_id":"t","test_type":"AVALANCHE","stages":[{"duration_ms":5,"rat":1}]}"#,
+    r#"{"test_id":"t","test_id":"u","test_type":"AVALANCHE"}"#,
+    r#"{"test_id":"a b","test_type":"AVALANCHE"}"#,
+    r#"{"test_id":"t","test_type":"FLOOD"}"#,
+    r#"{"test_id":"t","test_type":"AVALANCHE","duration_ms":"10s"}"#,
+    r#"{"test_id":"t","test_type":"AVALANCHE","duration_ms":0}"#,
+    r#"{"test_id":"t","test_type":"AVALANCHE","connections":"many"}"#,
+    r#"{"test_id":"t","test_type":"AVALANCHE","connections":-1}"#,
+    r#"{"test_id":"t","test_type":"AVALANCHE","target_throughput":0}"#,
+    r#"{"test_id":"t","test_type":"TSUNAMI","target_throughput":5}"#,
+    r#"{"test_id":"t","test_type":"TSUNAMI","test_message_delay":-5}"#,
+    r#"{"test_id":"t","test_type":"AVALANCHE","fleet":{"rate":5},"target_throughput":5}"#,
+    r#"{"test_id":"t","test_type":"AVALANCHE","fleet":{"connections":0}}"#,
+    r#"{"test_id":"t","test_type":"AVALANCHE","fleet":7}"#,
+    r#"{"test_id":"t","test_type":"AVALANCHE","stages":[{"duration_ms":5}]}"#,
+    r#"{"test_id":"t","test_type":"AVALANCHE","stages":[{"duration_ms":"x","rate":1}]}"#,
+    r#"{"test_id":"t","test_type":"AVALANCHE","target_url":"127.0.0.1:8000"}"#,
+    r#"{"test_id":"t","test_type":"AVALANCHE","client":"curl"}"#,
+    r#"{"test_id":"t","test_type":"AVALANCHE","request":{"method":7}}"#,
+    r#"{"test_id":"t","test_type":"AVALANCHE","request":{"headers":{"A":"b"}}}"#,
+    r#"{"test_id":"t","test_type":"AVALANCHE","request":{"body":"x","body_base64":"eA=="}}"#,
+];
+
+fn words(line: &str) -> Vec<String> {
+    let pieces = line.split('\'').enumerate();
+    let words = pieces.flat_map(|(at, piece)| match at % 2 {
+        0 => piece.split_whitespace().map(str::to_owned).collect(),
+        _ => vec![piece.to_owned()],
+    });
+    words.collect()
+}
+
+/// What the program prints before it ends with exit code 2.
+fn refusal(line: &str) -> String {
+    let words = words(line);
+    let late = |why: String| format!("error: {why}");
+    let refused = match words[0].as_str() {
+        "floodgate" => match try_parse::<Floodgate>(words) {
+            Ok(args) => args.into_run().settings().map(drop).map_err(late),
+            Err(error) => Err(error),
+        },
+        "floodgate-orchestrator" => match try_parse::<OrchestratorArgs>(words) {
+            Ok(args) => {
+                args.config().map(drop).and_then(|()| cli::bus(&args.bus, "x").map(drop)).map_err(late)
+            }
+            Err(error) => Err(error),
+        },
+        "floodgate-driver" => match try_parse::<DriverArgs>(words) {
+            Ok(args) => args.config().map(drop).map_err(late),
+            Err(error) => Err(error),
+        },
+        _ => try_parse::<TargetArgs>(words).map(drop),
+    };
+    refused.expect_err(line)
+}
+
+fn answers() -> String {
+    let mut out = String::new();
+    for line in LINES.iter().chain(&ROLES) {
+        let _ = writeln!(out, "$ {line}\n{}\n", refusal(line));
+    }
+    let listen = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+    let orchestrator =
+        start(local(), Config { listen, connect_timeout: SOON, ..Config::default() }).expect("starts");
+    let addr = orchestrator.addr().expect("listens");
+    for body in BODIES {
+        let answer = post(addr, "/configure", body);
+        let error: serde_json::Value = serde_json::from_str(&answer.body).expect("JSON");
+        let _ = writeln!(
+            out,
+            "POST /configure {body}\n{} {}\n",
+            answer.status,
+            error["error"].as_str().expect("text")
+        );
+    }
+    out
+}
+
+#[test]
+fn every_wrong_input_is_answered_as_the_file_says() {
+    let path = format!("{}/tests/it/golden/wrong_inputs.txt", env!("CARGO_MANIFEST_DIR"));
+    let found = answers();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &found).expect("writes");
+    }
+    let file = std::fs::read_to_string(&path).unwrap_or_default();
+    for (found, expected) in found.split("\n\n").zip(file.split("\n\n")) {
+        assert_eq!(found, expected);
+    }
+    assert_eq!(found, file);
+    assert!(!found.contains("Usage:"), "{found}");
+    let answers = found.lines().filter(|line| !line.starts_with("$ "));
+    assert!(!answers.collect::<String>().contains("joe:secret"), "an answer repeats a password");
+}
