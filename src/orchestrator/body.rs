@@ -4,7 +4,7 @@
 //! written the body, and a limit with a misspelled name must not become a flood without one.
 
 use super::ApiError;
-use crate::message::TestConfig;
+use crate::message::{TestConfig, bounds};
 use crate::plan::fields;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -60,6 +60,8 @@ fn object<'a>(body: &'a [u8], example: &str) -> Result<(Value, &'a [u8]), ApiErr
         let message = format!("The body must be one JSON object, like {example} (it begins with `{begin}`)");
         return Err(ApiError::new(400, message));
     }
+    // The threads that serve have little stack.
+    bounds::check(body).map_err(|why| ApiError::new(400, format!("The body is too large: {why}")))?;
     let value: Value = serde_json::from_slice(body).map_err(|e| ApiError::new(400, not_json(body, &e)))?;
     Ok((value, body))
 }
