@@ -117,7 +117,7 @@ impl RunArgs {
         self.url = self.place.take().or(self.url);
         self.check_token()?;
         let plan = self.plan()?;
-        Plan::check(&plan).map_err(|errors| say(&errors))?;
+        Plan::as_written(&plan).map_err(|errors| say(&errors))?;
         if self.orchestrator.is_none() {
             check_split(&plan, self.local_drivers()).map_err(|error| say(&[error]))?;
         }

@@ -101,7 +101,7 @@ impl Core {
 
     /// Takes a plan, names the fleet's drivers in it, and gives the command that writes it.
     pub fn configure(&mut self, mut config: TestConfig) -> Result<(Configured, Command), ApiError> {
-        check(&config)?;
+        let plan = check(&config)?;
         self.check_bus()?;
         let id = &config.test_id;
         if self.ids.contains(id) {
@@ -136,13 +136,13 @@ impl Core {
                 format!("the plan has {size} bytes with its drivers: at most {most}"),
             ));
         }
-        Ok(self.begin(config))
+        Ok(self.begin(config, plan))
     }
 
-    fn begin(&mut self, config: TestConfig) -> (Configured, Command) {
+    fn begin(&mut self, config: TestConfig, plan: Plan) -> (Configured, Command) {
         self.ids.insert(&config.test_id);
         let figures = Aggregate::new(&config.drivers);
-        let (run, command) = Run::new(config);
+        let (run, command) = Run::new(config, plan);
         let configured = Configured {
             test_id: run.config.test_id.clone(),
             state: run.phase.name().to_owned(),
@@ -259,14 +259,15 @@ impl Core {
     }
 }
 
-fn check(config: &TestConfig) -> Result<(), ApiError> {
+/// The plan in a message that names no drivers yet; they change nothing in it but whether it can be split.
+fn check(config: &TestConfig) -> Result<Plan, ApiError> {
     if !config.drivers.is_empty() {
         return Err(ApiError::new(
             400,
             "drivers: the orchestrator names the drivers that are alive: leave it out",
         ));
     }
-    Plan::check(config).map_err(|errors| {
+    Plan::as_written(config).map_err(|errors| {
         let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
         ApiError::new(400, texts.join("; "))
     })

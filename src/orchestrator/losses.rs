@@ -4,9 +4,10 @@
 //! the plan has a fixed size; a closed loop that only time ends has none, and then no number is made up.
 
 use super::aggregate::{Aggregate, DriverFigures};
-use super::runs::{Member, Phase, Run, plan_of};
+use super::runs::{Member, Phase, Run};
 use crate::clock::NS_PER_S;
-use crate::message::{TestConfig, TestType};
+use crate::message::TestConfig;
+use crate::plan::Fixed;
 use crate::schedule::{Schedule, Share};
 
 /// What was lost with one driver.
@@ -38,11 +39,10 @@ pub fn losses(run: &Run, figures: &Aggregate) -> Vec<Loss> {
     if gone.is_empty() {
         return Vec::new();
     }
-    let schedule = plan_of(&run.config).map(|plan| Schedule::new(&plan));
-    let schedule = schedule.filter(|schedule| is_sized(run, figures, schedule));
+    let schedule = Some(&run.schedule).filter(|schedule| is_sized(run, figures, schedule));
     let until_ns = until_ns(run, figures);
     let of = |(part, what, driver): (usize, String, &DriverFigures)| {
-        let share = schedule.as_ref().map(|schedule| schedule.share(part as u64, parts));
+        let share = schedule.map(|schedule| schedule.view(part as u64, parts));
         loss(driver, what, share.and_then(|share| given(&share, until_ns)))
     };
     gone.into_iter().map(of).collect()
@@ -74,7 +74,7 @@ fn until_ns(run: &Run, figures: &Aggregate) -> Option<u64> {
 }
 
 /// Requests of a share that are planned before `until_ns`, or in all; none if that depends on responses.
-fn given(share: &Share, until_ns: Option<u64>) -> Option<u64> {
+fn given(share: &Share<&Schedule>, until_ns: Option<u64>) -> Option<u64> {
     match share.is_open() {
         true => share.planned_before(until_ns.unwrap_or(u64::MAX)),
         false if until_ns.is_some() || share.duration_ns().is_some() => None,
@@ -93,25 +93,21 @@ fn is_sized(run: &Run, figures: &Aggregate, schedule: &Schedule) -> bool {
     let finished = finished.filter(|(_, (member, _))| member.done && member.left.is_none());
     let as_written = finished.map(|(part, (_, driver))| {
         let planned = driver.shown.as_ref().map(|shown| shown.counts.planned);
-        planned.is_some() && planned == given(&schedule.share(part as u64, parts), until_ns(run, figures))
+        planned.is_some() && planned == given(&schedule.view(part as u64, parts), until_ns(run, figures))
     });
     as_written.reduce(|a, b| a && b).unwrap_or(false)
 }
 
 fn fixes_its_size(config: &TestConfig) -> bool {
-    let staged = !config.stages.is_empty();
-    let paced = match config.test_type {
-        TestType::Avalanche => config.target_throughput.is_some() || staged,
-        TestType::Tsunami => config.test_message_delay.is_some() || staged,
-    };
-    let counted = config.message_count_per_driver.is_some();
-    (counted && config.duration_ms.is_none())
-        || (paced && (counted || staged || config.duration_ms.is_some()))
+    let Fixed { paced, counted, timed } = Fixed::by(config);
+    if timed { paced } else { counted }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::{TestType, Totals};
+    use crate::plan::Plan;
 
     fn config(test_type: TestType, change: impl FnOnce(&mut TestConfig)) -> TestConfig {
         let mut config = TestConfig::new("t", test_type);
@@ -119,8 +115,9 @@ mod tests {
         config
     }
 
-    fn share(config: &TestConfig) -> Share {
-        Schedule::new(&plan_of(config).expect("a valid plan")).share(1, 2)
+    fn second_of_two(config: &TestConfig, until_ns: Option<u64>) -> Option<u64> {
+        let schedule = Schedule::new(&Plan::as_written(config).expect("a valid plan"));
+        given(&schedule.view(1, 2), until_ns)
     }
 
     #[test]
@@ -129,15 +126,20 @@ mod tests {
             (c.test_message_delay, c.duration_ms) = (Some(10.0), Some(2_000));
         });
         assert!(fixes_its_size(&tsunami));
-        assert_eq!(given(&share(&tsunami), None), Some(200));
-        assert_eq!(given(&share(&tsunami), Some(NS_PER_S)), Some(100), "a STOP ends what is planned");
+        assert_eq!(second_of_two(&tsunami, None), Some(200));
+        assert_eq!(second_of_two(&tsunami, Some(NS_PER_S)), Some(100), "a STOP ends what is planned");
         let counted = config(TestType::Avalanche, |c| c.message_count_per_driver = Some(500));
         assert!(fixes_its_size(&counted));
-        assert_eq!(given(&share(&counted), None), Some(500));
-        assert_eq!(given(&share(&counted), Some(NS_PER_S)), None, "of a closed loop nobody knows");
+        assert_eq!(second_of_two(&counted, None), Some(500));
+        assert_eq!(second_of_two(&counted, Some(NS_PER_S)), None, "of a closed loop nobody knows");
         let timed = config(TestType::Avalanche, |c| c.duration_ms = Some(2_000));
-        assert_eq!(given(&share(&timed), None), None);
+        assert_eq!(second_of_two(&timed, None), None);
         assert!(!fixes_its_size(&timed), "a driver's own flags may pace it");
+        let total = config(TestType::Avalanche, |c| {
+            c.fleet = Some(Totals { rate: Some(10.0), requests: Some(501), ..Totals::default() });
+        });
+        assert!(fixes_its_size(&total));
+        assert_eq!(second_of_two(&total, None), Some(250));
         assert!(!fixes_its_size(&config(TestType::Tsunami, |c| c.test_message_delay = Some(20.0))));
     }
 }

@@ -3,9 +3,8 @@
 use super::aggregate::{Aggregate, Counted, DriverFigures};
 use super::fleet::Fleet;
 use super::losses::{Loss, losses};
-use super::runs::{Member, Phase, Run, plan_of};
+use super::runs::{Member, Phase, Run};
 use crate::message::{DriverState, LatencyMs};
-use crate::schedule::Schedule;
 use crate::stats::histogram::{Histogram, round_ms};
 use crate::stats::summary::{Conservation, Distribution, DriverSummary, SCHEMA, Stats, Summary};
 use crate::stats::verdict::{Facts, LATE_MS, LostDriver, verdict};
@@ -45,11 +44,8 @@ pub fn summary(run: &Run, figures: &Aggregate, fleet: &Fleet, offset_known: bool
 
 /// First sends of all drivers in broker time, less their phases: equal where the fleet starts as one.
 fn starts_ms(run: &Run, figures: &Aggregate) -> Vec<Option<f64>> {
-    let schedule = plan_of(&run.config).map(|plan| Schedule::new(&plan));
     let parts = figures.drivers().len() as u64;
-    let phase_ms = |part: usize| {
-        schedule.as_ref().map_or(0.0, |schedule| schedule.share(part as u64, parts).phase_ns() as f64 / 1e6)
-    };
+    let phase_ms = |part: usize| run.schedule.view(part as u64, parts).phase_ns() as f64 / 1e6;
     let starts = figures.drivers().iter().enumerate();
     starts.map(|(part, driver)| driver.first_send_ms.map(|ms| ms - phase_ms(part))).collect()
 }
@@ -232,12 +228,11 @@ fn laggards(figures: &Aggregate) -> Vec<(String, String)> {
 /// Requests/s of an open loop, planned and sent. The last send is at the latest one response before the last response
 /// ended; so the waiting for that one is not held against the rate.
 fn rates(run: &Run, figures: &Aggregate, total: &Stats) -> Option<(f64, f64)> {
-    let plan = plan_of(&run.config)?;
     let parts = figures.drivers().len().max(1) as u64;
-    let planned_s = Schedule::new(&plan).share(parts - 1, parts);
+    let planned_s = run.schedule.view(parts - 1, parts);
     let planned_s = planned_s.planned_end_ns().filter(|_| planned_s.is_open())? as f64 / 1e9;
     let longest_ms = total.service_ms.as_ref().map_or(0.0, |service| service.max);
-    let failed_ms = if total.errors_total() > 0 { plan.timeout().as_secs_f64() * 1_000.0 } else { 0.0 };
+    let failed_ms = if total.errors_total() > 0 { run.plan.timeout().as_secs_f64() * 1_000.0 } else { 0.0 };
     let elapsed_s = figures.drivers().iter().filter_map(|d| d.shown.as_ref()).map(|s| s.elapsed_ms / 1_000.0);
     let sending_s = elapsed_s.reduce(f64::max)? - longest_ms.max(failed_ms) / 1_000.0;
     let counts = figures.counts();

@@ -10,8 +10,9 @@ mod tests;
 use super::fleet::Change;
 use crate::clock::{NS_PER_MS, NS_PER_S};
 use crate::message::{DriverState, Heartbeat, NodeRef, TestConfig, Trigger};
+use crate::plan::Plan;
+use crate::schedule::Schedule;
 use closing::Closing;
-pub use closing::plan as plan_of;
 
 /// How long the drivers have to be ready once the `test_config` was written.
 pub const READY_WITHIN_NS: u64 = 10 * NS_PER_S;
@@ -104,8 +105,12 @@ pub enum Command {
 /// The life of one test.
 #[derive(Debug)]
 pub struct Run {
-    /// The plan, with its drivers.
+    /// The plan as it is written, with its drivers.
     pub config: TestConfig,
+    /// The same, checked.
+    pub plan: Plan,
+    /// What its drivers share.
+    pub schedule: Schedule,
     /// Where it stands.
     pub phase: Phase,
     /// Its drivers, in the order of their shares.
@@ -127,8 +132,8 @@ pub struct Run {
 }
 
 impl Run {
-    /// A run of a plan that names its drivers; the command writes it.
-    pub fn new(config: TestConfig) -> (Run, Command) {
+    /// A run of a message that names its drivers, and of the plan in it; the command writes it.
+    pub fn new(config: TestConfig, plan: Plan) -> (Run, Command) {
         let member = |node: &NodeRef| Member {
             node: node.clone(),
             ready: false,
@@ -153,6 +158,8 @@ impl Run {
             stop_written: false,
             closing: None,
             config: config.clone(),
+            schedule: Schedule::new(&plan),
+            plan,
         };
         (run, Command::Config(Box::new(config)))
     }
@@ -246,7 +253,7 @@ impl Run {
                 let opens_ns = self.start_ns.unwrap_or(now.ns).max(now.ns);
                 if self.phase == Phase::Ready {
                     self.phase = Phase::Running;
-                    self.closing = Closing::after_start(&self.config, opens_ns);
+                    self.closing = Closing::after_start(&self.config, &self.schedule, opens_ns);
                 }
                 // Nobody can be away before the gate is open.
                 self.members.iter_mut().for_each(|member| member.away_ns = Some(opens_ns));

@@ -11,7 +11,7 @@ mod rules;
 pub use amount::{Amount, Scope};
 pub use rules::{PlanError, check_defaults, check_split, limits};
 
-use crate::message::{TestConfig, Totals};
+use crate::message::{TestConfig, TestType, Totals};
 use request::Request;
 use std::time::Duration;
 
@@ -67,6 +67,32 @@ pub enum Load {
         /// Whose rate it is.
         scope: Scope,
     },
+}
+
+/// What a `test_config` fixes itself, so that no driver's own settings can change it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fixed {
+    /// When requests start.
+    pub paced: bool,
+    /// How many there are at the most.
+    pub counted: bool,
+    /// How long they are sent.
+    pub timed: bool,
+}
+
+impl Fixed {
+    /// What `config` fixes.
+    pub fn by(config: &TestConfig) -> Fixed {
+        let none = Totals::default();
+        let fleet = config.fleet.as_ref().unwrap_or(&none);
+        let staged = !config.stages.is_empty() || !fleet.stages.is_empty();
+        let paced = match config.test_type {
+            TestType::Avalanche => config.target_throughput.or(fleet.rate).is_some() || staged,
+            TestType::Tsunami => config.test_message_delay.is_some(),
+        };
+        let counted = config.message_count_per_driver.or(fleet.requests).is_some();
+        Fixed { paced, counted, timed: config.duration_ms.is_some() || staged }
+    }
 }
 
 /// A valid plan: the same for all its drivers, of which each has its share.
@@ -130,15 +156,16 @@ impl Plan {
         })
     }
 
-    /// Checks all that can be checked without knowing a driver's own settings.
-    pub fn check(config: &TestConfig) -> Result<(), Vec<PlanError>> {
+    /// The plan as far as the message itself tells it: what it leaves open, each driver's own settings decide, and here
+    /// the defaults stand for them. What is sent is then no more than an example.
+    pub fn as_written(config: &TestConfig) -> Result<Plan, Vec<PlanError>> {
         if !config.thresholds.is_empty() {
             // Taken and not judged, they would look passed.
             let reason = "this version does not judge thresholds yet: leave them out".to_owned();
             return Err(vec![PlanError { field: "thresholds", reason }]);
         }
         let anywhere = Defaults { target_url: Some("http://127.0.0.1/".to_owned()), ..Defaults::default() };
-        Plan::new(config, &anywhere).map(|_| ())
+        Plan::new(config, &anywhere)
     }
 
     /// When requests start.

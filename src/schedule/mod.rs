@@ -10,6 +10,7 @@ mod tests;
 
 use crate::plan::{Amount, Load, Plan, Scope};
 use ramp::Ramp;
+use std::borrow::Borrow;
 
 const NS_PER_S_MICRO: u128 = 1_000_000_000_000_000;
 
@@ -101,12 +102,18 @@ impl Schedule {
         self.duration_ns.is_none_or(|end_ns| start_ns < end_ns).then_some(start_ns)
     }
 
-    /// What driver `part` (from 0) of `parts` executes.
+    /// What driver `part` (from 0) of `parts` executes, with a schedule of its own.
     pub fn share(&self, part: u64, parts: u64) -> Share {
+        let Share { part, parts, speed, requests, .. } = self.view(part, parts);
+        Share { schedule: self.clone(), part, parts, speed, requests }
+    }
+
+    /// The same without a copy, for those who only look.
+    pub fn view(&self, part: u64, parts: u64) -> Share<&Schedule> {
         let parts = parts.max(1);
         let part = part.min(parts - 1);
         let requests = self.requests.map(|most| most.of(part, parts));
-        Share { schedule: self.clone(), part, parts, speed: self.speed(parts), requests }
+        Share { schedule: self, part, parts, speed: self.speed(parts), requests }
     }
 
     /// How many times the rate of the plan `parts` drivers have together.
@@ -120,28 +127,32 @@ impl Schedule {
 
 /// One driver's share of the fleet's schedule. Its own tickets are numbered j = 0, 1, 2…
 #[derive(Clone, Debug, PartialEq)]
-pub struct Share {
-    schedule: Schedule,
+pub struct Share<S = Schedule> {
+    schedule: S,
     part: u64,
     parts: u64,
     speed: u64,
     requests: Option<u64>,
 }
 
-impl Share {
+impl<S: Borrow<Schedule>> Share<S> {
+    fn schedule(&self) -> &Schedule {
+        self.schedule.borrow()
+    }
+
     /// Whether requests start by the schedule whatever the target does.
     pub fn is_open(&self) -> bool {
-        self.schedule.main != Starts::Closed
+        self.schedule().main != Starts::Closed
     }
 
     /// Length of the warm-up, in ns.
     pub fn warmup_ns(&self) -> u64 {
-        self.schedule.warmup_ns
+        self.schedule().warmup_ns
     }
 
     /// No request is planned at or after this, in ns after the beginning of the measurement.
     pub fn duration_ns(&self) -> Option<u64> {
-        self.schedule.duration_ns
+        self.schedule().duration_ns
     }
 
     /// Most requests of this driver.
@@ -156,27 +167,29 @@ impl Share {
         if self.requests.is_some_and(|most| j >= most) {
             return None;
         }
-        let start_ns = self.schedule.main.start_ns(self.ticket(j), self.speed)?;
-        self.schedule.duration_ns.is_none_or(|end_ns| start_ns < end_ns).then_some(start_ns)
+        let start_ns = self.schedule().main.start_ns(self.ticket(j), self.speed)?;
+        self.schedule().duration_ns.is_none_or(|end_ns| start_ns < end_ns).then_some(start_ns)
     }
 
     /// Planned start of this driver's j-th warm-up request, in ns after the beginning of the warm-up; none in a
     /// closed loop and at its end.
     pub fn warmup_start_ns(&self, j: u64) -> Option<u64> {
-        let start_ns = self.schedule.warmup.start_ns(self.ticket(j), self.speed)?;
-        (start_ns < self.schedule.warmup_ns).then_some(start_ns)
+        let start_ns = self.schedule().warmup.start_ns(self.ticket(j), self.speed)?;
+        (start_ns < self.schedule().warmup_ns).then_some(start_ns)
     }
 
     /// How many requests this driver's warm-up plans; 0 in a closed loop, where only its time counts.
     pub fn warmup_count(&self) -> u64 {
-        self.own_part(self.schedule.warmup.starting_before(self.schedule.warmup_ns, self.speed).unwrap_or(0))
+        self.own_part(
+            self.schedule().warmup.starting_before(self.schedule().warmup_ns, self.speed).unwrap_or(0),
+        )
     }
 
     /// How many requests of this driver are planned before `end_ns`; none in a closed loop, where a request is
     /// planned by being sent.
     pub fn planned_before(&self, end_ns: u64) -> Option<u64> {
-        let end_ns = self.schedule.duration_ns.map_or(end_ns, |own_ns| own_ns.min(end_ns));
-        let fleet = self.schedule.main.starting_before(end_ns, self.speed)?;
+        let end_ns = self.schedule().duration_ns.map_or(end_ns, |own_ns| own_ns.min(end_ns));
+        let fleet = self.schedule().main.starting_before(end_ns, self.speed)?;
         Some(self.own_part(fleet).min(self.requests.unwrap_or(u64::MAX)))
     }
 
@@ -189,12 +202,12 @@ impl Share {
     /// When the last request of an open loop is planned at the latest, in ns after the beginning of the
     /// measurement; none where only responses end the test.
     pub fn planned_end_ns(&self) -> Option<u64> {
-        let after_last = self.schedule.requests.map(|most| match most.scope {
+        let after_last = self.schedule().requests.map(|most| match most.scope {
             Scope::Driver => self.ticket(most.value),
             Scope::Fleet => u128::from(most.value),
         });
-        let of_count = after_last.and_then(|k| self.schedule.main.start_ns(k, self.speed));
-        match (of_count, self.schedule.duration_ns) {
+        let of_count = after_last.and_then(|k| self.schedule().main.start_ns(k, self.speed));
+        match (of_count, self.schedule().duration_ns) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         }

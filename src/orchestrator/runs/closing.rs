@@ -2,8 +2,8 @@
 
 use super::CLOSE_AFTER_NS;
 use crate::clock::{NS_PER_MS, to_ns};
-use crate::message::{TestConfig, TestType, Totals};
-use crate::plan::{DEFAULT_TIMEOUT, Defaults, Plan};
+use crate::message::TestConfig;
+use crate::plan::{DEFAULT_TIMEOUT, Fixed};
 use crate::schedule::Schedule;
 
 /// The latest end of a run, on the process's monotonic clock.
@@ -19,24 +19,15 @@ pub struct Closing {
 
 impl Closing {
     /// The close of a run whose gate opens at `opens_ns`; none where only responses end it.
-    pub fn after_start(config: &TestConfig, opens_ns: u64) -> Option<Closing> {
-        let plan = plan(config)?;
+    pub fn after_start(config: &TestConfig, schedule: &Schedule, opens_ns: u64) -> Option<Closing> {
         let parts = config.drivers.len().max(1) as u64;
-        let planned_ns = Schedule::new(&plan).share(parts - 1, parts).planned_end_ns()?;
-        let end_ns = opens_ns.saturating_add(to_ns(plan.warmup())).saturating_add(planned_ns);
-        let none = Totals::default();
-        let fleet = config.fleet.as_ref().unwrap_or(&none);
-        let paced = match config.test_type {
-            TestType::Avalanche => config.target_throughput.or(fleet.rate).is_some(),
-            TestType::Tsunami => config.test_message_delay.is_some(),
-        };
-        let counted = config.message_count_per_driver.or(fleet.requests).is_some() && paced;
-        let staged = !config.stages.is_empty() || !fleet.stages.is_empty();
-        let limited = config.duration_ms.is_some() || staged || counted;
+        let last = schedule.view(parts - 1, parts);
+        let end_ns = opens_ns.saturating_add(last.warmup_ns()).saturating_add(last.planned_end_ns()?);
+        let Fixed { paced, counted, timed } = Fixed::by(config);
         Some(Closing {
             planned_end_ns: Some(end_ns),
             at_ns: end_ns.saturating_add(patience_ns(config)),
-            hard: limited && config.timeout_ms.is_some(),
+            hard: (timed || (counted && paced)) && config.timeout_ms.is_some(),
         })
     }
 
@@ -48,12 +39,6 @@ impl Closing {
     }
 }
 
-/// A plan as far as the message itself tells it.
-pub fn plan(config: &TestConfig) -> Option<Plan> {
-    let anywhere = Defaults { target_url: Some("http://127.0.0.1/".to_owned()), ..Defaults::default() };
-    Plan::new(config, &anywhere).ok()
-}
-
 fn patience_ns(config: &TestConfig) -> u64 {
     let timeout_ns = config.timeout_ms.map_or(to_ns(DEFAULT_TIMEOUT), |ms| ms.saturating_mul(NS_PER_MS));
     timeout_ns.saturating_add(CLOSE_AFTER_NS)
@@ -63,15 +48,22 @@ fn patience_ns(config: &TestConfig) -> u64 {
 mod tests {
     use super::*;
     use crate::clock::NS_PER_S;
+    use crate::message::{NodeRef, TestType, Totals};
+    use crate::plan::Plan;
 
     const S: u64 = NS_PER_S;
+
+    fn after_start(config: &TestConfig, opens_ns: u64) -> Option<Closing> {
+        let plan = Plan::as_written(config).expect("a valid plan");
+        Closing::after_start(config, &Schedule::new(&plan), opens_ns)
+    }
 
     #[test]
     fn a_run_is_closed_timeout_and_five_seconds_after_its_planned_end() {
         let mut config = TestConfig::new("t", TestType::Tsunami);
         (config.test_message_delay, config.message_count_per_driver) = (Some(100.0), Some(50));
         (config.timeout_ms, config.warmup_ms) = (Some(2_000), Some(1_000));
-        let closing = Closing::after_start(&config, 10 * S).unwrap();
+        let closing = after_start(&config, 10 * S).unwrap();
         assert_eq!((closing.planned_end_ns, closing.at_ns, closing.hard), (Some(16 * S), 23 * S, true));
         let stopped = Closing::after_stop(&config, 12 * S, Some(closing));
         assert_eq!((stopped.planned_end_ns, stopped.at_ns, stopped.hard), (None, 19 * S, true));
@@ -79,21 +71,33 @@ mod tests {
     }
 
     #[test]
+    fn totals_have_the_same_planned_end_over_any_fleet() {
+        let mut config = TestConfig::new("t", TestType::Avalanche);
+        config.timeout_ms = Some(1_000);
+        config.fleet = Some(Totals { rate: Some(10.0), requests: Some(50), ..Totals::default() });
+        for drivers in [1u64, 3, 7] {
+            config.drivers = (0..drivers).map(|i| NodeRef { node_id: i.to_string(), epoch: 1 }).collect();
+            let closing = after_start(&config, 0).unwrap();
+            assert_eq!((closing.at_ns, closing.hard), (11 * S, true), "{drivers} drivers");
+        }
+    }
+
+    #[test]
     fn a_closed_loop_with_a_count_only_has_no_planned_end() {
         let mut config = TestConfig::new("t", TestType::Avalanche);
         config.message_count_per_driver = Some(50);
-        assert_eq!(Closing::after_start(&config, 0), None);
+        assert_eq!(after_start(&config, 0), None);
     }
 
     #[test]
     fn what_a_driver_may_decide_itself_is_not_held_against_it() {
         let mut config = TestConfig::new("t", TestType::Avalanche);
         config.timeout_ms = Some(1_000);
-        let closing = Closing::after_start(&config, 0).unwrap();
+        let closing = after_start(&config, 0).unwrap();
         assert_eq!((closing.at_ns, closing.hard), (16 * S, false));
         config.duration_ms = Some(10_000);
-        assert!(Closing::after_start(&config, 0).unwrap().hard);
+        assert!(after_start(&config, 0).unwrap().hard);
         config.timeout_ms = None;
-        assert!(!Closing::after_start(&config, 0).unwrap().hard);
+        assert!(!after_start(&config, 0).unwrap().hard);
     }
 }

@@ -9,12 +9,17 @@ fn node(node_id: &str) -> NodeRef {
     NodeRef { node_id: node_id.to_owned(), epoch: 1 }
 }
 
+fn new_run(config: TestConfig) -> (Run, Command) {
+    let plan = Plan::as_written(&config).expect("a valid plan");
+    Run::new(config, plan)
+}
+
 fn run_of(names: &[&str]) -> Run {
     let mut config = TestConfig::new("t", TestType::Tsunami);
     (config.test_message_delay, config.message_count_per_driver) = (Some(100.0), Some(10));
     config.timeout_ms = Some(1_000);
     config.drivers = names.iter().map(|name| node(name)).collect();
-    let (mut run, command) = Run::new(config.clone());
+    let (mut run, command) = new_run(config.clone());
     assert_eq!(command, Command::Config(Box::new(config)));
     run.written(&command, Ok(()), at(0));
     run
@@ -77,7 +82,7 @@ fn a_run_completes_when_all_final_reports_are_in() {
 fn nothing_starts_before_the_plan_was_written() {
     let mut config = TestConfig::new("t", TestType::Avalanche);
     config.drivers = vec![node("a")];
-    let (mut run, command) = Run::new(config);
+    let (mut run, command) = new_run(config);
     say(&mut run, "a", DriverState::Ready, 5);
     assert!(run.tick(at(60_000)).is_empty());
     run.written(&command, Err("nobody answers".to_owned()), at(60_001));
