@@ -60,7 +60,7 @@ fn nobody_at_the_address() {
         let error = refusal(&free, client, 1_200);
         assert!(error.is_transient());
         assert!(clock::now_ns() - began_ns > clock::NS_PER_S, "it is tried for all of the time");
-        assert_says(&error, &[&free, "cannot be reached", "is it running"]);
+        assert_says(&error, &[&free, "cannot be reached", "the broker is running"]);
     }
 }
 
