@@ -2,12 +2,16 @@
 
 pub use crate::names::MAX_ADDRESSES;
 
+use crate::clock::NS_PER_S;
 use crate::names;
 use crate::stats::outcome::ErrorKind;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Longest attempt at an address while others are left.
+const MAX_ATTEMPT_NS: u64 = NS_PER_S;
 
 /// A name that has no address, or none in time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +83,13 @@ impl Addresses {
     /// The kind with which every request ends.
     pub fn get(&self) -> Result<&[SocketAddr], ErrorKind> {
         self.0.as_deref().map_err(|kind| *kind)
+    }
+
+    /// Longest attempt at an address while there are others to try, in nanoseconds: its part of the time for connecting,
+    /// and not more than a second, in which all but the slowest networks answer.
+    pub fn attempt_ns(&self, connect_timeout_ns: u64) -> u64 {
+        let count = self.get().map_or(1, |addresses| addresses.len() as u64);
+        (connect_timeout_ns / count).min(MAX_ATTEMPT_NS)
     }
 }
 

@@ -18,7 +18,7 @@ impl NativeClient {
         }
         let state = &mut self.slots[slot as usize];
         state.connect_by_ns = now_ns.saturating_add(self.connect_timeout_ns);
-        state.tried = 0;
+        (state.first_address, state.tried) = (self.address, 0);
         state.phase = Phase::Waiting;
         self.opening.push_back(slot);
         if self.connecting < MAX_CONNECTING {
@@ -42,6 +42,7 @@ impl NativeClient {
     pub(super) fn leave_opening(&mut self, slot: u32) {
         self.opening.remove(slot);
         self.waiting.remove(slot);
+        self.attempts.remove(slot);
         if self.slots[slot as usize].phase == Phase::Connecting {
             self.connecting -= 1;
             self.slots[slot as usize].phase = Phase::Waiting;
@@ -51,14 +52,45 @@ impl NativeClient {
     /// Begins a connect to the next address; the slot fails where none is left.
     fn open(&mut self, slot: u32) {
         loop {
-            let tried = self.slots[slot as usize].tried;
-            let Some(address) = self.next_address(tried) else {
+            let Some(address) = self.next_address(slot) else {
                 return self.fail_unopened(slot);
             };
             self.slots[slot as usize].tried += 1;
             if self.begin_connect(slot, address).is_ok() {
-                return;
+                break;
             }
+        }
+        if self.next_address(slot).is_some() {
+            self.slots[slot as usize].attempt_by_ns = clock::now_ns().saturating_add(self.attempt_ns);
+            self.attempts.push_back(slot);
+        }
+    }
+
+    /// Goes on to the next address where one has not answered in its time.
+    pub(super) fn expire_attempts(&mut self, now_ns: u64) {
+        while let Some(slot) = self.attempts.front() {
+            if self.slots[slot as usize].attempt_by_ns > now_ns {
+                break;
+            }
+            self.look(slot);
+            if self.attempts.front() == Some(slot) {
+                self.pass_over(slot);
+                self.attempts.remove(slot);
+                self.connecting -= 1;
+                self.slots[slot as usize].phase = Phase::Waiting;
+                self.slots[slot as usize].close();
+                self.open(slot);
+                self.open_waiting();
+            }
+        }
+    }
+
+    /// Lets others begin behind the address that this slot waits for in vain.
+    pub(super) fn pass_over(&mut self, slot: u32) {
+        let count = self.addresses.get().map_or(1, <[_]>::len);
+        let state = &self.slots[slot as usize];
+        if state.phase == Phase::Connecting && self.address == state.address_index(count) {
+            self.address = (self.address + 1) % count;
         }
     }
 
@@ -70,7 +102,11 @@ impl NativeClient {
     }
 
     fn begin_connect(&mut self, slot: u32, address: SocketAddr) -> io::Result<()> {
-        let stream = start_connect(address)?;
+        let stream = match start_connect(address) {
+            // What lingers holds descriptors and ports.
+            Err(_) if self.let_go() => start_connect(address)?,
+            begun => begun?,
+        };
         let state = &mut self.slots[slot as usize];
         state.close();
         self.poller.add(&stream, state.key(slot))?;
@@ -80,10 +116,12 @@ impl NativeClient {
         Ok(())
     }
 
-    /// The address to try after `tried` others: the one that worked last comes first.
-    fn next_address(&self, tried: usize) -> Option<SocketAddr> {
+    /// The address that a slot tries next. Each slot counts from where it began, for others move the client's index.
+    fn next_address(&self, slot: u32) -> Option<SocketAddr> {
         let addresses = self.addresses.get().ok()?;
-        (tried < addresses.len()).then(|| addresses[(self.address + tried) % addresses.len()])
+        let state = &self.slots[slot as usize];
+        let index = (state.first_address + state.tried) % addresses.len();
+        (state.tried < addresses.len()).then(|| addresses[index])
     }
 
     /// A connect came to its end, well or not.
@@ -94,7 +132,7 @@ impl NativeClient {
         if !failed && !event.writable {
             return;
         }
-        let tried = state.tried;
+        self.attempts.remove(slot);
         self.connecting -= 1;
         self.slots[slot as usize].phase = Phase::Waiting;
         if failed {
@@ -102,7 +140,7 @@ impl NativeClient {
             self.open(slot);
         } else {
             let count = self.addresses.get().map_or(1, <[_]>::len);
-            self.address = (self.address + tried - 1) % count;
+            self.address = self.slots[slot as usize].address_index(count);
             self.shake_hands(slot);
             // A server that speaks first is told only once.
             if event.readable {

@@ -4,7 +4,7 @@ use super::slot::Phase;
 use super::stream::Stream;
 use super::{BUFFER_BYTES, NativeClient};
 use crate::clock;
-use crate::http::os::socket::discard;
+use crate::http::os::socket::{ONE_SEGMENT_BYTES, discard};
 use crate::stats::outcome::{ErrorKind, Outcome};
 use std::io::{self, Read, Write};
 
@@ -53,7 +53,7 @@ impl NativeClient {
                 Ok(false) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return self.lost(slot, broken(&error)),
+                Err(error) => return self.lost(slot, broken(&error), error.kind()),
             }
         }
         let state = &mut self.slots[slot as usize];
@@ -172,8 +172,10 @@ impl NativeClient {
         let state = &mut self.slots[slot as usize];
         let status = state.response.status();
         state.carried += 1;
-        if !is_clean || !state.response.keep_alive() || state.carried >= self.max_requests {
+        if !is_clean {
             state.close();
+        } else if !state.response.keep_alive() || state.carried >= self.max_requests {
+            self.linger(slot, ended_ns);
         }
         self.end(slot, Outcome::Status(status), ended_ns);
     }
@@ -182,17 +184,28 @@ impl NativeClient {
         let state = &mut self.slots[slot as usize];
         match state.response.finish(&state.held) {
             Ok(()) => self.complete(slot, false),
-            Err(kind) => self.lost(slot, kind),
+            Err(kind) => self.lost(slot, kind, io::ErrorKind::UnexpectedEof),
         }
     }
 
-    /// The connection is gone before the response was whole: begins again where that is safe, else fails.
-    fn lost(&mut self, slot: u32, kind: ErrorKind) {
-        let state = &mut self.slots[slot as usize];
-        let is_safe = self.is_idempotent || state.written == 0;
-        if !state.is_reused() || state.retried || state.has_answer() || !is_safe {
-            return self.fail(slot, kind);
+    /// The connection is gone before the response was whole: begins again where the server cannot have read the request,
+    /// else fails.
+    fn lost(&mut self, slot: u32, kind: ErrorKind, how: io::ErrorKind) {
+        let state = &self.slots[slot as usize];
+        if !state.is_reused() || state.retried || state.has_answer() {
+            self.fail(slot, kind);
+        } else if state.written == 0 {
+            self.send_again(slot);
+        } else if how == io::ErrorKind::UnexpectedEof && state.written <= ONE_SEGMENT_BYTES {
+            self.doubt(slot);
+        } else {
+            self.fail(slot, kind);
         }
+    }
+
+    /// Begins a request again on a new connection.
+    pub(super) fn send_again(&mut self, slot: u32) {
+        let state = &mut self.slots[slot as usize];
         state.close();
         state.restart(self.is_head);
         state.retried = true;

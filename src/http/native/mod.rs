@@ -6,6 +6,7 @@
 
 mod ahead;
 pub mod chunked;
+pub mod closing;
 mod connect;
 mod exchange;
 mod known;
@@ -40,9 +41,9 @@ const BUFFER_BYTES: usize = 2 * crate::http::MAX_HEAD_BYTES;
 /// Many connections to one server, each of which carries one request at a time.
 ///
 /// A request that fails on a **reused** connection (or on one that was opened ahead of it) before any byte of its
-/// response arrived is sent once more on a new connection, with its time running on, where that is safe: the method is
-/// idempotent (RFC 9110, section 9.2.2), or the kernel had taken nothing of the request. That is what a server that
-/// closes idle connections causes, and no failure of it.
+/// response arrived is sent once more on a new connection, with its time running on, where the server cannot have read
+/// it: the kernel had taken nothing of it, or the connection had been closed before (see [`closing`]). That is what a
+/// server that closes idle connections causes, and no failure of it. Everything else that is lost is an error.
 #[derive(Debug)]
 pub struct NativeClient {
     request: Vec<u8>,
@@ -50,12 +51,13 @@ pub struct NativeClient {
     last_request: Vec<u8>,
     max_requests: u64,
     is_head: bool,
-    is_idempotent: bool,
     timeout_ns: u64,
     connect_timeout_ns: u64,
+    /// Longest attempt at an address that is not the last one to try.
+    attempt_ns: u64,
     tls: Option<TlsClient>,
     addresses: Addresses,
-    /// Index of the address that worked last.
+    /// Index of the address to try first: the one that worked last, or the one behind one that did not answer.
     address: usize,
     stop: StopFlag,
     poller: Poller,
@@ -70,6 +72,11 @@ pub struct NativeClient {
     /// Those of `opening` whose turn has not come.
     waiting: Order,
     connecting: usize,
+    /// Connecting to an address that is not the last one to try, in the order in which the next one's turn comes.
+    attempts: Order,
+    /// With a former connection whose end is awaited, the longest first; and how many.
+    closing: Order,
+    closings: usize,
     /// Connections are being opened for which there are no requests yet.
     is_ahead: bool,
     /// Slots that had more to read than one turn allows.
@@ -101,14 +108,15 @@ impl NativeClient {
         let poller = Poller::new().map_err(|e| ClientError::new(format!("epoll cannot be used: {e}")))?;
         let tls = request.is_https().then(|| TlsClient::new(settings, request.host())).transpose()?;
         let now_ns = clock::now_ns();
+        let connect_timeout_ns = clock::to_ns(settings.connect_timeout.min(settings.timeout));
         Ok(NativeClient {
             request: render(&request),
             last_request: render_last(&request),
             max_requests: settings.max_requests_per_connection.unwrap_or(u64::MAX).max(1),
             is_head: request.method() == http::Method::HEAD,
-            is_idempotent: request.method().is_idempotent(),
             timeout_ns: clock::to_ns(settings.timeout),
-            connect_timeout_ns: clock::to_ns(settings.connect_timeout.min(settings.timeout)),
+            connect_timeout_ns,
+            attempt_ns: addresses.attempt_ns(connect_timeout_ns),
             tls,
             addresses,
             address: 0,
@@ -121,6 +129,9 @@ impl NativeClient {
             opening: Order::new(slots),
             waiting: Order::new(slots),
             connecting: 0,
+            attempts: Order::new(slots),
+            closing: Order::new(slots),
+            closings: 0,
             is_ahead: false,
             more: VecDeque::with_capacity(slots),
             ended: Vec::with_capacity(slots),
@@ -163,12 +174,16 @@ impl NativeClient {
     fn next_deadline_ns(&self) -> u64 {
         let request = self.in_flight.front().map(|s| self.slots[s as usize].sent_ns + self.timeout_ns);
         let connect = self.opening.front().map(|s| self.slots[s as usize].connect_by_ns);
-        request.unwrap_or(u64::MAX).min(connect.unwrap_or(u64::MAX))
+        let attempt = self.attempts.front().map(|s| self.slots[s as usize].attempt_by_ns);
+        let others = [connect, attempt, self.closing_by_ns()];
+        others.into_iter().flatten().fold(request.unwrap_or(u64::MAX), u64::min)
     }
 
     /// Fails what has had its time, after a last look at each: where this process was paused, what it waited for may have
     /// come long ago.
     fn expire(&mut self, now_ns: u64) {
+        self.expire_closing(now_ns);
+        self.expire_attempts(now_ns);
         while let Some(slot) = self.opening.front() {
             if self.slots[slot as usize].connect_by_ns > now_ns {
                 break;
@@ -178,6 +193,7 @@ impl NativeClient {
                 continue;
             }
             let is_tls = self.slots[slot as usize].phase == Phase::Handshaking;
+            self.pass_over(slot);
             self.fail(slot, if is_tls { ErrorKind::Tls } else { ErrorKind::Connect });
         }
         while let Some(slot) = self.in_flight.front() {
@@ -211,6 +227,7 @@ impl NativeClient {
             // Out of the queue first: closing a connection would otherwise open one for the next in it.
             self.waiting.remove(slot);
             self.leave_opening(slot);
+            self.forget_closing(slot);
             self.slots[slot as usize].close();
             self.end(slot, Outcome::Error(ErrorKind::Aborted), clock::now_ns());
         }
@@ -220,7 +237,7 @@ impl NativeClient {
         let slot = event.key as u32;
         let state = &mut self.slots[slot as usize];
         if state.key(slot) != event.key || state.stream.is_none() {
-            return;
+            return self.closing_event(slot, event.key);
         }
         state.hangup |= event.hangup;
         match state.phase {
@@ -237,7 +254,7 @@ impl NativeClient {
             }
             Phase::Receiving => self.read(slot),
             Phase::Idle | Phase::Ended => self.check_idle(slot),
-            Phase::Waiting => {}
+            Phase::Waiting | Phase::Doubtful => {}
         }
     }
 
@@ -248,7 +265,7 @@ impl NativeClient {
         let until_ns = until_ns.min(self.next_deadline_ns()).min(now_ns + STOP_LOOK_NS);
         let left_ns = if has_work { 0 } else { until_ns.saturating_sub(now_ns) };
         let slots = &self.slots;
-        let watched = || slots.iter().enumerate().filter_map(|(index, slot)| slot.watched(index as u32));
+        let watched = || slots.iter().enumerate().flat_map(|(index, slot)| slot.watched(index as u32));
         let Ok(events) = self.poller.wait(Duration::from_nanos(left_ns), watched) else {
             // Cannot happen with a good descriptor; without a pause it would spin.
             return clock::sleep(Duration::from_nanos(left_ns.min(clock::NS_PER_MS)));

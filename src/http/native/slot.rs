@@ -5,6 +5,7 @@ use super::stream::Stream;
 use crate::http::os::poller::Watched;
 use crate::http::{Completion, Ticket};
 use crate::stats::outcome::Outcome;
+use std::net::TcpStream;
 
 /// Capacity of a buffer for a split head that a slot may keep; larger ones are given back.
 const KEPT_CAPACITY: usize = 1024;
@@ -24,8 +25,23 @@ pub enum Phase {
     Sending,
     /// The whole request is with the kernel.
     Receiving,
+    /// Its connection ended without an answer, and whether the server can have read it is to be learned.
+    Doubtful,
     /// Ended; the completion was not handed over yet.
     Ended,
+}
+
+/// A connection that carries nothing any more and whose end is awaited.
+#[derive(Debug)]
+pub struct Closing {
+    /// The connection.
+    pub socket: TcpStream,
+    /// Key of its events.
+    pub key: u64,
+    /// When it is closed whatever happens.
+    pub by_ns: u64,
+    /// Whether the slot's request waits to learn what became of it.
+    pub in_doubt: bool,
 }
 
 /// A connection and its request.
@@ -53,8 +69,14 @@ pub struct Slot {
     pub hangup: bool,
     /// Whether the slot waits for its turn to read on.
     pub has_more: bool,
+    /// The former connection, while its end is awaited.
+    pub closing: Option<Closing>,
+    /// Index of the address that was tried first for this connection.
+    pub first_address: usize,
     /// Addresses that were tried for this connection.
     pub tried: usize,
+    /// When the attempt at this address is given up for the next one's sake.
+    pub attempt_by_ns: u64,
     /// When opening the connection is given up.
     pub connect_by_ns: u64,
     /// When the request was sent.
@@ -77,7 +99,10 @@ impl Slot {
             retried: false,
             hangup: false,
             has_more: false,
+            closing: None,
+            first_address: 0,
             tried: 0,
+            attempt_by_ns: 0,
             connect_by_ns: 0,
             sent_ns: 0,
             ticket: Ticket::default(),
@@ -105,6 +130,11 @@ impl Slot {
     /// Whether the connection was opened ahead and has carried nothing yet.
     pub fn is_unused(&self) -> bool {
         self.is_ahead && self.carried == 0
+    }
+
+    /// Index of the address that was tried last, of `count`.
+    pub fn address_index(&self, count: usize) -> usize {
+        (self.first_address + self.tried.saturating_sub(1)) % count
     }
 
     /// Whether any byte of a response came.
@@ -137,10 +167,15 @@ impl Slot {
     }
 
     /// What there is to watch, where the kernel does not remember it.
-    pub fn watched(&self, slot: u32) -> Option<Watched<'_>> {
-        let stream = self.stream.as_ref()?;
-        let wants_write = matches!(self.phase, Phase::Connecting | Phase::Sending) || stream.wants_write();
-        Some(Watched { socket: stream.socket(), key: self.key(slot), wants_write })
+    pub fn watched(&self, slot: u32) -> impl Iterator<Item = Watched<'_>> {
+        let own = self.stream.as_ref().map(|stream| {
+            let wants_write =
+                matches!(self.phase, Phase::Connecting | Phase::Sending) || stream.wants_write();
+            Watched { socket: stream.socket(), key: self.key(slot), wants_write }
+        });
+        let former = self.closing.as_ref();
+        let former = former.map(|c| Watched { socket: &c.socket, key: c.key, wants_write: false });
+        own.into_iter().chain(former)
     }
 
     fn clear_held(&mut self) {

@@ -20,6 +20,8 @@ pub enum Stream {
 pub struct Session {
     tcp: TcpStream,
     tls: ClientConnection,
+    /// Bytes that the kernel took.
+    sent: u64,
 }
 
 impl Stream {
@@ -32,7 +34,7 @@ impl Stream {
             None => Ok(Stream::Plain(tcp)),
             Some(client) => {
                 let tls = client.session().map_err(io::Error::other)?;
-                Ok(Stream::Tls(Box::new(Session { tcp, tls })))
+                Ok(Stream::Tls(Box::new(Session { tcp, tls, sent: 0 })))
             }
         }
     }
@@ -42,6 +44,14 @@ impl Stream {
         match self {
             Stream::Plain(tcp) => tcp,
             Stream::Tls(session) => &session.tcp,
+        }
+    }
+
+    /// The connection alone, without what TLS knows of it.
+    pub fn into_socket(self) -> TcpStream {
+        match self {
+            Stream::Plain(tcp) => tcp,
+            Stream::Tls(session) => session.tcp,
         }
     }
 
@@ -138,8 +148,9 @@ impl Session {
 
     fn send(&mut self) -> io::Result<()> {
         while self.tls.wants_write() {
-            if self.tls.write_tls(&mut Wire(&self.tcp))? == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
+            match self.tls.write_tls(&mut Wire(&self.tcp))? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                count => self.sent += count as u64,
             }
         }
         Ok(())
@@ -171,10 +182,13 @@ impl Session {
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let before = self.sent;
         let taken = self.tls.writer().write(bytes)?;
         match self.send() {
             // What was taken counts as written; `flush` passes on the rest.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock && taken > 0 => Ok(taken),
+            // A part is on its way, which must not be taken for nothing; `flush` meets the error again.
+            Err(_) if self.sent > before => Ok(taken),
             result => result.map(|()| taken),
         }
     }

@@ -70,6 +70,52 @@ pub fn wait_writable(socket: &TcpStream, timeout: Duration) -> io::Result<bool> 
     }
 }
 
+/// A request of this length leaves in one segment: the least MTU of IPv6 (1,280), less headers with options and a TLS
+/// record's own bytes. What is one segment is received as a whole or not at all.
+pub const ONE_SEGMENT_BYTES: usize = 1_152;
+
+/// How a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Not known yet.
+    Open,
+    /// The peer closed, or it has ended without anything being known of what was sent last.
+    Ended,
+    /// The peer had closed before it received what was sent last: its kernel refused that.
+    Refused,
+}
+
+/// Looks whether the peer has closed a nonblocking connection; what else arrives is thrown away, `room` at a time. With
+/// `asks`, this side is then closed as well, so that the peer's kernel answers to what was sent last: by a reset where
+/// its socket had been closed before, by an acknowledgement of everything otherwise.
+///
+/// The kernel keeps a reset behind a FIN as the socket's error, and one without a FIN comes out of the read; an
+/// ended connection has no peer name any more (tcp_reset, tcp_recvmsg and inet_getname of Linux).
+pub fn fate(socket: &TcpStream, room: &mut [u8], asks: bool) -> Fate {
+    for _ in 0..MOST_DISCARDS {
+        match receive(socket, room) {
+            Ok(0) if asks => {
+                let _ = socket.shutdown(std::net::Shutdown::Write);
+                let is_over = socket.peer_addr().is_err();
+                return match socket.take_error() {
+                    Ok(None) if is_over => Fate::Ended,
+                    Ok(None) => Fate::Open,
+                    _ => Fate::Refused,
+                };
+            }
+            Ok(0) => return Fate::Ended,
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Fate::Open,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return Fate::Ended,
+        }
+    }
+    Fate::Ended
+}
+
+/// Reads of a connection that should have ended.
+const MOST_DISCARDS: usize = 4;
+
 /// Whether the peer neither closed the connection nor sent anything that was not read: fit for another request.
 pub fn is_quiet(socket: &TcpStream) -> bool {
     let mut byte = [0u8; 1];

@@ -5,14 +5,14 @@
 //! blocked request soon after a STOP.
 
 use crate::clock::{self, NS_PER_MS};
-use crate::http::os::socket::{is_quiet, start_connect, wait_writable};
+use crate::http::os::socket::{Fate, ONE_SEGMENT_BYTES, fate, is_quiet, start_connect, wait_writable};
 use crate::http::{STOP_LOOK_NS, StopFlag};
 use crate::stats::outcome::ErrorKind;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
@@ -41,13 +41,22 @@ pub struct Line {
     connects: AtomicU64,
     written: AtomicU64,
     received: AtomicU64,
+    /// Whether the connection had been closed before the request reached it.
+    refused: AtomicBool,
+    /// Index of the address to try first.
+    address: AtomicUsize,
+    /// Longest attempt at an address that is not the last one to try.
+    attempt_ns: u64,
+    /// The connection that ended last, until the server closes it too.
+    lingering: Mutex<Option<TcpStream>>,
     /// Longest blocking of one call.
     slice_ns: u64,
 }
 
 impl Line {
-    /// A line for exchanges that take `timeout` at most each.
-    pub fn new(stop: StopFlag, timeout: Duration) -> Line {
+    /// A line for exchanges that take `timeout` at most each, with attempts of `attempt_ns` to connect to an address while
+    /// there are others.
+    pub fn new(stop: StopFlag, timeout: Duration, attempt_ns: u64) -> Line {
         // Half of the timeout, so that the slice is the same for each request, and no call is needed to set it.
         let slice_ns = STOP_LOOK_NS.min(clock::to_ns(timeout) / 2).max(NS_PER_MS);
         Line {
@@ -58,6 +67,10 @@ impl Line {
             connects: AtomicU64::new(0),
             written: AtomicU64::new(0),
             received: AtomicU64::new(0),
+            refused: AtomicBool::new(false),
+            address: AtomicUsize::new(0),
+            attempt_ns,
+            lingering: Mutex::new(None),
             slice_ns,
         }
     }
@@ -70,6 +83,7 @@ impl Line {
         self.connects.store(0, Relaxed);
         self.written.store(0, Relaxed);
         self.received.store(0, Relaxed);
+        self.refused.store(false, Relaxed);
     }
 
     /// How far the attempt came.
@@ -91,10 +105,26 @@ impl Line {
         self.received.load(Relaxed)
     }
 
-    /// Whether the attempt ran on a kept connection and may be made again: nothing came back, and of the request
-    /// nothing went out or it is safe to send twice.
-    pub fn may_repeat(&self, is_idempotent: bool) -> bool {
-        self.is_reused() && self.received() == 0 && (is_idempotent || self.written.load(Relaxed) == 0)
+    /// Whether the attempt ran on a kept connection and may be made again: nothing came back, and of the request nothing
+    /// went out or it cannot have been read.
+    pub fn may_repeat(&self) -> bool {
+        let is_unread = self.written.load(Relaxed) == 0 || self.refused.load(Relaxed);
+        self.is_reused() && self.received() == 0 && is_unread
+    }
+
+    /// Closes the connection that lingered.
+    pub fn let_go(&self) {
+        *self.lingering.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Takes leave of a connection. Where it ended before a response began, learns whether the request can have been read
+    /// (see [`crate::http::native::closing`]); where there was a response, the server is to close it first.
+    fn retire(&self, stream: TcpStream) {
+        if self.received() > 0 {
+            *self.lingering.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream);
+        } else if self.is_reused() && (1..=ONE_SEGMENT_BYTES as u64).contains(&self.written.load(Relaxed)) {
+            self.refused.store(is_refused(&stream), Relaxed);
+        }
     }
 
     /// Whether a STOP was given.
@@ -119,9 +149,40 @@ impl Line {
         if left_ns == 0 { Err(Error::Timeout(Timeout::Global)) } else { Ok(left_ns.min(self.slice_ns)) }
     }
 
-    fn connect(&self, address: SocketAddr) -> Result<TcpStream, Error> {
+    /// Connects to one address after the other, beginning with the one that worked last; none but the last one to try may
+    /// use up the time.
+    fn connect_any(&self, addresses: &[SocketAddr]) -> Result<TcpStream, Error> {
+        let first = self.address.load(Relaxed);
+        let mut last = Error::ConnectionFailed;
+        for tried in 0..addresses.len() {
+            let index = (first + tried) % addresses.len();
+            let is_last = tried + 1 == addresses.len();
+            let by_ns = if is_last { u64::MAX } else { clock::now_ns().saturating_add(self.attempt_ns) };
+            match self.connect(addresses[index], by_ns) {
+                Ok(stream) => {
+                    self.address.store(index, Relaxed);
+                    return Ok(stream);
+                }
+                Err(error) => last = error,
+            }
+            if matches!(last, Error::Timeout(_)) {
+                self.address.store((index + 1) % addresses.len(), Relaxed);
+            }
+        }
+        Err(last)
+    }
+
+    fn connect(&self, address: SocketAddr, by_ns: u64) -> Result<TcpStream, Error> {
         let stream = start_connect(address)?;
-        while !wait_writable(&stream, Duration::from_nanos(self.slice()?))? {}
+        loop {
+            let left_ns = by_ns.saturating_sub(clock::now_ns());
+            if wait_writable(&stream, Duration::from_nanos(self.slice()?.min(left_ns)))? {
+                break;
+            }
+            if left_ns == 0 {
+                return Err(Error::Timeout(Timeout::Connect));
+            }
+        }
         if let Some(error) = stream.take_error()? {
             return Err(error.into());
         }
@@ -141,27 +202,18 @@ impl Connector for LineConnector {
         let line = &self.0;
         line.enter(Stage::Connect);
         line.connects.fetch_add(1, Relaxed);
-        let mut last = Error::ConnectionFailed;
-        for address in details.addrs.iter() {
-            match line.connect(*address) {
-                Ok(stream) => {
-                    line.enter(Stage::Handshake);
-                    let (input, output) =
-                        (details.config.input_buffer_size(), details.config.output_buffer_size());
-                    let buffers = LazyBuffers::new(input, output);
-                    let line = Arc::clone(line);
-                    return Ok(Some(LineTransport { stream, buffers, line, read_ns: 0, write_ns: 0 }));
-                }
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
+        let stream = Some(line.connect_any(&details.addrs)?);
+        line.enter(Stage::Handshake);
+        let (input, output) = (details.config.input_buffer_size(), details.config.output_buffer_size());
+        let (buffers, line) = (LazyBuffers::new(input, output), Arc::clone(line));
+        Ok(Some(LineTransport { stream, buffers, line, read_ns: 0, write_ns: 0 }))
     }
 }
 
 /// A TCP connection whose calls block for a slice of time, and go on until the deadline or a STOP.
 pub struct LineTransport {
-    stream: TcpStream,
+    /// There until it is dropped.
+    stream: Option<TcpStream>,
     buffers: LazyBuffers,
     line: Arc<Line>,
     /// The timeouts that are set at the socket, so that setting them costs no call where they stay the same.
@@ -171,19 +223,46 @@ pub struct LineTransport {
 
 impl LineTransport {
     fn write_some(&mut self, from: usize, to: usize) -> Result<usize, Error> {
+        let Some(stream) = &mut self.stream else { return Err(Error::ConnectionFailed) };
         loop {
             let slice_ns = self.line.slice()?;
             if slice_ns != self.write_ns {
-                self.stream.set_write_timeout(Some(Duration::from_nanos(slice_ns)))?;
+                stream.set_write_timeout(Some(Duration::from_nanos(slice_ns)))?;
                 self.write_ns = slice_ns;
             }
-            match self.stream.write(&self.buffers.output()[from..to]) {
+            match stream.write(&self.buffers.output()[from..to]) {
                 Err(error) if is_pause(&error) => {}
                 result => return Ok(result?),
             }
         }
     }
 }
+
+impl Drop for LineTransport {
+    fn drop(&mut self) {
+        if let Some(stream) = self.stream.take() {
+            self.line.retire(stream);
+        }
+    }
+}
+
+/// Whether the server had closed the connection before it was sent what it did not answer. Waits for that where the
+/// connection has ended, and not otherwise.
+fn is_refused(stream: &TcpStream) -> bool {
+    let is_at_end = stream.set_nonblocking(true).is_ok() && stream.peek(&mut [0]).is_ok();
+    let until_ns = clock::now_ns() + DOUBT_NS;
+    let mut room = [0; 512];
+    is_at_end
+        && loop {
+            match fate(stream, &mut room, true) {
+                Fate::Open if clock::now_ns() < until_ns => clock::sleep(Duration::from_nanos(NS_PER_MS)),
+                known => break known == Fate::Refused,
+            }
+        }
+}
+
+/// Longest wait for an answer of the server's kernel.
+const DOUBT_NS: u64 = 250 * NS_PER_MS;
 
 /// Whether nothing happened but that time passed.
 fn is_pause(error: &io::Error) -> bool {
@@ -215,13 +294,14 @@ impl Transport for LineTransport {
     }
 
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
+        let Some(stream) = &mut self.stream else { return Err(Error::ConnectionFailed) };
         loop {
             let slice_ns = self.line.slice()?;
             if slice_ns != self.read_ns {
-                self.stream.set_read_timeout(Some(Duration::from_nanos(slice_ns)))?;
+                stream.set_read_timeout(Some(Duration::from_nanos(slice_ns)))?;
                 self.read_ns = slice_ns;
             }
-            match self.stream.read(self.buffers.input_append_buf()) {
+            match stream.read(self.buffers.input_append_buf()) {
                 Ok(count) => {
                     self.buffers.input_appended(count);
                     return Ok(count > 0);
@@ -233,7 +313,7 @@ impl Transport for LineTransport {
     }
 
     fn is_open(&mut self) -> bool {
-        is_quiet(&self.stream)
+        self.stream.as_ref().is_some_and(is_quiet)
     }
 }
 

@@ -56,7 +56,7 @@ impl UreqClient {
     fn exchange(&mut self, sent_ns: u64) -> (Outcome, bool) {
         let first = self.attempt(sent_ns);
         let is_lost = first == Err(ErrorKind::Closed);
-        let resent = is_lost && self.session.line().may_repeat(self.request.method().is_idempotent());
+        let resent = is_lost && self.session.line().may_repeat();
         let last = if resent { self.attempt(sent_ns) } else { first };
         (last.map_or_else(Outcome::Error, Outcome::Status), resent)
     }
@@ -109,7 +109,10 @@ impl Client for UreqClient {
                 self.free_since_ns = completion.ended_ns;
                 sink(completion);
             }
-            None => clock::sleep_until(until_ns),
+            None => {
+                clock::sleep_until(until_ns);
+                self.session.line().let_go();
+            }
         }
     }
 

@@ -40,14 +40,15 @@ impl Session {
         addresses: Addresses,
         stop: StopFlag,
     ) -> Result<Session, ClientError> {
+        let connect_timeout_ns = clock::to_ns(settings.connect_timeout.min(settings.timeout));
+        let attempt_ns = addresses.attempt_ns(connect_timeout_ns);
+        let line = Arc::new(Line::new(stop, settings.timeout, attempt_ns));
         let tls = request.is_https().then(|| TlsClient::new(settings, request.host())).transpose()?;
-        let line = Arc::new(Line::new(stop, settings.timeout));
         let connector = LineConnector(Arc::clone(&line))
             .chain(SecureConnector(tls))
             .chain(MeterConnector(Arc::clone(&line)));
         let agent = Agent::with_parts(config(), connector, Resolved(addresses));
         let timeout_ns = clock::to_ns(settings.timeout);
-        let connect_timeout_ns = clock::to_ns(settings.connect_timeout.min(settings.timeout));
         let max_requests = settings.max_requests_per_connection.unwrap_or(u64::MAX).max(1);
         Ok(Session { agent, line, timeout_ns, connect_timeout_ns, max_requests, carried: Cell::new(0) })
     }

@@ -9,6 +9,7 @@ mod native_ahead;
 mod native_only;
 mod parser;
 mod requests;
+mod resends;
 mod tls;
 
 macro_rules! contract {
@@ -41,13 +42,16 @@ contract! {
         conflicting_lengths rubbish bad_chunk_size endless_header too_many_headers endless_body_ends_in_time
         stall_before_the_response stall_in_the_head stall_in_the_body a_slow_drip_does_not_extend_the_time
         half_a_body half_a_chunked_body half_a_head closed_without_an_answer reset_in_the_body refused_port
-        unknown_host no_answer_to_the_connect the_next_address_is_tried a_stalled_upload_times_out
+        unknown_host no_answer_to_the_connect the_next_address_is_tried an_address_that_does_not_answer_is_passed_over a_stalled_upload_times_out
         wrong_version;
     connections:
-        kept_alive_is_reused limited_requests_per_connection the_limit_counts_from_each_new_connection closed_after_each closed_while_idle get_is_repeated_on_a_lost_connection
-        post_is_not_repeated a_fresh_connection_is_not_repeated bytes_after_the_response_end_the_connection
+        kept_alive_is_reused limited_requests_per_connection the_limit_counts_from_each_new_connection closed_after_each closed_while_idle what_the_server_read_is_not_repeated a_fresh_connection_is_not_repeated bytes_after_the_response_end_the_connection
         a_failure_does_not_harm_the_next stop_ends_what_is_in_flight sends_after_a_stop_are_aborted
         tickets_and_times waits_until_the_given_moment stop_ends_a_connect;
+    resends:
+        destroyed_after_processing closed_while_idle_in_a_race reset_after_processing closed_at_once
+        rejected_by_a_proxy closed_after_some_without_notice what_arrives_after_the_close_is_sent_again
+        what_meets_a_reset_is_sent_again the_server_is_left_to_close_first;
     requests:
         get_as_sent post_with_a_body post_without_a_body large_body_arrives_whole own_headers_replace_the_usual
         unusual_methods ipv6 early_answer_to_a_large_upload delete_with_a_body;

@@ -139,12 +139,13 @@ fn without_time_nothing_is_begun() {
 }
 
 #[test]
-fn a_request_that_meets_the_close_is_sent_once_more() {
-    let (server, _closed) = fickle(|conn| {
+fn what_a_server_reads_before_it_closes_is_sent_once() {
+    let server = Server::start(|conn| {
         conn.request();
     });
-    let mut client = client(&server, 1);
-    assert_eq!(client.open_ahead(1, WITHIN), 1);
-    assert_eq!(exchange(&mut client).outcome, Outcome::Status(200));
-    assert_eq!(server.connections(), 2);
+    let slots = 40;
+    let mut client = client(&server, slots);
+    assert_eq!(client.open_ahead(slots, WITHIN), slots);
+    assert_eq!(outcomes(&mut client, slots), vec![error(ErrorKind::Closed); slots]);
+    assert_eq!((server.connections(), server.received().len()), (slots, slots));
 }

@@ -1,5 +1,6 @@
 //! The native client with many slots.
 
+use super::faults::silent_listener;
 use super::harness::{error, settings, timeout_of};
 use crate::support::http_server::Server;
 use floodgate::clock::{self, NS_PER_MS, NS_PER_S};
@@ -206,6 +207,27 @@ fn waits_end_on_time() {
     late_ns.sort_unstable();
     // Waits that were rounded up to milliseconds would all be 300 µs late.
     assert!(late_ns[10] < 250_000, "{late_ns:?}");
+}
+
+#[test]
+fn every_slot_tries_every_address_once() {
+    let server = Server::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let (listener, filled) = silent_listener();
+    let addresses = vec![listener.local_addr().unwrap(), server.address];
+    let request = Arc::new(Request::get(&server.url("/")).unwrap());
+    let slots = 20;
+    let mut client =
+        NativeClient::new(request, &settings(), slots, addresses.into(), StopFlag::default()).unwrap();
+    for n in 0..slots as u64 {
+        client.send(ticket(n));
+        client.poll(clock::now_ns() + 10 * NS_PER_MS, |_| panic!("the first address does not answer"));
+    }
+    // From now on the first address refuses, which each slot learns by the next try of its kernel, one after the other:
+    // by then others have moved on to the good one.
+    drop((listener, filled));
+    let all = collect(&mut client, slots);
+    let good = all.iter().filter(|c| c.outcome == Outcome::Status(200)).count();
+    assert_eq!(good, slots);
 }
 
 #[test]
