@@ -1,18 +1,48 @@
 //! Reads record batches (format version 2, Kafka 0.11 and later) as a broker sends them, and passes over what
-//! cannot be read without stopping: compressed batches, older formats, records that are too large, rubbish.
+//! cannot be read without stopping: older formats, records that are too large, compressed batches that would
+//! decode to more than is kept, malformed ones. Records of aborted transactions are left out.
 //!
 //! Layout: <https://kafka.apache.org/documentation/#recordbatch>
 
-use kafka_protocol::records::RecordBatchDecoder;
+use kafka_protocol::records::{BatchDecodeInfo, Compression, RecordBatchDecoder};
 
+use super::compression;
+use super::transactions::{Aborted, Transactions};
 use super::wire::{Malformed, Reader};
 
 /// Largest record that is read, key and value, in bytes: twice what this project publishes.
 pub const LARGEST_READ: usize = 2 * crate::bus::MAX_RECORD_BYTES;
+/// Largest compressed batch that is read, in bytes of its decoded records: what one Fetch asks for.
+pub const LARGEST_DECODED: usize = 4 << 20;
 /// Bytes of offset and length before each batch.
 const BATCH_HEAD: usize = 12;
 /// Least length of a batch that still has its format byte.
 const LEAST_LENGTH: usize = 5;
+/// Bytes of a batch before its records.
+const RECORDS_AT: usize = 61;
+/// In the key of a control record: its transaction was aborted.
+const ABORT_MARKER: i16 = 0;
+
+/// How much one answer may still bring: what is beyond is left to the next Fetch. A few bytes can hold very many
+/// records, compressed ones above all.
+#[derive(Debug)]
+pub struct Room {
+    /// Records.
+    pub records: usize,
+    /// Bytes of decoded batches; the last one may go beyond.
+    pub decoded: usize,
+}
+
+impl Room {
+    /// What is taken of one answer.
+    pub fn of_an_answer() -> Self {
+        Room { records: 10_000, decoded: LARGEST_DECODED }
+    }
+
+    fn is_full(&self) -> bool {
+        self.records == 0 || self.decoded == 0
+    }
+}
 
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,12 +79,28 @@ pub struct Batches {
     pub passed_over: Vec<PassedOver>,
 }
 
-/// Reads `bytes`, fetched from offset `from` on. A batch that is incomplete at their end is left for the next
-/// fetch, unless it was `cut` because it is larger than what is kept of an answer: that one is passed over.
-pub fn read(bytes: &[u8], from: i64, cut: bool) -> Batches {
-    let mut found = Batches { next: from, ..Batches::default() };
-    let mut rest = bytes;
-    while let Some((head, body)) = rest.split_first_chunk::<BATCH_HEAD>() {
+/// One partition's part of an answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'a> {
+    /// Record batches.
+    pub bytes: &'a [u8],
+    /// From which offset on they were fetched.
+    pub from: i64,
+    /// They end early because the answer is larger than what is kept of one.
+    pub cut: bool,
+    /// The transactions in them that were aborted.
+    pub aborted: &'a [Aborted],
+}
+
+/// Reads `part` as far as there is `room`. A batch that is incomplete at its end is left for the next fetch, unless
+/// it was cut because it is larger than what is kept of an answer: that one is passed over.
+pub fn read(part: Part<'_>, room: &mut Room) -> Batches {
+    let mut found = Batches { next: part.from, ..Batches::default() };
+    let mut transactions = Transactions::new(part.aborted);
+    let mut rest = part.bytes;
+    while let Some((head, body)) = rest.split_first_chunk::<BATCH_HEAD>()
+        && !room.is_full()
+    {
         let mut reader = Reader::new(head, false);
         let (Ok(base), Ok(length)) = (reader.i64(), reader.i32()) else { break };
         let length = usize::try_from(length).unwrap_or(0);
@@ -63,14 +109,14 @@ pub fn read(bytes: &[u8], from: i64, cut: bool) -> Batches {
             break;
         }
         if body.len() < length {
-            if cut && length > LARGEST_READ {
+            if part.cut && length > LARGEST_READ {
                 let why = format!("a batch of {length} bytes is too large to read");
                 found.pass_over(batch_end(base, body), why);
             }
             break;
         }
         let (batch, after) = rest.split_at(BATCH_HEAD + length);
-        found.read_batch(base, batch);
+        found.read_batch(base, batch, &mut transactions, room);
         rest = after;
     }
     found
@@ -93,56 +139,85 @@ impl Batches {
         self.next = to;
     }
 
-    fn read_batch(&mut self, base: i64, batch: &[u8]) {
+    fn read_batch(&mut self, base: i64, batch: &[u8], transactions: &mut Transactions, room: &mut Room) {
         let body = &batch[BATCH_HEAD..];
         let end = batch_end(base, body);
-        if end <= self.next {
-            return;
-        }
+        transactions.advance(end - 1);
         let before = self.records.len();
-        match self.read_records(base, batch) {
-            Ok(()) => self.next = end,
-            Err(why) => {
+        match self.read_records(base, batch, transactions, room) {
+            // No room was left for the rest of it.
+            Ok(Some(offset)) => self.next = offset,
+            Ok(None) => self.next = self.next.max(end),
+            Err(why) if end > self.next => {
                 self.records.truncate(before);
                 self.pass_over(end, why);
             }
+            Err(_) => {}
         }
     }
 
-    fn read_records(&mut self, base: i64, batch: &[u8]) -> Result<(), String> {
+    /// Reads one batch; returns the offset of the first record that there is no room for, if any.
+    fn read_records(
+        &mut self,
+        base: i64,
+        batch: &[u8],
+        transactions: &mut Transactions,
+        room: &mut Room,
+    ) -> Result<Option<i64>, String> {
         let format = batch[BATCH_HEAD + 4];
-        if format != 2 {
-            return Err(format!("it is in record format {format}, which is older than Kafka 0.11"));
+        match format {
+            2 => {}
+            0 | 1 => return Err(format!("it is in record format {format}, which is older than Kafka 0.11")),
+            _ => return Err(format!("it is in record format {format}, which this version does not know")),
         }
         // The codec checks the checksum and the head; only the records themselves are read here.
         let infos = RecordBatchDecoder::decode_batch_info(&mut &batch[..]).map_err(|e| format!("{e:#}"))?;
         let Some(info) = infos.first() else { return Err("its batch is empty".to_string()) };
+        let records = batch.get(RECORDS_AT..).unwrap_or_default();
         if info.control {
-            return Ok(());
+            if is_abort_marker(records) {
+                transactions.end(info.producer_id);
+            }
+            return Ok(None);
         }
-        if info.compression != kafka_protocol::records::Compression::None {
-            return Err(format!("it is compressed with {:?}; send without compression", info.compression));
+        let aborted = info.transactional && transactions.is_aborted(info.producer_id);
+        if aborted || batch_end(base, &batch[BATCH_HEAD..]) <= self.next {
+            return Ok(None);
         }
-        self.read_plain(base, batch).map_err(|Malformed(why)| format!("its batch is wrong: {why}"))
+        let decoded;
+        let records = if info.compression == Compression::None {
+            records
+        } else {
+            // A refused one cost as much as the largest.
+            let decoding = compression::decode(info.compression, records, LARGEST_DECODED);
+            let cost = decoding.as_ref().map_or(LARGEST_DECODED, Vec::len);
+            room.decoded = room.decoded.saturating_sub(cost);
+            decoded = decoding?;
+            &decoded
+        };
+        let append_ms = append_ms(batch).map_err(|malformed| wrong(&malformed))?;
+        self.read_decoded(info, records, append_ms, room).map_err(|malformed| wrong(&malformed))
     }
 
-    fn read_plain(&mut self, base: i64, batch: &[u8]) -> Result<(), Malformed> {
-        let mut reader = Reader::new(&batch[BATCH_HEAD..], false);
-        reader.take(9)?; // leader epoch, format, checksum
-        let append_time = reader.i16()? & 8 != 0;
-        reader.take(12)?; // last offset, first timestamp
-        // With LogAppendTime the batch's greatest timestamp is the append time; the records' own are the sender's.
-        let append_ms = Some(reader.i64()?).filter(|_| append_time);
-        reader.take(14)?; // producer id, epoch and sequence
-        let count = reader.i32()?;
-        for _ in 0..count {
+    fn read_decoded(
+        &mut self,
+        info: &BatchDecodeInfo,
+        records: &[u8],
+        append_ms: Option<i64>,
+        room: &mut Room,
+    ) -> Result<Option<i64>, Malformed> {
+        let mut reader = Reader::new(records, false);
+        for _ in 0..info.record_count {
             let length = usize::try_from(reader.varint()?).map_err(|_| Malformed("a length is negative"))?;
-            let record = reader.take(length)?;
-            let (delta, key, value) = read_record(record)?;
-            let offset = base.saturating_add(i64::from(delta));
+            let (delta, key, value) = read_record(reader.take(length)?)?;
+            let offset = info.min_offset.saturating_add(i64::from(delta));
             if offset < self.next {
                 continue;
             }
+            if room.records == 0 {
+                return Ok(Some(offset));
+            }
+            room.records -= 1;
             if key.len() + value.len() > LARGEST_READ {
                 let why = format!("a record of {} bytes is too large to read", key.len() + value.len());
                 self.next = offset;
@@ -151,8 +226,36 @@ impl Batches {
             }
             self.records.push(Fetched { offset, key: key.to_vec(), value: value.to_vec(), append_ms });
         }
-        Ok(())
+        Ok(None)
     }
+}
+
+fn wrong(Malformed(why): &Malformed) -> String {
+    format!("its batch is wrong: {why}")
+}
+
+/// When the broker appended a batch, where the topic keeps that.
+fn append_ms(batch: &[u8]) -> Result<Option<i64>, Malformed> {
+    let mut reader = Reader::new(&batch[BATCH_HEAD..], false);
+    reader.take(9)?; // leader epoch, format, checksum
+    let append_time = reader.i16()? & 8 != 0;
+    reader.take(12)?; // last offset, first timestamp
+    // With LogAppendTime the batch's greatest timestamp is the append time; the records' own are the sender's.
+    let greatest_ms = reader.i64()?;
+    Ok(append_time.then_some(greatest_ms))
+}
+
+/// Whether the only record of a control batch says that its transaction was aborted.
+fn is_abort_marker(records: &[u8]) -> bool {
+    let kind = |records| {
+        let mut reader = Reader::new(records, false);
+        let length = usize::try_from(reader.varint()?).unwrap_or(0);
+        let (_, key, _) = read_record(reader.take(length)?)?;
+        let mut key = Reader::new(key, false);
+        key.i16()?; // version
+        key.i16()
+    };
+    kind(records) == Ok(ABORT_MARKER)
 }
 
 /// Offset within the batch, key and value; headers are left out.

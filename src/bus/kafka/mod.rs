@@ -2,12 +2,13 @@
 //!
 //! `settings` says where the cluster is. A handle of the modern client is two `cluster::Cluster`s: one publishes
 //! and asks, the other one reads by long polls, so that neither waits for the other. Below them, `connection` is the
-//! only file that opens sockets; `frame`, `wire`, `requests`, `responses`, `batches`, `versions`, `partition` and
-//! `backoff` are pure. `legacy` is the same bus over the crate `kafka`.
+//! only file that opens sockets; `frame`, `wire`, `requests`, `responses`, `batches`, `compression`, `transactions`,
+//! `versions`, `partition` and `backoff` are pure. `legacy` is the same bus over the crate `kafka`.
 
 mod backoff;
 mod batches;
 mod cluster;
+mod compression;
 mod connection;
 mod faults;
 mod frame;
@@ -21,6 +22,7 @@ mod responses;
 mod settings;
 mod shared;
 mod topics;
+mod transactions;
 mod versions;
 mod wire;
 

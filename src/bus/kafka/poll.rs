@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::batches::{self, Batches};
+use super::batches::{self, Batches, Part, Room};
 use super::cluster::Cluster;
 use super::connection::Answer;
 use super::requests::{EARLIEST, FetchLimits, LATEST};
@@ -329,8 +329,10 @@ impl Fetcher {
         match fetched {
             Ok(fetched) => {
                 let mut brought = false;
+                let mut room = Room::of_an_answer();
                 for part in &fetched {
-                    brought |= self.take_part(part, flight, answer.is_cut(), records);
+                    let cut = answer.is_cut() && !part.whole;
+                    brought |= self.take_part(part, flight, cut, &mut room, records);
                 }
                 if self.cursors.values().all(|cursor| cursor.fault.is_none()) {
                     self.cluster.succeeded();
@@ -350,6 +352,7 @@ impl Fetcher {
         part: &FetchedPartition<'_>,
         flight: &Flight,
         cut: bool,
+        room: &mut Room,
         records: &mut Vec<Record>,
     ) -> bool {
         let Some(topic) = self.cluster.shared().topic_of(&part.topic) else { return false };
@@ -371,7 +374,8 @@ impl Fetcher {
         }
         cursor.read_ns = clock::now_ns();
         cursor.fault = None;
-        let found = batches::read(part.batches, cursor.next, cut && !part.whole);
+        let part_read = Part { bytes: part.batches, from: cursor.next, cut, aborted: &part.aborted };
+        let found = batches::read(part_read, room);
         let moved = found.next > cursor.next;
         cursor.next = found.next;
         tell_passed_over(&part.topic, part.partition, &found);

@@ -24,6 +24,13 @@ pub const EARLIEST: i64 = -2;
 /// The offset after the newest record, in ListOffsets.
 pub const LATEST: i64 = -1;
 
+/// In Fetch: nothing of open transactions, and the aborted ones are named.
+const READ_COMMITTED: i8 = 1;
+/// Settings of a new topic: append times, and what is stored is what was sent, since another setting costs the broker
+/// and every reader time.
+const TOPIC_SETTINGS: [(&str, &str); 2] =
+    [("message.timestamp.type", "LogAppendTime"), ("compression.type", "uncompressed")];
+
 /// What the head of a request says.
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'a> {
@@ -79,7 +86,7 @@ pub fn metadata(head: Head<'_>, topics: &[String]) -> Result<BytesMut, BusError>
     framed(head, &MetadataRequest::default().with_topics(Some(topics)).with_allow_auto_topic_creation(false))
 }
 
-/// Asks for new topics of one partition that carry the broker's append time. A replication factor of -1 leaves it
+/// Asks for new topics of one partition with [`TOPIC_SETTINGS`]. A replication factor of -1 leaves it
 /// to the cluster, from version 4 on.
 pub fn create_topics(
     head: Head<'_>,
@@ -87,15 +94,17 @@ pub fn create_topics(
     replication: i16,
     timeout_ms: i32,
 ) -> Result<BytesMut, BusError> {
-    let config = CreatableTopicConfig::default()
-        .with_name(StrBytes::from_static_str("message.timestamp.type"))
-        .with_value(Some(StrBytes::from_static_str("LogAppendTime")));
+    let configs = TOPIC_SETTINGS.map(|(name, value)| {
+        CreatableTopicConfig::default()
+            .with_name(StrBytes::from_static_str(name))
+            .with_value(Some(StrBytes::from_static_str(value)))
+    });
     let new = |name: &String| {
         CreatableTopic::default()
             .with_name(topic(name))
             .with_num_partitions(1)
             .with_replication_factor(replication)
-            .with_configs(vec![config.clone()])
+            .with_configs(configs.to_vec())
     };
     let request = CreateTopicsRequest::default()
         .with_topics(names.iter().map(new).collect())
@@ -203,6 +212,7 @@ pub fn fetch(
         .with_max_wait_ms(limits.max_wait_ms)
         .with_min_bytes(1)
         .with_max_bytes(limits.max_bytes)
+        .with_isolation_level(READ_COMMITTED)
         .with_topics(topics);
     framed(head, &request)
 }

@@ -2,6 +2,7 @@
 //!
 //! Layouts: <https://kafka.apache.org/protocol.html#protocol_messages>
 
+use super::transactions::Aborted;
 use super::versions::{Api, BrokerVersions};
 use super::wire::{Malformed, Reader};
 
@@ -69,6 +70,8 @@ pub struct FetchedPartition<'a> {
     pub partition: i32,
     /// 0, or why it was not read.
     pub error: i16,
+    /// The transactions within the batches that were aborted.
+    pub aborted: Vec<Aborted>,
     /// Record batches, the last one maybe incomplete.
     pub batches: &'a [u8],
     /// Whether the answer held all the bytes that it announced here.
@@ -258,15 +261,16 @@ fn fetched_partition<'a>(
     if version >= 5 {
         reader.i64()?; // oldest offset
     }
-    reader.list(|reader| {
-        reader.take(16)?; // an aborted transaction: producer and first offset
-        reader.tags()
+    let aborted = reader.list(|reader| {
+        let aborted = Aborted { producer: reader.i64()?, first_offset: reader.i64()? };
+        reader.tags()?;
+        Ok(aborted)
     })?;
     if version >= 11 {
         reader.i32()?; // which replica to prefer
     }
     let (batches, whole) = reader.bytes_as_far_as_there()?;
-    Ok(FetchedPartition { topic: topic.to_string(), partition, error, batches, whole })
+    Ok(FetchedPartition { topic: topic.to_string(), partition, error, aborted, batches, whole })
 }
 
 #[cfg(test)]

@@ -7,6 +7,11 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// Reads with the room of one answer and no transactions.
+fn read(bytes: &[u8], from: i64, cut: bool) -> Batches {
+    super::read(Part { bytes, from, cut, aborted: &[] }, &mut Room::of_an_answer())
+}
+
 fn batch(base: i64, values: &[&[u8]], control: bool) -> Vec<u8> {
     let records: Vec<Record> = (base..)
         .zip(values)
@@ -105,17 +110,24 @@ fn what_cannot_be_read_is_passed_over_in_words() {
     let good = plain(10, &[b"after"]);
     let mut compressed = plain(8, &[b"a", b"b"]);
     compressed[22] |= 3;
+    let mut unknown = plain(9, &[b"a"]);
+    unknown[16] = 3;
     let mut rotten = plain(8, &[b"a", b"b"]);
     rotten[60] ^= 1;
     let mut old = plain(9, &[b"a"]);
     old[16] = 1;
     let mut miscounted = plain(8, &[b"a", b"b"]);
     miscounted[57..61].copy_from_slice(&i32::MAX.to_be_bytes());
-    for (bad, word) in
-        [(mended(compressed), "Lz4"), (rotten, "check"), (old, "older"), (mended(miscounted), "wrong")]
-    {
-        let found = read(&[bad, good.clone()].concat(), 8, false);
-        assert_eq!((offsets(&found), found.next), (vec![10], 11), "{word}");
+    for (bad, word) in [
+        (mended(compressed), "Lz4"),
+        (rotten, "check"),
+        (old, "older"),
+        (unknown, "format 3"),
+        (mended(miscounted), "wrong"),
+    ] {
+        let bytes = [bad, good.clone()].concat();
+        let found = read(&bytes, 8, false);
+        assert_eq!(offsets(&read(&bytes, 10, false)), [10], "{word}");
         assert_eq!((found.passed_over[0].from, found.passed_over[0].to), (8, 10), "{word}");
         assert!(found.passed_over[0].why.contains(word), "{found:?}");
     }
@@ -125,6 +137,119 @@ fn what_cannot_be_read_is_passed_over_in_words() {
 fn transaction_markers_are_left_out_silently() {
     let found = read(&batch(4, &[b"marker"], true), 4, false);
     assert_eq!(found, Batches { next: 5, ..Batches::default() });
+}
+
+/// As brokers and clients wrote them, see the README beside them.
+const STORED: [(&str, &[u8]); 8] = [
+    ("gzip, Java", include_bytes!("../../../../tests/it/fixtures/kafka/gzip-java.batch")),
+    ("gzip, Python", include_bytes!("../../../../tests/it/fixtures/kafka/gzip-python.batch")),
+    ("snappy, Java", include_bytes!("../../../../tests/it/fixtures/kafka/snappy-java.batch")),
+    ("snappy, Python", include_bytes!("../../../../tests/it/fixtures/kafka/snappy-python.batch")),
+    ("lz4, Java", include_bytes!("../../../../tests/it/fixtures/kafka/lz4-java.batch")),
+    ("lz4, Python", include_bytes!("../../../../tests/it/fixtures/kafka/lz4-python.batch")),
+    ("zstd, Java", include_bytes!("../../../../tests/it/fixtures/kafka/zstd-java.batch")),
+    ("zstd, Python", include_bytes!("../../../../tests/it/fixtures/kafka/zstd-python.batch")),
+];
+
+#[test]
+fn compressed_batches_of_java_and_python_are_read() {
+    for (name, stored) in STORED {
+        let found = read(stored, 0, false);
+        assert_eq!((offsets(&found), found.next), (vec![0, 1, 2], 3), "{name}: {found:?}");
+        let second = &found.records[1];
+        assert_eq!((&second.key[..], second.append_ms.is_some()), (&b"a1"[..], true), "{name}");
+        assert_eq!(second.value, br#"{"node_id":"a1","heartbeat":"YES"}"#, "{name}");
+        assert_eq!(offsets(&read(stored, 2, false)), [2], "{name}: from within the batch");
+    }
+}
+
+/// A batch whose records are replaced by these compressed bytes.
+fn compressed(base: i64, codec: i16, records: &[u8]) -> Vec<u8> {
+    let mut bytes = plain(base, &[b"a"])[..RECORDS_AT].to_vec();
+    bytes.extend(records);
+    let length = (bytes.len() - BATCH_HEAD) as i32;
+    bytes[8..12].copy_from_slice(&length.to_be_bytes());
+    bytes[22] |= codec as u8;
+    mended(bytes)
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut encoder, bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn a_bomb_is_passed_over_and_no_second_one_is_decoded_in_the_same_answer() {
+    let bomb = gzip(&vec![0; LARGEST_DECODED + 1]);
+    let bytes = [compressed(5, 1, &bomb), compressed(6, 1, &bomb), plain(7, &[b"after"])].concat();
+    let found = read(&bytes, 5, false);
+    assert_eq!((offsets(&found), found.next, found.passed_over.len()), (vec![], 6, 1));
+    assert!(found.passed_over[0].why.contains("more than 4194304 bytes"), "{found:?}");
+    assert_eq!(read(&bytes, 6, false).next, 7);
+    assert_eq!(offsets(&read(&bytes, 7, false)), [7]);
+}
+
+#[test]
+fn a_batch_of_very_many_records_is_read_in_several_answers() {
+    // 4 MB of the smallest records, in 4 KB: all of the same offset but for what their first ones say.
+    let records: Vec<u8> = (0u32..600_000).flat_map(|_| [12, 0, 0, 0, 1, 1, 0]).collect();
+    let records = &records[..records.len() / 7 * 7];
+    let mut bytes = compressed(0, 1, &gzip(&records[..4_199_993 / 7 * 7 - 7_000]));
+    bytes[57..61].copy_from_slice(&500_000i32.to_be_bytes());
+    let found = read(&mended(bytes), 0, false);
+    assert_eq!(found.records.len(), 10_000);
+    assert_eq!((found.next, found.passed_over.len()), (0, 0), "{:?}", found.passed_over);
+}
+
+#[test]
+fn the_room_of_an_answer_is_shared_and_the_rest_waits() {
+    let bytes = [plain(0, &[b"a", b"b"]), plain(2, &[b"c", b"d"]), plain(4, &[b"e"])].concat();
+    let part = Part { bytes: &bytes, from: 0, cut: false, aborted: &[] };
+    let mut room = Room { records: 3, decoded: 100 };
+    let found = super::read(part, &mut room);
+    assert_eq!((offsets(&found), found.next), (vec![0, 1, 2], 3));
+    let found = super::read(Part { from: 3, ..part }, &mut room);
+    assert_eq!((offsets(&found), found.next), (vec![], 3), "no room is left for another part");
+    assert_eq!(offsets(&read(&bytes, 3, false)), [3, 4]);
+}
+
+/// Makes a batch one of a transaction of this producer.
+fn transactional(mut bytes: Vec<u8>, producer: i64) -> Vec<u8> {
+    bytes[22] |= 1 << 4;
+    bytes[43..51].copy_from_slice(&producer.to_be_bytes());
+    mended(bytes)
+}
+
+/// A marker at the end of a transaction: of kind 0 (aborted) or 1 (committed).
+fn marker(offset: i64, producer: i64, kind: u8) -> Vec<u8> {
+    let mut bytes = plain(offset, &[b"??????"]);
+    // Length, attributes, time and offset, then a key of four bytes and a value of two.
+    bytes.truncate(RECORDS_AT);
+    bytes.extend([11 << 1, 0, 0, 0, 4 << 1, 0, 0, 0, kind, 1 << 1, 0, 0]);
+    let length = (bytes.len() - BATCH_HEAD) as i32;
+    bytes[8..12].copy_from_slice(&length.to_be_bytes());
+    bytes[22] |= 1 << 5;
+    transactional(bytes, producer)
+}
+
+#[test]
+fn records_of_aborted_transactions_are_left_out() {
+    let bytes = [
+        transactional(plain(0, &[b"aborted"]), 7),
+        plain(1, &[b"of nobody"]),
+        transactional(plain(2, &[b"of another"]), 8),
+        marker(3, 7, 0),
+        transactional(plain(4, &[b"committed"]), 7),
+        marker(5, 7, 1),
+        marker(6, 8, 1),
+        plain(7, &[b"after"]),
+    ]
+    .concat();
+    let aborted = [Aborted { producer: 7, first_offset: 0 }];
+    let part = Part { bytes: &bytes, from: 0, cut: false, aborted: &aborted };
+    let found = super::read(part, &mut Room::of_an_answer());
+    assert_eq!((offsets(&found), found.next, found.passed_over.len()), (vec![1, 2, 4, 7], 8, 0));
 }
 
 proptest! {
