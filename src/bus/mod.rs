@@ -90,8 +90,15 @@ pub enum Start {
 pub enum BusError {
     /// Nobody answers, or not in time; the same call may succeed later.
     Unavailable(String),
-    /// The record cannot be taken as it is, today or later (too large, refused by the broker's rules).
+    /// The record cannot be taken as it is, today or later (refused by the broker's rules).
     Rejected(String),
+    /// The record is larger than the bus or the topic takes; a smaller one may be taken.
+    TooLarge {
+        /// Its size as the bus counts it.
+        bytes: usize,
+        /// What failed, and how to fix it.
+        text: String,
+    },
     /// The bus is of a kind, version or layout that this client cannot use.
     Unsupported(String),
 }
@@ -106,9 +113,10 @@ impl BusError {
 impl fmt::Display for BusError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            BusError::Unavailable(text) | BusError::Rejected(text) | BusError::Unsupported(text) => {
-                f.write_str(text)
-            }
+            BusError::Unavailable(text)
+            | BusError::Rejected(text)
+            | BusError::TooLarge { text, .. }
+            | BusError::Unsupported(text) => f.write_str(text),
         }
     }
 }
@@ -120,15 +128,16 @@ pub const MAX_RECORD_BYTES: usize = 1_000_000;
 
 /// Refuses a record whose key and value together exceed [`MAX_RECORD_BYTES`].
 fn check_size(topic: Topic, key: &str, value: &[u8]) -> Result<(), BusError> {
-    let size = key.len().saturating_add(value.len());
-    if size <= MAX_RECORD_BYTES {
+    let bytes = key.len().saturating_add(value.len());
+    if bytes <= MAX_RECORD_BYTES {
         return Ok(());
     }
-    Err(BusError::Rejected(format!(
-        "a record of {size} bytes is too large for topic {}: at most {MAX_RECORD_BYTES} bytes, key included; \
-         send less in one message",
+    let text = format!(
+        "a record of {bytes} bytes is too large for topic {}: at most {MAX_RECORD_BYTES} bytes, key included; send less in one \
+         message",
         topic.name()
-    )))
+    );
+    Err(BusError::TooLarge { bytes, text })
 }
 
 /// One thread's handle on the bus.

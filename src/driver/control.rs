@@ -20,7 +20,7 @@ use std::time::Duration;
 const POLL: Duration = Duration::from_millis(100);
 /// Longest wait for a start; an orchestrator's is one second ahead.
 const MOST_AHEAD_NS: u64 = 600 * clock::NS_PER_S;
-/// Events of one engine that may wait: it sends two.
+/// Events of one engine that may wait: it sends three.
 const EVENTS: usize = 8;
 
 /// What a control thread is given.

@@ -74,7 +74,12 @@ fn conduct(
     let task = Arc::new(Task { cursor, stop: recipe.stop.clone() });
     let (drafts, waiting) = slot();
     let reporting = std::thread::Builder::new().name("reporter".to_owned());
-    let reporting = reporting.spawn(move || reporter.run(bus.as_mut(), &waiting));
+    let told = events.clone();
+    let reporting = reporting.spawn(move || {
+        if let Some(reason) = reporter.run(bus.as_mut(), &waiting) {
+            let _ = told.send(Event::ReportRefused(reason));
+        }
+    });
     let last = load(&task, clients, &recipe, &drafts, before);
     // Before the last report leaves: who has read that may send the next plan at once.
     let _ = events.send(Event::LoadEnded);

@@ -2,6 +2,9 @@
 //!
 //! A number is given at the first attempt, and that report is retried unchanged. Newer drafts that come meanwhile
 //! replace each other without a number, because a report is cumulative: the newest says all.
+//!
+//! A report that the bus refuses because of its size is sent with less in it: first without the histograms of service
+//! time and lag, then without any.
 
 use super::clock_offset::SharedOffset;
 use super::collector::Draft;
@@ -11,6 +14,7 @@ use crate::clock;
 use crate::http::StopFlag;
 use crate::message::{self, Histograms, LatencyMs, Metrics, NodeRef, TargetCount};
 use crate::stats::histogram::{Histogram, round_ms};
+use crate::units::format_count;
 use std::time::Duration;
 
 /// One attempt to publish, after which the flag that ends the reporter is looked at.
@@ -30,28 +34,34 @@ pub struct Report {
     pub target: Option<TargetCount>,
 }
 
-/// The reports of one test that wait to be taken.
-#[derive(Debug, Default)]
-pub struct Outbox<T> {
+/// The reports of one test that wait to be taken: drafts `T` that become reports `R`.
+#[derive(Debug)]
+pub struct Outbox<T, R> {
     numbered: u64,
-    sending: Option<Vec<u8>>,
+    sending: Option<R>,
     waiting: Option<T>,
 }
 
-impl<T> Outbox<T> {
+impl<T, R> Default for Outbox<T, R> {
+    fn default() -> Self {
+        Outbox { numbered: 0, sending: None, waiting: None }
+    }
+}
+
+impl<T, R> Outbox<T, R> {
     /// Adds a draft, in place of one that has no number yet.
     pub fn offer(&mut self, draft: T) {
         self.waiting = Some(draft);
     }
 
     /// The report to send now: the one that was sent in vain, or else the newest draft under the next number.
-    pub fn next(&mut self, encode: impl FnOnce(u64, T) -> Vec<u8>) -> Option<&[u8]> {
+    pub fn next(&mut self, number: impl FnOnce(u64, T) -> R) -> Option<&mut R> {
         if self.sending.is_none() {
             let draft = self.waiting.take()?;
             self.numbered += 1;
-            self.sending = Some(encode(self.numbered, draft));
+            self.sending = Some(number(self.numbered, draft));
         }
-        self.sending.as_deref()
+        self.sending.as_mut()
     }
 
     /// The report was taken, or can never be.
@@ -62,6 +72,60 @@ impl<T> Outbox<T> {
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.sending.is_none() && self.waiting.is_none()
+    }
+}
+
+/// What became of an attempt.
+enum Sent {
+    /// Nothing waited.
+    Nothing,
+    Taken,
+    /// It waits for the next attempt.
+    NotNow,
+    /// The bus will never take it, and why.
+    Refused(String),
+}
+
+/// How much a report holds. It only ever falls: reports grow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Detail {
+    All,
+    /// No histogram but that of the latency.
+    Latency,
+    /// No histogram and no samples of errors.
+    Counts,
+}
+
+impl Detail {
+    fn less(self) -> Option<Detail> {
+        match self {
+            Detail::All => Some(Detail::Latency),
+            Detail::Latency => Some(Detail::Counts),
+            Detail::Counts => None,
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Detail::All => "with all figures",
+            Detail::Latency => "without the histograms of service time and lag",
+            Detail::Counts => "without histograms",
+        }
+    }
+
+    fn limit(self, report: &mut Metrics) {
+        match self {
+            Detail::All => {}
+            Detail::Latency => {
+                if let Some(histograms) = &mut report.histograms {
+                    (histograms.service, histograms.lag) = (None, None);
+                }
+            }
+            Detail::Counts => {
+                report.histograms = None;
+                report.error_samples = Default::default();
+            }
+        }
     }
 }
 
@@ -79,8 +143,11 @@ pub struct Reporter {
 
 impl Reporter {
     /// Publishes what comes through `drafts` until its writing end is gone and everything is taken (or given up).
-    pub fn run(&self, bus: &mut dyn Bus, drafts: &SlotReceiver<Report>) {
-        let mut outbox = Outbox { numbered: 0, sending: None, waiting: None };
+    /// Returns why the final report was not taken, if it was not.
+    pub fn run(&self, bus: &mut dyn Bus, drafts: &SlotReceiver<Report>) -> Option<String> {
+        let mut outbox = Outbox::default();
+        let mut detail = Detail::All;
+        let mut refused = None;
         let mut closed_ns = None;
         loop {
             match drafts.take(if outbox.is_empty() { LOOK } else { Duration::ZERO }) {
@@ -93,43 +160,65 @@ impl Reporter {
             if let Some(since_ns) = closed_ns {
                 let patience_is_over = clock::now_ns() > since_ns + clock::to_ns(FINAL_PATIENCE);
                 if outbox.is_empty() || patience_is_over {
-                    return self.say_if_lost(outbox.is_empty());
+                    return if outbox.is_empty() { refused } else { Some(self.lost()) };
                 }
             }
-            let sent = self.send_next(bus, &mut outbox);
-            if sent.is_err() && self.hurry.is_stopped() && closed_ns.is_some() {
-                return self.say_if_lost(false);
+            match self.send_next(bus, &mut outbox, &mut detail) {
+                Sent::Nothing => {}
+                Sent::Taken => refused = None,
+                Sent::Refused(reason) => refused = Some(reason),
+                Sent::NotNow if self.hurry.is_stopped() && closed_ns.is_some() => return Some(self.lost()),
+                Sent::NotNow => {}
             }
         }
     }
 
-    fn send_next(&self, bus: &mut dyn Bus, outbox: &mut Outbox<Report>) -> Result<(), ()> {
-        let Some(bytes) = outbox.next(|sequence, report| message::encode(&self.metrics(sequence, report)))
-        else {
-            return Ok(());
+    fn send_next(
+        &self,
+        bus: &mut dyn Bus,
+        outbox: &mut Outbox<Report, Box<Metrics>>,
+        detail: &mut Detail,
+    ) -> Sent {
+        let Some(report) = outbox.next(|sequence, report| Box::new(self.metrics(sequence, report))) else {
+            return Sent::Nothing;
         };
-        match bus.publish(Topic::Metrics, &self.identity.node_id, bytes, ATTEMPT) {
-            Ok(_) => outbox.done(),
+        detail.limit(report);
+        match bus.publish(Topic::Metrics, &self.identity.node_id, &message::encode(report.as_ref()), ATTEMPT)
+        {
+            Ok(_) => {
+                outbox.done();
+                Sent::Taken
+            }
             Err(BusError::Unavailable(text)) => {
                 log::debug!("a report waits: {text}");
                 clock::sleep(PAUSE);
-                return Err(());
+                Sent::NotNow
             }
+            Err(BusError::TooLarge { bytes, text }) => match detail.less() {
+                Some(less) => {
+                    log::warn!("test {:?}: {text}; reports go on {}", self.test_id, less.words());
+                    *detail = less;
+                    Sent::NotNow
+                }
+                None => {
+                    log::error!("a report of test {:?} is lost: {text}", self.test_id);
+                    outbox.done();
+                    let bytes = format_count(bytes as u64);
+                    Sent::Refused(format!("the broker refused {bytes} bytes; raise max.message.bytes"))
+                }
+            },
             Err(error) => {
                 log::error!("a report of test {:?} is lost: {error}", self.test_id);
                 outbox.done();
+                Sent::Refused(error.to_string())
             }
         }
-        Ok(())
     }
 
-    fn say_if_lost(&self, all_taken: bool) {
-        if !all_taken {
-            log::error!(
-                "the last report of test {:?} could not be published: Kafka is unavailable",
-                self.test_id
-            );
-        }
+    fn lost(&self) -> String {
+        let test_id = &self.test_id;
+        log::error!("the last report of test {test_id:?} could not be published: Kafka is unavailable");
+        "Kafka was unavailable".to_owned()
     }
 
     fn metrics(&self, sequence: u64, report: Report) -> Metrics {
@@ -174,16 +263,16 @@ mod tests {
 
     #[test]
     fn a_number_is_given_once_and_newer_drafts_replace_each_other() {
-        let mut outbox: Outbox<u8> = Outbox::default();
-        let encode = |sequence: u64, draft: u8| vec![sequence as u8, draft];
+        let mut outbox: Outbox<u8, [u8; 2]> = Outbox::default();
+        let encode = |sequence: u64, draft: u8| [sequence as u8, draft];
         assert_eq!(outbox.next(encode), None);
         outbox.offer(10);
-        assert_eq!(outbox.next(encode), Some([1, 10].as_slice()));
+        assert_eq!(outbox.next(encode), Some(&mut [1, 10]));
         outbox.offer(11);
         outbox.offer(12);
-        assert_eq!(outbox.next(encode), Some([1, 10].as_slice()), "retried unchanged");
+        assert_eq!(outbox.next(encode), Some(&mut [1, 10]), "retried unchanged");
         outbox.done();
-        assert_eq!(outbox.next(encode), Some([2, 12].as_slice()), "11 was replaced and has no number");
+        assert_eq!(outbox.next(encode), Some(&mut [2, 12]), "11 was replaced and has no number");
         outbox.done();
         assert!(outbox.is_empty());
     }

@@ -39,6 +39,8 @@ pub enum Event {
     NotStarted(String),
     /// All workers have ended.
     LoadEnded,
+    /// The final report will never be taken by the bus, and why. [`Event::Reported`] follows.
+    ReportRefused(String),
     /// The final report was taken by the bus, or given up.
     Reported,
 }
@@ -112,6 +114,8 @@ pub struct Session {
     defaults: Defaults,
     allowed: Allowed,
     state: State,
+    /// Why the running test's final report was not taken.
+    report_refused: Option<String>,
     /// The next plan, read while the last test's final report was on its way.
     following: Option<Box<TestConfig>>,
 }
@@ -119,7 +123,7 @@ pub struct Session {
 impl Session {
     /// An idle driver with its name, the settings that complete a plan, and the hosts that it may load.
     pub fn new(identity: NodeRef, defaults: Defaults, allowed: Allowed) -> Session {
-        Session { identity, defaults, allowed, state: State::Idle, following: None }
+        Session { identity, defaults, allowed, state: State::Idle, report_refused: None, following: None }
     }
 
     /// Takes one event.
@@ -131,9 +135,20 @@ impl Session {
             Event::Trigger(trigger) => self.on_start(&trigger),
             Event::NotStarted(reason) => self.on_not_started(reason),
             Event::LoadEnded => self.on_load_ended(),
+            Event::ReportRefused(reason) => {
+                self.report_refused = Some(reason);
+                Vec::new()
+            }
             Event::Reported => {
+                let mut beat = Beat::idle();
+                if let (State::Finishing(current), reason @ Some(_)) =
+                    (&self.state, self.report_refused.take())
+                {
+                    // Said until there is something else to say: nothing else tells of it.
+                    (beat.test_id, beat.reason) = (Some(current.test_id.clone()), reason);
+                }
                 self.state = State::Idle;
-                let mut actions = vec![Action::Announce(Beat::idle())];
+                let mut actions = vec![Action::Announce(beat)];
                 if let Some(config) = self.following.take() {
                     actions.extend(self.on_config(&config));
                 }

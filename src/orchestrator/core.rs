@@ -229,6 +229,7 @@ impl Core {
                 let seconds = test.run.seconds(now).unwrap_or(0) + RUNNING_SLACK_S;
                 if test.figures.numbered(report, seconds) {
                     test.run.final_report(&report.node);
+                    test.run.notes.extend(report.left_out());
                 }
             }
             Report::Original(name, latency) => {

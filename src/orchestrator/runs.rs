@@ -81,6 +81,9 @@ pub struct Member {
     pub refused: Option<String>,
     /// Its final report is in.
     pub done: bool,
+    /// Why the bus did not take its final report, by its own word: it ended in order, and only what it reported
+    /// before is known.
+    pub report_refused: Option<String>,
     /// What happened to it, and whether for ever.
     pub lost: Option<(String, bool)>,
     /// Why it cut its load off, by its own word; its final report counts all the same.
@@ -89,6 +92,13 @@ pub struct Member {
     pub state: Option<DriverState>,
     /// Since when it has not been on this test.
     away_ns: Option<u64>,
+}
+
+impl Member {
+    /// Whether its final report is still to come.
+    fn is_at_work(&self) -> bool {
+        !self.done && self.report_refused.is_none() && self.lost.is_none()
+    }
 }
 
 /// What must be written to the bus.
@@ -139,6 +149,7 @@ impl Run {
             ready: false,
             refused: None,
             done: false,
+            report_refused: None,
             lost: None,
             left: None,
             state: None,
@@ -205,6 +216,10 @@ impl Run {
                 member.lost = member.lost.take().filter(|(_, for_ever)| *for_ever);
                 return;
             }
+            Some(DriverState::Idle) if message.reason.is_some() && !member.done => {
+                member.report_refused = short(message.reason.as_deref());
+                member.lost = None;
+            }
             _ => {}
         }
         member.away_ns = member.away_ns.or(Some(now.ns));
@@ -218,14 +233,14 @@ impl Run {
         };
         if let Some(member) = self.member(&node.node_id, Some(node.epoch)) {
             // Who has handed in its final report may go.
-            member.lost = lost.filter(|_| !member.done);
+            member.lost = lost.filter(|_| !member.done && member.report_refused.is_none());
         }
     }
 
     /// A driver's final report is in.
     pub fn final_report(&mut self, node: &NodeRef) {
         if let Some(member) = self.member(&node.node_id, Some(node.epoch)) {
-            (member.done, member.lost) = (true, None);
+            (member.done, member.lost, member.report_refused) = (true, None, None);
         }
     }
 
@@ -295,12 +310,12 @@ impl Run {
     }
 
     fn tick_running(&mut self, now: Now) -> Option<Command> {
-        for member in self.members.iter_mut().filter(|m| !m.done && m.lost.is_none()) {
+        for member in self.members.iter_mut().filter(|m| m.is_at_work()) {
             if member.away_ns.is_some_and(|since_ns| now.ns > since_ns + AWAY_WITHIN_NS) {
                 member.lost = Some(("it does not run this test, and sent no final report".to_owned(), false));
             }
         }
-        let at_work = |m: &&Member| !m.done && m.lost.is_none();
+        let at_work = |m: &&Member| m.is_at_work();
         let busy = |m: &&Member| matches!(m.state, Some(DriverState::Running | DriverState::Finishing));
         let open = self.members.iter().filter(at_work).count();
         let overdue = self.closing.filter(|closing| now.ns >= closing.at_ns);
@@ -322,7 +337,7 @@ impl Run {
     fn close(&mut self) -> Option<Command> {
         let after = if self.stopped.is_some() { "the STOP" } else { "the planned end" };
         let mut left_over = false;
-        for member in self.members.iter_mut().filter(|m| !m.done && m.lost.is_none()) {
+        for member in self.members.iter_mut().filter(|m| m.is_at_work()) {
             left_over = true;
             let seconds = CLOSE_AFTER_NS / NS_PER_S;
             member.lost =

@@ -8,6 +8,7 @@ mod fetch;
 mod golden;
 mod kafka_faults;
 mod kafka_strangers;
+mod large_reports;
 mod omission;
 mod orchestrator;
 mod processes;

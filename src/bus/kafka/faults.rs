@@ -20,9 +20,6 @@ pub fn topic(code: i16, topic: &str, what: &str, message: Option<&str>) -> BusEr
         E::TopicAuthorizationFailed | E::ClusterAuthorizationFailed => BusError::Rejected(text(
             "this client lacks the right; an administrator can allow Read, Write and Describe on the topic",
         )),
-        E::MessageTooLarge | E::RecordListTooLarge => BusError::Rejected(text(
-            "raise max.message.bytes of the topic to 1048588, or send less in one message",
-        )),
         E::InvalidTopicException => BusError::Rejected(text("check --topic-prefix")),
         E::InvalidRecord | E::PolicyViolation | E::InvalidTimestamp => {
             BusError::Rejected(text("the topic's own rules refuse the record; check its configuration"))
@@ -33,6 +30,20 @@ pub fn topic(code: i16, topic: &str, what: &str, message: Option<&str>) -> BusEr
         E::UnknownTopicOrPartition => BusError::Unavailable(text("the topic does not exist (any more)")),
         _ => BusError::Unavailable(text("it may work again in a moment")),
     }
+}
+
+/// The broker refused a record because its batch of `bytes` is too large for the topic; none for another code.
+pub fn too_large(code: i16, topic: &str, bytes: usize, message: Option<&str>) -> Option<BusError> {
+    use ResponseError::{MessageTooLarge, RecordListTooLarge};
+    let error = ResponseError::try_from_code(code)?;
+    matches!(error, MessageTooLarge | RecordListTooLarge).then(|| {
+        let added = message.map(|text| format!(", {text}")).unwrap_or_default();
+        let text = format!(
+            "topic {topic} does not take a record of {bytes} bytes ({error:?}{added}): raise max.message.bytes of the \
+             topic to 1048588"
+        );
+        BusError::TooLarge { bytes, text }
+    })
 }
 
 /// Whether the broker says that the offset is outside what it keeps.
@@ -93,7 +104,10 @@ mod tests {
         assert!(topic(3, "metrics", "x", None).is_transient());
         assert!(topic(-1, "metrics", "x", None).is_transient());
         assert!(topic(12_345, "metrics", "x", None).is_transient());
-        assert!(matches!(topic(10, "metrics", "x", None), BusError::Rejected(_)));
+        assert_eq!(too_large(29, "metrics", 7, None), None);
+        let large = too_large(10, "metrics", 16_635, Some("limit 9000")).expect("too large");
+        assert!(matches!(&large, BusError::TooLarge { bytes: 16_635, .. }) && !large.is_transient());
+        assert!(large.to_string().contains("limit 9000") && large.to_string().contains("max.message.bytes"));
     }
 
     #[test]

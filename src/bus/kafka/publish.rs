@@ -38,12 +38,12 @@ pub fn once(
         .and_then(|mut body| responses::produce(&mut body, answer.version))
         .map_err(|malformed| faults::malformed(&address, malformed))?;
     if produced.error != 0 {
-        return Err(faults::topic(
-            produced.error,
-            &name,
-            "append to a partition",
-            produced.message.as_deref(),
-        ));
+        let (code, message) = (produced.error, produced.message.as_deref());
+        let bytes = requests::batch_bytes(record);
+        if let Some(error) = faults::too_large(code, &name, bytes, message) {
+            return Err(error);
+        }
+        return Err(faults::topic(code, &name, "append to a partition", message));
     }
     let append_ms = Some(produced.append_ms).filter(|ms| *ms >= 0);
     if append_ms.is_none() {

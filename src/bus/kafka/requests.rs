@@ -138,6 +138,11 @@ pub fn produce(head: Head<'_>, record: Outgoing<'_>, timeout_ms: i32) -> Result<
     framed(head, &request)
 }
 
+/// How large the batch of this record is, as the topic's `max.message.bytes` counts it.
+pub fn batch_bytes(record: Outgoing<'_>) -> usize {
+    batch(record).map_or(record.value.len(), |batch| batch.len())
+}
+
 /// A batch of one record, uncompressed.
 fn batch(record: Outgoing<'_>) -> Result<Bytes, BusError> {
     let key = (!record.key.is_empty()).then(|| Bytes::copy_from_slice(record.key.as_bytes()));

@@ -76,6 +76,18 @@ impl DriverFigures {
         }
     }
 
+    /// A report without histograms, with those of the one before: the bus did not take it whole.
+    fn completed(&self, snapshot: &Arc<Snapshot>) -> Arc<Snapshot> {
+        match &self.latest {
+            Some(before) if snapshot.lacks_latency() => Arc::new(Snapshot {
+                latency: before.latency.clone(),
+                latency_ms: before.latency_ms.clone(),
+                ..Snapshot::clone(snapshot)
+            }),
+            _ => Arc::clone(snapshot),
+        }
+    }
+
     fn newest_second(&self) -> u64 {
         self.marks.last_key_value().map_or(self.shown_second, |(second, _)| *second)
     }
@@ -136,6 +148,7 @@ impl Aggregate {
             return false;
         }
         driver.sequences.see(snapshot.sequence);
+        let snapshot = &driver.completed(snapshot);
         driver.origin_ms = driver.origin_ms.or(report.origin_ms);
         driver.first_send_ms = driver.first_send_ms.or(report.first_send_ms);
         if snapshot.is_final || driver.latest.as_ref().is_none_or(|l| l.sequence < snapshot.sequence) {

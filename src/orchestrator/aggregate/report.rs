@@ -37,6 +37,13 @@ pub struct Snapshot {
     pub latency_ms: Option<Distribution>,
 }
 
+impl Snapshot {
+    /// Whether it counts responses and says nothing of their latency.
+    pub fn lacks_latency(&self) -> bool {
+        self.latency.is_empty() && self.counts.responses > 0
+    }
+}
+
 /// A report of a driver with an epoch.
 #[derive(Clone, Debug)]
 pub struct NumberedReport {
@@ -52,6 +59,25 @@ pub struct NumberedReport {
     pub at_end: Option<Box<(Histogram, Histogram)>>,
     /// What a floodgate-target counted, in the final one.
     pub target: Option<TargetCount>,
+}
+
+impl NumberedReport {
+    /// What a final report had to leave out because the bus would not take it whole; none where it is whole.
+    pub fn left_out(&self) -> Option<String> {
+        let lacks_service = self.at_end.as_ref().is_some_and(|at_end| at_end.0.count() == 0);
+        let what = match self.snapshot.lacks_latency() {
+            true => "any histogram, so its latencies are those of its last report before",
+            false if lacks_service && self.snapshot.counts.responses > 0 => {
+                "histograms of service time and lag, so the fleet's lack its part"
+            }
+            false => return None,
+        };
+        let name = &self.node.node_id;
+        Some(format!(
+            "The final report of driver {name} came without {what}: the broker does not take large records; raise \
+             max.message.bytes of the topic metrics."
+        ))
+    }
 }
 
 /// A report as it came.

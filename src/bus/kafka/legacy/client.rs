@@ -147,6 +147,14 @@ pub fn publish(
     match confirmed.iter().flat_map(|confirm| &confirm.partition_confirms).next() {
         Some(confirm) => match confirm.offset {
             Ok(_) => Ok(Appended { append_ms: None, sent_ns, acked_ns }),
+            Err(code @ (KafkaCode::MessageSizeTooLarge | KafkaCode::RecordListTooLarge)) => {
+                let bytes = key.map_or(0, <[u8]>::len) + value.len();
+                let text = format!(
+                    "topic {topic} does not take a record of {bytes} bytes ({code:?}): raise max.message.bytes of the \
+                     topic to 1048588"
+                );
+                Err(BusError::TooLarge { bytes, text })
+            }
             Err(code) => Err(of_code("append", topic, code)),
         },
         None => Err(BusError::Unavailable(format!("topic {topic}: the broker confirmed nothing"))),
@@ -322,9 +330,6 @@ fn in_words(what: &str, whose: &str, error: &Error) -> BusError {
 fn of_code(what: &str, whose: &str, code: KafkaCode) -> BusError {
     let text = |mend: &str| format!("could not {what}, {whose} ({code:?}): {mend}");
     match code {
-        KafkaCode::MessageSizeTooLarge | KafkaCode::RecordListTooLarge => BusError::Rejected(text(
-            "raise max.message.bytes of the topic to 1048588, or send less in one message",
-        )),
         KafkaCode::TopicAuthorizationFailed | KafkaCode::ClusterAuthorizationFailed => BusError::Rejected(
             text("this client lacks the right; an administrator can allow Read, Write and Describe"),
         ),

@@ -1,0 +1,179 @@
+//! Reports that the bus does not take because of their size.
+
+use floodgate::bus::local::LocalConnector;
+use floodgate::bus::{Appended, Bus, BusError, Connector, Position, Record, Start, Topic};
+use floodgate::driver::{self, Driver};
+use floodgate::message::{Heartbeat, Metrics, decode};
+use floodgate::plan::Defaults;
+use floodgate::stats::summary::Summary;
+use floodgate::target::{self, Target};
+use serde_json::json;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::orchestrator::support::{SOON, orchestrator, wait, wait_alive, wait_state};
+
+/// A bus whose `topic` takes no larger records than `most` bytes.
+#[derive(Clone)]
+struct Narrow<B> {
+    inner: B,
+    topic: Topic,
+    most: usize,
+}
+
+impl Connector for Narrow<Arc<LocalConnector>> {
+    fn open(&self) -> Box<dyn Bus> {
+        Box::new(Narrow { inner: self.inner.open(), topic: self.topic, most: self.most })
+    }
+
+    fn prepare(&self, timeout: Duration) -> Result<(), BusError> {
+        self.inner.prepare(timeout)
+    }
+
+    fn describe(&self) -> String {
+        "narrow bus".to_owned()
+    }
+}
+
+impl Bus for Narrow<Box<dyn Bus>> {
+    fn publish(
+        &mut self,
+        topic: Topic,
+        key: &str,
+        value: &[u8],
+        within: Duration,
+    ) -> Result<Appended, BusError> {
+        let bytes = value.len();
+        if topic == self.topic && bytes > self.most {
+            return Err(BusError::TooLarge { bytes, text: format!("{bytes} bytes are too many") });
+        }
+        self.inner.publish(topic, key, value, within)
+    }
+
+    fn end(&mut self, topic: Topic, timeout: Duration) -> Result<Position, BusError> {
+        self.inner.end(topic, timeout)
+    }
+
+    fn subscribe(&mut self, topic: Topic, start: Start, timeout: Duration) -> Result<(), BusError> {
+        self.inner.subscribe(topic, start, timeout)
+    }
+
+    fn poll(&mut self, timeout: Duration) -> Result<Vec<Record>, BusError> {
+        self.inner.poll(timeout)
+    }
+}
+
+fn a_target() -> Target {
+    target::start(target::Config::plain(SocketAddr::from(([127, 0, 0, 1], 0)))).expect("a target")
+}
+
+fn a_driver(bus: Arc<dyn Connector>, target: &Target) -> Driver {
+    let url = format!("http://{}/ping", target.addr());
+    let config = driver::Config {
+        node_id: "a1".to_owned(),
+        node_ip: "127.0.0.1".to_owned(),
+        defaults: Defaults { target_url: Some(url), ..Defaults::default() },
+        connect_timeout: SOON,
+        ..driver::Config::default()
+    };
+    driver::start(bus, config).expect("starts")
+}
+
+/// What a run's result is, and what its driver said, where `metrics` takes no larger records than `most` bytes.
+fn run(most: usize) -> (Summary, Vec<Metrics>, Vec<Heartbeat>) {
+    let inner = Arc::new(LocalConnector::new());
+    let sound: Arc<dyn Connector> = inner.clone();
+    let orchestrator = orchestrator(&sound);
+    let control = orchestrator.control();
+    let target = a_target();
+    let mut reader = sound.open();
+    for topic in [Topic::Metrics, Topic::Heartbeat] {
+        reader.subscribe(topic, Start::Beginning, SOON).expect("subscribes");
+    }
+    let driver = a_driver(Arc::new(Narrow { inner, topic: Topic::Metrics, most }), &target);
+    wait_alive(&control, 1);
+    let plan = json!({"test_id": "t", "test_type": "TSUNAMI", "test_message_delay": 10, "duration_ms": 1500,
+        "timeout_ms": 500});
+    control.configure_json(&serde_json::to_vec(&plan).expect("json")).expect("configures");
+    let result = wait_state(&control, "t", "completed");
+    driver.shutdown();
+    let records = wait("the driver's goodbye", || {
+        let records = reader.poll(Duration::from_millis(100)).expect("polls");
+        (!records.is_empty()).then_some(records)
+    });
+    let of = |topic| records.iter().filter(move |record| record.topic == topic).map(|record| &record.value);
+    let reports = of(Topic::Metrics).map(|value| decode(value).expect("a report")).collect();
+    let beats = of(Topic::Heartbeat).map(|value| decode(value).expect("a heartbeat")).collect();
+    target.shutdown();
+    (result, reports, beats)
+}
+
+fn last(reports: &[Metrics]) -> &Metrics {
+    reports.iter().find(|report| report.is_final).expect("a final report")
+}
+
+#[test]
+fn a_final_report_that_is_refused_is_sent_without_service_and_lag_then_without_histograms() {
+    let (whole, reports, _) = run(usize::MAX);
+    let size = |report: &Metrics| serde_json::to_vec(report).expect("json").len();
+    let full = last(&reports).clone();
+    let mut latency_only = full.clone();
+    let histograms = latency_only.histograms.as_mut().expect("histograms");
+    (histograms.service, histograms.lag) = (None, None);
+    let bare = Metrics { histograms: None, ..full.clone() };
+    let between = |more, less| (size(more) + size(less)) / 2;
+    assert_eq!((whole.total.requests, whole.drivers[0].state.as_str()), (150, "done"));
+
+    let (result, reports, _) = run(between(&full, &latency_only));
+    let histograms = last(&reports).histograms.clone().expect("histograms");
+    assert!(!histograms.latency.is_empty() && histograms.service.is_none() && histograms.lag.is_none());
+    assert_eq!((result.total.requests, result.drivers[0].state.as_str()), (150, "done"));
+    assert!(result.total.latency_ms.is_some() && result.total.service_ms.is_none());
+    assert!(says(&result, "without histograms of service time and lag"), "{:?}", result.verdict);
+
+    let (result, reports, _) = run(between(&latency_only, &bare));
+    assert_eq!(last(&reports).histograms, None);
+    assert_eq!((result.total.requests, result.total.responses), (150, 150));
+    assert_eq!(result.drivers[0].state, "done");
+    assert!(says(&result, "raise max.message.bytes"), "{:?}", result.verdict);
+}
+
+fn says(result: &Summary, words: &str) -> bool {
+    result.verdict.iter().any(|line| line.contains(words))
+}
+
+#[test]
+fn a_driver_whose_final_report_is_refused_altogether_says_so_and_is_not_waited_for() {
+    let (result, reports, beats) = run(300);
+    assert!(reports.is_empty(), "{reports:?}");
+    let told = beats.iter().find(|beat| beat.reason.is_some()).expect("a reason");
+    assert_eq!(told.test_id.as_deref(), Some("t"));
+    let reason = told.reason.as_deref().expect("a reason");
+    assert!(
+        reason.starts_with("the broker refused ") && reason.ends_with("raise max.message.bytes"),
+        "{reason}"
+    );
+    assert_ne!(result.drivers[0].state, "lost");
+}
+
+#[test]
+fn a_plan_that_the_bus_does_not_take_fails_with_its_size() {
+    let narrow = Narrow { inner: Arc::new(LocalConnector::new()), topic: Topic::TestConfig, most: 50 };
+    let orchestrator_bus: Arc<dyn Connector> = Arc::new(narrow.clone());
+    let orchestrator = orchestrator(&orchestrator_bus);
+    let control = orchestrator.control();
+    let target = a_target();
+    let driver = a_driver(orchestrator_bus, &target);
+    wait_alive(&control, 1);
+    let plan = br#"{"test_id":"t","test_type":"TSUNAMI","test_message_delay":10,"duration_ms":1500}"#;
+    control.configure_json(plan).expect("configures");
+    let result = wait_state(&control, "t", "failed");
+    assert!(
+        says(&result, "the plan could not be written") && says(&result, "bytes are too many"),
+        "{:?}",
+        result.verdict
+    );
+    driver.shutdown();
+    target.shutdown();
+}
