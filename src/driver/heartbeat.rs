@@ -1,8 +1,9 @@
 //! The heartbeat: a thread and a bus handle of its own, so that no slow target and no slow report delays it.
 //!
-//! Every heartbeat also measures broker time.
+//! Every heartbeat also measures broker time. The same thread registers the driver again now and then.
 
 use super::clock_offset::SharedOffset;
+use super::registering::Registering;
 use super::session::Beat;
 use super::slot::{SlotReceiver, Taken};
 use crate::bus::{Bus, Topic};
@@ -24,7 +25,13 @@ const ATTEMPT: Duration = Duration::from_secs(2);
 
 /// Publishes a heartbeat at every change and every second, until the writing end of `beats` is gone; then says
 /// goodbye.
-pub fn run(mut bus: Box<dyn Bus>, identity: &NodeRef, offset: &SharedOffset, beats: &SlotReceiver<Beat>) {
+pub fn run(
+    mut bus: Box<dyn Bus>,
+    identity: &NodeRef,
+    offset: &SharedOffset,
+    beats: &SlotReceiver<Beat>,
+    mut registering: Registering,
+) {
     let mut beat = Beat::idle();
     let mut quick = QUICK_BEATS;
     let mut away = false;
@@ -39,6 +46,7 @@ pub fn run(mut bus: Box<dyn Bus>, identity: &NodeRef, offset: &SharedOffset, bea
         }
         if sent.is_ok() {
             beat = beat.next.take().map_or(beat, |next| *next);
+            register_again(bus.as_mut(), &mut registering);
         }
         let wait = if quick > 0 { INTERVAL_READY } else { INTERVAL };
         quick = quick.saturating_sub(1);
@@ -56,6 +64,17 @@ pub fn run(mut bus: Box<dyn Bus>, identity: &NodeRef, offset: &SharedOffset, bea
     let left = Beat { state: DriverState::Left, ..last };
     if let Err(text) = publish(bus.as_mut(), identity, offset, &left) {
         log::warn!("the goodbye was not taken: {text}");
+    }
+}
+
+/// One that is not taken is tried again with the next heartbeat.
+fn register_again(bus: &mut dyn Bus, registering: &mut Registering) {
+    if registering.is_due(clock::now_ns()) {
+        let register = &registering.register;
+        match bus.publish(Topic::Register, &register.node_id, &message::encode(register), ATTEMPT) {
+            Ok(_) => registering.done(clock::now_ns()),
+            Err(error) => log::debug!("not registered again: {error}"),
+        }
     }
 }
 
@@ -79,4 +98,33 @@ fn publish(bus: &mut dyn Bus, identity: &NodeRef, offset: &SharedOffset, beat: &
         .map_err(|error| error.to_string())?;
     offset.learn(&appended);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bus::local::LocalConnector;
+    use crate::bus::{Connector, Start};
+    use crate::driver::registering::tests::{a_register, often};
+    use crate::driver::slot::slot;
+    use crate::message::{Register, decode};
+
+    #[test]
+    fn a_driver_registers_again_between_its_heartbeats() {
+        let connector = LocalConnector::new();
+        let bus = connector.open();
+        let (beats, waiting) = slot();
+        let identity = NodeRef { node_id: "a".to_owned(), epoch: 7 };
+        let heart =
+            std::thread::spawn(move || run(bus, &identity, &SharedOffset::default(), &waiting, often()));
+        let mut reader = connector.open();
+        reader.subscribe(Topic::Register, Start::Beginning, ATTEMPT).unwrap();
+        let mut seen = Vec::new();
+        while seen.len() < 3 {
+            seen.extend(reader.poll(Duration::from_secs(20)).unwrap());
+        }
+        drop(beats);
+        heart.join().unwrap();
+        assert!(seen.iter().all(|record| decode::<Register>(&record.value).ok() == Some(a_register())));
+    }
 }

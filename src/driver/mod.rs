@@ -13,6 +13,7 @@ pub mod engine;
 pub mod heartbeat;
 pub mod prepare;
 pub mod preparing;
+pub mod registering;
 pub mod reporter;
 pub mod session;
 pub mod slot;
@@ -29,6 +30,7 @@ use allowed::Allowed;
 use clock_offset::SharedOffset;
 use control::{Control, Given};
 use prepare::ClientSettings;
+use registering::Registering;
 use session::Session;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -73,7 +75,7 @@ pub fn start(connector: Arc<dyn Connector>, config: Config) -> Result<Driver, St
     let (beats, waiting) = slot::slot();
     let (heartbeat_bus, own_offset, own_identity) = (connector.open(), offset.clone(), identity.clone());
     let heartbeat = spawn("heartbeat", move || {
-        heartbeat::run(heartbeat_bus, &own_identity, &own_offset, &waiting);
+        heartbeat::run(heartbeat_bus, &own_identity, &own_offset, &waiting, Registering::new(register));
     })?;
     let session = Session::new(identity.clone(), config.defaults, allowed);
     let leave = StopFlag::default();
