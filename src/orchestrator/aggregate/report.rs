@@ -66,7 +66,7 @@ impl NumberedReport {
     pub fn left_out(&self) -> Option<String> {
         let lacks_service = self.at_end.as_ref().is_some_and(|at_end| at_end.0.count() == 0);
         let what = match self.snapshot.lacks_latency() {
-            true => "any histogram, so its latencies are those of its last report before",
+            true => "histograms, so its latencies are those that it had reported before, if any",
             false if lacks_service && self.snapshot.counts.responses > 0 => {
                 "histograms of service time and lag, so the fleet's lack its part"
             }

@@ -212,7 +212,7 @@ pub fn a_record_over_the_limit_is_rejected_in_words(subject: &Subject) {
     let mut bus = subject.connector.open();
     bus.subscribe(Topic::Metrics, Start::Beginning, SOON).unwrap();
     let refused = bus.publish(Topic::Metrics, "", &vec![0; MAX_RECORD_BYTES + 1], SOON);
-    let Err(BusError::Rejected(text)) = refused else { panic!("rejected was expected: {refused:?}") };
+    let Err(BusError::TooLarge { bytes: 1_000_001, text }) = refused else { panic!("taken: {refused:?}") };
     assert!(text.contains("1000001") && text.contains("1000000") && text.contains("metrics"), "{text}");
     put(&mut *bus, Topic::Metrics, "1");
     assert_eq!(take_numbers(&mut *bus, 1), [1]);
