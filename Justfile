@@ -62,6 +62,10 @@ doc:
 ci *args:
     .ci/run {{args}}
 
+# Compiles everything with the oldest Rust that Cargo.toml promises
+oldest-rust:
+    .ci/oldest-rust
+
 # Builds static programs to copy to hosts (needs `rustup target add x86_64-unknown-linux-musl` and musl-gcc)
 static:
     CARGO_PROFILE_RELEASE_STRIP=debuginfo cargo build --locked --release --target {{musl}}
