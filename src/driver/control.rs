@@ -224,7 +224,9 @@ fn opens_ns(start_at_ms: Option<f64>, offset_ms: f64, now_ns: u64) -> Result<u64
 /// What a record of `test_config` or `trigger` says; the error says why it is ignored.
 fn read(record: &Record) -> Option<Result<Event, String>> {
     let event = match record.topic {
-        Topic::TestConfig => message::decode(&record.value).map(|config| Event::Config(Box::new(config))),
+        Topic::TestConfig => {
+            message::decode_config(&record.value).map(|config| Event::Config(Box::new(config)))
+        }
         Topic::Trigger => message::decode(&record.value).map(Event::Trigger),
         _ => return None,
     };

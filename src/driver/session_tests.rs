@@ -1,5 +1,5 @@
 use super::*;
-use crate::message::TestType;
+use crate::message::{TestType, Word};
 
 fn me() -> NodeRef {
     NodeRef { node_id: "d1".to_owned(), epoch: 7 }
@@ -251,4 +251,17 @@ fn a_refusal_of_a_huge_plan_fits_into_a_heartbeat() {
     let [Action::Announce(beat)] = actions.as_slice() else { panic!("{} actions", actions.len()) };
     let said = beat.test_id.as_ref().map_or(0, String::len) + beat.reason.as_ref().map_or(0, String::len);
     assert!(beat.state == DriverState::Refused && said < 5_000, "{said} bytes");
+}
+
+#[test]
+fn the_end_of_a_run_stops_whoever_still_executes_it() {
+    let end = |id: &str| Event::Trigger(Trigger { trigger: Word::End, ..Trigger::stop(id, "") });
+    let mut session = ready();
+    session.handle(Event::Trigger(Trigger::start("t1", 0.0)));
+    assert!(session.handle(end("another")).is_empty());
+    assert_eq!(session.handle(end("t1")), [Action::Stop]);
+    session.handle(Event::LoadEnded);
+    assert!(session.handle(end("t1")).is_empty(), "its final report is on its way");
+    let mut waiting = ready();
+    assert!(waiting.handle(end("t1")).contains(&Action::Discard), "no start follows an end");
 }

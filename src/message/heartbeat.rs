@@ -1,7 +1,8 @@
 //! `heartbeat`: a sign of life and what a driver is doing.
 
 use super::tolerant::{maybe, number_or_zero, text};
-use serde::{Deserialize, Serialize};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// What a driver is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,8 +28,8 @@ pub struct Heartbeat {
     /// The driver's name.
     #[serde(deserialize_with = "text")]
     pub node_id: String,
-    /// Always `YES`.
-    #[serde(default = "yes")]
+    /// Always `YES`; what else programs write there counts as the same.
+    #[serde(default = "yes", deserialize_with = "always_yes")]
     pub heartbeat: String,
     /// The driver's wall clock, in ms since 1970 (a text in some original drivers: then 0).
     #[serde(default, deserialize_with = "number_or_zero")]
@@ -58,4 +59,8 @@ pub struct Heartbeat {
 
 fn yes() -> String {
     "YES".to_owned()
+}
+
+fn always_yes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| yes())
 }

@@ -1,28 +1,11 @@
 //! `metrics`: the reports of a driver.
 
-use super::tolerant::{maybe, number, text};
+use super::LatencyMs;
+use super::tolerant::{maybe, text};
 use crate::stats::causes::ErrorSample;
 use crate::stats::counts::Counts;
 use crate::stats::generator::Generator;
 use serde::{Deserialize, Serialize};
-
-/// The latencies of the original protocol, in ms, cumulative.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct LatencyMs {
-    /// Arithmetic mean.
-    #[serde(deserialize_with = "number")]
-    pub mean_latency: f64,
-    /// 50th percentile.
-    #[serde(deserialize_with = "number")]
-    pub median_latency: f64,
-    /// Least.
-    #[serde(deserialize_with = "number")]
-    pub min_latency: f64,
-    /// Greatest.
-    #[serde(deserialize_with = "number")]
-    pub max_latency: f64,
-}
 
 /// Encoded histograms of a report (HdrHistogram V2 deflate in base64, counts of µs).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -81,8 +64,8 @@ pub struct Metrics {
     /// Which test.
     #[serde(deserialize_with = "text")]
     pub test_id: String,
-    /// Unique for ever.
-    #[serde(deserialize_with = "text")]
+    /// Unique; empty for programs that send none.
+    #[serde(default, deserialize_with = "text")]
     pub report_id: String,
     /// Latencies so far.
     #[serde(default)]

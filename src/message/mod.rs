@@ -1,10 +1,12 @@
 //! The five messages between the roles, one struct each. Read tolerantly, written strictly.
 //!
 //! The first fields of each are those of the original protocol; the others are additions that an old reader
-//! ignores. Reading takes numbers as strings, `node_ip` for `node_IP` and any letter case in `test_type`.
+//! ignores. Reading takes numbers as strings, `node_ip` for `node_IP`, any letter case in `test_type` and `trigger`, and
+//! the spellings of latencies that programs of the original protocol use.
 
 pub mod bounds;
 mod heartbeat;
+mod latency;
 mod metrics;
 mod register;
 mod test_config;
@@ -14,12 +16,13 @@ mod totals;
 mod trigger;
 
 pub use heartbeat::{DriverState, Heartbeat};
-pub use metrics::{Histograms, LatencyMs, MAX_INSTANCE_BYTES, Metrics, TargetCount, TargetSeen};
+pub use latency::LatencyMs;
+pub use metrics::{Histograms, MAX_INSTANCE_BYTES, Metrics, TargetCount, TargetSeen};
 pub use register::{Register, register_type};
-pub use test_config::{NodeRef, RequestSpec, Stage, TestConfig};
+pub use test_config::{COUNT, DELAY, NodeRef, RequestSpec, Stage, TestConfig, decode_config};
 pub use test_type::TestType;
 pub use totals::Totals;
-pub use trigger::Trigger;
+pub use trigger::{Trigger, Word};
 
 use crate::units::clip;
 use serde::Serialize;
@@ -34,8 +37,13 @@ pub fn encode<T: Serialize>(message: &T) -> Vec<u8> {
     serde_json::to_vec(message).unwrap_or_default()
 }
 
+/// A text without the byte order mark that some programs put before it.
+pub fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
+}
+
 /// Reads a message of anyone tolerantly; the error says in a few words what is wrong with it.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     bounds::check(bytes)?;
-    serde_json::from_slice(bytes).map_err(|e| clip(&e.to_string(), MAX_QUOTE_CHARS))
+    serde_json::from_slice(without_mark(bytes)).map_err(|e| clip(&e.to_string(), MAX_QUOTE_CHARS))
 }

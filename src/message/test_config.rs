@@ -1,8 +1,10 @@
 //! `test_config`: the plan of one test.
 
-use super::tolerant::{maybe, number, text};
-use super::{TestType, Totals, encode};
-use serde::{Deserialize, Serialize};
+use super::tolerant::{maybe, maybe_whole, number, text, whole};
+use super::{TestType, Totals, decode, encode};
+use serde::de::{Error as _, IgnoredAny};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
 /// One leg of a changing rate: linear from the rate before it to `rate`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -11,7 +13,7 @@ pub struct Stage {
     #[serde(alias = "duration", deserialize_with = "number")]
     pub duration_ms: u64,
     /// Requests/s at the end of the stage, of each driver or of the fleet, as the list that it stands in.
-    #[serde(deserialize_with = "number")]
+    #[serde(deserialize_with = "number", serialize_with = "whole")]
     pub rate: f64,
 }
 
@@ -45,20 +47,31 @@ pub struct NodeRef {
 
 /// `test_config`: the plan of one test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct TestConfig {
-    /// Unique for ever.
+    /// Unique.
     #[serde(deserialize_with = "text")]
     pub test_id: String,
     /// Closed loop or rate (AVALANCHE), or a fixed gap (TSUNAMI).
     pub test_type: TestType,
     /// TSUNAMI: ms between the starts of two requests on one driver. Ignored by AVALANCHE.
-    #[serde(default, deserialize_with = "maybe", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "delay",
+        serialize_with = "maybe_whole",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub test_message_delay: Option<f64>,
     /// Most requests of each driver.
     #[serde(default, deserialize_with = "maybe", skip_serializing_if = "Option::is_none")]
     pub message_count_per_driver: Option<u64>,
     /// AVALANCHE: requests/s per driver to hold.
-    #[serde(default, deserialize_with = "maybe", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "maybe",
+        serialize_with = "maybe_whole",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub target_throughput: Option<f64>,
     /// No request is planned at or after this many ms.
     #[serde(default, deserialize_with = "maybe", skip_serializing_if = "Option::is_none")]
@@ -96,6 +109,65 @@ pub struct TestConfig {
     /// `--fail-if` expressions, judged by the orchestrator.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub thresholds: Vec<String>,
+    /// Fields that follow from the others and are there for drivers of the original protocol only, which need them.
+    /// They are no part of the plan: reading drops them, and this list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub derived: Vec<String>,
+}
+
+/// Names in [`TestConfig::derived`].
+pub const DELAY: &str = "test_message_delay";
+/// Names in [`TestConfig::derived`].
+pub const COUNT: &str = "message_count_per_driver";
+
+impl Serialize for TestConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        TestConfig::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for TestConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut config = TestConfig::deserialize(deserializer)?;
+        for field in std::mem::take(&mut config.derived) {
+            match field.as_str() {
+                DELAY => config.test_message_delay = None,
+                COUNT => config.message_count_per_driver = None,
+                _ => {}
+            }
+        }
+        Ok(config)
+    }
+}
+
+/// Reads a `test_config`, also where it is wrapped as one orchestrator of the original protocol does:
+/// `{"node_ip": …, "test_config": {…}}`.
+pub fn decode_config(bytes: &[u8]) -> Result<TestConfig, String> {
+    #[derive(Deserialize)]
+    struct Outside {
+        test_config: Option<IgnoredAny>,
+        test_id: Option<IgnoredAny>,
+    }
+    #[derive(Deserialize)]
+    struct Wrapped {
+        test_config: TestConfig,
+    }
+    match decode(bytes) {
+        Ok(Outside { test_config: Some(_), test_id: None }) => {
+            decode(bytes).map(|wrapped: Wrapped| wrapped.test_config)
+        }
+        _ => decode(bytes),
+    }
+}
+
+/// A delay, or none if absent. An empty text is neither: a form that was not filled in must not become the default.
+fn delay<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::String(text) if text.trim().is_empty() => {
+            Err(D::Error::custom("test_message_delay \"\": use a number of ms, or leave it out"))
+        }
+        value => maybe(value).map_err(D::Error::custom),
+    }
 }
 
 impl TestConfig {
@@ -119,6 +191,7 @@ impl TestConfig {
             drivers: Vec::new(),
             fleet: None,
             thresholds: Vec::new(),
+            derived: Vec::new(),
         }
     }
 

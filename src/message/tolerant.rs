@@ -1,8 +1,11 @@
 //! Reading values as other programs write them: numbers as texts, texts as numbers, whole numbers with a fraction.
 
 use serde::de::{DeserializeOwned, Error as _};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serializer};
 use serde_json::Value;
+
+/// Characters of a foreign text that an error quotes.
+const MAX_SHOWN_CHARS: usize = 40;
 
 /// A text, or a number as text.
 pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
@@ -10,6 +13,46 @@ pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
         Value::String(text) => Ok(text),
         Value::Number(number) => Ok(number.to_string()),
         other => Err(D::Error::custom(format!("{other}: a text is needed"))),
+    }
+}
+
+/// A text, a number as text, or nothing (null, or an empty text).
+pub(super) fn maybe_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(text).filter(|text| !text.is_empty())),
+        Value::Number(number) => Ok(Some(number.to_string())),
+        other => Err(D::Error::custom(format!("{}: a text is needed", shown(&other)))),
+    }
+}
+
+/// As much of a foreign value as a line of a log needs.
+pub(super) fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => {
+            let clipped: String = text.chars().take(MAX_SHOWN_CHARS).collect();
+            format!("{clipped:?}")
+        }
+        Value::Array(_) => "[…]".to_owned(),
+        Value::Object(_) => "{…}".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// A number; a whole one without a fraction, because programs that expect an integer refuse `100.0`.
+pub(super) fn whole<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    if number.fract() == 0.0 && number.abs() < 9e15 {
+        serializer.serialize_i64(*number as i64)
+    } else {
+        serializer.serialize_f64(*number)
+    }
+}
+
+/// As [`whole`].
+pub(super) fn maybe_whole<S: Serializer>(number: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+    match number {
+        Some(number) => whole(number, serializer),
+        None => serializer.serialize_none(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! `fleet`: the part of a plan that holds for all drivers together.
 
 use super::Stage;
-use super::tolerant::maybe;
+use super::tolerant::{maybe, maybe_whole};
 use serde::{Deserialize, Serialize};
 
 /// Numbers of the whole fleet, which its drivers split exactly. Each has a counterpart in
@@ -10,7 +10,11 @@ use serde::{Deserialize, Serialize};
 #[serde(default)]
 pub struct Totals {
     /// AVALANCHE: requests/s of all drivers together; the counterpart is `target_throughput`.
-    #[serde(deserialize_with = "maybe", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        deserialize_with = "maybe",
+        serialize_with = "maybe_whole",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub rate: Option<f64>,
     /// Most requests of all drivers together; the counterpart is `message_count_per_driver`.
     #[serde(deserialize_with = "maybe", skip_serializing_if = "Option::is_none")]

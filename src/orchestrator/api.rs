@@ -55,7 +55,7 @@ pub fn answer(control: &Control, token: Option<&str>, request: &Request) -> Resp
         "/dashboard" => Ok(dashboard(control, request)),
         "/healthz" => control.health().map(|()| Response::json(200, &json!({ "ok": true }))),
         "/register" => {
-            control.register_json(&request.body).map(|()| Response::json(202, &json!({ "ok": true })))
+            control.register_json(&request.body).map(|known| Response::json(202, &registered(known)))
         }
         "/configure" => {
             control.configure_json(&request.body).map(|configured| Response::json(202, &configured))
@@ -63,6 +63,13 @@ pub fn answer(control: &Control, token: Option<&str>, request: &Request) -> Resp
         _ => stop(control, &request.body),
     };
     answered.unwrap_or_else(|e| error(&e)).with_header("Cache-Control", "no-store")
+}
+
+fn registered(known: bool) -> serde_json::Value {
+    match known {
+        true => json!({ "ok": true, "note": "this node was registered already, and is alive" }),
+        false => json!({ "ok": true }),
+    }
 }
 
 fn stop(control: &Control, body: &[u8]) -> Result<Response, ApiError> {

@@ -2,16 +2,17 @@
 
 use super::aggregate::{Aggregate, Report};
 use super::dashboard::{Dashboard, FleetRow, HistoryRow, MAX_HISTORY};
-use super::fleet::{Change, Fleet};
+use super::fleet::{Change, Fleet, Presence};
 use super::ids::UsedIds;
 use super::inbox::Message;
+use super::published::{count, published};
 use super::result::summary;
 use super::runs::{Command, Now, Run};
 use super::{ApiError, Configured};
 use crate::broker_time::BrokerTime;
 use crate::bus::{Appended, MAX_RECORD_BYTES};
 use crate::clock::wall_ms;
-use crate::message::{TestConfig, encode};
+use crate::message::{LatencyMs, Register, TestConfig, encode};
 use crate::plan::{Plan, check_split, limits};
 use crate::stats::summary::Summary;
 use std::collections::VecDeque;
@@ -61,6 +62,10 @@ impl Core {
                 self.apply(&changes);
                 if let Some(test) = &mut self.newest {
                     test.run.heartbeat(heartbeat, now);
+                    let node = self.fleet.get(&heartbeat.node_id);
+                    if node.is_some_and(|node| node.epoch.is_none()) {
+                        test.run.original(&heartbeat.node_id, false, now);
+                    }
                 }
             }
             Message::Report(test_id, report) => self.report(test_id, report, now),
@@ -116,12 +121,23 @@ impl Core {
             ));
         }
         config.drivers = self.fleet.named();
-        if config.drivers.is_empty() {
+        let originals = self.fleet.originals();
+        if config.drivers.is_empty() && originals.is_empty() {
             let how = "start floodgate-driver on the same bus and wait until GET /dashboard shows it alive";
             return Err(ApiError::new(409, format!("no driver is alive: {how}")));
         }
-        let (drivers, size) = (config.drivers.len(), encode(&config).len());
-        check_split(&config, drivers).map_err(|e| ApiError::new(409, e.to_string()))?;
+        if config.drivers.is_empty() && !self.fleet.is_without_ours() {
+            let why =
+                "only drivers of the original protocol are known, and others may not have been heard of yet";
+            return Err(ApiError::new(409, format!("no driver is alive: {why}: try again in 5 s")));
+        }
+        if config.drivers.is_empty() && count(&plan, originals.len()).is_none() {
+            let why = "there are only drivers of the original protocol, which end by a count alone";
+            return Err(ApiError::new(400, format!("message_count_per_driver: {why}: set it")));
+        }
+        let drivers = config.drivers.len();
+        let size = encode(&published(&config, &plan, &originals)).len();
+        check_split(&config, drivers.max(1)).map_err(|e| ApiError::new(409, e.to_string()))?;
         if drivers > limits::DRIVERS {
             let most = limits::DRIVERS;
             return Err(ApiError::new(
@@ -136,18 +152,17 @@ impl Core {
                 format!("the plan has {size} bytes with its drivers: at most {most}"),
             ));
         }
-        Ok(self.begin(config, plan))
+        Ok(self.begin(config, plan, originals))
     }
 
-    fn begin(&mut self, config: TestConfig, plan: Plan) -> (Configured, Command) {
+    fn begin(&mut self, config: TestConfig, plan: Plan, originals: Vec<String>) -> (Configured, Command) {
+        self.keep_late_originals();
         self.ids.insert(&config.test_id);
         let figures = Aggregate::new(&config.drivers);
-        let (run, command) = Run::new(config, plan);
-        let configured = Configured {
-            test_id: run.config.test_id.clone(),
-            state: run.phase.name().to_owned(),
-            drivers: run.members.iter().map(|member| member.node.node_id.clone()).collect(),
-        };
+        let command = Command::Config(Box::new(published(&config, &plan, &originals)));
+        let (run, _) = Run::new(config, plan);
+        let run = run.with_originals(originals);
+        let configured = configured(&run);
         self.newest = Some(Test { run, figures, recorded: false });
         (configured, command)
     }
@@ -169,8 +184,7 @@ impl Core {
             return Err(ApiError::new(404, format!("test {wanted:?} is not running: {how}")));
         }
         let command = test.run.stop(reason, now);
-        let drivers = test.run.members.iter().map(|member| member.node.node_id.clone()).collect();
-        let configured = Configured { test_id: current, state: test.run.phase.name().to_owned(), drivers };
+        let configured = configured(&test.run);
         self.record_end();
         Ok((configured, command))
     }
@@ -185,11 +199,31 @@ impl Core {
 
     /// All that the dashboard shows.
     pub fn dashboard(&self, now_ns: u64) -> Dashboard {
+        let test = self.newest.as_ref().map(|test| self.result(test));
+        let merged = test.as_ref().and_then(|test| test.total.latency_ms.as_ref());
+        let dashboard = merged.map(|latency| LatencyMs {
+            mean_latency: Some(latency.mean),
+            median_latency: Some(latency.median),
+            min_latency: Some(latency.min),
+            max_latency: Some(latency.max),
+        });
         Dashboard {
+            dashboard: dashboard.unwrap_or_default(),
             fleet: self.fleet.nodes().map(|node| FleetRow::of(node, now_ns)).collect(),
-            test: self.newest.as_ref().map(|test| self.result(test)),
+            test,
             history: self.history.iter().cloned().collect(),
         }
+    }
+
+    /// Whether this node is alive already; an error where the fleet would ignore the registration.
+    pub fn check_register(&self, register: &Register) -> Result<bool, ApiError> {
+        let id = &register.node_id;
+        let alive = self.fleet.get(id).filter(|node| node.presence == Presence::Alive);
+        if alive.is_some_and(|node| register.epoch < node.epoch) {
+            let how = "choose another node_id, or stop that driver first";
+            return Err(ApiError::new(409, format!("node_id {id:?}: a driver of this name is alive: {how}")));
+        }
+        Ok(alive.is_some())
     }
 
     /// How many drivers a new test would name.
@@ -233,7 +267,8 @@ impl Core {
                 }
             }
             Report::Original(name, latency) => {
-                if self.fleet.get(name).is_some_and(|node| node.epoch.is_none()) {
+                let is_original = self.fleet.original_reported(name, now.ns);
+                if is_original && test.run.original(name, true, now) {
                     test.figures.original(name, latency);
                 }
             }
@@ -254,9 +289,27 @@ impl Core {
         self.results.truncate(MAX_RESULTS);
     }
 
+    /// Drivers of the original protocol may have reported after the run was closed; then its kept result is renewed.
+    fn keep_late_originals(&mut self) {
+        let Some(test) = self.newest.as_ref().filter(|test| test.recorded) else { return };
+        let renewed = self.result(test);
+        if let Some(kept) = self.results.front_mut().filter(|kept| kept.test_id == renewed.test_id) {
+            *kept = renewed;
+        }
+    }
+
     /// The id of the newest test.
     pub fn newest_id(&self) -> Option<String> {
         self.newest.as_ref().map(|test| test.run.config.test_id.clone())
+    }
+}
+
+fn configured(run: &Run) -> Configured {
+    Configured {
+        test_id: run.config.test_id.clone(),
+        state: run.phase.name().to_owned(),
+        drivers: run.members.iter().map(|member| member.node.node_id.clone()).collect(),
+        original: run.originals.names(),
     }
 }
 

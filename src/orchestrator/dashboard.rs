@@ -2,7 +2,7 @@
 
 use super::fleet::{Node, Presence};
 use crate::clock::NS_PER_MS;
-use crate::message::DriverState;
+use crate::message::{DriverState, LatencyMs};
 use crate::stats::summary::Summary;
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,10 @@ pub const MAX_HISTORY: usize = 100;
 /// The whole page as data.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Dashboard {
+    /// The newest test's latencies in the form of the original protocol, merged over the fleet; null before the first
+    /// response.
+    #[serde(default)]
+    pub dashboard: LatencyMs,
     /// Every registered node, by name.
     pub fleet: Vec<FleetRow>,
     /// The newest test.
@@ -27,7 +31,7 @@ pub struct FleetRow {
     pub node_id: String,
     /// The address by which its operator knows it.
     pub node_ip: String,
-    /// `alive`, `dead` or `left`.
+    /// `alive`, `dead`, `left`, or `silent`: a driver of the original protocol that says nothing, as it may.
     pub state: String,
     /// How long ago it spoke, in ms; null where only an old registration was read.
     pub last_seen_ms: Option<u64>,
@@ -89,6 +93,7 @@ impl FleetRow {
         let state = match node.presence {
             Presence::Alive => "alive",
             Presence::Dead => "dead",
+            Presence::Silent => "silent",
             Presence::Left => "left",
         };
         let heartbeat = node.heartbeat.as_ref();

@@ -23,6 +23,8 @@ pub enum Presence {
     Alive,
     /// Silent.
     Dead,
+    /// Silent, but of the original protocol, whose drivers need not say anything while they wait for a test.
+    Silent,
     /// Ended in order.
     Left,
 }
@@ -140,7 +142,7 @@ impl Fleet {
             .filter(|node| node.presence == Presence::Alive && listened_ns - node.heard_ns > DEAD_AFTER_NS);
         silent
             .filter_map(|node| {
-                node.presence = Presence::Dead;
+                node.presence = node.absent();
                 lost(node, format!("it was silent for {} s", DEAD_AFTER_NS / NS_PER_S), false)
             })
             .collect()
@@ -150,6 +152,27 @@ impl Fleet {
     pub fn named(&self) -> Vec<NodeRef> {
         let able = |node: &&Node| node.presence == Presence::Alive && node.heartbeat.is_some();
         self.nodes.values().filter(able).filter_map(reference).collect()
+    }
+
+    /// The drivers of the original protocol that may take part in a test, by name.
+    pub fn originals(&self) -> Vec<String> {
+        let able = |node: &&Node| node.epoch.is_none() && node.presence != Presence::Left;
+        self.nodes.values().filter(able).map(|node| node.node_id.clone()).collect()
+    }
+
+    /// Whether none of our drivers can be there: the bus was read for so long that each would have been heard of.
+    pub fn is_without_ours(&self) -> bool {
+        let ours = |node: &Node| node.epoch.is_some() && node.presence == Presence::Alive;
+        self.listened_ns > DEAD_AFTER_NS && !self.nodes.values().any(ours)
+    }
+
+    /// A driver of the original protocol reported, which is a sign of life too. False where the name is another's.
+    pub fn original_reported(&mut self, node_id: &str, now_ns: u64) -> bool {
+        let is_original = self.nodes.get(node_id).is_none_or(|node| node.epoch.is_none());
+        if is_original {
+            self.spoke(node_id, now_ns);
+        }
+        is_original
     }
 
     /// The node with this name.
@@ -201,12 +224,19 @@ impl Fleet {
     }
 }
 
+impl Node {
+    /// What it is while it says nothing.
+    fn absent(&self) -> Presence {
+        if self.epoch.is_none() { Presence::Silent } else { Presence::Dead }
+    }
+}
+
 fn new_node(node_id: &str, epoch: Option<u64>, heard_ns: u64) -> Node {
     Node {
         node_id: node_id.to_owned(),
         node_ip: String::new(),
         epoch,
-        presence: Presence::Dead,
+        presence: if epoch.is_none() { Presence::Silent } else { Presence::Dead },
         seen_ns: None,
         heartbeat: None,
         version: None,

@@ -21,6 +21,13 @@ pub enum Message {
 /// As much of a `test_config` as every version of it has.
 #[derive(Deserialize)]
 struct AnyConfig {
+    test_id: Option<serde_json::Value>,
+    test_config: Option<Nested>,
+}
+
+/// The plan in the wrapped form of an original orchestrator.
+#[derive(Deserialize)]
+struct Nested {
     test_id: serde_json::Value,
 }
 
@@ -32,10 +39,12 @@ pub fn read(record: &Record) -> Option<Result<Message, String>> {
         Topic::Metrics => decode::<Metrics>(&record.value).and_then(|message| {
             Report::read(&message).map(|report| Message::Report(message.test_id, Box::new(report)))
         }),
-        Topic::TestConfig => decode::<AnyConfig>(&record.value).and_then(|config| match config.test_id {
-            serde_json::Value::String(id) => Ok(Message::Used(id)),
-            serde_json::Value::Number(id) => Ok(Message::Used(id.to_string())),
-            _ => Err("test_id: a text is needed".to_owned()),
+        Topic::TestConfig => decode::<AnyConfig>(&record.value).and_then(|config| {
+            match config.test_id.or(config.test_config.map(|nested| nested.test_id)) {
+                Some(serde_json::Value::String(id)) => Ok(Message::Used(id)),
+                Some(serde_json::Value::Number(id)) => Ok(Message::Used(id.to_string())),
+                _ => Err("test_id: a text is needed".to_owned()),
+            }
         }),
         Topic::Trigger => return None,
     };

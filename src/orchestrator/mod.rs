@@ -13,6 +13,7 @@ mod ids;
 mod inbox;
 mod losses;
 mod page;
+mod published;
 mod result;
 mod runs;
 mod shell;
@@ -55,6 +56,9 @@ pub struct Configured {
     pub state: String,
     /// The drivers that it names.
     pub drivers: Vec<String>,
+    /// Drivers of the original protocol that can read the plan, too; nobody waits for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub original: Vec<String>,
 }
 
 /// Why a request was not done: an HTTP status, and what failed and how to fix it.

@@ -6,14 +6,14 @@ use super::losses::{Loss, losses};
 use super::runs::{Member, Phase, Run};
 use crate::message::{DriverState, LatencyMs};
 use crate::stats::histogram::{Histogram, round_ms};
-use crate::stats::summary::{Conservation, Distribution, DriverSummary, SCHEMA, Stats, Summary};
-use crate::stats::verdict::{Facts, LATE_MS, LostDriver, verdict};
+use crate::stats::summary::{Conservation, Distribution, DriverSummary, ORIGINAL, SCHEMA, Stats, Summary};
+use crate::stats::verdict::{Facts, LATE_MS, LostDriver, Originals, verdict};
 use crate::units::format_ms;
 
 /// The result as it stands: of a running test, its newest whole second.
 pub fn summary(run: &Run, figures: &Aggregate, fleet: &Fleet, offset_known: bool) -> Summary {
     let losses = losses(run, figures);
-    let conservation = conservation(figures, &losses);
+    let conservation = conservation(run, figures, &losses);
     let total = total(run, figures);
     let mut facts = facts(run, figures, fleet, &total, &conservation, offset_known);
     facts.lost = losses.into_iter().map(lost_driver).collect();
@@ -110,27 +110,32 @@ fn state(run: &Run, member: &Member) -> &'static str {
 fn original_row(name: &str, latency: &LatencyMs) -> DriverSummary {
     let unknown = f64::NAN;
     let known = Distribution {
-        min: latency.min_latency,
-        mean: latency.mean_latency,
-        median: latency.median_latency,
+        min: latency.min_latency.unwrap_or(unknown),
+        mean: latency.mean_latency.unwrap_or(unknown),
+        median: latency.median_latency.unwrap_or(unknown),
         mode: unknown,
         p90: unknown,
         p95: unknown,
         p99: unknown,
         p999: unknown,
-        max: latency.max_latency,
+        max: latency.max_latency.unwrap_or(unknown),
         stddev: unknown,
     };
     let stats = Stats { latency_ms: Some(known), ..Stats::default() };
-    DriverSummary { node_id: name.to_owned(), state: "original".to_owned(), stats }
+    DriverSummary { node_id: name.to_owned(), state: ORIGINAL.to_owned(), stats }
 }
 
 fn lost_driver(loss: Loss) -> LostDriver {
     LostDriver { name: loss.node_id, what: loss.what, after_s: loss.covered_s, not_sent: loss.unreported }
 }
 
-fn conservation(figures: &Aggregate, losses: &[Loss]) -> Conservation {
+fn conservation(run: &Run, figures: &Aggregate, losses: &[Loss]) -> Conservation {
     let counts = figures.counts();
+    let target_seen = match figures.target_counted() {
+        Counted::Requests(n) => Some(n),
+        Counted::Nothing | Counted::Unknown(_) => None,
+    };
+    let beyond_fleet = target_seen.unwrap_or(0).saturating_sub(counts.sent + counts.warmup_sent);
     let beyond: u64 = losses.iter().map(|loss| loss.beyond_report).sum();
     Conservation {
         planned: counts.planned + beyond,
@@ -144,10 +149,8 @@ fn conservation(figures: &Aggregate, losses: &[Loss]) -> Conservation {
         errors: counts.errors_total(),
         warmup_sent: counts.warmup_sent,
         warmup_errors: counts.warmup_errors,
-        target_seen: match figures.target_counted() {
-            Counted::Requests(n) => Some(n),
-            Counted::Nothing | Counted::Unknown(_) => None,
-        },
+        target_seen,
+        target_beyond: if run.originals.active().is_empty() { 0 } else { beyond_fleet },
         reports_missing: figures.reports_missing(),
     }
 }
@@ -184,6 +187,12 @@ fn facts(
         lost: Vec::new(),
         behind: if finished { Vec::new() } else { behind.collect() },
         original: figures.originals().keys().cloned().collect(),
+        originals: Originals {
+            alone: run.is_original_only(),
+            silent: run.originals.silent(),
+            active: run.originals.active(),
+            target_beyond: conservation.target_beyond,
+        },
         reports_missing: conservation.reports_missing,
         differences: if finished { conservation.differences() } else { Vec::new() },
         clock_unknown: clock_unknown(run, fleet, offset_known),

@@ -4,6 +4,7 @@
 //! one batch of messages tells is known before a judgement, and a failure names everyone that it should.
 
 mod closing;
+mod originals;
 #[cfg(test)]
 mod tests;
 
@@ -12,7 +13,8 @@ use crate::clock::{NS_PER_MS, NS_PER_S};
 use crate::message::{DriverState, Heartbeat, NodeRef, TestConfig, Trigger};
 use crate::plan::Plan;
 use crate::schedule::Schedule;
-use closing::Closing;
+use closing::{Closing, patience_ns};
+use originals::{Originals, READ_PLAN_NS};
 
 /// How long the drivers have to be ready once the `test_config` was written.
 pub const READY_WITHIN_NS: u64 = 10 * NS_PER_S;
@@ -123,6 +125,8 @@ pub struct Run {
     pub schedule: Schedule,
     /// Where it stands.
     pub phase: Phase,
+    /// Drivers of the original protocol, which read the same plan; nobody waits for them where there are others.
+    pub originals: Originals,
     /// Its drivers, in the order of their shares.
     pub members: Vec<Member>,
     /// When the gate opens, in broker time.
@@ -157,6 +161,7 @@ impl Run {
         };
         let run = Run {
             phase: Phase::Ready,
+            originals: Originals::default(),
             members: config.drivers.iter().map(member).collect(),
             started_at_ms: None,
             stopped: None,
@@ -173,6 +178,28 @@ impl Run {
             plan,
         };
         (run, Command::Config(Box::new(config)))
+    }
+
+    /// The same run beside these drivers of the original protocol, or with them alone.
+    pub fn with_originals(mut self, names: Vec<String>) -> Run {
+        self.originals = Originals::new(names);
+        self
+    }
+
+    /// Whether only drivers of the original protocol execute it.
+    pub fn is_original_only(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// A driver of the original protocol spoke. Answers whether the run takes its report: from the start until the
+    /// moment at which the run is closed at the latest, whoever ended before.
+    pub fn original(&mut self, name: &str, is_report: bool, now: Now) -> bool {
+        let started = self.start_ns.is_some() && self.phase != Phase::Ready && self.phase != Phase::Failed;
+        let takes = started && self.closing.is_none_or(|closing| now.ns <= closing.at_ns);
+        if takes {
+            self.originals.heard(name, is_report, now);
+        }
+        takes
     }
 
     /// Whole seconds since the gate opened; none before.
@@ -268,7 +295,11 @@ impl Run {
                 let opens_ns = self.start_ns.unwrap_or(now.ns).max(now.ns);
                 if self.phase == Phase::Ready {
                     self.phase = Phase::Running;
-                    self.closing = Closing::after_start(&self.config, &self.schedule, opens_ns);
+                    let parts = match self.members.len() {
+                        0 => self.originals.names().len(),
+                        members => members,
+                    };
+                    self.closing = Closing::after_start(&self.config, &self.schedule, parts as u64, opens_ns);
                 }
                 // Nobody can be away before the gate is open.
                 self.members.iter_mut().for_each(|member| member.away_ns = Some(opens_ns));
@@ -300,16 +331,43 @@ impl Run {
             return self.release("the test failed before it started");
         }
         let agreed = self.ready_until_ns.is_some() && self.members.iter().all(|member| member.ready);
-        if !agreed || self.start_ns.is_some() {
+        if !agreed || self.start_ns.is_some() || !self.was_read_by_originals(now) {
             return None;
         }
-        let start_at_ms = now.broker_ms + (START_AHEAD_NS / NS_PER_MS) as f64;
+        // Drivers of the original protocol start when they read the trigger.
+        let ahead_ns = if self.is_original_only() { 0 } else { START_AHEAD_NS };
+        let start_at_ms = now.broker_ms + (ahead_ns / NS_PER_MS) as f64;
         self.started_at_ms = Some(start_at_ms);
-        self.start_ns = Some(now.ns + START_AHEAD_NS);
+        self.start_ns = Some(now.ns + ahead_ns);
         Some(Command::Start(Trigger::start(&self.config.test_id, start_at_ms)))
     }
 
+    /// Whether those that have no ready answer had their time to read the plan.
+    fn was_read_by_originals(&self, now: Now) -> bool {
+        let written_ns = self.ready_until_ns.map_or(now.ns, |until_ns| until_ns - READY_WITHIN_NS);
+        self.originals.is_empty() || now.ns >= written_ns + READ_PLAN_NS
+    }
+
+    /// A run of drivers of the original protocol alone ends by the clock, and when they are quiet.
+    fn tick_originals(&mut self, now: Now) {
+        let opened_ns = self.start_ns.unwrap_or(now.ns);
+        let end_ns = self.closing.map(|closing| closing.planned_end_ns.unwrap_or(now.ns));
+        if end_ns.is_some_and(|end_ns| now.ns >= end_ns) {
+            self.phase = Phase::Finishing;
+        }
+        let overdue = self.closing.is_some_and(|closing| now.ns >= closing.at_ns);
+        let quiet = self.originals.are_quiet(now, opened_ns, end_ns, patience_ns(&self.config));
+        // A STOP says nothing to them, so there is nothing to wait for.
+        if self.stopped.is_some() || overdue || quiet {
+            self.phase = if self.stopped.is_some() { Phase::Aborted } else { Phase::Completed };
+        }
+    }
+
     fn tick_running(&mut self, now: Now) -> Option<Command> {
+        if self.is_original_only() {
+            self.tick_originals(now);
+            return None;
+        }
         for member in self.members.iter_mut().filter(|m| m.is_at_work()) {
             if member.away_ns.is_some_and(|since_ns| now.ns > since_ns + AWAY_WITHIN_NS) {
                 member.lost = Some(("it does not run this test, and sent no final report".to_owned(), false));

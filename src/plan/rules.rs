@@ -208,6 +208,10 @@ pub fn load(config: &TestConfig, defaults: &Defaults) -> Result<Load, PlanError>
     if config.test_type == TestType::Tsunami {
         let own_ms = defaults.delay.unwrap_or(DEFAULT_DELAY).as_secs_f64() * 1_000.0;
         let delay_ms = config.test_message_delay.unwrap_or(own_ms);
+        if delay_ms == 0.0 {
+            let reason = "0 ms is no gap between starts: use AVALANCHE to send without one";
+            return Err(error("test_message_delay", reason));
+        }
         let mut wrong = Vec::new();
         in_range(&mut wrong, "test_message_delay", Some(delay_ms), &limits::DELAY_MS);
         if let Some(wrong) = wrong.pop() {

@@ -118,6 +118,11 @@ fn driver_row(driver: &DriverSummary) -> String {
     if !["done", "ready", "running", "finishing"].contains(&driver.state.as_str()) {
         name = format!("{} {name}", driver.state);
     }
+    if driver.is_original() {
+        // It reports latencies and no counts.
+        let unknown = || "-".to_owned();
+        return row(&name, [unknown(), unknown()], &times(driver.stats.latency_ms.as_ref()));
+    }
     stats_row(&name, &driver.stats)
 }
 
@@ -166,7 +171,9 @@ fn conservation(counts: &Conservation) -> Vec<String> {
         lines.push(format!("{:<NAME$}lost: unknown (the plan has no number of requests)", ""));
     }
     if let Some(seen) = counts.target_seen {
-        let text = sum("target counted", seen, &[("sent", counts.sent), ("warm-up", counts.warmup_sent)]);
+        let mut parts = vec![("sent", counts.sent), ("warm-up", counts.warmup_sent)];
+        parts.extend(Some(("original drivers", counts.target_beyond)).filter(|(_, n)| *n > 0));
+        let text = sum("target counted", seen, &parts);
         // Requests that failed may have reached the target or not: fewer is then no difference.
         let text = if counts.errors + counts.warmup_errors > 0 { text.replace('≠', "of") } else { text };
         lines.push(format!("{:<NAME$}{text}", ""));

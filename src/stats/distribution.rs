@@ -7,10 +7,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Distribution {
     /// Least value.
+    #[serde(deserialize_with = "unknown")]
     pub min: f64,
     /// Arithmetic mean.
+    #[serde(deserialize_with = "unknown")]
     pub mean: f64,
     /// 50th percentile.
+    #[serde(deserialize_with = "unknown")]
     pub median: f64,
     /// Midpoint of the fullest bucket.
     #[serde(deserialize_with = "unknown")]
@@ -28,6 +31,7 @@ pub struct Distribution {
     #[serde(deserialize_with = "unknown")]
     pub p999: f64,
     /// Greatest value.
+    #[serde(deserialize_with = "unknown")]
     pub max: f64,
     /// Standard deviation.
     #[serde(deserialize_with = "unknown")]

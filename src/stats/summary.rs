@@ -3,7 +3,9 @@
 use super::counts::{Counts, is_zero};
 pub use super::distribution::Distribution;
 use super::histogram::{Histogram, round_ms};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// The value of `schema` in a [`Summary`].
@@ -11,6 +13,7 @@ pub const SCHEMA: &str = "floodgate.summary/1";
 
 /// The figures of one driver, or of the fleet.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Stats {
     /// Requests that were sent.
     pub requests: u64,
@@ -76,16 +79,67 @@ impl Stats {
     }
 }
 
-/// One driver's row.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// The state of a driver of the original protocol in a [`DriverSummary`].
+pub const ORIGINAL: &str = "original";
+
+/// One driver's row. In JSON the figures stand beside the name; of a driver of the original protocol, which reports four
+/// latencies only, all others are null.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DriverSummary {
     /// Its name.
     pub node_id: String,
-    /// `waiting` (not ready yet), `ready`, `running`, `finishing`, `done`, `lost`, `refused`, or `original` for a driver of the original protocol.
+    /// `waiting` (not ready yet), `ready`, `running`, `finishing`, `done`, `lost`, `refused`, or `original` for a driver of
+    /// the original protocol.
     pub state: String,
     /// Its figures.
-    #[serde(flatten)]
     pub stats: Stats,
+}
+
+impl DriverSummary {
+    /// Whether it is a driver of the original protocol, which reports no counts.
+    pub fn is_original(&self) -> bool {
+        self.state == ORIGINAL
+    }
+}
+
+#[derive(Serialize)]
+struct Row<'a, S> {
+    node_id: &'a str,
+    state: &'a str,
+    #[serde(flatten)]
+    stats: S,
+}
+
+impl Serialize for DriverSummary {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (node_id, state) = (&self.node_id, &self.state);
+        if !self.is_original() {
+            return Row { node_id, state, stats: &self.stats }.serialize(serializer);
+        }
+        let mut stats = serde_json::to_value(&self.stats).unwrap_or_default();
+        for (field, value) in stats.as_object_mut().into_iter().flatten() {
+            if field != "latency_ms" {
+                *value = Value::Null;
+            }
+        }
+        Row { node_id, state, stats }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for DriverSummary {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Named {
+            node_id: String,
+            state: String,
+            #[serde(flatten)]
+            stats: Map<String, Value>,
+        }
+        let mut row = Named::deserialize(deserializer)?;
+        row.stats.retain(|_, value| !value.is_null());
+        let stats = serde_json::from_value(Value::Object(row.stats)).map_err(D::Error::custom)?;
+        Ok(DriverSummary { node_id: row.node_id, state: row.state, stats })
+    }
 }
 
 /// What one `--fail-if` expression came to.
@@ -133,6 +187,9 @@ pub struct Conservation {
     /// What a floodgate-target counted during the test, warm-up included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_seen: Option<u64>,
+    /// Requests that it counted beyond the fleet's while drivers of the original protocol ran, presumably theirs.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub target_beyond: u64,
     /// Numbered reports that never arrived.
     pub reports_missing: u64,
 }
@@ -156,7 +213,7 @@ impl Conservation {
         if let Some(seen) = self.target_seen {
             // Errors may or may not have reached the target, so only runs without any can be exact.
             let least = self.responses + self.warmup_sent.saturating_sub(self.warmup_errors);
-            let most = self.sent + self.warmup_sent;
+            let most = self.sent + self.warmup_sent + self.target_beyond;
             if self.errors == 0 && self.warmup_errors == 0 {
                 check(seen, most, "requests that the target counted against sent (warm-up included)");
             } else if seen < least || seen > most {
@@ -219,9 +276,34 @@ pub struct Summary {
     pub series: Vec<SeriesPoint>,
 }
 
+impl Summary {
+    /// Whether only drivers of the original protocol reported: then there are no counts.
+    pub fn is_original_only(&self) -> bool {
+        !self.drivers.is_empty() && self.drivers.iter().all(DriverSummary::is_original)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_an_original_driver_does_not_report_is_null() {
+        let stats = Stats { requests: 0, ..Stats::default() };
+        let row = |state: &str| DriverSummary {
+            node_id: "m".to_owned(),
+            state: state.to_owned(),
+            stats: stats.clone(),
+        };
+        let json = |state: &str| serde_json::to_value(row(state)).expect("JSON");
+        let fields = ["requests", "responses", "queued", "errors", "status", "throughput_rps"];
+        assert!(fields.iter().all(|field| json(ORIGINAL)[field].is_null()), "{}", json(ORIGINAL));
+        assert_eq!((&json("done")["requests"], &json("done")["errors"]), (&json!(0), &json!({})));
+        for state in [ORIGINAL, "done"] {
+            assert_eq!(serde_json::from_value::<DriverSummary>(json(state)).expect("read"), row(state));
+        }
+    }
 
     #[test]
     fn what_the_target_counted_is_held_against_the_drivers_within_what_they_know() {

@@ -5,6 +5,10 @@
 //! connection still waited for the target. One can cause the other: after a pause of the generator many are due at
 //! once.
 
+mod originals;
+
+pub use originals::Originals;
+
 use super::outcome::ErrorKind;
 use crate::units::{format_count, format_figure, format_ms};
 use std::collections::BTreeMap;
@@ -60,6 +64,8 @@ pub struct Facts {
     pub behind: Vec<(String, String)>,
     /// Drivers of the original protocol.
     pub original: Vec<String>,
+    /// What else is known of those.
+    pub originals: Originals,
     /// Numbered reports that never arrived.
     pub reports_missing: u64,
     /// Counts that do not agree.
@@ -105,8 +111,9 @@ pub fn verdict(facts: &Facts) -> Vec<String> {
         lines.push(format!("The test was stopped early: {reason}"));
     }
     let started = lines.is_empty() || facts.sent > 0;
+    lines.extend(originals::first(facts));
     lines.extend(facts.lost.iter().map(|driver| lost(driver, facts.planned)));
-    if started {
+    if started && !facts.originals.alone {
         if !nothing_reached(facts) {
             plan_kept(facts, &mut lines);
         }
@@ -253,12 +260,7 @@ fn drivers(facts: &Facts, lines: &mut Vec<String>) {
     for (name, late_ms) in facts.late.iter().take(MOST_NAMES) {
         lines.push(format!("Driver {name} started {} after the gate opened.", format_ms(*late_ms)));
     }
-    if !facts.original.is_empty() {
-        lines.push(format!(
-            "Drivers of the original protocol are left out of the merged figures: {}.",
-            names(&facts.original)
-        ));
-    }
+    lines.extend(originals::beside(facts));
 }
 
 fn bookkeeping(facts: &Facts, lines: &mut Vec<String>) {

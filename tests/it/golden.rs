@@ -65,7 +65,7 @@ fn test_config() {
     config.drivers = vec![NodeRef { node_id: "driver-1".to_owned(), epoch: 1_790_000_000_000 }];
     config.thresholds = vec!["p99 > 250ms".to_owned()];
     holds("test_config", &config);
-    assert_eq!(config.plan_hash(), "b81db910e6eda9ff", "the hash is part of the protocol");
+    assert_eq!(config.plan_hash(), "fd3b755ad0ee1d1b", "the hash is part of the protocol");
 }
 
 #[test]
@@ -133,7 +133,12 @@ fn metrics() {
             node_id: "driver-1".to_owned(),
             test_id: "t-1".to_owned(),
             report_id: "6f4c1f0e-0000-4000-8000-000000000001".to_owned(),
-            metrics: LatencyMs { mean_latency: 2.5, median_latency: 2.0, min_latency: 1.0, max_latency: 9.0 },
+            metrics: LatencyMs {
+                mean_latency: Some(2.5),
+                median_latency: Some(2.0),
+                min_latency: Some(1.0),
+                max_latency: Some(9.0),
+            },
             epoch: Some(1_790_000_000_000),
             sequence: Some(3),
             is_final: true,
@@ -196,7 +201,7 @@ fn messages_of_the_original_form_and_their_variants_are_read() {
             {"mean_latency": "1.5", "median_latency": 1, "min_latency": "0.1", "max_latency": 9}}"#,
     )
     .expect("read");
-    assert_eq!((metrics.metrics.mean_latency, metrics.epoch, metrics.is_final), (1.5, None, false));
+    assert_eq!((metrics.metrics.mean_latency, metrics.epoch, metrics.is_final), (Some(1.5), None, false));
 
     let beat: Heartbeat =
         decode(br#"{"node_id": "d", "heartbeat": "YES", "timestamp": "2023-11-01 10:00:00"}"#).expect("read");

@@ -11,6 +11,7 @@ mod kafka_strangers;
 mod large_reports;
 mod omission;
 mod orchestrator;
+mod original;
 mod processes;
 mod raw_http;
 mod server;

@@ -168,7 +168,7 @@ impl Aggregate {
     /// A report of the original protocol: shown as it is, in no merged figure.
     pub fn original(&mut self, node_id: &str, latency: &LatencyMs) {
         let known = self.originals.contains_key(node_id) || self.originals.len() < MAX_ORIGINALS;
-        if !self.finished && known && self.drivers.iter().all(|driver| driver.node.node_id != node_id) {
+        if known && self.drivers.iter().all(|driver| driver.node.node_id != node_id) {
             self.originals.insert(node_id.to_owned(), latency.clone());
         }
     }

@@ -183,7 +183,7 @@ mod tests {
             r#"{"node_id":"old","test_id":"t","report_id":"1","metrics":{"mean_latency":"4.5","max_latency":9}}"#,
         );
         let Ok(Report::Original(name, latency)) = report else { panic!("{report:?}") };
-        assert_eq!((name.as_str(), latency.mean_latency, latency.max_latency), ("old", 4.5, 9.0));
+        assert_eq!((name.as_str(), latency.mean_latency, latency.max_latency), ("old", Some(4.5), Some(9.0)));
     }
 
     #[test]

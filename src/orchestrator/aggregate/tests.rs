@@ -182,7 +182,7 @@ fn strangers_originals_and_impossible_times_stay_out() {
     let mut tally = Tally::new();
     work(&mut tally, 5, 1);
     assert!(!figures.numbered(&report("a", 1, 500_000.0, &tally, true), 60));
-    figures.original("old", &LatencyMs { mean_latency: 4.0, ..LatencyMs::default() });
+    figures.original("old", &LatencyMs { mean_latency: Some(4.0), ..LatencyMs::default() });
     figures.original("a", &LatencyMs::default());
     figures.finish();
     assert_eq!(figures.counts(), &Counts::default());

@@ -49,6 +49,8 @@ fn test(page: &mut String, summary: &Summary) {
         total.errors.iter().map(|(kind, n)| format!("{} {}", escape(kind), format_count(*n))).collect();
     if errors > 0 {
         page.push_str(&format!("<p class=\"bad\">{} errors: {}</p>", format_count(errors), kinds.join(", ")));
+    } else if summary.is_original_only() {
+        page.push_str("<p class=\"dim\">Errors are unknown</p>");
     } else {
         page.push_str("<p class=\"good\">No errors</p>");
     }
@@ -107,7 +109,12 @@ mod tests {
             ..FleetRow::default()
         };
         let old = HistoryRow { test_id: evil(), test_type: evil(), state: evil(), ..HistoryRow::default() };
-        let page = render(&Dashboard { fleet: vec![node], test: Some(summary), history: vec![old] });
+        let page = render(&Dashboard {
+            fleet: vec![node],
+            test: Some(summary),
+            history: vec![old],
+            ..Dashboard::default()
+        });
         assert!(!page.contains("<script") && !page.contains("alert('x')"));
         assert!(page.matches("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;").count() >= 14);
     }

@@ -28,7 +28,14 @@ pub fn drivers(summary: &Summary) -> String {
         "start +ms",
     ];
     let total = row("all", &summary.state, &summary.total);
-    let rows = summary.drivers.iter().map(|driver| row(&driver.node_id, &driver.state, &driver.stats));
+    let rows = summary.drivers.iter().map(|driver| {
+        let mut cells = row(&driver.node_id, &driver.state, &driver.stats);
+        if driver.is_original() {
+            // It reports latencies and no counts.
+            cells[2..7].iter_mut().for_each(|cell| *cell = "-".to_owned());
+        }
+        cells
+    });
     table(&heads, std::iter::once(total).chain(rows).collect())
 }
 

@@ -19,8 +19,13 @@ pub struct Closing {
 
 impl Closing {
     /// The close of a run whose gate opens at `opens_ns`; none where only responses end it.
-    pub fn after_start(config: &TestConfig, schedule: &Schedule, opens_ns: u64) -> Option<Closing> {
-        let parts = config.drivers.len().max(1) as u64;
+    pub fn after_start(
+        config: &TestConfig,
+        schedule: &Schedule,
+        parts: u64,
+        opens_ns: u64,
+    ) -> Option<Closing> {
+        let parts = parts.max(1);
         let last = schedule.view(parts - 1, parts);
         let end_ns = opens_ns.saturating_add(last.warmup_ns()).saturating_add(last.planned_end_ns()?);
         let Fixed { paced, counted, timed } = Fixed::by(config);
@@ -39,7 +44,8 @@ impl Closing {
     }
 }
 
-fn patience_ns(config: &TestConfig) -> u64 {
+/// How long a run waits for the last reports: one timeout, and [`CLOSE_AFTER_NS`].
+pub fn patience_ns(config: &TestConfig) -> u64 {
     let timeout_ns = config.timeout_ms.map_or(to_ns(DEFAULT_TIMEOUT), |ms| ms.saturating_mul(NS_PER_MS));
     timeout_ns.saturating_add(CLOSE_AFTER_NS)
 }
@@ -55,7 +61,7 @@ mod tests {
 
     fn after_start(config: &TestConfig, opens_ns: u64) -> Option<Closing> {
         let plan = Plan::as_written(config).expect("a valid plan");
-        Closing::after_start(config, &Schedule::new(&plan), opens_ns)
+        Closing::after_start(config, &Schedule::new(&plan), config.drivers.len() as u64, opens_ns)
     }
 
     #[test]

@@ -245,3 +245,80 @@ fn a_driver_that_refuses_the_start_is_lost_at_once_with_its_reason() {
     assert_eq!(run.phase, Phase::Completed);
     assert!(run.members[1].lost.as_ref().is_some_and(|(what, _)| what.contains("too far ahead")));
 }
+
+/// With original drivers alone: the plan is written at 0 ms, the planned end is 1 s after the start, the latest 6 s later.
+fn original_run(names: &[&str]) -> Run {
+    let run = run_of(&[]).with_originals(names.iter().map(|name| (*name).to_owned()).collect());
+    assert!(run.is_original_only());
+    run
+}
+
+#[test]
+fn original_drivers_have_a_second_to_read_the_plan() {
+    let mut run = original_run(&["m"]);
+    assert!(run.tick(at(999)).is_empty());
+    let commands = run.tick(at(1_000));
+    assert_eq!(commands, [Command::Start(Trigger::start("t", 1_001_000.0))], "they start when they read it");
+    let mut mixed = run_of(&["a"]).with_originals(vec!["m".to_owned()]);
+    say(&mut mixed, "a", DriverState::Ready, 50);
+    assert!(mixed.tick(at(999)).is_empty());
+    assert_eq!(mixed.tick(at(1_000)), [Command::Start(Trigger::start("t", 1_002_000.0))]);
+}
+
+/// Started at 1 s.
+fn original_started(names: &[&str]) -> Run {
+    let mut run = original_run(names);
+    let commands = run.tick(at(1_000));
+    run.written(&commands[0], Ok(()), at(1_000));
+    assert_eq!(run.phase, Phase::Running);
+    run
+}
+
+#[test]
+fn original_drivers_alone_are_closed_when_quiet_or_overdue() {
+    let mut quiet = original_started(&["m", "gone"]);
+    assert!(quiet.original("m", true, at(2_500)));
+    quiet.tick(at(2_600));
+    assert_eq!(quiet.phase, Phase::Finishing);
+    quiet.tick(at(5_400));
+    assert_eq!(quiet.phase, Phase::Finishing, "its last report was 2.9 s ago");
+    quiet.tick(at(5_500));
+    assert_eq!(quiet.phase, Phase::Completed);
+    assert!(quiet.original("m", true, at(8_050)), "a late report is taken");
+    assert!(!quiet.original("m", true, at(8_051)), "the run is closed for everyone");
+    assert_eq!(
+        (quiet.originals.active(), quiet.originals.silent()),
+        (vec!["m".to_owned()], vec!["gone".to_owned()])
+    );
+    let mut overdue = original_started(&["m", "n"]);
+    overdue.original("m", true, at(1_500));
+    overdue.original("n", false, at(1_500));
+    overdue.tick(at(7_900));
+    assert_eq!(overdue.phase, Phase::Finishing, "n was heard of and has not reported");
+    overdue.tick(at(8_050));
+    assert_eq!(overdue.phase, Phase::Completed);
+}
+
+#[test]
+fn without_a_planned_end_original_drivers_are_waited_for_as_long_as_they_speak() {
+    let mut config = TestConfig::new("t", TestType::Avalanche);
+    (config.message_count_per_driver, config.timeout_ms) = (Some(10), Some(1_000));
+    let (run, command) = new_run(config);
+    let mut run = run.with_originals(vec!["m".to_owned()]);
+    run.written(&command, Ok(()), at(0));
+    let commands = run.tick(at(1_000));
+    run.written(&commands[0], Ok(()), at(1_000));
+    run.original("m", true, at(5_000));
+    run.tick(at(10_900));
+    assert_eq!(run.phase, Phase::Running);
+    run.tick(at(11_000));
+    assert_eq!(run.phase, Phase::Completed);
+}
+
+#[test]
+fn a_stop_ends_a_run_of_original_drivers_at_once() {
+    let mut run = original_started(&["m"]);
+    assert!(matches!(run.stop("x", at(1_200)), Some(Command::Stop(_))));
+    assert!(run.tick(at(1_200)).is_empty());
+    assert_eq!(run.phase, Phase::Aborted);
+}

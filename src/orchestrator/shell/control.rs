@@ -59,21 +59,32 @@ impl Control {
         Ok(configured)
     }
 
-    /// Writes a `register` record from its JSON, as a driver does. Errors: 400 and 503.
-    pub fn register_json(&self, body: &[u8]) -> Result<(), ApiError> {
+    /// Writes a `register` record from its JSON, as a driver does. Answers whether the node was alive already.
+    /// Errors: 400, 409 where a living driver has this name and would keep it, and 503.
+    pub fn register_json(&self, body: &[u8]) -> Result<bool, ApiError> {
         let register: Register = read_json(body, REGISTER)?;
         let id = &register.node_id;
         if id.is_empty() || id.len() > MAX_ID_BYTES || id.contains(char::is_control) {
             return Err(ApiError::new(400, format!("node_id: use 1 to {MAX_ID_BYTES} printable characters")));
         }
-        self.shared.core().check_bus()?;
+        if register.node_ip.trim().is_empty() {
+            return Err(ApiError::new(
+                400,
+                format!("node_IP: the address is missing; an example: {REGISTER}"),
+            ));
+        }
+        let known = {
+            let core = self.shared.core();
+            core.check_bus()?;
+            core.check_register(&register)?
+        };
         let (answer, answered) = bounded(1);
         let job = Job::Record(Topic::Register, register.node_id.clone(), encode(&register), answer);
         let away =
             |why: &str| ApiError::new(503, format!("the registration was not written, try again: {why}"));
         self.shared.jobs.try_send(job).map_err(|_| away("too many records wait to be written"))?;
         match answered.recv_timeout(ANSWER_WITHIN) {
-            Ok(Ok(_)) => Ok(()),
+            Ok(Ok(_)) => Ok(known),
             Ok(Err(why)) => Err(away(&why)),
             Err(_) => Err(away("the bus did not take it in time")),
         }

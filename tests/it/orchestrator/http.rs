@@ -141,7 +141,11 @@ fn every_invalid_body_is_told_its_field_and_reason() {
     }
     let register = post(addr, "/register", r#"{"node_id":""}"#);
     assert_eq!(register.status, 400);
-    assert!(error(&register).contains("node_IP"));
+    assert!(error(&register).contains("node_id"));
+    for body in ["", "[]", r#"{"node_id":"m"}"#, r#"{"node_id":"m","node_IP":""}"#] {
+        let text = error(&post(addr, "/register", body));
+        assert!(text.contains("node_IP") && !text.contains("test_id"), "{body}: {text}");
+    }
     assert_eq!(post(addr, "/stop", r#"{"test_id":[]}"#).status, 400);
     let misspelled = post(addr, "/stop", r#"{"test-id":"t"}"#);
     assert_eq!(misspelled.status, 400);

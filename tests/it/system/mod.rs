@@ -3,6 +3,7 @@
 mod bad_starts;
 mod broker_faults;
 mod ordinary;
+mod original;
 mod process;
 mod process_faults;
 mod remote_run;

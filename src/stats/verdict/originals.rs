@@ -1,0 +1,69 @@
+//! What is said of drivers of the original protocol: they report four latencies and no counts, and know no STOP.
+
+use super::{Facts, names};
+use crate::units::format_count;
+
+/// What is known of such drivers in one test.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Originals {
+    /// Only they ran it.
+    pub alone: bool,
+    /// Those that were there and reported nothing, where they ran it alone.
+    pub silent: Vec<String>,
+    /// Those that gave a sign of life after the start.
+    pub active: Vec<String>,
+    /// Requests that the target counted beyond the fleet's.
+    pub target_beyond: u64,
+}
+
+/// What a reader must know at once: what a STOP cannot do, and that there are no counts at all.
+pub fn first(facts: &Facts) -> Vec<String> {
+    let Originals { alone, silent, active, .. } = &facts.originals;
+    let mut lines = Vec::new();
+    if facts.stopped.is_some() && !active.is_empty() {
+        lines.push(format!(
+            "Drivers of the original protocol do not understand STOP: {} may still be sending.",
+            names(active)
+        ));
+    }
+    if !*alone || !facts.failed.is_empty() {
+        return lines;
+    }
+    if !facts.original.is_empty() {
+        lines.push(format!(
+            "Only drivers of the original protocol ran this test: {}. They report four latencies each and no counts, so \
+             requests, errors and throughput are unknown, and nothing is merged.",
+            names(&facts.original)
+        ));
+    }
+    if facts.finished && facts.stopped.is_none() && !silent.is_empty() {
+        lines.push(format!(
+            "No report came from {}: they may not have read the plan and its start, or have gone.",
+            names(silent)
+        ));
+    }
+    if lines.is_empty() {
+        lines.push("Only drivers of the original protocol run this test; none has reported yet.".to_owned());
+    }
+    lines
+}
+
+/// Where they ran beside others.
+pub fn beside(facts: &Facts) -> Vec<String> {
+    let Originals { alone, active, target_beyond, .. } = &facts.originals;
+    let mut lines = Vec::new();
+    if !facts.original.is_empty() && !alone {
+        lines.push(format!(
+            "Drivers of the original protocol are left out of the merged figures: {}.",
+            names(&facts.original)
+        ));
+    }
+    if *target_beyond > 0 {
+        lines.push(format!(
+            "The target counted {} requests more than the fleet sent, presumably by original drivers {}.",
+            format_count(*target_beyond),
+            names(active)
+        ));
+    }
+    lines
+}
