@@ -1,34 +1,56 @@
-//! Ctrl-C and SIGTERM: the first one is a request to end in order, the second one ends the process at once.
+//! Ctrl-C, SIGTERM and SIGHUP: the first one is a request to end in order, the second one ends the process at once.
 
 use crossbeam_channel::{Receiver, bounded};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
+use std::fmt;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Exit code of a process that Ctrl-C ended: 128 and the number of SIGINT.
-pub const INTERRUPTED: u8 = 130;
+/// What asked the process to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signal(i32);
 
-/// Listens for both signals from now on, until it is dropped.
+impl Signal {
+    /// Exit code of a process that the signal ended: 128 and its number (129, 130 or 143).
+    pub fn exit_code(self) -> u8 {
+        u8::try_from(128 + self.0).unwrap_or(u8::MAX)
+    }
+}
+
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            SIGTERM => "SIGTERM",
+            SIGHUP => "SIGHUP",
+            _ => "Ctrl-C",
+        })
+    }
+}
+
+/// Listens for the signals from now on, until it is dropped.
 pub struct Interrupts {
-    first: Receiver<()>,
+    first: Receiver<Signal>,
     handle: Handle,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Interrupts {
-    /// Begins to listen. The error says what the system refused.
+    /// Begins to listen. SIGHUP stays ignored where it was at the start (`nohup`). The error says what the system refused.
     pub fn listen() -> Result<Interrupts, String> {
-        let fail = |e: std::io::Error| format!("cannot listen for Ctrl-C and SIGTERM: {e}");
+        let fail = |e: std::io::Error| format!("cannot listen for Ctrl-C, SIGTERM and SIGHUP: {e}");
         let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(fail)?;
         let handle = signals.handle();
+        if !is_ignored(SIGHUP) {
+            handle.add_signal(SIGHUP).map_err(fail)?;
+        }
         let (tell, first) = bounded(1);
         let body = move || {
-            for (count, _) in signals.forever().enumerate() {
+            for (count, signal) in signals.forever().map(Signal).enumerate() {
                 if count > 0 {
-                    std::process::exit(i32::from(INTERRUPTED));
+                    std::process::exit(i32::from(signal.exit_code()));
                 }
-                let _ = tell.try_send(());
+                let _ = tell.try_send(signal);
             }
         };
         let thread = std::thread::Builder::new().name("signals".to_owned()).spawn(body).map_err(fail)?;
@@ -40,10 +62,18 @@ impl Interrupts {
         let _ = self.first.recv();
     }
 
-    /// Waits for the first signal up to `timeout`; says once that it came.
-    pub fn wait_timeout(&self, timeout: Duration) -> bool {
-        self.first.recv_timeout(timeout).is_ok()
+    /// Waits for the first signal up to `timeout`; returns it once.
+    pub fn wait_timeout(&self, timeout: Duration) -> Option<Signal> {
+        self.first.recv_timeout(timeout).ok()
     }
+}
+
+/// Whether this process ignores a signal: a bit in the mask that the kernel shows (proc(5), `SigIgn`).
+fn is_ignored(signal: i32) -> bool {
+    let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return false };
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 impl Drop for Interrupts {

@@ -90,6 +90,7 @@ pub fn run<C: Client, K: Clock>(
             if client.in_flight() == 0 {
                 break;
             }
+            client.retire();
         }
         let until_ns = wake_ns.min(recorder.next_handover_ns(&task.cursor)).min(now_ns + LOOK_NS);
         if !task.cursor.is_open() {

@@ -3,6 +3,7 @@
 //! A client offers **slots**. The hot loop puts one request into a free slot, and collects what completes.
 //! `native` has many slots (connections) on one thread; `ureq` has one, whose `send` blocks.
 
+mod cause;
 mod kind;
 pub mod native;
 pub mod os;
@@ -41,8 +42,8 @@ pub struct Settings {
 
 /// Largest response head that is read, in bytes; a longer one is a protocol error.
 pub const MAX_HEAD_BYTES: usize = 64 * 1024;
-/// Most header lines in a response; more are a protocol error.
-pub const MAX_HEADERS: usize = 128;
+/// Most header lines in a response; more are a protocol error. (The client on ureq reads 128, which is ureq's limit.)
+pub const MAX_HEADERS: usize = 256;
 /// Largest response body that is read (and thrown away), in bytes; a longer one is a protocol error.
 pub const MAX_BODY_BYTES: u64 = 1 << 30;
 
@@ -117,6 +118,10 @@ pub trait Client {
 
     /// Gives up everything in flight, each as [`crate::stats::outcome::ErrorKind::Aborted`], at once.
     fn abort<F: FnMut(Completion)>(&mut self, sink: F);
+
+    /// Says that [`Client::send`] will not be called again: connections that carry no request are closed, and the others
+    /// once their request has ended, so that they do not take the place of somebody else's.
+    fn retire(&mut self) {}
 
     /// Why requests failed since the last call, in words. Called now and then, never for each request.
     fn take_causes(&mut self) -> Causes {

@@ -7,7 +7,7 @@ pub mod table;
 
 use crate::clock;
 use crate::message::TestConfig;
-use crate::signals::{INTERRUPTED, Interrupts};
+use crate::signals::{Interrupts, Signal};
 use crate::stats::summary::Summary;
 use progress::Progress;
 use std::io::Write;
@@ -58,15 +58,15 @@ const DRIVER_LOST: u8 = 4;
 /// How a run came to its end.
 struct Ended {
     summary: Option<Summary>,
-    interrupted: bool,
+    interrupted: Option<Signal>,
     error: Option<String>,
 }
 
-/// Runs the test, prints its result to `out`, and gives the exit code: 0, 1, 4 or 130.
+/// Runs the test, prints its result to `out`, and gives the exit code: 0, 1, 4, or 128 and the number of a signal.
 pub fn run(settings: Settings, out: &mut dyn Write) -> u8 {
     let ended = match Interrupts::listen() {
         Ok(interrupts) => execute(&settings, &interrupts),
-        Err(error) => Ended { summary: None, interrupted: false, error: Some(error) },
+        Err(error) => Ended { summary: None, interrupted: None, error: Some(error) },
     };
     if let Some(summary) = &ended.summary
         && let Err(error) = print(summary, settings.json, out)
@@ -89,7 +89,7 @@ fn execute(settings: &Settings, interrupts: &Interrupts) -> Ended {
     };
     match started {
         Ok(mut control) => follow(control.as_mut(), settings.plan.clone(), interrupts),
-        Err(error) => Ended { summary: None, interrupted: false, error: Some(error) },
+        Err(error) => Ended { summary: None, interrupted: None, error: Some(error) },
     }
 }
 
@@ -99,15 +99,15 @@ fn follow(control: &mut dyn Control, plan: TestConfig, interrupts: &Interrupts) 
     let mut progress = Progress::start(&plan);
     let test_id = match control.configure(plan) {
         Ok(id) => id,
-        Err(error) => return Ended { summary: None, interrupted: false, error: Some(error) },
+        Err(error) => return Ended { summary: None, interrupted: None, error: Some(error) },
     };
-    let mut ended = Ended { summary: None, interrupted: false, error: None };
+    let mut ended = Ended { summary: None, interrupted: None, error: None };
     let mut give_up_ns = clock::now_ns() + clock::to_ns(SILENCE);
     loop {
-        if interrupts.wait_timeout(control.pause()) {
-            ended.interrupted = true;
-            progress.note("stopping: waiting for what is in flight (Ctrl-C again ends at once)");
-            ended.error = control.stop(&test_id, "Ctrl-C").err();
+        if let Some(signal) = interrupts.wait_timeout(control.pause()) {
+            ended.interrupted = Some(signal);
+            progress.note("stopping: waiting for what is in flight (a second signal ends at once)");
+            ended.error = control.stop(&test_id, &signal.to_string()).err();
             give_up_ns = clock::now_ns() + clock::to_ns(AFTER_STOP + Duration::from_millis(timeout_ms));
         }
         match control.summary(&test_id) {
@@ -119,7 +119,7 @@ fn follow(control: &mut dyn Control, plan: TestConfig, interrupts: &Interrupts) 
                     ended.error = None;
                     return ended;
                 }
-                if !ended.interrupted {
+                if ended.interrupted.is_none() {
                     give_up_ns = clock::now_ns() + clock::to_ns(SILENCE);
                 }
             }
@@ -142,8 +142,10 @@ fn print(summary: &Summary, json: bool, out: &mut dyn Write) -> std::io::Result<
 }
 
 fn exit_code(ended: &Ended) -> u8 {
+    if let Some(signal) = ended.interrupted {
+        return signal.exit_code();
+    }
     match &ended.summary {
-        _ if ended.interrupted => INTERRUPTED,
         Some(summary) if ended.error.is_some() || summary.state != "completed" => FAILED,
         // Drivers of the original protocol report no counts; who reports latencies had responses.
         Some(summary) if summary.total.responses == 0 && !summary.is_original_only() => FAILED,
@@ -162,7 +164,7 @@ mod tests {
         let mut summary = Summary { state: state.to_owned(), ..Summary::default() };
         summary.total.responses = responses;
         summary.total.errors = errors.iter().map(|kind| ((*kind).to_owned(), 3)).collect();
-        Ended { summary: Some(summary), interrupted: false, error: None }
+        Ended { summary: Some(summary), interrupted: None, error: None }
     }
 
     #[test]
@@ -182,7 +184,6 @@ mod tests {
         assert_eq!((lost(5), lost(0)), (4, 1), "a failure beats a lost driver");
         assert_eq!(exit_code(&ended("failed", 5, &[])), 1);
         assert_eq!(exit_code(&ended("aborted", 5, &[])), 1);
-        assert_eq!(exit_code(&Ended { interrupted: true, ..ended("aborted", 5, &[]) }), 130);
         assert_eq!(exit_code(&Ended { summary: None, ..ended("failed", 0, &[]) }), 1);
     }
 }

@@ -78,16 +78,46 @@ fn a_run_against_errors_is_exit_code_0_and_says_so_first() {
     assert_eq!(target.end().0, Some(0));
 }
 
-#[test]
-fn ctrl_c_prints_the_partial_result_and_exits_130() {
+/// A signal stops the load; the partial result is printed and names the signal.
+fn stopped_by(signal: &str, name: &str, exit_code: i32) {
     let mut floodgate = Running::start("floodgate", &["--json", "--duration", "60s", "--rate", "100"], &[]);
     floodgate.line("requests");
-    floodgate.signal("-INT");
+    floodgate.signal(signal);
     let (code, out) = floodgate.end();
-    assert_eq!(code, Some(130));
+    assert_eq!(code, Some(exit_code), "{signal}");
     let summary: serde_json::Value = serde_json::from_str(&out).expect("one JSON document");
     assert_eq!(summary["state"], "aborted");
     assert!(summary["total"]["responses"].as_u64().is_some_and(|n| n > 50), "{out}");
+    assert!(summary["verdict"].to_string().contains(name), "{out}");
+}
+
+#[test]
+fn ctrl_c_prints_the_partial_result_and_exits_130() {
+    stopped_by("-INT", "Ctrl-C", 130);
+}
+
+#[test]
+fn sigterm_prints_the_partial_result_and_exits_143() {
+    stopped_by("-TERM", "SIGTERM", 143);
+}
+
+#[test]
+fn sighup_prints_the_partial_result_and_exits_129() {
+    stopped_by("-HUP", "SIGHUP", 129);
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_exit_code_1() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+    let (reader, broken) = std::io::pipe().expect("pipe");
+    drop(reader);
+    for out in [std::process::Stdio::from(full), std::process::Stdio::from(broken)] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_floodgate"));
+        let command = command.args(["--requests", "5", "--drivers", "1"]).stdout(out);
+        let output = command.stderr(std::process::Stdio::piped()).output().expect("runs");
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        assert!(stderr(&output).contains("could not be written"), "{}", stderr(&output));
+    }
 }
 
 #[test]
@@ -100,7 +130,7 @@ fn a_second_ctrl_c_ends_at_once() {
     floodgate.line("requests");
     floodgate.signal("-INT");
     floodgate.signal("-TERM");
-    assert_eq!(floodgate.end().0, Some(130));
+    assert_eq!(floodgate.end().0, Some(143));
 }
 
 #[test]

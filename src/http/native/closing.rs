@@ -12,6 +12,7 @@
 use super::NativeClient;
 use super::slot::{Closing, Phase};
 use crate::clock::{self, NS_PER_MS};
+use crate::http::cause::CLOSED_UNANSWERED;
 use crate::http::os::socket::{Fate, fate};
 use crate::stats::outcome::ErrorKind;
 
@@ -66,7 +67,7 @@ impl NativeClient {
         match fate {
             _ if !in_doubt => {}
             Fate::Refused => self.send_again(slot),
-            _ => self.fail(slot, ErrorKind::Closed),
+            _ => self.fail_unanswered(slot),
         }
     }
 
@@ -101,9 +102,13 @@ impl NativeClient {
             let in_doubt = self.slots[slot as usize].phase == Phase::Doubtful;
             self.forget_closing(slot);
             if in_doubt {
-                self.fail(slot, ErrorKind::Closed);
+                self.fail_unanswered(slot);
             }
         }
+    }
+
+    fn fail_unanswered(&mut self, slot: u32) {
+        self.fail_for(slot, ErrorKind::Closed, CLOSED_UNANSWERED, || CLOSED_UNANSWERED.to_owned());
     }
 
     /// Closes the connection whose end a slot awaited.

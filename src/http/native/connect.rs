@@ -4,6 +4,7 @@ use super::slot::Phase;
 use super::stream::Stream;
 use super::{MAX_CONNECTING, NativeClient};
 use crate::clock;
+use crate::http::cause;
 use crate::http::os::poller::Readiness;
 use crate::http::os::socket::start_connect;
 use crate::stats::outcome::{ErrorKind, Outcome};
@@ -14,7 +15,7 @@ impl NativeClient {
     /// Opens a connection for a slot, at once or when its turn comes.
     pub(super) fn want_connection(&mut self, slot: u32, now_ns: u64) {
         if let Err(kind) = self.addresses.get() {
-            return self.fail(slot, kind);
+            return self.fail_for(slot, kind, cause::NO_ADDRESS, || cause::NO_ADDRESS.to_owned());
         }
         let state = &mut self.slots[slot as usize];
         state.connect_by_ns = now_ns.saturating_add(self.connect_timeout_ns);
@@ -56,8 +57,9 @@ impl NativeClient {
                 return self.fail_unopened(slot);
             };
             self.slots[slot as usize].tried += 1;
-            if self.begin_connect(slot, address).is_ok() {
-                break;
+            match self.begin_connect(slot, address) {
+                Ok(()) => break,
+                Err(error) => self.slots[slot as usize].connect_error = error.raw_os_error(),
             }
         }
         if self.next_address(slot).is_some() {
@@ -97,6 +99,9 @@ impl NativeClient {
     /// Like `fail`, but without opening for others: that is the caller's loop.
     fn fail_unopened(&mut self, slot: u32) {
         self.leave_opening(slot);
+        let number = self.slots[slot as usize].connect_error.take().unwrap_or_default();
+        let error = io::Error::from_raw_os_error(number);
+        self.note(ErrorKind::Connect, cause::key(&error), || cause::words(&error));
         self.slots[slot as usize].close();
         self.end(slot, Outcome::Error(ErrorKind::Connect), clock::now_ns());
     }
@@ -128,7 +133,9 @@ impl NativeClient {
     pub(super) fn connected(&mut self, slot: u32, event: Readiness) {
         let state = &self.slots[slot as usize];
         let socket = state.stream.as_ref().map(Stream::socket);
-        let failed = event.error && socket.is_none_or(|s| !matches!(s.take_error(), Ok(None)));
+        let error = socket.filter(|_| event.error).map(|s| s.take_error().unwrap_or_else(Some));
+        let failed = event.error && !matches!(error, Some(None));
+        let number = error.flatten().and_then(|error| error.raw_os_error());
         if !failed && !event.writable {
             return;
         }
@@ -136,6 +143,7 @@ impl NativeClient {
         self.connecting -= 1;
         self.slots[slot as usize].phase = Phase::Waiting;
         if failed {
+            self.slots[slot as usize].connect_error = number;
             self.slots[slot as usize].close();
             self.open(slot);
         } else {

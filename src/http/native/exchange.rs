@@ -4,6 +4,7 @@ use super::slot::Phase;
 use super::stream::Stream;
 use super::{BUFFER_BYTES, NativeClient};
 use crate::clock;
+use crate::http::cause::{self, HANDSHAKE_CLOSED};
 use crate::http::os::socket::{ONE_SEGMENT_BYTES, discard};
 use crate::stats::outcome::{ErrorKind, Outcome};
 use std::io::{self, Read, Write};
@@ -53,7 +54,7 @@ impl NativeClient {
                 Ok(false) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return self.lost(slot, broken(&error), error.kind()),
+                Err(error) => return self.lost(slot, &error),
             }
         }
         let state = &mut self.slots[slot as usize];
@@ -120,7 +121,10 @@ impl NativeClient {
                 self.opening.remove(slot);
                 self.opened(slot);
             }
-            Err(_) => self.fail(slot, ErrorKind::Tls),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                self.fail_for(slot, ErrorKind::Tls, HANDSHAKE_CLOSED, || HANDSHAKE_CLOSED.to_owned())
+            }
+            Err(error) => self.fail_for(slot, ErrorKind::Tls, cause::key(&error), || cause::words(&error)),
         }
     }
 
@@ -146,10 +150,13 @@ impl NativeClient {
     fn take(&mut self, slot: u32, length: usize) -> bool {
         let state = &mut self.slots[slot as usize];
         let input = &self.buffer[..length];
+        let before = state.response.bytes();
         match state.response.advance_knowing(input, &mut self.known_head) {
             Err(kind) => {
                 state.held.clear();
-                self.fail(slot, kind);
+                state.response.count_refused(before + length as u64);
+                let why = state.response.fault();
+                self.fail_for(slot, kind, why, || why.to_owned());
                 true
             }
             Ok(step) if step.done => {
@@ -172,7 +179,7 @@ impl NativeClient {
         let state = &mut self.slots[slot as usize];
         let status = state.response.status();
         state.carried += 1;
-        if !is_clean {
+        if !is_clean || self.is_retired {
             state.close();
         } else if !state.response.keep_alive() || state.carried >= self.max_requests {
             self.linger(slot, ended_ns);
@@ -184,22 +191,33 @@ impl NativeClient {
         let state = &mut self.slots[slot as usize];
         match state.response.finish(&state.held) {
             Ok(()) => self.complete(slot, false),
-            Err(kind) => self.lost(slot, kind, io::ErrorKind::UnexpectedEof),
+            Err(ErrorKind::Closed) => self.lost(slot, &io::ErrorKind::UnexpectedEof.into()),
+            Err(kind) => {
+                let why = state.response.fault();
+                self.fail_for(slot, kind, why, || why.to_owned());
+            }
         }
     }
 
     /// The connection is gone before the response was whole: begins again where the server cannot have read the request,
     /// else fails.
-    fn lost(&mut self, slot: u32, kind: ErrorKind, how: io::ErrorKind) {
+    fn lost(&mut self, slot: u32, error: &io::Error) {
         let state = &self.slots[slot as usize];
-        if !state.is_reused() || state.retried || state.has_answer() {
-            self.fail(slot, kind);
-        } else if state.written == 0 {
-            self.send_again(slot);
-        } else if how == io::ErrorKind::UnexpectedEof && state.written <= ONE_SEGMENT_BYTES {
-            self.doubt(slot);
+        let is_at_end = error.kind() == io::ErrorKind::UnexpectedEof;
+        let may_be_unread = state.is_reused() && !state.retried && !state.has_answer();
+        if may_be_unread && state.written == 0 {
+            return self.send_again(slot);
+        } else if may_be_unread && is_at_end && state.written <= ONE_SEGMENT_BYTES {
+            return self.doubt(slot);
+        }
+        let end = if state.has_answer() { cause::CLOSED_HALFWAY } else { cause::CLOSED_UNANSWERED };
+        if cause::tls_error(error).is_some() {
+            // An alert that refuses the handshake may come when it is done for this side (RFC 8446, section 4.4.2.4).
+            self.fail_for(slot, ErrorKind::Tls, cause::key(error), || cause::words(error));
+        } else if is_at_end {
+            self.fail_for(slot, ErrorKind::Closed, end, || end.to_owned());
         } else {
-            self.fail(slot, kind);
+            self.fail_for(slot, ErrorKind::Closed, cause::key(error), || cause::words(error));
         }
     }
 
@@ -221,9 +239,4 @@ impl NativeClient {
             _ => state.close(),
         }
     }
-}
-
-/// Errors of TLS after the handshake come as invalid data.
-fn broken(error: &io::Error) -> ErrorKind {
-    if error.kind() == io::ErrorKind::InvalidData { ErrorKind::Protocol } else { ErrorKind::Closed }
 }

@@ -9,6 +9,7 @@ pub mod chunked;
 pub mod closing;
 mod connect;
 mod exchange;
+mod fault;
 mod known;
 mod order;
 pub mod response;
@@ -16,12 +17,14 @@ mod slot;
 mod stream;
 
 use crate::clock;
+use crate::http::cause;
 use crate::http::os::poller::{Poller, Readiness, wait_precisely};
 use crate::http::os::socket::wait_writable;
 use crate::http::render::{render, render_last};
 use crate::http::tls::TlsClient;
 use crate::http::{Addresses, Client, ClientError, Completion, STOP_LOOK_NS, Settings, StopFlag, Ticket};
 use crate::plan::request::Request;
+use crate::stats::causes::{Causes, Key};
 use crate::stats::outcome::{ErrorKind, Outcome};
 use order::Order;
 use response::KnownHead;
@@ -79,6 +82,9 @@ pub struct NativeClient {
     closings: usize,
     /// Connections are being opened for which there are no requests yet.
     is_ahead: bool,
+    /// No more requests will come.
+    is_retired: bool,
+    causes: Causes,
     /// Slots that had more to read than one turn allows.
     more: VecDeque<u32>,
     /// Ended, not yet handed over.
@@ -133,6 +139,8 @@ impl NativeClient {
             closing: Order::new(slots),
             closings: 0,
             is_ahead: false,
+            is_retired: false,
+            causes: Causes::default(),
             more: VecDeque::with_capacity(slots),
             ended: Vec::with_capacity(slots),
             buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
@@ -160,6 +168,19 @@ impl NativeClient {
         self.slots[slot as usize].close();
         self.end(slot, Outcome::Error(kind), clock::now_ns());
         self.open_waiting();
+    }
+
+    /// The same, with the reason.
+    fn fail_for(&mut self, slot: u32, kind: ErrorKind, key: impl Into<Key>, words: impl FnOnce() -> String) {
+        self.note(kind, key, words);
+        self.fail(slot, kind);
+    }
+
+    /// Counts a cause of an error; what fails before there is a request is no error of one.
+    fn note(&mut self, kind: ErrorKind, key: impl Into<Key>, words: impl FnOnce() -> String) {
+        if !self.is_ahead {
+            self.causes.count(kind, key, words);
+        }
     }
 
     fn hand_over<F: FnMut(Completion)>(&mut self, sink: &mut F) {
@@ -194,7 +215,11 @@ impl NativeClient {
             }
             let is_tls = self.slots[slot as usize].phase == Phase::Handshaking;
             self.pass_over(slot);
-            self.fail(slot, if is_tls { ErrorKind::Tls } else { ErrorKind::Connect });
+            let (kind, why) = match is_tls {
+                true => (ErrorKind::Tls, cause::HANDSHAKE_TIMEOUT),
+                false => (ErrorKind::Connect, cause::CONNECT_TIMEOUT),
+            };
+            self.fail_for(slot, kind, why, || why.to_owned());
         }
         while let Some(slot) = self.in_flight.front() {
             if self.slots[slot as usize].sent_ns.saturating_add(self.timeout_ns) > now_ns {
@@ -329,6 +354,17 @@ impl Client for NativeClient {
                 return;
             }
         }
+    }
+
+    fn retire(&mut self) {
+        if !self.is_retired {
+            self.is_retired = true;
+            self.close_idle();
+        }
+    }
+
+    fn take_causes(&mut self) -> Causes {
+        self.causes.take()
     }
 
     fn abort<F: FnMut(Completion)>(&mut self, mut sink: F) {

@@ -4,6 +4,7 @@
 //! as long as it is not complete nothing of it is consumed, and the caller presents it again with what came after.
 
 use super::chunked::Chunked;
+use super::fault::Fault;
 use super::known::Known;
 use crate::http::{MAX_BODY_BYTES, MAX_HEAD_BYTES, MAX_HEADERS};
 use crate::stats::outcome::ErrorKind;
@@ -70,6 +71,7 @@ pub struct Response {
     searched: u32,
     bytes: u64,
     body: u64,
+    fault: Fault,
 }
 
 impl Response {
@@ -85,6 +87,7 @@ impl Response {
             searched: 0,
             bytes: 0,
             body: 0,
+            fault: Fault::Malformed,
         }
     }
 
@@ -101,6 +104,21 @@ impl Response {
     /// Bytes consumed so far: heads, interim responses and framing included.
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Why the response was refused, where it was.
+    pub fn fault(&self) -> &'static str {
+        self.fault.words()
+    }
+
+    /// Sets the bytes of a response that was refused: all that came of it.
+    pub fn count_refused(&mut self, bytes: u64) {
+        self.bytes = bytes;
+    }
+
+    fn refuse<T>(&mut self, fault: Fault) -> Result<T, ErrorKind> {
+        self.fault = fault;
+        Err(ErrorKind::Protocol)
     }
 
     /// Bytes of the body that are still to come, where its length is known; else 0.
@@ -181,7 +199,7 @@ impl Response {
     /// Counts bytes of a body that says no length before it is sent.
     fn limited(&mut self, taken: usize) -> Result<usize, ErrorKind> {
         self.body += taken as u64;
-        if self.body > MAX_BODY_BYTES { Err(ErrorKind::Protocol) } else { Ok(taken) }
+        if self.body > MAX_BODY_BYTES { self.refuse(Fault::Body) } else { Ok(taken) }
     }
 
     /// Consumes the head where it is complete, and nothing where it is not.
@@ -191,7 +209,7 @@ impl Response {
             return Ok(length);
         }
         if !self.is_worth_parsing(rest) {
-            return if rest.len() > MAX_HEAD_BYTES { Err(ErrorKind::Protocol) } else { Ok(0) };
+            return if rest.len() > MAX_HEAD_BYTES { self.refuse(Fault::Head) } else { Ok(0) };
         }
         self.tried = rest.len() as u32;
         match self.parse_head(rest)? {
@@ -204,7 +222,7 @@ impl Response {
                 Ok(length)
             }
             None if rest.len() <= MAX_HEAD_BYTES => Ok(0),
-            _ => Err(ErrorKind::Protocol),
+            _ => self.refuse(Fault::Head),
         }
     }
 
@@ -228,7 +246,8 @@ impl Response {
         let length = match parser.parse_response_with_uninit_headers(&mut parsed, rest, &mut headers) {
             Ok(httparse::Status::Complete(length)) => length,
             Ok(httparse::Status::Partial) => return Ok(None),
-            Err(_) => return Err(ErrorKind::Protocol),
+            Err(httparse::Error::TooManyHeaders) => return self.refuse(Fault::Lines),
+            Err(_) => return self.refuse(Fault::Malformed),
         };
         let (Some(status), Some(minor)) = (parsed.code, parsed.version) else {
             return Err(ErrorKind::Protocol);
@@ -242,14 +261,17 @@ impl Response {
     }
 
     fn frame(&mut self, status: u16, minor: u8, fields: &Fields) -> Result<(), ErrorKind> {
-        // 101 answers an `Upgrade` header of the plan; it is final, and what follows is no HTTP.
-        if status < 200 && status != 101 {
+        if status == 101 {
+            // What follows is another protocol, which nobody here speaks: the exchange cannot be completed.
+            return self.refuse(Fault::Upgrade);
+        }
+        if status < 200 {
             self.interim += 1;
-            return if self.interim > MAX_INTERIM { Err(ErrorKind::Protocol) } else { Ok(()) };
+            return if self.interim > MAX_INTERIM { self.refuse(Fault::Interim) } else { Ok(()) };
         }
         self.status = status;
-        self.keep_alive = status != 101 && !fields.close && (minor >= 1 || fields.keep_alive);
-        let has_no_body = self.to_head_request || matches!(status, 101 | 204 | 304);
+        self.keep_alive = !fields.close && (minor >= 1 || fields.keep_alive);
+        let has_no_body = self.to_head_request || matches!(status, 204 | 304);
         self.state = match (has_no_body, fields.encoding, fields.length) {
             (true, _, _) => State::Done,
             (_, Encoding::Chunked, _) => {
@@ -258,7 +280,7 @@ impl Response {
                 State::Chunked(Chunked::default())
             }
             (_, Encoding::None, Some(0)) => State::Done,
-            (_, Encoding::None, Some(length)) if length > MAX_BODY_BYTES => return Err(ErrorKind::Protocol),
+            (_, Encoding::None, Some(length)) if length > MAX_BODY_BYTES => return self.refuse(Fault::Body),
             (_, Encoding::None, Some(length)) => State::Length(length),
             _ => {
                 self.keep_alive = false;
@@ -444,9 +466,19 @@ mod tests {
     }
 
     #[test]
-    fn an_upgrade_is_final_and_ends_http() {
-        let text = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n";
-        assert_eq!(whole(&format!("{text}anything")), Ok(Some((101, false, text.len() as u64))));
+    fn each_limit_is_said() {
+        let fault = |text: &str| {
+            let mut response = Response::new(false);
+            assert_eq!(response.advance(text.as_bytes()), Err(ErrorKind::Protocol));
+            response.fault()
+        };
+        let lines = |count: usize| format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(count));
+        assert!(whole(&lines(MAX_HEADERS)).is_ok());
+        assert!(fault(&lines(MAX_HEADERS + 1)).contains(&MAX_HEADERS.to_string()));
+        assert!(fault("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n").contains("101"));
+        let long = format!("HTTP/1.1 200 OK\r\nA: {}\r\n\r\n", "a".repeat(MAX_HEAD_BYTES));
+        assert!(fault(&long).contains("65,536") && MAX_HEAD_BYTES == 65_536);
+        assert!(fault("rubbish\r\n\r\n").contains("well-formed"));
     }
 
     #[test]

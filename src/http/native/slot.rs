@@ -77,6 +77,8 @@ pub struct Slot {
     pub tried: usize,
     /// When the attempt at this address is given up for the next one's sake.
     pub attempt_by_ns: u64,
+    /// The error of the last address that was tried, as the system numbers it.
+    pub connect_error: Option<i32>,
     /// When opening the connection is given up.
     pub connect_by_ns: u64,
     /// When the request was sent.
@@ -103,6 +105,7 @@ impl Slot {
             first_address: 0,
             tried: 0,
             attempt_by_ns: 0,
+            connect_error: None,
             connect_by_ns: 0,
             sent_ns: 0,
             ticket: Ticket::default(),

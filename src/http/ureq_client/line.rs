@@ -5,8 +5,10 @@
 //! blocked request soon after a STOP.
 
 use crate::clock::{self, NS_PER_MS};
+use crate::http::cause;
 use crate::http::os::socket::{Fate, ONE_SEGMENT_BYTES, fate, is_quiet, start_connect, wait_writable};
 use crate::http::{STOP_LOOK_NS, StopFlag};
+use crate::stats::causes::{Causes, Key};
 use crate::stats::outcome::ErrorKind;
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -49,6 +51,7 @@ pub struct Line {
     attempt_ns: u64,
     /// The connection that ended last, until the server closes it too.
     lingering: Mutex<Option<TcpStream>>,
+    causes: Mutex<Causes>,
     /// Longest blocking of one call.
     slice_ns: u64,
 }
@@ -71,6 +74,7 @@ impl Line {
             address: AtomicUsize::new(0),
             attempt_ns,
             lingering: Mutex::new(None),
+            causes: Mutex::new(Causes::default()),
             slice_ns,
         }
     }
@@ -110,6 +114,18 @@ impl Line {
     pub fn may_repeat(&self) -> bool {
         let is_unread = self.written.load(Relaxed) == 0 || self.refused.load(Relaxed);
         self.is_reused() && self.received() == 0 && is_unread
+    }
+
+    /// Why attempts failed since the last call.
+    pub fn take_causes(&self) -> Causes {
+        self.causes.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Counts a cause, unless the request gets another chance.
+    pub fn note(&self, kind: ErrorKind, key: impl Into<Key>, words: impl FnOnce() -> String) {
+        if kind != ErrorKind::Closed || !self.may_repeat() {
+            self.causes.lock().unwrap_or_else(PoisonError::into_inner).count(kind, key, words);
+        }
     }
 
     /// Closes the connection that lingered.
@@ -367,8 +383,32 @@ impl<In: Transport> Transport for Meter<In> {
     }
 }
 
-/// The kind of an error of `ureq`, at the stage that the line has reached.
+/// The kind of an error of `ureq`, at the stage that the line has reached; its cause is counted.
 pub fn kind_of(error: &Error, line: &Line) -> ErrorKind {
+    let kind = classify(error, line);
+    let is_tls = matches!(error, Error::Io(e) if cause::tls_error(e).is_some());
+    let fixed = match (kind, error) {
+        (ErrorKind::Aborted | ErrorKind::Timeout, _) => return kind,
+        (ErrorKind::Dns, _) => Some(cause::NO_ADDRESS),
+        (ErrorKind::Connect, Error::Timeout(_)) => Some(cause::CONNECT_TIMEOUT),
+        (ErrorKind::Tls, Error::Timeout(_)) => Some(cause::HANDSHAKE_TIMEOUT),
+        (ErrorKind::Tls, Error::Io(_)) if !is_tls => Some(cause::HANDSHAKE_CLOSED),
+        (ErrorKind::Closed, _) if line.received() > 0 => Some(cause::CLOSED_HALFWAY),
+        (ErrorKind::Closed, Error::Io(e)) if e.raw_os_error().is_none() => Some(cause::CLOSED_UNANSWERED),
+        (ErrorKind::Protocol, _) => {
+            Some("the response is not well-formed HTTP/1.1, or breaks a limit of ureq")
+        }
+        _ => None,
+    };
+    match (fixed, error) {
+        (Some(text), _) => line.note(kind, text, || text.to_owned()),
+        (None, Error::Io(e)) => line.note(kind, cause::key(e), || cause::words(e)),
+        (None, other) => line.note(kind, "other", || other.to_string()),
+    }
+    kind
+}
+
+fn classify(error: &Error, line: &Line) -> ErrorKind {
     if line.is_stopped() {
         return ErrorKind::Aborted;
     }
@@ -378,8 +418,8 @@ pub fn kind_of(error: &Error, line: &Line) -> ErrorKind {
         (Stage::Handshake, _) => ErrorKind::Tls,
         (_, Error::Timeout(_)) => ErrorKind::Timeout,
         (_, Error::ConnectionFailed) => ErrorKind::Connect,
-        // An error of TLS after the handshake comes as invalid data.
-        (_, Error::Io(e)) if e.kind() != io::ErrorKind::InvalidData => ErrorKind::Closed,
+        (_, Error::Io(e)) if cause::tls_error(e).is_some() => ErrorKind::Tls,
+        (_, Error::Io(_)) => ErrorKind::Closed,
         _ => ErrorKind::Protocol,
     }
 }

@@ -9,6 +9,7 @@ use crate::clock;
 use crate::http::os::poller::wait_precisely;
 use crate::http::{Addresses, Client, ClientError, Completion, MAX_BODY_BYTES, Settings, StopFlag, Ticket};
 use crate::plan::request::Request;
+use crate::stats::causes::Causes;
 use crate::stats::outcome::{ErrorKind, Outcome};
 use session::Session;
 use std::io::Read;
@@ -67,13 +68,18 @@ impl UreqClient {
         let mut length = 0u64;
         loop {
             match reader.read(&mut self.buffer) {
-                Ok(0) => return Ok(response.status().as_u16()),
+                Ok(0) => break,
                 Ok(count) => length += count as u64,
                 Err(error) => return Err(line::kind_of(&ureq::Error::from(error), self.session.line())),
             }
             if length > MAX_BODY_BYTES {
                 return Err(ErrorKind::Protocol);
             }
+        }
+        match response.status().as_u16() {
+            // What follows is another protocol, which nobody here speaks.
+            101 => Err(ErrorKind::Protocol),
+            status => Ok(status),
         }
     }
 }
@@ -114,6 +120,10 @@ impl Client for UreqClient {
                 self.session.line().let_go();
             }
         }
+    }
+
+    fn take_causes(&mut self) -> Causes {
+        self.session.line().take_causes()
     }
 
     /// What is done is handed over as it ended: `send` has blocked until then.

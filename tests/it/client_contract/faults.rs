@@ -155,6 +155,23 @@ pub fn reset_in_the_body<F: Factory>() {
     assert_eq!(outcome, error(ErrorKind::Closed));
 }
 
+pub fn a_switch_of_protocols<F: Factory>() {
+    let response = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n";
+    assert_eq!(outcome_of::<F>(answer(response)), error(ErrorKind::Protocol));
+}
+
+pub fn refused_connects_have_a_cause<F: Factory>() {
+    let request = Request::get(&format!("http://{}/", free_port())).unwrap();
+    let mut client = client::<F>(request, settings());
+    (0..3).for_each(|_| {
+        exchange(&mut client);
+    });
+    let samples = client.take_causes().samples();
+    assert_eq!((samples.len(), samples[0].count), (1, 3), "{samples:?}");
+    assert_eq!(samples[0].cause, "connection refused");
+    assert!(client.take_causes().is_empty());
+}
+
 fn free_port() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }

@@ -43,7 +43,7 @@ contract! {
         stall_before_the_response stall_in_the_head stall_in_the_body a_slow_drip_does_not_extend_the_time
         half_a_body half_a_chunked_body half_a_head closed_without_an_answer reset_in_the_body refused_port
         unknown_host no_answer_to_the_connect the_next_address_is_tried an_address_that_does_not_answer_is_passed_over a_stalled_upload_times_out
-        wrong_version;
+        wrong_version a_switch_of_protocols refused_connects_have_a_cause;
     connections:
         kept_alive_is_reused limited_requests_per_connection the_limit_counts_from_each_new_connection closed_after_each closed_while_idle what_the_server_read_is_not_repeated a_fresh_connection_is_not_repeated bytes_after_the_response_end_the_connection
         a_failure_does_not_harm_the_next stop_ends_what_is_in_flight sends_after_a_stop_are_aborted
@@ -59,5 +59,5 @@ contract! {
         tls_against_a_plain_port https_with_an_own_root https_with_a_self_signed_certificate unknown_root_is_refused wrong_name_is_refused
         https_closed_in_the_handshake https_large_both_ways
         https_byte_by_byte https_closed_while_idle https_half_a_body https_without_a_handshake_in_time
-        unreadable_roots_are_refused;
+        unreadable_roots_are_refused causes_of_tls_errors;
 }

@@ -130,6 +130,31 @@ fn those_that_lie_idle_can_be_closed() {
 }
 
 #[test]
+fn without_further_requests_connections_are_given_up() {
+    let (ended, ends) = channel();
+    let server = Server::start(move |conn| {
+        while conn.request().is_some() {
+            if conn.number == 0 {
+                clock::sleep(Duration::from_millis(200));
+            }
+            conn.send(OK);
+        }
+        let _ = ended.send(conn.number);
+    });
+    let mut client = client(&server, 3);
+    (0..3).for_each(|_| {
+        client.send(Ticket::default());
+    });
+    collect(&mut client, 2);
+    client.retire();
+    let mut idle: Vec<usize> = (0..2).map(|_| ends.recv_timeout(WITHIN).unwrap()).collect();
+    idle.sort_unstable();
+    assert_eq!((idle, client.in_flight()), (vec![1, 2], 1));
+    collect(&mut client, 1);
+    assert_eq!(ends.recv_timeout(WITHIN), Ok(0));
+}
+
+#[test]
 fn without_time_nothing_is_begun() {
     let server = Server::answering(OK);
     let mut client = client(&server, 3);

@@ -26,12 +26,33 @@ pub fn server(script: impl Fn(&mut Conn) + Send + Sync + 'static) -> Server {
 }
 
 fn server_with(certificate: &[u8], key: &[u8], script: impl Fn(&mut Conn) + Send + Sync + 'static) -> Server {
+    serving(certificate, key, None, script)
+}
+
+/// A server that asks for a client certificate by these roots, if any.
+fn serving(
+    certificate: &[u8],
+    key: &[u8],
+    clients: Option<&[u8]>,
+    script: impl Fn(&mut Conn) + Send + Sync + 'static,
+) -> Server {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = clients.map(|pem| {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(pem).unwrap()).unwrap();
+        let builder =
+            rustls::server::WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone());
+        builder.build().unwrap()
+    });
     let builder =
         ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let chain = vec![CertificateDer::from_pem_slice(certificate).unwrap()];
     let key = PrivateKeyDer::from_pem_slice(key).unwrap();
-    let config = Arc::new(builder.with_no_client_auth().with_single_cert(chain, key).unwrap());
+    let builder = match verifier {
+        Some(verifier) => builder.with_client_cert_verifier(verifier),
+        None => builder.with_no_client_auth(),
+    };
+    let config = Arc::new(builder.with_single_cert(chain, key).unwrap());
     let wrap = move |tcp: TcpStream| -> io::Result<Box<dyn Wire>> {
         let connection = ServerConnection::new(Arc::clone(&config)).map_err(io::Error::other)?;
         Ok(Box::new(StreamOwned::new(connection, tcp)))
@@ -187,4 +208,20 @@ pub fn https_closed_in_the_handshake<F: Factory>() {
     let server = Server::start(|_| {});
     let Some(mut client) = getter::<F>(&server, "localhost", trusting()) else { return };
     assert_eq!(exchange(&mut client).outcome, error(ErrorKind::Tls));
+}
+
+pub fn causes_of_tls_errors<F: Factory>() {
+    let cause = |server: &Server, host: &str, settings: Settings| {
+        let mut client = getter::<F>(server, host, settings).expect("serves https");
+        assert_eq!(exchange(&mut client).outcome, error(ErrorKind::Tls), "{host}");
+        let samples = client.take_causes().samples();
+        assert_eq!((samples.len(), samples[0].kind.as_str()), (1, "tls"), "{samples:?}");
+        samples[0].cause.clone()
+    };
+    let plain = server(ok);
+    assert!(cause(&plain, "other.example", trusting()).contains("another name"));
+    assert!(cause(&plain, "localhost", settings()).contains("issuer"));
+    // In TLS 1.3 the server's refusal comes when the client's part of the handshake is done.
+    let demanding = serving(CERTIFICATE, KEY, Some(CA), ok);
+    assert!(cause(&demanding, "localhost", trusting()).contains("client certificate"));
 }
