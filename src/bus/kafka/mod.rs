@@ -2,7 +2,7 @@
 //!
 //! `settings` says where the cluster is. A handle of the modern client is two `cluster::Cluster`s: one publishes
 //! and asks, the other one reads by long polls, so that neither waits for the other. Below them, `connection` is the
-//! only file that opens sockets; `frame`, `wire`, `requests`, `responses`, `batches`, `compression`, `transactions`,
+//! only file that opens sockets; `frame`, `gaps`, `wire`, `requests`, `responses`, `batches`, `compression`, `transactions`,
 //! `versions`, `partition` and `backoff` are pure. `legacy` is the same bus over the crate `kafka`.
 
 mod backoff;
@@ -12,6 +12,7 @@ mod compression;
 mod connection;
 mod faults;
 mod frame;
+mod gaps;
 mod legacy;
 mod offsets;
 mod partition;

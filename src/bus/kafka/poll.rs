@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::batches::{self, Batches, Part, Room};
+use super::batches::{self, Part, Room};
 use super::cluster::Cluster;
 use super::connection::Answer;
+use super::gaps::Gaps;
 use super::requests::{EARLIEST, FetchLimits, LATEST};
 use super::responses::FetchedPartition;
 use super::shared::Shared;
@@ -61,6 +62,7 @@ pub struct Fetcher {
     ready: Vec<Record>,
     turn: usize,
     told_ns: u64,
+    gaps: Gaps,
 }
 
 impl Fetcher {
@@ -73,6 +75,7 @@ impl Fetcher {
             ready: Vec::new(),
             turn: 0,
             told_ns: 0,
+            gaps: Gaps::default(),
         }
     }
 
@@ -378,7 +381,9 @@ impl Fetcher {
         let found = batches::read(part_read, room);
         let moved = found.next > cursor.next;
         cursor.next = found.next;
-        tell_passed_over(&part.topic, part.partition, &found);
+        for line in self.gaps.lines(&part.topic, part.partition, &found.passed_over, cursor.read_ns) {
+            log::warn!("{line}");
+        }
         records.extend(found.records.into_iter().map(|record| record_of(key, record)));
         moved
     }
@@ -419,15 +424,4 @@ fn pause_if_early(flight: &Flight, answer: &Answer, brought: bool) {
 fn record_of((topic, partition): Key, record: batches::Fetched) -> Record {
     let key = String::from_utf8_lossy(&record.key).into_owned();
     Record { topic, partition, offset: record.offset, key, value: record.value, append_ms: record.append_ms }
-}
-
-fn tell_passed_over(topic: &str, partition: i32, found: &Batches) {
-    for gap in &found.passed_over {
-        log::warn!(
-            "topic {topic}, partition {partition}: passed over offsets {} to {}: {}",
-            gap.from,
-            gap.to - 1,
-            gap.why
-        );
-    }
 }
