@@ -3,9 +3,8 @@
 use super::collector::Collector;
 use super::cursor::Cursor;
 use super::prepare::{Clients, Prepared, Recipe};
-use super::reporter::{Report, Reporter};
+use super::reporter::{MAX_DRAFTS, Report, Reporter};
 use super::session::Event;
-use super::slot::{SlotSender, slot};
 use super::target_count::{Reading, between};
 use super::worker::{self, Handover, Task};
 use crate::bus::Bus;
@@ -13,9 +12,11 @@ use crate::clock::{self, SystemClock};
 use crate::http::{Client, StopFlag};
 use crate::message::TargetCount;
 use crate::schedule::Schedule;
+use crate::stats::counts::Counts;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// Longest time between two looks at the stop flag. Hand-overs, which make most drafts, do not wait for it.
 const LOOK_NS: u64 = 100 * clock::NS_PER_MS;
@@ -24,6 +25,8 @@ const LOOK_NS: u64 = 100 * clock::NS_PER_MS;
 const HANDOVERS_PER_WORKER: usize = 2;
 /// Clients end what is in flight well within this after a stop.
 const STOP_PATIENCE_NS: u64 = 3 * clock::NS_PER_S;
+/// The reporter takes what waits after each attempt, of two seconds at most.
+const LAST_DRAFT_WITHIN: Duration = Duration::from_secs(10);
 
 /// A running test.
 pub struct Engine {
@@ -72,7 +75,8 @@ fn conduct(
     let share = Schedule::new(&assignment.plan).share(assignment.part, assignment.parts);
     let cursor = Cursor::new(share, start_ns, clock::to_ns(assignment.plan.timeout()));
     let task = Arc::new(Task { cursor, stop: recipe.stop.clone() });
-    let (drafts, waiting) = slot();
+    let reporting_of = assignment.test_id.clone();
+    let (drafts, waiting) = crossbeam_channel::bounded(MAX_DRAFTS);
     let reporting = std::thread::Builder::new().name("reporter".to_owned());
     let told = events.clone();
     let reporting = reporting.spawn(move || {
@@ -81,9 +85,12 @@ fn conduct(
         }
     });
     let last = load(&task, clients, &recipe, &drafts, before);
+    log_end(&reporting_of, &last.draft.counts);
     // Before the last report leaves: who has read that may send the next plan at once.
     let _ = events.send(Event::LoadEnded);
-    drafts.put(last);
+    if drafts.send_timeout(last, LAST_DRAFT_WITHIN).is_err() {
+        log::error!("the final report is lost: its reporter does not run");
+    }
     drop(drafts);
     match reporting.map(JoinHandle::join) {
         Ok(Ok(())) => {}
@@ -93,12 +100,22 @@ fn conduct(
     let _ = events.send(Event::Reported);
 }
 
+fn log_end(test_id: &str, counts: &Counts) {
+    log::info!(
+        "test {test_id:?} ended: {} requests sent, {} responses, {} errors, {} never sent",
+        counts.sent,
+        counts.responses,
+        counts.errors_total(),
+        counts.never_sent
+    );
+}
+
 /// Runs the workers to their end and hands every draft to the reporter but the final one, which it returns.
 fn load(
     task: &Arc<Task>,
     clients: Clients,
     recipe: &Recipe,
-    drafts: &SlotSender<Report>,
+    drafts: &Sender<Report>,
     before: Option<Reading>,
 ) -> Report {
     let (workers, handovers) = match clients {
@@ -166,7 +183,7 @@ fn collect(
     collector: &mut Collector,
     handovers: &Receiver<Handover>,
     task: &Task,
-    drafts: &SlotSender<Report>,
+    drafts: &Sender<Report>,
 ) -> Option<u64> {
     let mut stopped_ns = None;
     while !collector.is_over() {
@@ -188,7 +205,8 @@ fn collect(
             }
         }
         if let Some(draft) = collector.draft(now_ns, &task.cursor) {
-            drafts.put(Report { draft, target: None });
+            // It is cumulative: what does not fit comes with the next one.
+            let _ = drafts.try_send(Report { draft, target: None });
         }
     }
     stopped_ns

@@ -11,12 +11,14 @@ mod dashboard;
 mod fleet;
 mod ids;
 mod inbox;
+mod journal;
 mod losses;
 mod page;
 mod published;
 mod result;
 mod runs;
 mod shell;
+mod waiting;
 
 pub use dashboard::{Dashboard, FleetRow, HistoryRow};
 pub use runs::START_AHEAD_NS;
