@@ -45,6 +45,10 @@ test-kafka *args:
 bench *args:
     cargo bench --locked --bench peers -- {{args}}
 
+# Tries many inputs over every parser that reads from outside: `just fuzz 10000000 SEED`
+fuzz inputs="1000000" seed="1":
+    cargo bench --locked --bench fuzz -- {{inputs}} {{seed}}
+
 # Checks the format and the lints
 lint:
     cargo fmt --check

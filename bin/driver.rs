@@ -4,6 +4,10 @@ use floodgate::cli::{self, DriverArgs};
 use floodgate::signals::Interrupts;
 use floodgate::{driver, logging};
 use std::process::ExitCode;
+use std::time::Duration;
+
+/// Between two looks at whether the role still works.
+const LOOK: Duration = Duration::from_millis(200);
 
 fn main() -> ExitCode {
     let args: DriverArgs = cli::parse();
@@ -27,8 +31,9 @@ fn serve(bus: std::sync::Arc<dyn floodgate::bus::Connector>, config: driver::Con
     // Until here a signal ends the process at once: there is nothing to shut down.
     let interrupts = Interrupts::listen()?;
     log::info!("driver {node_id:?} ready, over {name}");
-    interrupts.wait();
+    while interrupts.wait_timeout(LOOK).is_none() && driver.failure().is_none() {}
     log::info!("driver {node_id:?} shutting down (Ctrl-C again ends at once)");
+    let failure = driver.failure().map(str::to_owned);
     driver.shutdown();
-    Ok(())
+    failure.map_or(Ok(()), Err)
 }

@@ -4,6 +4,10 @@ use floodgate::cli::{self, OrchestratorArgs};
 use floodgate::signals::Interrupts;
 use floodgate::{logging, orchestrator};
 use std::process::ExitCode;
+use std::time::Duration;
+
+/// Between two looks at whether the role still works.
+const LOOK: Duration = Duration::from_millis(200);
 
 fn main() -> ExitCode {
     let args: OrchestratorArgs = cli::parse();
@@ -31,8 +35,10 @@ fn serve(
     if let Some(addr) = orchestrator.addr() {
         log::info!("ready: http://{addr}/dashboard, over {name}");
     }
-    interrupts.wait();
+    let control = orchestrator.control();
+    while interrupts.wait_timeout(LOOK).is_none() && control.failure().is_none() {}
     log::info!("shutting down (Ctrl-C again ends at once)");
+    let failure = control.failure().map(str::to_owned);
     orchestrator.shutdown();
-    Ok(())
+    failure.map_or(Ok(()), Err)
 }

@@ -38,7 +38,7 @@
 //! | layer | modules | may import |
 //! |---|---|---|
 //! | 0, values: no net, threads, clock or log | [`units`] [`message`] [`plan`] [`schedule`] [`stats`] [`broker_time`] | layer 0; `stats` no message |
-//! | 1, effects: one file or folder for each dependency | [`clock`] [`complaints`] [`names`] [`bus`] [`http`] [`logging`] [`signals`] [`terminal`] | layers 0 and 1; `bus` no stats and no plan, `http` no bus |
+//! | 1, effects: one file or folder for each dependency | [`clock`] [`complaints`] [`names`] [`bus`] [`http`] [`logging`] [`signals`] [`threads`] | layers 0 and 1; `bus` no stats and no plan, `http` no bus |
 //! | 2, roles | [`driver`] [`orchestrator`] [`target`] | layers 0 and 1, never each other |
 //! | 3, where roles meet | [`cli`] [`run`] | everything below |
 //!
@@ -55,6 +55,8 @@ pub mod cli;
 pub mod clock;
 pub mod complaints;
 pub mod driver;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod http;
 pub mod logging;
 pub mod message;
@@ -66,5 +68,5 @@ pub mod schedule;
 pub mod signals;
 pub mod stats;
 pub mod target;
-pub mod terminal;
+pub mod threads;
 pub mod units;

@@ -1,6 +1,8 @@
 //! Command lines: raw flags → checked configurations. A wrong one ends with exit code 2 and says what is allowed.
 
 mod errors;
+#[doc(hidden)]
+pub mod fuzzing;
 mod roles;
 mod run;
 mod values;

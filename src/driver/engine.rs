@@ -1,10 +1,11 @@
 //! The engine: the threads of one test. Workers send, one thread collects, one reports.
 
-use super::collector::Collector;
+use super::collector::{Collector, Draft};
 use super::cursor::Cursor;
 use super::prepare::{Clients, Prepared, Recipe};
-use super::reporter::{MAX_DRAFTS, Report, Reporter};
+use super::reporter::{Report, Reporter};
 use super::session::Event;
+use super::slot::{SlotSender, slot};
 use super::target_count::{Reading, between};
 use super::worker::{self, Handover, Task};
 use crate::bus::Bus;
@@ -12,10 +13,9 @@ use crate::clock::{self, SystemClock};
 use crate::http::{Client, StopFlag};
 use crate::message::TargetCount;
 use crate::schedule::Schedule;
-use crate::stats::counts::Counts;
+use crate::threads::{self, Failure, Thread};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Longest time between two looks at the stop flag. Hand-overs, which make most drafts, do not wait for it.
@@ -25,13 +25,11 @@ const LOOK_NS: u64 = 100 * clock::NS_PER_MS;
 const HANDOVERS_PER_WORKER: usize = 2;
 /// Clients end what is in flight well within this after a stop.
 const STOP_PATIENCE_NS: u64 = 3 * clock::NS_PER_S;
-/// The reporter takes what waits after each attempt, of two seconds at most.
-const LAST_DRAFT_WITHIN: Duration = Duration::from_secs(10);
 
 /// A running test.
 pub struct Engine {
     stop: StopFlag,
-    thread: JoinHandle<()>,
+    thread: Option<Thread>,
 }
 
 impl Engine {
@@ -45,10 +43,16 @@ impl Engine {
         events: Sender<Event>,
     ) -> Result<Engine, String> {
         let stop = prepared.recipe.stop.clone();
+        let (on_panic_stop, on_panic_events) = (stop.clone(), events.clone());
         let body = move || conduct(prepared, start_ns, reporter, bus, &events);
-        let thread = std::thread::Builder::new().name("engine".to_owned()).spawn(body);
-        let thread = thread.map_err(|e| format!("no thread for the engine: {e}"))?;
-        Ok(Engine { stop, thread })
+        let on_panic = move |what| {
+            on_panic_stop.stop();
+            for event in [Event::Broken(what), Event::LoadEnded, Event::Reported] {
+                let _ = on_panic_events.send(event);
+            }
+        };
+        let thread = threads::spawn("engine", body, on_panic)?;
+        Ok(Engine { stop, thread: Some(thread) })
     }
 
     /// Ends the load; what is in flight is aborted.
@@ -56,11 +60,16 @@ impl Engine {
         self.stop.stop();
     }
 
-    /// Waits for the end of the test and its last report.
-    pub fn join(self) {
-        if self.thread.join().is_err() {
-            log::error!("the engine's thread panicked");
-        }
+    /// Waits for the end of the test and its last report, but no longer than `patience`; whether it came.
+    pub fn join_within(mut self, patience: Duration) -> bool {
+        self.thread.take().is_none_or(|thread| thread.join_within(patience))
+    }
+}
+
+impl Drop for Engine {
+    /// A load that nobody can stop any more must not go on.
+    fn drop(&mut self) {
+        self.stop.stop();
     }
 }
 
@@ -75,39 +84,39 @@ fn conduct(
     let share = Schedule::new(&assignment.plan).share(assignment.part, assignment.parts);
     let cursor = Cursor::new(share, start_ns, clock::to_ns(assignment.plan.timeout()));
     let task = Arc::new(Task { cursor, stop: recipe.stop.clone() });
-    let reporting_of = assignment.test_id.clone();
-    let (drafts, waiting) = crossbeam_channel::bounded(MAX_DRAFTS);
-    let reporting = std::thread::Builder::new().name("reporter".to_owned());
-    let told = events.clone();
-    let reporting = reporting.spawn(move || {
+    let (drafts, waiting) = slot();
+    let (told, broken) = (events.clone(), events.clone());
+    let body = move || {
         if let Some(reason) = reporter.run(bus.as_mut(), &waiting) {
             let _ = told.send(Event::ReportRefused(reason));
         }
-    });
-    let last = load(&task, clients, &recipe, &drafts, before);
-    log_end(&reporting_of, &last.draft.counts);
+    };
+    let on_panic = move |what| {
+        let _ = broken.send(Event::Broken(what));
+    };
+    let reporting = threads::spawn("reporter", body, on_panic);
+    let ended = load(&task, clients, &recipe, &drafts, events);
+    let target = before.and_then(|before| count_of_target(before, &recipe));
     // Before the last report leaves: who has read that may send the next plan at once.
     let _ = events.send(Event::LoadEnded);
-    if drafts.send_timeout(last, LAST_DRAFT_WITHIN).is_err() {
-        log::error!("the final report is lost: its reporter does not run");
-    }
+    drafts.put(Report { draft: ended.draft, target });
     drop(drafts);
-    match reporting.map(JoinHandle::join) {
-        Ok(Ok(())) => {}
-        Ok(Err(_)) => log::error!("the reporter's thread panicked"),
-        Err(error) => log::error!("no thread for the reporter: {error}"),
+    match reporting {
+        Ok(thread) => thread.join(),
+        Err(error) => {
+            log::error!("nothing is reported: {error}");
+            let _ = events.send(Event::Broken(error));
+        }
     }
+    // One that is stuck in its client did not keep the report waiting.
+    ended.workers.into_iter().for_each(Thread::join);
     let _ = events.send(Event::Reported);
 }
 
-fn log_end(test_id: &str, counts: &Counts) {
-    log::info!(
-        "test {test_id:?} ended: {} requests sent, {} responses, {} errors, {} never sent",
-        counts.sent,
-        counts.responses,
-        counts.errors_total(),
-        counts.never_sent
-    );
+/// A load that is over.
+struct Ended {
+    draft: Draft,
+    workers: Vec<Thread>,
 }
 
 /// Runs the workers to their end and hands every draft to the reporter but the final one, which it returns.
@@ -115,28 +124,49 @@ fn load(
     task: &Arc<Task>,
     clients: Clients,
     recipe: &Recipe,
-    drafts: &Sender<Report>,
-    before: Option<Reading>,
-) -> Report {
-    let (workers, handovers) = match clients {
-        Clients::Native(clients) => spawn(task, clients.into_iter().map(|client| || Ok(client)).collect()),
+    drafts: &SlotSender<Report>,
+    events: &Sender<Event>,
+) -> Ended {
+    match clients {
+        Clients::Native(clients) => {
+            run_all(task, clients.into_iter().map(|client| || Ok(client)).collect(), drafts, events)
+        }
         Clients::Ureq(count) => {
             let make = || {
                 let recipe = recipe.clone();
                 move || recipe.ureq()
             };
-            spawn(task, std::iter::repeat_with(make).take(count).collect())
-        }
-    };
-    let mut collector = Collector::new(workers.len());
-    let stopped_ns = collect(&mut collector, &handovers, task, drafts);
-    for worker in workers {
-        if worker.join().is_err() {
-            log::error!("a worker's thread panicked: its last counts are lost");
+            run_all(task, std::iter::repeat_with(make).take(count).collect(), drafts, events)
         }
     }
-    let target = before.and_then(|before| count_of_target(before, recipe));
-    Report { draft: collector.final_draft(&task.cursor, stopped_ns), target }
+}
+
+fn run_all<C, F>(
+    task: &Arc<Task>,
+    makes: Vec<F>,
+    drafts: &SlotSender<Report>,
+    events: &Sender<Event>,
+) -> Ended
+where
+    C: Client + 'static,
+    F: FnOnce() -> Result<C, String> + Send + 'static,
+{
+    let (workers, handovers) = spawn(task, makes, events);
+    let mut collector = Collector::new(workers.len());
+    let stopped_ns = collect(&mut collector, &handovers, task, drafts);
+    let draft = last_draft(&mut collector, &handovers, task, stopped_ns);
+    Ended { draft, workers }
+}
+
+/// The final draft, with all that was handed over.
+fn last_draft(
+    collector: &mut Collector,
+    handovers: &Receiver<Handover>,
+    task: &Task,
+    stopped_ns: Option<u64>,
+) -> Draft {
+    handovers.try_iter().for_each(|handover| collector.add(&handover));
+    collector.final_draft(&task.cursor, stopped_ns)
 }
 
 fn count_of_target(before: Reading, recipe: &Recipe) -> Option<TargetCount> {
@@ -151,15 +181,17 @@ fn count_of_target(before: Reading, recipe: &Recipe) -> Option<TargetCount> {
 
 /// Starts a worker for each of `makes`, which gives it its client. Where a thread or a client cannot be had the load
 /// goes on without it, and says so.
-fn spawn<C, F>(task: &Arc<Task>, makes: Vec<F>) -> (Vec<JoinHandle<()>>, Receiver<Handover>)
+/// The first one that panics ends the load.
+fn spawn<C, F>(task: &Arc<Task>, makes: Vec<F>, events: &Sender<Event>) -> (Vec<Thread>, Receiver<Handover>)
 where
     C: Client + 'static,
     F: FnOnce() -> Result<C, String> + Send + 'static,
 {
     let (out, handovers) = crossbeam_channel::bounded(makes.len() * HANDOVERS_PER_WORKER);
     let mut workers = Vec::with_capacity(makes.len());
+    let first = Failure::default();
     for (index, make) in makes.into_iter().enumerate() {
-        let (task, out) = (Arc::clone(task), out.clone());
+        let (task, out, task_stop) = (Arc::clone(task), out.clone(), task.stop.clone());
         let body = move || match make() {
             Ok(client) => worker::run(index, client, &SystemClock, &task, &out),
             Err(error) => {
@@ -167,7 +199,14 @@ where
                 let _ = out.send(Handover::nothing(index));
             }
         };
-        match std::thread::Builder::new().name(format!("worker-{index}")).spawn(body) {
+        let (first, stop, events) = (first.clone(), task_stop.clone(), events.clone());
+        let on_panic = move |what: String| {
+            if first.set(what.clone()) {
+                let _ = events.send(Event::Broken(what));
+            }
+            stop.stop();
+        };
+        match threads::spawn(&format!("worker-{index}"), body, on_panic) {
             Ok(worker) => workers.push(worker),
             Err(error) => {
                 log::error!("only {index} workers run: no thread for more ({error}); use fewer connections");
@@ -183,7 +222,7 @@ fn collect(
     collector: &mut Collector,
     handovers: &Receiver<Handover>,
     task: &Task,
-    drafts: &Sender<Report>,
+    drafts: &SlotSender<Report>,
 ) -> Option<u64> {
     let mut stopped_ns = None;
     while !collector.is_over() {
@@ -205,9 +244,12 @@ fn collect(
             }
         }
         if let Some(draft) = collector.draft(now_ns, &task.cursor) {
-            // It is cumulative: what does not fit comes with the next one.
-            let _ = drafts.try_send(Report { draft, target: None });
+            drafts.put(Report { draft, target: None });
         }
     }
     stopped_ns
 }
+
+#[cfg(test)]
+#[path = "engine_tests.rs"]
+mod tests;

@@ -40,7 +40,7 @@ pub fn run(
         if sent.is_err() != away {
             away = sent.is_err();
             match &sent {
-                Ok(()) => log::info!("can publish heartbeats again"),
+                Ok(()) => log::info!("heartbeats are taken again"),
                 Err(text) => log::warn!("cannot publish heartbeats: {text}"),
             }
         }
@@ -60,10 +60,17 @@ pub fn run(
         }
     }
     // Of a load that was cut off, the goodbye says so once more.
-    let last = if beat.state == DriverState::Finishing { beat } else { Beat::idle() };
+    let last = match beat.state {
+        DriverState::Finishing => beat,
+        // Who ends in order says `finishing` first.
+        DriverState::Running => {
+            Beat { reason: Some("it broke down in mid-run: see its log".to_owned()), ..beat }
+        }
+        _ => Beat::idle(),
+    };
     let left = Beat { state: DriverState::Left, ..last };
     if let Err(text) = publish(bus.as_mut(), identity, offset, &left) {
-        log::warn!("cannot publish the goodbye: {text}");
+        log::warn!("the goodbye was not taken: {text}");
     }
 }
 

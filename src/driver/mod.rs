@@ -11,12 +11,10 @@ pub mod control;
 pub mod cursor;
 pub mod engine;
 pub mod heartbeat;
-pub mod outbox;
 pub mod prepare;
 pub mod preparing;
 pub mod registering;
 pub mod reporter;
-pub mod rivals;
 pub mod session;
 pub mod slot;
 pub mod target_count;
@@ -28,6 +26,7 @@ use crate::clock;
 use crate::http::{StopFlag, limits};
 use crate::message::{NodeRef, Register, register_type};
 use crate::plan::{Defaults, check_defaults};
+use crate::threads::{self, Failure, Thread};
 use allowed::Allowed;
 use clock_offset::SharedOffset;
 use control::{Control, Given};
@@ -36,7 +35,6 @@ use registering::Registering;
 use session::Session;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// What a driver is started with.
@@ -59,8 +57,9 @@ pub struct Config {
 /// A driver that runs in threads of this process.
 pub struct Driver {
     leave: StopFlag,
-    control: JoinHandle<()>,
-    heartbeat: JoinHandle<()>,
+    failure: Failure,
+    control: Thread,
+    heartbeat: Thread,
 }
 
 /// Joins the bus and waits for plans. The error says what is wrong with the settings or with the bus.
@@ -70,22 +69,29 @@ pub fn start(connector: Arc<dyn Connector>, config: Config) -> Result<Driver, St
     connector.prepare(config.connect_timeout).map_err(|error| error.to_string())?;
     let identity = NodeRef { node_id: config.node_id.clone(), epoch: new_epoch() };
     let register = register(&config, identity.epoch);
-    let own_register = register.clone();
     let bus = Control::join_bus(connector.as_ref(), &register, config.connect_timeout).map_err(|error| {
         format!("driver {:?} cannot join {}: {error}", config.node_id, connector.describe())
     })?;
     let offset = SharedOffset::default();
     let (beats, waiting) = slot::slot();
     let (heartbeat_bus, own_offset, own_identity) = (connector.open(), offset.clone(), identity.clone());
-    let heartbeat = spawn("heartbeat", move || {
-        heartbeat::run(heartbeat_bus, &own_identity, &own_offset, &waiting, Registering::new(own_register));
-    })?;
+    let (leave, failure) = (StopFlag::default(), Failure::default());
+    // Without either thread the driver is of no use: a running load is stopped, and the process learns why.
+    let on_panic = || {
+        let (leave, failure) = (leave.clone(), failure.clone());
+        move |what| {
+            failure.set(what);
+            leave.stop();
+        }
+    };
+    let beating = move || {
+        heartbeat::run(heartbeat_bus, &own_identity, &own_offset, &waiting, Registering::new(register));
+    };
+    let heartbeat = threads::spawn("heartbeat", beating, on_panic())?;
     let session = Session::new(identity.clone(), config.defaults, allowed);
-    let leave = StopFlag::default();
     let settings = config.clients;
     let control = Control::new(Given {
         identity,
-        register,
         settings,
         connector,
         bus,
@@ -94,8 +100,8 @@ pub fn start(connector: Arc<dyn Connector>, config: Config) -> Result<Driver, St
         beats,
         leave: leave.clone(),
     });
-    let control = spawn("control", move || control.run())?;
-    Ok(Driver { leave, control, heartbeat })
+    let control = threads::spawn("control", move || control.run(), on_panic())?;
+    Ok(Driver { leave, failure, control, heartbeat })
 }
 
 impl Driver {
@@ -107,11 +113,13 @@ impl Driver {
     /// Stops a running load, sends its final report, says goodbye and ends all threads.
     pub fn shutdown(self) {
         self.leave.stop();
-        for (name, thread) in [("control", self.control), ("heartbeat", self.heartbeat)] {
-            if thread.join().is_err() {
-                log::error!("the driver's {name} thread panicked");
-            }
-        }
+        self.control.join();
+        self.heartbeat.join();
+    }
+
+    /// Why it ends by itself; none while it works.
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.get()
     }
 }
 
@@ -144,9 +152,4 @@ fn register(config: &Config, epoch: u64) -> Register {
         max_connections: limits::max_descriptors()
             .map(|most| most.saturating_sub(limits::RESERVED_DESCRIPTORS)),
     }
-}
-
-fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, String> {
-    let builder = std::thread::Builder::new().name(name.to_owned());
-    builder.spawn(body).map_err(|error| format!("no thread for the driver's {name}: {error}"))
 }

@@ -16,6 +16,8 @@ use std::time::Duration;
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest wait for a floodgate-target's counts.
 const METRICS_TIMEOUT: Duration = Duration::from_secs(2);
+/// Largest answer of one, in bytes.
+const METRICS_BYTES: u64 = 64 * 1024;
 /// Longest wait for a connection; a shorter `--timeout` counts.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest time for all of it, of which opening connections may have what the other waits leave; less than an
@@ -77,7 +79,7 @@ impl Recipe {
             return None;
         }
         let url = format!("http://{}/metrics", self.request.uri().authority()?);
-        let answer = fetch::get_from(&url, self.addresses.clone(), METRICS_TIMEOUT).ok()?;
+        let answer = fetch::get_from(&url, self.addresses.clone(), METRICS_BYTES, METRICS_TIMEOUT).ok()?;
         if !answer.server_header.as_deref()?.starts_with(SERVER) {
             return None;
         }

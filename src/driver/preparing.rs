@@ -3,15 +3,15 @@
 use super::prepare::{ClientSettings, Prepared, prepare};
 use super::session::Assignment;
 use crate::http::StopFlag;
+use crate::threads::{self, Thread};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// A preparation under way.
 pub struct Preparing {
     stop: StopFlag,
     result: Receiver<Result<Prepared, String>>,
-    thread: JoinHandle<()>,
+    thread: Thread,
 }
 
 impl Preparing {
@@ -21,13 +21,15 @@ impl Preparing {
     /// Where there is no thread for it.
     pub fn start(assignment: Assignment, settings: ClientSettings) -> Result<Preparing, String> {
         let (stop, (out, result)) = (StopFlag::default(), crossbeam_channel::bounded(1));
-        let its_stop = stop.clone();
+        let (its_stop, broken) = (stop.clone(), out.clone());
         let body = move || {
             // Who has given it up does not listen any more.
             let _ = out.send(prepare(assignment, &settings, its_stop));
         };
-        let thread = std::thread::Builder::new().name("prepare".to_owned()).spawn(body);
-        let thread = thread.map_err(|e| format!("no thread for getting ready: {e}"))?;
+        let on_panic = move |what| {
+            let _ = broken.send(Err(what));
+        };
+        let thread = threads::spawn("prepare", body, on_panic)?;
         Ok(Preparing { stop, result, thread })
     }
 
@@ -49,8 +51,6 @@ impl Preparing {
 
     /// Waits for its end.
     pub fn join(self) {
-        if self.thread.join().is_err() {
-            log::error!("the thread that got the driver ready panicked");
-        }
+        self.thread.join();
     }
 }

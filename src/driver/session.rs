@@ -37,6 +37,8 @@ pub enum Event {
     Trigger(Trigger),
     /// What [`Action::Start`] asked for cannot be done, and why.
     NotStarted(String),
+    /// A thread of the running test broke down, and why: the load ends, and what is known of it is reported.
+    Broken(String),
     /// All workers have ended.
     LoadEnded,
     /// The final report will never be taken by the bus, and why. [`Event::Reported`] follows.
@@ -116,14 +118,17 @@ pub struct Session {
     state: State,
     /// Why the running test's final report was not taken.
     report_refused: Option<String>,
-    /// The next plan, read while the last test's final report was on its way.
-    following: Option<Box<TestConfig>>,
+    /// The next plan, read while the last test's final report was on its way, and its start if that came too.
+    following: Option<(Box<TestConfig>, Option<Trigger>)>,
+    /// Why the running test is not executed to its end.
+    broken: Option<String>,
 }
 
 impl Session {
     /// An idle driver with its name, the settings that complete a plan, and the hosts that it may load.
     pub fn new(identity: NodeRef, defaults: Defaults, allowed: Allowed) -> Session {
-        Session { identity, defaults, allowed, state: State::Idle, report_refused: None, following: None }
+        let state = State::Idle;
+        Session { identity, defaults, allowed, state, report_refused: None, following: None, broken: None }
     }
 
     /// Takes one event.
@@ -134,26 +139,16 @@ impl Session {
             Event::Trigger(trigger) if trigger.is_stop() => self.on_stop(&trigger),
             Event::Trigger(trigger) => self.on_start(&trigger),
             Event::NotStarted(reason) => self.on_not_started(reason),
-            Event::LoadEnded => self.on_load_ended(),
+            Event::Broken(reason) => {
+                self.broken = self.is_busy().then_some(reason);
+                Vec::new()
+            }
             Event::ReportRefused(reason) => {
                 self.report_refused = Some(reason);
                 Vec::new()
             }
-            Event::Reported => {
-                let mut beat = Beat::idle();
-                if let (State::Finishing(current), reason @ Some(_)) =
-                    (&self.state, self.report_refused.take())
-                {
-                    // Said until there is something else to say: nothing else tells of it.
-                    (beat.test_id, beat.reason) = (Some(current.test_id.clone()), reason);
-                }
-                self.state = State::Idle;
-                let mut actions = vec![Action::Announce(beat)];
-                if let Some(config) = self.following.take() {
-                    actions.extend(self.on_config(&config));
-                }
-                actions
-            }
+            Event::LoadEnded => self.on_load_ended(),
+            Event::Reported => self.on_reported(),
         }
     }
 
@@ -166,7 +161,8 @@ impl Session {
             }
             if matches!(self.state, State::Finishing(_)) {
                 // The orchestrator has the final report already, or soon gives up; its next plan waits a moment.
-                self.following = Some(Box::new(config.clone()));
+                let start = self.following.take().filter(|(known, _)| known.test_id == config.test_id);
+                self.following = Some((Box::new(config.clone()), start.and_then(|(_, start)| start)));
                 return Vec::new();
             }
             let reason = format!("still running test {:?}; stop it first", current.test_id);
@@ -246,13 +242,18 @@ impl Session {
             }
             other => {
                 self.state = other;
+                let following =
+                    self.following.as_mut().filter(|(config, _)| config.test_id == trigger.test_id);
+                if let Some((_, start)) = following {
+                    start.get_or_insert_with(|| trigger.clone());
+                }
                 Vec::new()
             }
         }
     }
 
     fn on_stop(&mut self, trigger: &Trigger) -> Vec<Action> {
-        self.following.take_if(|config| config.test_id == trigger.test_id);
+        self.following.take_if(|(config, _)| config.test_id == trigger.test_id);
         match &self.state {
             State::Running(current) if current.test_id == trigger.test_id => vec![Action::Stop],
             State::Preparing(current, _) | State::Ready(current) if current.test_id == trigger.test_id => {
@@ -280,13 +281,36 @@ impl Session {
             State::Running(assignment) => {
                 let beat = Beat::of(DriverState::Finishing, &assignment);
                 self.state = State::Finishing(assignment);
-                vec![Action::Announce(beat)]
+                vec![Action::Announce(Beat { reason: self.broken.clone(), ..beat })]
             }
             other => {
                 self.state = other;
                 Vec::new()
             }
         }
+    }
+
+    fn on_reported(&mut self) -> Vec<Action> {
+        let state = std::mem::replace(&mut self.state, State::Idle);
+        let (refused, broken) = (self.report_refused.take(), self.broken.take());
+        let mut beat = Beat::idle();
+        if let State::Finishing(current) = state {
+            if refused.is_some() {
+                // Said until there is something else to say: nothing else tells of it.
+                (beat.test_id, beat.reason) = (Some(current.test_id.clone()), refused);
+            }
+            if broken.is_some() {
+                // Said once more: the beat that said it may have been replaced before it left.
+                let next = Some(Box::new(beat));
+                beat = Beat { reason: broken, next, ..Beat::of(DriverState::Finishing, &current) };
+            }
+        }
+        let mut actions = vec![Action::Announce(beat)];
+        if let Some((config, start)) = self.following.take() {
+            actions.extend(self.on_config(&config));
+            actions.extend(start.iter().flat_map(|trigger| self.on_start(trigger)));
+        }
+        actions
     }
 
     /// The test that is running or being reported, and what is said of it.

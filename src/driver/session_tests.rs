@@ -232,6 +232,36 @@ fn a_plan_that_comes_while_the_last_report_leaves_waits_for_it() {
     let mut stopped = finishing();
     stopped.handle(Event::Trigger(Trigger::stop("t2", "too late")));
     assert_eq!(stopped.handle(Event::Reported), [Action::Announce(Beat::idle())]);
+
+    // Who knows nothing of getting ready writes plan and start at once.
+    let mut started = finishing();
+    assert_eq!(started.handle(Event::Trigger(Trigger::start("t2", 77.0))), []);
+    assert_eq!(started.handle(Event::Trigger(Trigger::start("t2", 99.0))), []);
+    started.handle(Event::Reported);
+    let actions = started.handle(Event::Prepared(Ok(())));
+    let [_, Action::Start { start_at_ms }, Action::Announce(running)] = actions.as_slice() else {
+        panic!("{actions:?}")
+    };
+    assert_eq!((*start_at_ms, running.state), (Some(77.0), DriverState::Running), "the first start counts");
+}
+
+#[test]
+fn a_break_down_is_said_as_the_reason_of_the_end_and_once_more_before_idle() {
+    let mut session = ready();
+    session.handle(Event::Trigger(Trigger::start("t1", 1.0)));
+    assert_eq!(session.handle(Event::Broken("thread worker-0 panicked: at once".to_owned())), []);
+    let said = Some((DriverState::Finishing, Some("thread worker-0 panicked: at once")));
+    assert_eq!(announced(&session.handle(Event::LoadEnded)), said);
+    let actions = session.handle(Event::Reported);
+    assert_eq!(announced(&actions), said);
+    let [Action::Announce(beat)] = actions.as_slice() else { panic!("{actions:?}") };
+    assert_eq!(beat.next.as_deref(), Some(&Beat::idle()));
+    // It is forgotten with its test.
+    assert_eq!(session.handle(Event::Broken("late".to_owned())), []);
+    session.handle(read(config("t2")));
+    session.handle(Event::Prepared(Ok(())));
+    session.handle(Event::Trigger(Trigger::start("t2", 1.0)));
+    assert_eq!(announced(&session.handle(Event::LoadEnded)), Some((DriverState::Finishing, None)));
 }
 
 #[test]

@@ -9,16 +9,16 @@ mod body;
 mod core;
 mod dashboard;
 mod fleet;
+#[doc(hidden)]
+pub mod fuzzing;
 mod ids;
 mod inbox;
-mod journal;
 mod losses;
 mod page;
 mod published;
 mod result;
 mod runs;
 mod shell;
-mod waiting;
 
 pub use dashboard::{Dashboard, FleetRow, HistoryRow};
 pub use runs::START_AHEAD_NS;

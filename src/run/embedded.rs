@@ -1,6 +1,6 @@
 //! All roles in one process, over the in-process bus: what `floodgate run` does on one machine.
 
-use super::Control;
+use super::{Control, Trouble};
 use crate::bus::Connector;
 use crate::bus::local::LocalConnector;
 use crate::clock;
@@ -109,17 +109,17 @@ impl Control for Embedded {
         self.control()?.stop(Some(test_id), reason).map(|_| ()).map_err(|e| e.message)
     }
 
-    fn summary(&mut self, test_id: &str) -> Result<Option<Summary>, String> {
-        Ok(self.control()?.summary(test_id))
+    fn summary(&mut self, test_id: &str) -> Result<Option<Summary>, Trouble> {
+        let control = self.control().map_err(Trouble::lasting)?;
+        // A driver's is in the summary.
+        match control.failure() {
+            Some(why) => Err(Trouble::lasting(why.to_owned())),
+            None => Ok(control.summary(test_id)),
+        }
     }
 
     fn pause(&self) -> Duration {
         PAUSE
-    }
-
-    fn out_of_reach(&self) -> Option<String> {
-        // All roles end with this process.
-        None
     }
 }
 

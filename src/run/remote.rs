@@ -1,6 +1,6 @@
 //! A test on a remote fleet, by the orchestrator's HTTP API.
 
-use super::Control;
+use super::{Control, Trouble};
 use crate::http::fetch;
 use crate::message::TestConfig;
 use crate::stats::summary::Summary;
@@ -18,16 +18,12 @@ pub struct Config {
 }
 
 const PAUSE: Duration = Duration::from_millis(500);
-/// Longest wait for what became of a request that changes something.
+/// Longest wait for one answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest wait for one look at the test; meanwhile Ctrl-C and the progress line wait too.
-const LOOK_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// An orchestrator elsewhere.
 pub struct Remote {
     config: Config,
-    /// The test that was configured.
-    test_id: Option<String>,
 }
 
 /// The part of `GET /dashboard` that is needed.
@@ -49,15 +45,15 @@ struct Refusal {
 impl Remote {
     /// Asks nothing yet.
     pub fn new(config: Config) -> Remote {
-        Remote { config, test_id: None }
+        Remote { config }
     }
 
     fn url(&self, path: &str) -> String {
         format!("{}{path}", self.config.url.trim_end_matches('/'))
     }
 
-    fn post(&self, path: &str, body: &impl serde::Serialize) -> Result<Vec<u8>, String> {
-        let body = serde_json::to_vec(body).map_err(|e| e.to_string())?;
+    fn post(&self, path: &str, body: &impl serde::Serialize) -> Result<Vec<u8>, Trouble> {
+        let body = serde_json::to_vec(body).map_err(|e| Trouble::lasting(e.to_string()))?;
         let url = self.url(path);
         let answer =
             fetch::post_json(&url, &body, self.config.token.as_deref(), TIMEOUT).map_err(unreached)?;
@@ -65,43 +61,50 @@ impl Remote {
     }
 }
 
-fn unreached(error: String) -> String {
-    format!("{error}: the orchestrator cannot be reached; check --orchestrator and that it runs there")
+fn unreached(error: fetch::FetchError) -> Trouble {
+    if error.is_lasting {
+        return Trouble::lasting(format!("{error}: check --orchestrator"));
+    }
+    Trouble::passing(format!(
+        "{error}: the orchestrator cannot be reached; check --orchestrator and that it runs there"
+    ))
 }
 
 /// The body of a success; else what the orchestrator says against it.
-fn accept(url: &str, answer: fetch::Fetched) -> Result<Vec<u8>, String> {
+fn accept(url: &str, answer: fetch::Fetched) -> Result<Vec<u8>, Trouble> {
     if (200..300).contains(&answer.status) {
         return Ok(answer.body);
     }
     let hint = if answer.status == 401 { " (give it by --token or FLOODGATE_TOKEN)" } else { "" };
-    match serde_json::from_slice::<Refusal>(&answer.body) {
-        Ok(refusal) => Err(format!("the orchestrator refused it: {}{hint}", refusal.error)),
-        Err(_) => Err(format!("{url} answered {}: is it a floodgate-orchestrator?", answer.status)),
-    }
+    let text = match serde_json::from_slice::<Refusal>(&answer.body) {
+        Ok(refusal) => format!("the orchestrator refused it: {}{hint}", refusal.error),
+        Err(_) => format!("{url} answered {}: is it a floodgate-orchestrator?", answer.status),
+    };
+    // A proxy between, or a bus that is away, may recover.
+    Err(Trouble { text, is_lasting: answer.status < 500 })
 }
 
-fn read<T: DeserializeOwned>(url: &str, body: &[u8]) -> Result<T, String> {
-    serde_json::from_slice(body)
-        .map_err(|e| format!("{url} answered what cannot be read ({e}): is it a floodgate-orchestrator?"))
+fn read<T: DeserializeOwned>(url: &str, body: &[u8]) -> Result<T, Trouble> {
+    serde_json::from_slice(body).map_err(|e| {
+        Trouble::lasting(format!("{url} answered what cannot be read ({e}): is it a floodgate-orchestrator?"))
+    })
 }
 
 impl Control for Remote {
     fn configure(&mut self, plan: TestConfig) -> Result<String, String> {
-        let body = self.post("/configure", &plan)?;
-        let configured = read::<Configured>(&self.url("/configure"), &body)?;
-        self.test_id = Some(configured.test_id.clone());
-        Ok(configured.test_id)
+        let configured = self.post("/configure", &plan);
+        let configured = configured.and_then(|body| read::<Configured>(&self.url("/configure"), &body));
+        configured.map(|configured| configured.test_id).map_err(|trouble| trouble.text)
     }
 
     fn stop(&mut self, test_id: &str, reason: &str) -> Result<(), String> {
         let body = serde_json::json!({ "test_id": test_id, "reason": reason });
-        self.post("/stop", &body).map(|_| ())
+        self.post("/stop", &body).map(|_| ()).map_err(|trouble| trouble.text)
     }
 
-    fn summary(&mut self, test_id: &str) -> Result<Option<Summary>, String> {
+    fn summary(&mut self, test_id: &str) -> Result<Option<Summary>, Trouble> {
         let url = self.url("/dashboard");
-        let body = accept(&url, fetch::get(&url, LOOK_TIMEOUT).map_err(unreached)?)?;
+        let body = accept(&url, fetch::get(&url, TIMEOUT).map_err(unreached)?)?;
         let dashboard: Dashboard = read(&url, &body)?;
         // Only the newest test is shown in full; this one is gone where another was started right after its end.
         Ok(dashboard.test.filter(|summary| summary.test_id == test_id))
@@ -109,15 +112,5 @@ impl Control for Remote {
 
     fn pause(&self) -> Duration {
         PAUSE
-    }
-
-    fn out_of_reach(&self) -> Option<String> {
-        let test_id = self.test_id.as_deref()?;
-        Some(format!(
-            "The drivers go on to the end of the plan by themselves. To stop them now: if the orchestrator still runs, \
-             curl -X POST {} -d '{{\"test_id\":\"{test_id}\"}}' (with its token); otherwise end each floodgate-driver \
-             with Ctrl-C or SIGTERM.",
-            self.url("/stop")
-        ))
     }
 }

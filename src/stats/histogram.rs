@@ -6,7 +6,7 @@ use super::distribution::Distribution;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hdrhistogram::Histogram as Hdr;
-use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
+use hdrhistogram::serialization::{Serializer, V2DeflateSerializer, V2Serializer};
 pub use v2::MAX_SAMPLES;
 
 /// Longest time that is told apart, in µs (1 h); longer ones count as this.
@@ -139,6 +139,28 @@ impl Histogram {
         })
         .map_err(|e| format!("histogram is not in HdrHistogram V2 deflate form: {e}"))?;
         Ok(histogram)
+    }
+}
+
+/// What fuzzing needs of the format below the text.
+#[doc(hidden)]
+pub mod fuzzing {
+    use super::*;
+
+    /// Reads bytes in either form.
+    pub fn read(bytes: &[u8]) {
+        let _ = v2::read(bytes, |value, count| assert!(value > 0 && count > 0));
+    }
+
+    /// Valid bytes, plain and deflated.
+    pub fn seeds() -> Vec<Vec<u8>> {
+        let mut histogram = Histogram::new();
+        (1..200).for_each(|n| histogram.record_us(n * n));
+        let (mut plain, mut deflated) = (Vec::new(), Vec::new());
+        // Into memory nothing fails.
+        let _ = V2Serializer::new().serialize(&histogram.0, &mut plain);
+        let _ = V2DeflateSerializer::new().serialize(&histogram.0, &mut deflated);
+        vec![plain, deflated]
     }
 }
 

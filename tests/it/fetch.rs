@@ -2,7 +2,7 @@
 
 use crate::support::http_server::Server;
 use floodgate::clock::{self, NS_PER_S};
-use floodgate::http::fetch::{MAX_FETCHED_BYTES, get, post_json};
+use floodgate::http::fetch::{MAX_FETCHED_BYTES, get, get_from, post_json};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -40,21 +40,40 @@ fn what_fails_is_named_with_its_url_and_in_time() {
     });
     let begun_ns = clock::now_ns();
     let error = get(&server.url("/slow"), Duration::from_millis(300)).unwrap_err();
-    assert!(error.contains(&server.url("/slow")), "{error}");
+    assert!(!error.is_lasting && error.text.contains(&server.url("/slow")), "{error}");
     assert!(clock::now_ns() - begun_ns < 3 * NS_PER_S);
     for url in ["http://no-such-host.invalid/", "http://127.0.0.1:1/", "nonsense"] {
         let error = get(url, PATIENCE).unwrap_err();
-        assert!(error.contains(url), "{error}");
+        assert!(error.text.contains(url) && error.is_lasting == (url == "nonsense"), "{error}");
     }
 }
 
 #[test]
-fn bodies_are_bounded() {
-    let server = Server::start(|conn| {
+fn the_dashboard_of_a_large_fleet_is_read() {
+    let length = 9 << 20;
+    let server = Server::start(move |conn| {
         conn.request();
-        conn.send("HTTP/1.1 200 OK\r\n\r\n");
-        while conn.send([b'x'; 65_536]) {}
+        conn.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n"));
+        conn.send(vec![b'x'; length]);
     });
-    let error = get(&server.url("/"), PATIENCE).unwrap_err();
-    assert!(error.contains(&MAX_FETCHED_BYTES.to_string()), "{error}");
+    assert_eq!(get(&server.url("/dashboard"), PATIENCE).unwrap().body.len(), length);
+}
+
+#[test]
+fn bodies_are_bounded_whether_their_length_is_announced_or_not() {
+    let server = Server::start(|conn| {
+        let announced = conn.request().is_some_and(|request| request.line().contains("/announced"));
+        let length = if announced { "Content-Length: 100000000000\r\n" } else { "" };
+        conn.send(format!("HTTP/1.1 200 OK\r\n{length}\r\n"));
+        while !announced && conn.send([b'x'; 65_536]) {}
+        conn.stall();
+    });
+    for path in ["/announced", "/endless"] {
+        let error = get(&server.url(path), PATIENCE).unwrap_err();
+        assert!(error.is_lasting && error.text.contains(&MAX_FETCHED_BYTES.to_string()), "{error}");
+    }
+    let url = server.url("/endless");
+    let addresses = vec![server.address].into();
+    let error = get_from(&url, addresses, 1_000, PATIENCE).unwrap_err();
+    assert!(error.text.contains("longer than 1000 bytes"), "{error}");
 }

@@ -1,10 +1,12 @@
 //! Integration tests, in one binary.
 
+mod breakdown;
 mod bus_contract;
 mod cli;
 mod client_contract;
 mod driver;
 mod fetch;
+mod fuzzing;
 mod golden;
 mod kafka_faults;
 mod kafka_strangers;
@@ -12,6 +14,7 @@ mod large_reports;
 mod omission;
 mod orchestrator;
 mod original;
+mod poison;
 mod processes;
 mod raw_http;
 mod server;

@@ -12,6 +12,8 @@ mod compression;
 mod connection;
 mod faults;
 mod frame;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gaps;
 mod legacy;
 mod offsets;

@@ -4,11 +4,37 @@ use super::session::Session;
 use crate::clock;
 use crate::http::{Addresses, Settings, StopFlag, resolve};
 use crate::plan::request::Request;
+use std::fmt;
 use std::io::Read;
 use std::time::Duration;
 
-/// Largest body that is read.
-pub const MAX_FETCHED_BYTES: u64 = 8 * 1024 * 1024;
+/// Largest body that is read, in bytes: the dashboard of the largest fleet has half of it.
+pub const MAX_FETCHED_BYTES: u64 = 64 << 20;
+
+/// Why there is no response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchError {
+    /// Names the URL and what failed.
+    pub text: String,
+    /// Whether asking again must fail in the same way.
+    pub is_lasting: bool,
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl FetchError {
+    fn passing(text: String) -> FetchError {
+        FetchError { text, is_lasting: false }
+    }
+
+    fn lasting(text: String) -> FetchError {
+        FetchError { text, is_lasting: true }
+    }
+}
 
 /// A response with its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,43 +50,55 @@ pub struct Fetched {
 /// Gets `url` within `timeout`, name look-up included.
 ///
 /// # Errors
-/// A text that names the URL and what failed.
-pub fn get(url: &str, timeout: Duration) -> Result<Fetched, String> {
-    fetch(&Request::get(url)?, timeout)
+/// Where the URL is none, nobody answers in time, or the body has more than [`MAX_FETCHED_BYTES`].
+pub fn get(url: &str, timeout: Duration) -> Result<Fetched, FetchError> {
+    fetch(&Request::get(url).map_err(FetchError::lasting)?, timeout)
 }
 
-/// The same from addresses found beforehand.
+/// The same from addresses found beforehand, for a body of at most `most_bytes`.
 ///
 /// # Errors
 /// As [`get`].
-pub fn get_from(url: &str, addresses: Addresses, timeout: Duration) -> Result<Fetched, String> {
-    fetch_from(&Request::get(url)?, addresses, timeout)
+pub fn get_from(
+    url: &str,
+    addresses: Addresses,
+    most_bytes: u64,
+    timeout: Duration,
+) -> Result<Fetched, FetchError> {
+    fetch_from(&Request::get(url).map_err(FetchError::lasting)?, addresses, most_bytes, timeout)
 }
 
 /// Posts JSON to `url` within `timeout`, with a token where there is one.
 ///
 /// # Errors
-/// A text that names the URL and what failed.
+/// As [`get`].
 pub fn post_json(
     url: &str,
     body: &[u8],
     bearer_token: Option<&str>,
     timeout: Duration,
-) -> Result<Fetched, String> {
+) -> Result<Fetched, FetchError> {
     let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
     headers.extend(bearer_token.map(|token| ("authorization".to_owned(), format!("Bearer {token}"))));
-    fetch(&Request::new("POST", url, &headers, body.to_vec())?, timeout)
+    let request = Request::new("POST", url, &headers, body.to_vec()).map_err(FetchError::lasting)?;
+    fetch(&request, timeout)
 }
 
-fn fetch(request: &Request, timeout: Duration) -> Result<Fetched, String> {
+fn fetch(request: &Request, timeout: Duration) -> Result<Fetched, FetchError> {
     let addresses = resolve(request.host(), request.port(), timeout)
-        .map_err(|e| format!("{} {}: {e}", request.method(), request.uri()))?;
-    fetch_from(request, addresses.into(), timeout)
+        .map_err(|e| FetchError::passing(format!("{} {}: {e}", request.method(), request.uri())))?;
+    fetch_from(request, addresses.into(), MAX_FETCHED_BYTES, timeout)
 }
 
-fn fetch_from(request: &Request, addresses: Addresses, timeout: Duration) -> Result<Fetched, String> {
-    let method = request.method();
-    let fail = |what: String| format!("{method} {}: {what}", request.uri());
+fn fetch_from(
+    request: &Request,
+    addresses: Addresses,
+    most_bytes: u64,
+    timeout: Duration,
+) -> Result<Fetched, FetchError> {
+    let name = |what: String| format!("{} {}: {what}", request.method(), request.uri());
+    let fail = |what: String| FetchError::passing(name(what));
+    let too_long = || FetchError::lasting(name(format!("the body is longer than {most_bytes} bytes")));
     let begun_ns = clock::now_ns();
     let settings =
         Settings { timeout, connect_timeout: timeout, max_requests_per_connection: None, ca_pem: None };
@@ -70,12 +108,15 @@ fn fetch_from(request: &Request, addresses: Addresses, timeout: Duration) -> Res
         session.send(request, begun_ns).map_err(|kind| fail(format!("error {:?}", kind.name())))?;
     let server_header = response.headers().get("server").and_then(|v| v.to_str().ok()).map(str::to_owned);
     let status = response.status().as_u16();
+    if response.body().content_length().is_some_and(|length| length > most_bytes) {
+        return Err(too_long());
+    }
     let mut body = Vec::new();
     let reader = response.body_mut().as_reader();
-    let read = reader.take(MAX_FETCHED_BYTES + 1).read_to_end(&mut body);
+    let read = reader.take(most_bytes.saturating_add(1)).read_to_end(&mut body);
     read.map_err(|e| fail(format!("the body was cut off: {e}")))?;
-    if body.len() as u64 > MAX_FETCHED_BYTES {
-        return Err(fail(format!("the body is longer than {MAX_FETCHED_BYTES} bytes")));
+    if body.len() as u64 > most_bytes {
+        return Err(too_long());
     }
     Ok(Fetched { status, server_header, body })
 }

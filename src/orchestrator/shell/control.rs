@@ -36,6 +36,7 @@ impl Control {
     /// accepted for writing. Errors: 400 a rule of the plan, 409 a test is running, the id was used or no driver is
     /// alive, 413 too large, 503 the bus is away.
     pub fn configure(&self, config: TestConfig) -> Result<Configured, ApiError> {
+        self.check_threads()?;
         let mut core = self.shared.core();
         let (configured, command) = core.configure(config)?;
         self.shared.enqueue(&mut core, &configured.test_id, vec![command]);
@@ -105,8 +106,21 @@ impl Control {
         self.shared.core().alive()
     }
 
-    /// 503 while the bus cannot be read.
+    /// 503 while the bus cannot be read, and for good once a thread broke down.
     pub fn health(&self) -> Result<(), ApiError> {
+        self.check_threads()?;
         self.shared.core().check_bus()
+    }
+
+    /// Why the orchestrator cannot go on; none while it works.
+    pub fn failure(&self) -> Option<&str> {
+        self.shared.failure.get()
+    }
+
+    fn check_threads(&self) -> Result<(), ApiError> {
+        match self.failure() {
+            None => Ok(()),
+            Some(why) => Err(ApiError::new(503, format!("the orchestrator must be started again: {why}"))),
+        }
     }
 }

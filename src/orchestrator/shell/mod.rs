@@ -10,10 +10,10 @@ use super::core::Core;
 use super::runs::Command;
 use crate::bus::{Appended, Bus, Connector, Start, Topic};
 use crate::clock;
+use crate::threads::{self, Failure, Thread};
 use crossbeam_channel::{Sender, bounded};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 /// How often the core looks at the time, and the longest wait of a read.
@@ -34,6 +34,7 @@ pub struct Shared {
     core: Mutex<Core>,
     jobs: Sender<Job>,
     stopping: AtomicBool,
+    failure: Failure,
 }
 
 impl Shared {
@@ -61,7 +62,7 @@ impl Shared {
 /// The running threads.
 pub struct Shell {
     shared: Arc<Shared>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Vec<Thread>,
 }
 
 impl Shell {
@@ -83,7 +84,12 @@ impl Shell {
             reading.subscribe(topic, start, clock::until(deadline_ns).max(TICK)).map_err(away)?;
         }
         let (jobs, queue) = bounded(MAX_QUEUED);
-        let shared = Arc::new(Shared { core: Mutex::new(core), jobs, stopping: AtomicBool::new(false) });
+        let shared = Arc::new(Shared {
+            core: Mutex::new(core),
+            jobs,
+            stopping: AtomicBool::new(false),
+            failure: Failure::default(),
+        });
         let mut shell = Shell { shared, threads: Vec::new() };
         shell.spawn("orchestrator-read", move |shared| reader::run(shared, reading))?;
         let writing = connector.open();
@@ -98,8 +104,11 @@ impl Shell {
 
     fn spawn(&mut self, name: &str, body: impl FnOnce(&Shared) + Send + 'static) -> Result<(), String> {
         let shared = Arc::clone(&self.shared);
-        let thread = Builder::new().name(name.to_owned()).spawn(move || body(&shared));
-        self.threads.push(thread.map_err(|e| format!("thread {name} cannot be started: {e}"))?);
+        let failure = shared.failure.clone();
+        let on_panic = move |what| {
+            failure.set(what);
+        };
+        self.threads.push(threads::spawn(name, move || body(&shared), on_panic)?);
         Ok(())
     }
 }
@@ -108,11 +117,7 @@ impl Drop for Shell {
     fn drop(&mut self) {
         let _ = self.control().stop(None, "the orchestrator ended");
         self.shared.stopping.store(true, Ordering::SeqCst);
-        for thread in self.threads.drain(..) {
-            if thread.join().is_err() {
-                log::error!("a thread of the orchestrator ended by a panic");
-            }
-        }
+        self.threads.drain(..).for_each(Thread::join);
     }
 }
 

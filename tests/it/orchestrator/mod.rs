@@ -3,6 +3,4 @@
 mod faults;
 mod http;
 mod life;
-mod outage;
-mod rivals;
 pub mod support;

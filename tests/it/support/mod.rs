@@ -5,3 +5,4 @@ pub mod http_server;
 pub mod kafka;
 pub mod old_kafka;
 pub mod process;
+pub mod trap;

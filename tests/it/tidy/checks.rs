@@ -7,7 +7,7 @@ const MAX_FILE_LINES: usize = 500;
 const MAX_FUNCTION_LINES: usize = 70;
 
 /// Layer of each top-level module; a module imports only its own layer and those below it.
-const LAYERS: [(&str, u8); 20] = [
+const LAYERS: [(&str, u8); 21] = [
     ("units", 0),
     ("plan", 0),
     ("schedule", 0),
@@ -19,7 +19,7 @@ const LAYERS: [(&str, u8); 20] = [
     ("names", 1),
     ("logging", 1),
     ("signals", 1),
-    ("terminal", 1),
+    ("threads", 1),
     ("bus", 1),
     ("http", 1),
     ("driver", 2),
@@ -27,6 +27,7 @@ const LAYERS: [(&str, u8); 20] = [
     ("target", 2),
     ("cli", 3),
     ("run", 3),
+    ("fuzzing", 3),
     ("lib", 3),
 ];
 
@@ -51,16 +52,17 @@ const NOT_IN_VALUES: [&[&str]; 6] = [
 ];
 
 /// Where each crate with an effect may be named.
-const PLACES: [(&str, &[&str]); 9] = [
+const PLACES: [(&str, &[&str]); 10] = [
     ("tiny_http", &["http/server/"]),
     ("ureq", &["http/ureq_client/"]),
     ("httparse", &["http/native/"]),
-    ("rustix", &["http/os/", "terminal.rs"]),
+    ("rustix", &["http/os/"]),
     ("kafka_protocol", &["bus/kafka/"]),
     ("kafka", &["bus/kafka/legacy/"]),
     ("simplelog", &["logging.rs"]),
     ("clap", &["cli/"]),
     ("signal_hook", &["signals.rs"]),
+    ("indicatif", &["run/progress.rs"]),
 ];
 
 /// What only the clock may do.

@@ -1,0 +1,107 @@
+use super::*;
+use crate::http::{Completion, Ticket};
+use crate::message::{TestConfig, TestType};
+use crate::plan::{Defaults, Plan};
+use crate::stats::outcome::{ErrorKind, Outcome};
+use crate::stats::tally::{Sample, Tally};
+use crossbeam_channel::{bounded, unbounded};
+
+/// A client of one slot that answers at once, until something happens to it.
+struct Fake {
+    held: Option<Completion>,
+    sent: u64,
+    panics_at: u64,
+    /// An `abort` does not return before this channel is closed.
+    stuck: Option<Receiver<()>>,
+}
+
+impl Fake {
+    fn new(panics_at: u64, stuck: Option<Receiver<()>>) -> Fake {
+        Fake { held: None, sent: 0, panics_at, stuck }
+    }
+}
+
+impl Client for Fake {
+    fn free_since_ns(&self) -> Option<u64> {
+        self.held.is_none().then(clock::now_ns)
+    }
+
+    fn in_flight(&self) -> usize {
+        usize::from(self.held.is_some())
+    }
+
+    fn send(&mut self, ticket: Ticket) -> u64 {
+        self.sent += 1;
+        assert!(self.sent < self.panics_at, "request {} is one too many", self.sent);
+        let now_ns = clock::now_ns();
+        let outcome = Outcome::Status(200);
+        self.held =
+            Some(Completion { ticket, sent_ns: now_ns, ended_ns: now_ns, outcome, resent: false, bytes: 1 });
+        now_ns
+    }
+
+    fn poll<F: FnMut(Completion)>(&mut self, until_ns: u64, mut sink: F) {
+        match self.held.take_if(|_| self.stuck.is_none()) {
+            Some(completion) => sink(completion),
+            None => clock::sleep_until(until_ns),
+        }
+    }
+
+    fn abort<F: FnMut(Completion)>(&mut self, mut sink: F) {
+        assert!(self.stuck.as_ref().is_none_or(|stuck| stuck.recv().is_err()));
+        let outcome = Outcome::Error(ErrorKind::Aborted);
+        self.held.take().into_iter().for_each(|held| sink(Completion { outcome, ..held }));
+    }
+}
+
+/// A closed loop without end.
+fn task() -> Arc<Task> {
+    let mut config = TestConfig::new("t", TestType::Avalanche);
+    config.target_url = Some("http://127.0.0.1/".to_owned());
+    config.duration_ms = Some(600_000);
+    let plan = Plan::new(&config, &Defaults::default()).expect("a plan");
+    let cursor = Cursor::new(Schedule::new(&plan).share(0, 1), clock::now_ns(), clock::NS_PER_S);
+    Arc::new(Task { cursor, stop: StopFlag::default() })
+}
+
+#[test]
+fn a_panic_of_a_worker_ends_the_load_with_its_reason_and_what_the_others_counted() {
+    let (task, (drafts, _kept), (events, happened)) = (task(), slot(), unbounded());
+    let make = |panics_at: u64| move || Ok(Fake::new(panics_at, None));
+    let ended = run_all(&task, vec![make(u64::MAX), make(300)], &drafts, &events);
+    ended.workers.into_iter().for_each(Thread::join);
+    let Ok(Event::Broken(why)) = happened.try_recv() else { panic!("nothing is said") };
+    assert_eq!(why, "thread worker-1 panicked: request 300 is one too many");
+    assert!(happened.try_recv().is_err(), "once");
+    let counts = ended.draft.counts;
+    assert!(counts.sent > 0 && counts.unaccounted() == 0, "{counts:?}");
+}
+
+#[test]
+fn a_worker_that_is_stuck_after_a_stop_does_not_keep_the_last_report_waiting() {
+    let (task, (drafts, _kept), (events, _)) = (task(), slot(), unbounded());
+    let (release, stuck) = bounded::<()>(0);
+    task.stop.stop();
+    let make = move || Ok(Fake::new(u64::MAX, Some(stuck)));
+    let ended = run_all(&task, vec![make], &drafts, &events);
+    // Waited for, the worker would never end: what lets it go comes after.
+    assert!(ended.draft.is_final);
+    drop(release);
+    ended.workers.into_iter().for_each(Thread::join);
+}
+
+#[test]
+fn what_was_handed_over_is_in_the_last_report_although_nobody_waited_for_it() {
+    let (task, (out, handovers)) = (task(), bounded(4));
+    for (sent, worker) in [(3u64, 0), (4, 1)] {
+        let mut tally = Tally::new();
+        (0..sent).for_each(|_| tally.record_sent(0, false));
+        let sample =
+            Sample { latency_ns: 1, service_ns: 1, outcome: Outcome::Status(200), resent: false, bytes: 1 };
+        (0..sent).for_each(|_| tally.record_end(&sample));
+        let nothing = Handover::nothing(worker);
+        out.send(Handover { tally, ended: false, ..nothing }).expect("room");
+    }
+    let draft = last_draft(&mut Collector::new(2), &handovers, &task, None);
+    assert_eq!((draft.counts.sent, draft.counts.responses, draft.counts.unaccounted()), (7, 7, 0));
+}

@@ -1,0 +1,160 @@
+//! One entry for each parser that reads from outside, and inputs for them: what `cargo test`, `just fuzz` and the
+//! targets in `fuzz/` share. Not a part of the public interface.
+
+mod generator;
+mod seeds;
+
+pub use generator::Generator;
+
+use crate::bus::kafka::fuzzing as bus_over_kafka;
+use crate::cli::fuzzing as flags;
+use crate::http::native::chunked::Chunked;
+use crate::http::native::response::{KnownHead, Response};
+use crate::message::{TestConfig, Trigger, bounds, decode};
+use crate::orchestrator::fuzzing as orchestrator;
+use crate::plan::request::Request;
+use crate::plan::{Defaults, Plan};
+use crate::schedule::Schedule;
+use crate::stats::histogram::{Histogram, fuzzing as histograms};
+use crate::units::clip;
+
+/// One parser.
+#[derive(Clone, Copy)]
+pub struct Target {
+    /// Its name, which is that of its file in `fuzz/fuzz_targets/`.
+    pub name: &'static str,
+    /// Feeds it; only a panic is a failure.
+    pub run: fn(&[u8]),
+    /// Valid inputs, to be mutated.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+}
+
+/// All of them.
+pub const TARGETS: [Target; 14] = [
+    Target { name: "register", run: register, seeds: seeds::registers },
+    Target { name: "test_config", run: test_config, seeds: seeds::plans },
+    Target { name: "trigger", run: trigger, seeds: seeds::triggers },
+    Target { name: "metrics", run: metrics, seeds: seeds::reports },
+    Target { name: "heartbeat", run: heartbeat, seeds: seeds::heartbeats },
+    Target { name: "histogram", run: histogram, seeds: seeds::histograms },
+    Target { name: "http_response", run: http_response, seeds: seeds::responses },
+    Target { name: "chunked", run: chunked, seeds: seeds::chunks },
+    Target { name: "kafka_frame", run: bus_over_kafka::frame, seeds: seeds::frames },
+    Target { name: "kafka_answer", run: bus_over_kafka::answer, seeds: seeds::answers },
+    Target { name: "kafka_batches", run: bus_over_kafka::batches, seeds: bus_over_kafka::batch_seeds },
+    Target { name: "configure", run: orchestrator::configure, seeds: seeds::plans },
+    Target { name: "url", run: url, seeds: seeds::urls },
+    Target { name: "flags", run: flags::values, seeds: seeds::flags },
+];
+
+/// A `register` record, as an orchestrator reads it.
+pub fn register(bytes: &[u8]) {
+    orchestrator::record(crate::bus::Topic::Register, bytes);
+}
+
+/// A `heartbeat` record, as an orchestrator reads it.
+pub fn heartbeat(bytes: &[u8]) {
+    orchestrator::record(crate::bus::Topic::Heartbeat, bytes);
+}
+
+/// A `metrics` record with its histograms, as an orchestrator reads it.
+pub fn metrics(bytes: &[u8]) {
+    orchestrator::record(crate::bus::Topic::Metrics, bytes);
+}
+
+/// A `test_config` record, as orchestrators and drivers read it, to the schedule of a share.
+pub fn test_config(bytes: &[u8]) {
+    orchestrator::record(crate::bus::Topic::TestConfig, bytes);
+    let Ok(config) = decode::<TestConfig>(bytes) else { return };
+    let _ = config.plan_hash();
+    let defaults = Defaults { target_url: Some("http://127.0.0.1/".to_owned()), ..Defaults::default() };
+    let Ok(plan) = Plan::new(&config, &defaults) else { return };
+    let share = Schedule::new(&plan).share(1, 3);
+    let _ = (share.start_ns(u64::from(u32::MAX)), share.planned_before(1 << 40), share.planned_end_ns());
+    let _ = (share.warmup_start_ns(7), share.warmup_count(), share.phase_ns());
+}
+
+/// A `trigger` record, as a driver reads it.
+pub fn trigger(bytes: &[u8]) {
+    let _ = decode::<Trigger>(bytes).map(|trigger| trigger.is_stop());
+}
+
+/// A histogram: its text, and the bytes that a text may hold.
+pub fn histogram(bytes: &[u8]) {
+    histograms::read(bytes);
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && let Ok(histogram) = Histogram::decode(text)
+    {
+        let mut sum = histogram.clone();
+        sum.merge(&histogram);
+        let _ = (sum.distribution(), sum.since(&histogram).distribution());
+    }
+}
+
+/// A response, in one piece and byte by byte, with and without a known head.
+pub fn http_response(bytes: &[u8]) {
+    for (piece, to_head) in [(bytes.len().max(1), false), (1, false), (7, true)] {
+        let (mut response, mut known) = (Response::new(to_head), KnownHead::default());
+        let mut held = Vec::new();
+        for part in bytes.chunks(piece) {
+            held.extend_from_slice(part);
+            let Ok(step) = response.advance_knowing(&held, &mut known) else { return };
+            held.drain(..step.consumed);
+            response.skip(usize::try_from(response.body_left()).unwrap_or(usize::MAX).min(3));
+            if step.done {
+                break;
+            }
+        }
+        let _ = (response.finish(&held), response.status(), response.keep_alive(), response.bytes());
+    }
+}
+
+/// A chunked body, in one piece and byte by byte.
+pub fn chunked(bytes: &[u8]) {
+    for piece in [bytes.len().max(1), 1] {
+        let mut body = Chunked::default();
+        for part in bytes.chunks(piece) {
+            match body.advance(part) {
+                Ok(used) => assert!(used <= part.len()),
+                Err(_) => break,
+            }
+        }
+    }
+}
+
+/// A URL as a plan or a flag gives it.
+pub fn url(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(request) = Request::get(&text) {
+        let _ = (request.host(), request.port(), request.path(), request.is_https());
+    }
+}
+
+/// The entries by name, for `fuzz/`; what is not in another module.
+pub mod entries {
+    pub use super::{
+        chunked, heartbeat, histogram, http_response, metrics, register, test_config, trigger, url,
+    };
+    pub use crate::bus::kafka::fuzzing::{
+        answer as kafka_answer, batches as kafka_batches, frame as kafka_frame,
+    };
+    pub use crate::cli::fuzzing::values as flags;
+    pub use crate::orchestrator::fuzzing::configure;
+}
+
+/// Runs `target` on one input; a panic becomes an error that holds the input.
+///
+/// # Errors
+/// The name of the target, what it said, and the input in a form that can be pasted into a test.
+pub fn attempt(target: &Target, input: &[u8]) -> Result<(), String> {
+    std::panic::catch_unwind(|| (target.run)(input)).map_err(|payload| {
+        let words = payload.downcast_ref::<String>().map(String::as_str);
+        let words = words.or(payload.downcast_ref::<&str>().copied()).unwrap_or("without words");
+        format!("{} panicked ({}) over b\"{}\"", target.name, clip(words, 300), input.escape_ascii())
+    })
+}
+
+/// Whether an input is small enough for the parsers of messages, whose readers take no larger one.
+pub fn is_readable(input: &[u8]) -> bool {
+    bounds::check(input).is_ok()
+}

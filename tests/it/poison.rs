@@ -1,0 +1,157 @@
+//! Records that are meant to do harm, thousands of them, while a test runs: it completes with right counts, and the
+//! process stays small.
+
+use crate::orchestrator::support::{SOON, wait};
+use crate::support::http_server::Server;
+use base64::Engine as _;
+use floodgate::bus::local::{LocalConnector, LocalLimits};
+use floodgate::bus::{Bus, Connector, Topic};
+use floodgate::clock;
+use floodgate::driver;
+use floodgate::plan::Defaults;
+use floodgate::stats::histogram::Histogram;
+use std::io::Write;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Most memory that the process may ever have had, in kB.
+const MOST_KB: u64 = 80_000;
+/// How often each of the records is sent.
+const ROUNDS: usize = 12;
+
+/// In a process of its own: the peak of this one is that of all tests together.
+#[test]
+fn poisoned_records_change_no_count_and_take_little_memory() {
+    let scene = ["poison::scene", "--exact", "--ignored", "--nocapture"];
+    let own = std::env::current_exe().expect("this program");
+    let output = Command::new(own).args(scene).output().expect("starts");
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
+#[test]
+#[ignore = "needs a process of its own: poisoned_records_change_no_count_and_take_little_memory starts it"]
+fn scene() {
+    let server = Server::answering("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npong");
+    // As a Fetch holds no more than 4 MiB.
+    let limits = LocalLimits { bytes: 4 << 20, ..LocalLimits::default() };
+    let connector: Arc<dyn Connector> = Arc::new(LocalConnector::with_limits(limits));
+    let config = floodgate::orchestrator::Config { connect_timeout: SOON, ..Default::default() };
+    let orchestrator = floodgate::orchestrator::start(Arc::clone(&connector), config).expect("starts");
+    let control = orchestrator.control();
+    let defaults = Defaults { target_url: Some(server.url("/ping")), ..Defaults::default() };
+    let (node_id, node_ip) = ("d1".to_owned(), "127.0.0.1".to_owned());
+    let config =
+        driver::Config { node_id, node_ip, defaults, connect_timeout: SOON, ..driver::Config::default() };
+    let driver = driver::start(Arc::clone(&connector), config).expect("starts");
+    wait("the driver", || (control.fleet_alive() == 1).then_some(()));
+    let plan = br#"{"test_id":"t","test_type":"TSUNAMI","test_message_delay":10,"duration_ms":4000,"timeout_ms":2000}"#;
+    control.configure_json(plan).expect("configures");
+    wait("the load", || (server.received().len() > 10).then_some(()));
+
+    let mut bus = connector.open();
+    let records = poison();
+    for round in 0..ROUNDS {
+        send(bus.as_mut(), &records, round);
+    }
+    let ended = wait("the end", || control.summary("t").filter(|s| s.state == "completed"));
+    let counts = &ended.conservation;
+    assert_eq!(
+        (counts.planned, counts.sent, counts.responses, counts.errors),
+        (400, 400, 400, 0),
+        "{ended:#?}"
+    );
+    assert_eq!(ended.drivers.len(), 1, "{:#?}", ended.drivers);
+    assert_eq!(control.health(), Ok(()));
+    let peak_kb = peak_kb();
+    assert!(peak_kb < MOST_KB, "{peak_kb} kB at the most");
+    println!("peak {peak_kb} kB");
+    driver.shutdown();
+}
+
+fn send(bus: &mut dyn Bus, records: &[(Topic, Vec<u8>)], round: usize) {
+    for (number, (topic, bytes)) in records.iter().enumerate() {
+        bus.publish(*topic, &format!("k{number}"), bytes, SOON).expect("published");
+        // In turn, so that the bus within the process, which keeps the newest only, loses none of the real ones.
+        if bytes.len() > 100_000 || (round + number).is_multiple_of(8) {
+            clock::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+fn poison() -> Vec<(Topic, Vec<u8>)> {
+    let topics = [Topic::Register, Topic::Heartbeat, Topic::Metrics, Topic::TestConfig, Topic::Trigger];
+    let deep = |n: usize| format!(r#"{{"node_id":{}1{},"test_id":"t"}}"#, "[".repeat(n), "]".repeat(n));
+    let junk = [
+        deep(120),
+        deep(150_000),
+        format!(r#"{{"node_id":[{}0],"test_id":[{}0]}}"#, "[],".repeat(60_000), "0,".repeat(60_000)),
+        format!(r#"{{"test_id":"t","node_id":"{}"}}"#, "\\u001b".repeat(50_000)),
+        format!(r#"{{"node_id":"d1","epoch":"{}"}}"#, "[".repeat(300_000)),
+        r#"{"node_id":"d1","epoch":1e999,"test_id":"t"}"#.to_owned(),
+        "\u{feff}null".to_owned(),
+    ];
+    let mut records: Vec<(Topic, Vec<u8>)> =
+        topics.iter().flat_map(|topic| junk.iter().map(|text| (*topic, text.clone().into_bytes()))).collect();
+    records.extend(reports());
+    records.extend((0..200).map(|n| {
+        let far = 18_446_744_073_709_551_615u64 - n;
+        (
+            Topic::Heartbeat,
+            format!(
+                r#"{{"node_id":"{}{n}","epoch":{far},"state":"refused","test_id":"t","reason":"{}"}}"#,
+                "n".repeat(150),
+                "r".repeat(20_000)
+            )
+            .into_bytes(),
+        )
+    }));
+    let huge = format!(r#"{{"test_id":"u","test_type":"AVALANCHE","target_url":"{}"}}"#, "x".repeat(900_000));
+    records.push((Topic::TestConfig, huge.into_bytes()));
+    records.push((Topic::Trigger, br#"{"test_id":"u","trigger":"YES","start_at_ms":1e300}"#.to_vec()));
+    records
+}
+
+/// Reports on the running test by drivers that it does not name, and by its driver in another life.
+fn reports() -> Vec<(Topic, Vec<u8>)> {
+    let small = Histogram::new().encode().expect("encodes");
+    let bomb = {
+        let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+        zlib.write_all(&vec![0; 64 << 20]).expect("into memory");
+        deflated(&zlib.finish().expect("into memory"))
+    };
+    // The length of the counts is the greatest, and none are there.
+    let mut plain = vec![0x1c, 0x84, 0x93, 0x13, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 3];
+    plain.extend([1u64.to_be_bytes(), u64::MAX.to_be_bytes(), 1f64.to_be_bytes()].concat());
+    let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+    zlib.write_all(&plain).expect("into memory");
+    let absurd = deflated(&zlib.finish().expect("into memory"));
+    let report = |node: &str, histogram: &str, counts: &str| {
+        let text = format!(
+            r#"{{"node_id":"{node}","test_id":"t","report_id":"r","epoch":5,"sequence":1,"final":true,"elapsed_ms":1,"origin_ms":-1e308,"counts":{counts},"histograms":{{"latency":"{histogram}","service":"{histogram}","lag":"{histogram}"}}}}"#
+        );
+        (Topic::Metrics, text.into_bytes())
+    };
+    let mut reports = vec![
+        report("d1", &bomb, "{}"),
+        report("d1", &absurd, "{}"),
+        report("d1", &"A".repeat(300_000), "{}"),
+        report("d1", &small, r#"{"sent":18446744073709551615,"errors":{"timeout":18446744073709551615}}"#),
+    ];
+    // Each of them is small, and takes a thousand times its size in memory until it is merged.
+    reports.extend((0..400).map(|n| report(&format!("stranger-{n}"), &small, "{}")));
+    reports
+}
+
+fn deflated(zlib: &[u8]) -> String {
+    let length = u32::try_from(zlib.len()).expect("short").to_be_bytes();
+    let bytes = [&[0x1c, 0x84, 0x93, 0x14], &length[..], zlib].concat();
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+fn peak_kb() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("readable");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
+    line.split_whitespace().next().and_then(|word| word.parse().ok()).expect("a number")
+}
