@@ -7,9 +7,6 @@ use crate::http::server::{Request, Response};
 use serde::Deserialize;
 use serde_json::json;
 
-/// Largest request body, in bytes.
-pub const MAX_BODY_BYTES: usize = 64 * 1024;
-
 /// Every path, with the methods that it takes.
 const ROUTES: [(&str, &[&str]); 6] = [
     ("/", &["GET", "HEAD"]),

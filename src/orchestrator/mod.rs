@@ -93,22 +93,12 @@ pub struct Orchestrator {
     shell: shell::Shell,
 }
 
-/// Connections that may arrive at once: browsers, scripts and health checks.
-const SPARE_CONNECTIONS: usize = 32;
-/// Threads that answer HTTP requests.
-const HTTP_THREADS: usize = 4;
-
 /// Connects to the bus, learns the used test ids, and starts the threads. The error says what could not be reached.
 pub fn start(connector: Arc<dyn Connector>, config: Config) -> Result<Orchestrator, String> {
     let shell = shell::Shell::start(connector, config.connect_timeout)?;
     let Some(listen) = config.listen else { return Ok(Orchestrator { server: None, shell }) };
     let (control, token) = (shell.control(), config.token);
-    let options = Options {
-        threads: HTTP_THREADS,
-        name: concat!("floodgate-orchestrator/", env!("CARGO_PKG_VERSION")),
-        max_body_bytes: api::MAX_BODY_BYTES,
-        spare_connections: SPARE_CONNECTIONS,
-    };
+    let options = Options::new(concat!("floodgate-orchestrator/", env!("CARGO_PKG_VERSION")));
     let handler = move |request: &_| api::answer(&control, token.as_deref(), request);
     let server = Server::start(listen, options, Arc::new(handler))?;
     Ok(Orchestrator { server: Some(server), shell })

@@ -28,8 +28,8 @@ pub struct Config {
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time between two looks at the result.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Descriptors of the embedded target for each connection (its server holds two), and one of the driver's.
-const DESCRIPTORS_WITH_TARGET: u64 = 3;
+/// Descriptors of each connection where the target is embedded: the driver's and the target's.
+const DESCRIPTORS_WITH_TARGET: u64 = 2;
 
 /// The running roles; dropped, they end in order.
 pub struct Embedded {
@@ -94,9 +94,8 @@ fn raise_limits(config: &Config, plan: &TestConfig) -> Result<(), String> {
     let each = config.drivers as u64 * u64::from(plan.connections.unwrap_or(DEFAULT_CONNECTIONS));
     let all = plan.fleet.as_ref().and_then(|fleet| fleet.connections);
     let connections = all.map_or(each, u64::from);
-    let spare = if plan.target_url.is_some() { 0 } else { target::SPARE_CONNECTIONS as u64 * 3 };
     let of_each = if plan.target_url.is_some() { 1 } else { DESCRIPTORS_WITH_TARGET };
-    limits::ensure_descriptors(connections * of_each + spare + limits::RESERVED_DESCRIPTORS)
+    limits::ensure_descriptors(connections * of_each + limits::RESERVED_DESCRIPTORS)
 }
 
 impl Control for Embedded {

@@ -8,7 +8,8 @@
 pub mod behavior;
 
 use crate::clock;
-use crate::http::server::{Handler, Options, Request, Response, Server};
+use crate::http::limits;
+use crate::http::server::{Calls, Options, Request, Response, Server};
 use behavior::{Behavior, Stall};
 use serde::Serialize;
 use std::net::SocketAddr;
@@ -21,11 +22,12 @@ pub const SERVER_NAME: &str = concat!("floodgate-target/", env!("CARGO_PKG_VERSI
 
 /// Largest body that a target takes (and throws away), in bytes.
 const MAX_BODY_BYTES: usize = 16 << 20;
-/// Threads that answer. Measured on one core with 16 connections: 26 µs of CPU per request with 1 thread, 20 with 2,
-/// 15 with 4, 33 with 16.
-const THREADS: usize = 4;
-/// Connections that may arrive at once.
-pub const SPARE_CONNECTIONS: usize = 256;
+/// Most connections, as far as the limit of open files allows.
+const MAX_CONNECTIONS: usize = 50_000;
+/// Most threads that serve connections.
+const MAX_THREADS: usize = 4;
+/// A driver may keep its connections through long gaps of a slow plan.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// How a target listens and answers.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,20 +90,26 @@ pub fn start(config: Config) -> Result<Target, String> {
     let Config { listen, delay, error_rate, stall } = config;
     let behavior = Behavior { delay, error_rate, stall };
     let seen = Arc::new(Seen::new());
+    // Where the limit is lower, fewer connections are served, and the server says so when they are used up.
+    if let Some(hard) = limits::max_descriptors() {
+        let _ = limits::ensure_descriptors(hard.min(MAX_CONNECTIONS as u64 + limits::RESERVED_DESCRIPTORS));
+    }
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
     let options = Options {
-        // Held answers keep their order only with one thread; nothing waits in it.
-        threads: if behavior.holds() { 1 } else { THREADS },
-        name: SERVER_NAME,
+        calls: Calls::Inline { threads },
         max_body_bytes: MAX_BODY_BYTES,
-        spare_connections: SPARE_CONNECTIONS,
+        keeps_body: false,
+        max_connections: MAX_CONNECTIONS,
+        idle_timeout: IDLE_TIMEOUT,
+        ..Options::new(SERVER_NAME)
     };
-    let server = Server::start(listen, options, handler(behavior, Arc::clone(&seen)))?;
+    let server = Server::start(listen, options, Arc::new(handler(behavior, Arc::clone(&seen))))?;
     Ok(Target { server, seen })
 }
 
-fn handler(behavior: Behavior, seen: Arc<Seen>) -> Arc<Handler> {
+fn handler(behavior: Behavior, seen: Arc<Seen>) -> impl Fn(&Request) -> Response {
     let begin_ns = clock::now_ns();
-    Arc::new(move |request: &Request| {
+    move |request: &Request| {
         if request.path == "/metrics" {
             return answer_metrics(request, &seen);
         }
@@ -113,7 +121,7 @@ fn handler(behavior: Behavior, seen: Arc<Seen>) -> Arc<Handler> {
             (false, _) => Response::error(404, "use /ping, or /metrics for the counts"),
         };
         response.held_for(action.hold).counted_in(&seen.responses)
-    })
+    }
 }
 
 fn answer_metrics(request: &Request, seen: &Seen) -> Response {

@@ -33,6 +33,21 @@ impl Connection {
         self.0.get_mut().write_all(bytes).expect("send");
     }
 
+    /// Sends what the server may no longer take; says whether it went out.
+    pub fn try_send(&mut self, bytes: &[u8]) -> bool {
+        self.0.get_mut().write_all(bytes).is_ok()
+    }
+
+    /// Lets a send fail that the server does not take in time.
+    pub fn give_up_after(&mut self, timeout: Duration) {
+        self.0.get_ref().set_write_timeout(Some(timeout)).expect("timeout");
+    }
+
+    /// Closes the sending side.
+    pub fn end(&mut self) {
+        self.0.get_ref().shutdown(std::net::Shutdown::Write).expect("shutdown");
+    }
+
     /// What comes, as bytes.
     pub fn stream(&mut self) -> &mut impl Read {
         &mut self.0
@@ -61,7 +76,7 @@ impl Connection {
     }
 
     pub fn get(&mut self, path: &str) -> Answer {
-        self.send(format!("GET {path} HTTP/1.1\r\nHost: t\r\n\r\n").as_bytes());
+        self.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
         self.receive()
     }
 }
@@ -76,7 +91,8 @@ pub fn post(addr: SocketAddr, path: &str, body: &str) -> Answer {
     let mut connection = Connection::open(addr);
     let length = body.len();
     connection.send(
-        format!("POST {path} HTTP/1.1\r\nHost: t\r\nContent-Length: {length}\r\n\r\n{body}").as_bytes(),
+        format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n{body}")
+            .as_bytes(),
     );
     connection.receive()
 }

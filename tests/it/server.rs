@@ -2,7 +2,7 @@
 
 use crate::raw_http::{Connection, get, post};
 use floodgate::clock;
-use floodgate::http::server::{Options, Request, Response, Server};
+use floodgate::http::server::{Calls, Options, Request, Response, Server};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use std::time::Duration;
 const LIMIT: usize = 4_096;
 
 fn options(threads: usize) -> Options {
-    Options { threads, name: "test/1", max_body_bytes: LIMIT, spare_connections: 64 }
+    Options { calls: Calls::Pool { threads }, max_body_bytes: LIMIT, ..Options::new("test/1") }
 }
 
 fn any_port() -> SocketAddr {
@@ -114,18 +114,22 @@ fn a_panicking_handler_is_a_500_and_no_dead_thread() {
 }
 
 #[test]
-fn rubbish_is_answered_400() {
+fn what_is_no_http_is_answered_400() {
     let server = start(1, echo);
-    let mut connection = Connection::open(server.addr());
-    connection.send(b"\x16\x03\x01rubbish\r\n\r\n");
-    let mut bytes = Vec::new();
-    let _ = std::io::Read::read_to_end(connection.stream(), &mut bytes);
+    for bytes in [&b"\x16\x03\x01\x02"[..], b"GET / HTTP/1.1\nHost: t\n\n", b"GET / HTTP/1.1\r\n\r\n"] {
+        let mut connection = Connection::open(server.addr());
+        connection.send(bytes);
+        let answer = connection.receive();
+        assert_eq!((answer.status, answer.header("Connection")), (400, Some("close")), "{bytes:?}");
+        assert!(answer.body.contains("\"error\""), "{}", answer.body);
+        assert_eq!(std::io::Read::read(connection.stream(), &mut [0]).expect("the end"), 0);
+    }
     assert_eq!(get(server.addr(), "/").status, 200);
     server.shutdown();
 }
 
 #[test]
-fn an_address_in_use_is_said_with_the_mend() {
+fn an_address_in_use_is_said_with_the_fix() {
     let server = start(1, echo);
     let error = Server::start(server.addr(), options(1), Arc::new(echo)).err().expect("in use");
     assert!(error.contains(&server.addr().to_string()), "{error}");

@@ -6,6 +6,7 @@ use crate::http::os::poller::Watched;
 use crate::http::{Completion, Ticket};
 use crate::stats::outcome::Outcome;
 use std::net::TcpStream;
+use std::os::fd::AsFd;
 
 /// Capacity of a buffer for a split head that a slot may keep; larger ones are given back.
 const KEPT_CAPACITY: usize = 1024;
@@ -174,10 +175,14 @@ impl Slot {
         let own = self.stream.as_ref().map(|stream| {
             let wants_write =
                 matches!(self.phase, Phase::Connecting | Phase::Sending) || stream.wants_write();
-            Watched { socket: stream.socket(), key: self.key(slot), wants_write }
+            let socket = stream.socket().as_fd();
+            Watched { socket, key: self.key(slot), wants_read: true, wants_write }
         });
         let former = self.closing.as_ref();
-        let former = former.map(|c| Watched { socket: &c.socket, key: c.key, wants_write: false });
+        let former = former.map(|c| {
+            let socket = c.socket.as_fd();
+            Watched { socket, key: c.key, wants_read: true, wants_write: false }
+        });
         own.into_iter().chain(former)
     }
 

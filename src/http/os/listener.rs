@@ -1,25 +1,35 @@
 //! Listening sockets: what `std` has no word for.
 
-use rustix::net::sockopt::{
-    Timeout, set_socket_keepalive, set_socket_linger, set_socket_timeout, set_tcp_nodelay,
-};
-use rustix::net::{Shutdown, listen, shutdown};
+use rustix::io::Errno;
+use rustix::net::sockopt::{set_socket_keepalive, set_socket_linger, set_tcp_nodelay};
+use rustix::net::{SocketFlags, accept_with, listen};
+use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-/// Lets `backlog` connections wait, and makes accepted ones give up a peer that does not read within
-/// `send_timeout`, or that is gone. Linux hands these settings on to accepted connections; where one cannot be
-/// set, the listener still works.
-pub fn prepare(listener: &TcpListener, backlog: i32, send_timeout: Duration) {
+/// Lets `backlog` connections wait, does not block, and has accepted connections notice a peer that is gone. Linux hands
+/// these settings on to accepted connections; where one cannot be set, the listener still works.
+///
+/// # Errors
+/// Where the listener cannot be made nonblocking.
+pub fn prepare(listener: &TcpListener, backlog: i32) -> io::Result<()> {
     let _ = listen(listener, backlog);
-    let _ = set_socket_timeout(listener, Timeout::Send, Some(send_timeout));
     let _ = set_socket_keepalive(listener, true);
     let _ = set_tcp_nodelay(listener, true);
+    listener.set_nonblocking(true)
 }
 
-/// Ends the listening state for every copy of the socket.
-pub fn end(listener: &TcpListener) {
-    let _ = shutdown(listener, Shutdown::Read);
+/// Takes the next connection, which does not block either.
+///
+/// # Errors
+/// As `accept(2)` has them; [`io::ErrorKind::WouldBlock`] if none waits.
+pub fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
+    Ok(accept_with(listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?.into())
+}
+
+/// Whether an error of [`accept`] means that descriptors or memory are used up, not that one connection failed.
+pub fn is_shortage(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM))
 }
 
 /// Makes the connection be reset when it is dropped, so that none of its closed halves linger.

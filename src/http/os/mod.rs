@@ -7,3 +7,4 @@ pub mod listener;
 pub mod poller;
 mod shortage;
 pub mod socket;
+pub mod waker;

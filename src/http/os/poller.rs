@@ -11,15 +11,15 @@ use rustix::io::Errno;
 use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
-use std::net::TcpStream;
 use std::num::NonZeroU64;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 /// Most events that one wait hands over; what is left comes with the next. With many more, a request that is due would
 /// wait while all of them are read (some 4 µs each), and a server would get its next requests in floods.
 const MAX_EVENTS: usize = 64;
 
-/// One socket that something happened to.
+/// One descriptor that something happened to.
 #[derive(Clone, Copy, Debug)]
 pub struct Readiness {
     /// As given to [`Poller::add`].
@@ -37,10 +37,12 @@ pub struct Readiness {
 /// A socket as the way without epoll asks for it.
 #[derive(Debug)]
 pub struct Watched<'a> {
-    /// The socket.
-    pub socket: &'a TcpStream,
+    /// The socket, or what else is watched.
+    pub socket: BorrowedFd<'a>,
     /// As given to [`Poller::add`].
     pub key: u64,
+    /// Whether it matters that there is something to read.
+    pub wants_read: bool,
     /// Whether it matters that it may be written to.
     pub wants_write: bool,
 }
@@ -85,7 +87,7 @@ impl Poller {
     ///
     /// # Errors
     /// As `epoll_ctl(2)` has them.
-    pub fn add(&self, socket: &TcpStream, key: u64) -> io::Result<()> {
+    pub fn add(&self, socket: &impl AsFd, key: u64) -> io::Result<()> {
         let Some(epoll) = &self.epoll else { return Ok(()) };
         let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
         Ok(epoll::add(epoll, socket, EventData::new_u64(key), flags)?)
@@ -142,10 +144,11 @@ fn poll_all<'a>(
     found: &mut Vec<Readiness>,
 ) -> Result<(), Errno> {
     let (mut keys, mut polled) = (Vec::new(), Vec::new());
-    for Watched { socket, key, wants_write } in watched {
+    for Watched { socket, key, wants_read, wants_write } in watched {
+        let read = if wants_read { PollFlags::IN } else { PollFlags::empty() };
         let write = if wants_write { PollFlags::OUT } else { PollFlags::empty() };
         keys.push(key);
-        polled.push(PollFd::new(socket, PollFlags::IN | write));
+        polled.push(PollFd::from_borrowed_fd(socket, read | write));
     }
     rustix::event::poll(&mut polled, Some(timeout))?;
     for (key, seen) in keys.into_iter().zip(polled.iter().map(PollFd::revents)) {

@@ -1,40 +1,102 @@
-//! Requests and responses as handlers see them.
+//! Requests, responses and options as handlers and roles see them.
 
 use serde::Serialize;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-/// How a server works.
+/// What answers requests.
+pub trait Handler: Send + Sync {
+    /// Asked when the head of a request is there, before its body is read; an error is the answer, and the body is not
+    /// read. It runs on the thread that serves all connections and must not wait for anything.
+    fn admit(&self, _head: &Request) -> Result<(), Response> {
+        Ok(())
+    }
+
+    /// Answers a complete request. It may be called on several threads at once; an answer that is due later is returned
+    /// at once, as [`Response::held_for`].
+    fn answer(&self, request: &Request) -> Response;
+}
+
+impl<F: Fn(&Request) -> Response + Send + Sync> Handler for F {
+    fn answer(&self, request: &Request) -> Response {
+        self(request)
+    }
+}
+
+/// Which threads call the handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Calls {
+    /// The threads that serve the connections: fast, for handlers that never wait.
+    Inline {
+        /// Those threads, at least 1; each serves its share of the connections.
+        threads: usize,
+    },
+    /// Threads of their own, for handlers that may wait.
+    Pool {
+        /// Those threads, at least 1. With two or more, one takes only GET and HEAD requests, so that reads are
+        /// answered while every other thread waits.
+        threads: usize,
+    },
+}
+
+/// How a server works, and what it takes.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Threads that call the handler, at least 1. Exactly 1 where responses are held back
-    /// ([`Response::held_for`]): the order of pipelined requests depends on it.
-    pub threads: usize,
     /// The `Server` header of every response.
     pub name: &'static str,
-    /// Largest request body; a larger one is answered 413.
+    /// Which threads call the handler.
+    pub calls: Calls,
+    /// Largest request head, in bytes; a larger one is answered 431.
+    pub max_head_bytes: usize,
+    /// Largest request body, in bytes; a larger one is answered 413.
     pub max_body_bytes: usize,
-    /// Connections that may arrive in one burst and are served at once; each costs an idle thread.
-    pub spare_connections: usize,
+    /// Whether bodies are kept for the handler, or read and thrown away.
+    pub keeps_body: bool,
+    /// Most connections. When one more comes, the oldest one that does nothing is closed.
+    pub max_connections: usize,
+    /// Most memory for what was received or waits to be sent, in bytes, besides the largest such buffer. Beyond it the
+    /// connection that holds most is given up.
+    pub max_buffered_bytes: usize,
+    /// Longest time for a request to arrive, head and body together; then 408.
+    pub request_timeout: Duration,
+    /// Longest time in which a client takes no byte of its response.
+    pub send_timeout: Duration,
+    /// Longest time that a kept-alive connection stays open without a request.
+    pub idle_timeout: Duration,
+}
+
+impl Options {
+    /// A server called `name` for an API: a pool of four threads, bodies of up to 1 MiB, 512 connections.
+    pub fn new(name: &'static str) -> Options {
+        Options {
+            name,
+            calls: Calls::Pool { threads: 4 },
+            max_head_bytes: 16 * 1024,
+            max_body_bytes: 1 << 20,
+            keeps_body: true,
+            max_connections: 512,
+            max_buffered_bytes: 16 << 20,
+            request_timeout: Duration::from_secs(10),
+            send_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(60),
+        }
+    }
 }
 
 /// One request, its body complete.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
-    /// The method, in capitals.
+    /// The method, as it was sent; the usual ones are in capitals.
     pub method: String,
     /// The path without the query.
     pub path: String,
-    /// What follows the `?`, empty where there is none.
+    /// What follows the `?`, empty if absent.
     pub query: String,
     /// All header lines in their order.
     pub headers: Vec<(String, String)>,
-    /// The body, empty where there is none.
+    /// The body, empty if absent.
     pub body: Vec<u8>,
-    /// Who asks.
-    pub remote: Option<SocketAddr>,
 }
 
 impl Request {
@@ -49,7 +111,7 @@ impl Request {
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// Header lines besides those that the server sets (`Server`, `Date`, `Content-Length`).
+    /// Header lines besides those that the server sets (`Server`, `Date`, `Content-Length`, `Connection`).
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
@@ -72,7 +134,7 @@ impl Response {
         }
     }
 
-    /// `{"error": message}`: what is wrong and how to mend it.
+    /// `{"error": message}`: what is wrong and how to fix it.
     pub fn error(status: u16, message: &str) -> Response {
         let body = serde_json::json!({ "error": message }).to_string().into_bytes();
         Response::new(status, "application/json", body)
@@ -94,7 +156,7 @@ impl Response {
         self
     }
 
-    /// Is written this long after the handler returned; no thread waits for it. See [`Options::threads`].
+    /// Is written this long after the handler returned; no thread waits for it.
     pub fn held_for(mut self, hold: Duration) -> Response {
         self.hold = hold;
         self

@@ -190,7 +190,7 @@ fn wrong_paths_methods_and_sizes_are_told() {
     assert_eq!((method.status, method.header("Allow")), (405, Some("POST")));
     assert!(error(&method).contains("use POST"));
     assert_eq!(post(addr, "/dashboard", "").header("Allow"), Some("GET, HEAD"));
-    let large = format!(r#"{{"test_id":"t","test_type":"TSUNAMI","x":"{}"}}"#, "x".repeat(64 * 1024));
+    let large = format!(r#"{{"test_id":"t","test_type":"TSUNAMI","x":"{}"}}"#, "x".repeat(1 << 20));
     assert_eq!(post(addr, "/configure", &large).status, 413);
     assert_eq!(get(addr, "/").header("Location"), Some("/dashboard"));
 }

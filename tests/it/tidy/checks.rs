@@ -55,8 +55,8 @@ const NOT_IN_VALUES: [&[&str]; 6] = [
 const PLACES: [(&str, &[&str]); 10] = [
     ("tiny_http", &["http/server/"]),
     ("ureq", &["http/ureq_client/"]),
-    ("httparse", &["http/native/"]),
-    ("rustix", &["http/os/"]),
+    ("httparse", &["http/native/", "http/server/"]),
+    ("rustix", &["http/os/", "terminal.rs"]),
     ("kafka_protocol", &["bus/kafka/"]),
     ("kafka", &["bus/kafka/legacy/"]),
     ("simplelog", &["logging.rs"]),

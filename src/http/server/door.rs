@@ -1,0 +1,353 @@
+//! The thread that owns connections: it alone reads and writes them, and it never waits for a client or a handler.
+
+use super::conversation::{Conversation, Fate, Reply, Standing};
+use super::entrance::{Arrival, Entrance};
+use super::head::{Manner, Refusal};
+use super::pool::{self, Job, Jobs};
+use super::shared::{Mailbox, Message, Shared};
+use super::slots::{Connection, Slots};
+use super::types::Response;
+use crate::clock::{self, NS_PER_MS, NS_PER_S};
+use crate::http::os::poller::{Poller, Watched, wait_precisely};
+use crate::http::os::socket;
+use crossbeam_channel::Receiver;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::io;
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Most bytes of one read.
+const READ_BYTES: usize = 32 * 1024;
+/// How often deadlines are looked at.
+const SWEEP_NS: u64 = 250 * NS_PER_MS;
+/// Longest time for the answers that are under way when the server ends.
+const END_NS: u64 = NS_PER_S;
+/// A request that arrives is given up for a new connection only after so long, where descriptors are short.
+const PATIENCE_NS: u64 = NS_PER_S;
+
+const LISTENER: u64 = u64::MAX;
+const WAKER: u64 = u64::MAX - 1;
+
+/// What a door begins with, each time it is opened.
+#[derive(Clone)]
+pub struct Plan {
+    pub shared: Arc<Shared>,
+    pub inbox: Receiver<Message>,
+    pub mailbox: Arc<Mailbox>,
+    /// None where the handler is called on this thread.
+    pub jobs: Option<Jobs>,
+    /// Most connections, and most bytes that they hold: this door's part.
+    pub max_connections: usize,
+    pub max_buffered_bytes: usize,
+}
+
+/// A door at work.
+pub struct Door {
+    plan: Plan,
+    entrance: Option<Entrance>,
+    poller: Poller,
+    slots: Slots,
+    /// Connections with something to do now.
+    ready: VecDeque<u64>,
+    /// Held answers: when they are due, and whose they are.
+    held: BinaryHeap<Reverse<(u64, u64)>>,
+    buffered: usize,
+    buffer: Box<[u8]>,
+    next_sweep_ns: u64,
+    is_ending: bool,
+}
+
+impl Door {
+    /// Opens a door; the one with the entrance takes the connections for all.
+    pub fn open(plan: Plan, entrance: Option<Entrance>) -> io::Result<Door> {
+        let poller = Poller::new()?;
+        poller.add(&plan.mailbox.waker, WAKER)?;
+        if let Some(entrance) = &entrance {
+            poller.add(&*entrance.listener, LISTENER)?;
+        }
+        Ok(Door {
+            plan,
+            entrance,
+            poller,
+            slots: Slots::default(),
+            ready: VecDeque::new(),
+            held: BinaryHeap::new(),
+            buffered: 0,
+            buffer: vec![0; READ_BYTES].into_boxed_slice(),
+            next_sweep_ns: 0,
+            is_ending: false,
+        })
+    }
+
+    /// Serves until the server stops, and then until what was asked is answered.
+    pub fn run(&mut self) {
+        wait_precisely();
+        while !self.plan.shared.is_stopping() {
+            self.turn();
+        }
+        self.is_ending = true;
+        self.entrance = None;
+        let end_ns = clock::now_ns() + END_NS;
+        let keys: Vec<u64> = self.slots.iter().map(|connection| connection.key).collect();
+        keys.into_iter().for_each(|key| self.serve(key, clock::now_ns()));
+        while self.slots.iter().any(|c| !c.talk.is_quiet()) && clock::now_ns() < end_ns {
+            self.next_sweep_ns = self.next_sweep_ns.min(end_ns);
+            self.turn();
+        }
+    }
+
+    /// Waits for something to do and does it.
+    fn turn(&mut self) {
+        let waited = self.wait();
+        let now_ns = clock::now_ns();
+        for index in 0..waited {
+            let event = self.poller.event(index);
+            match event.key {
+                LISTENER => self.entrance.iter_mut().for_each(|entrance| entrance.is_pending = true),
+                WAKER => self.plan.mailbox.waker.clear(),
+                key if event.error => self.close(key),
+                key => {
+                    if let Some(connection) = self.slots.get_mut(key) {
+                        connection.note(event);
+                        self.queue(key);
+                    }
+                }
+            }
+        }
+        self.take_arrivals(now_ns);
+        while let Ok(message) = self.plan.inbox.try_recv() {
+            self.take_message(message, now_ns);
+        }
+        for _ in 0..self.ready.len() {
+            if let Some(key) = self.ready.pop_front() {
+                self.serve(key, now_ns);
+            }
+        }
+        self.release_held(now_ns);
+        self.sweep(now_ns);
+    }
+
+    fn wait(&mut self) -> usize {
+        let sweep_ns = if self.slots.len() > 0 { self.next_sweep_ns } else { u64::MAX };
+        let held_ns = self.held.peek().map_or(u64::MAX, |Reverse((due_ns, _))| *due_ns);
+        let accept_ns = self.entrance.as_ref().map_or(u64::MAX, Entrance::due_ns);
+        let until_ns = if self.ready.is_empty() { sweep_ns.min(held_ns).min(accept_ns) } else { 0 };
+        // An hour: a bound as good as any, since everything that happens ends the wait.
+        let timeout = clock::until(until_ns).min(Duration::from_secs(3_600));
+        let (slots, entrance, mailbox) = (&self.slots, &self.entrance, &self.plan.mailbox);
+        let watched = || {
+            let only_read = |socket, key| Watched { socket, key, wants_read: true, wants_write: false };
+            let listener = entrance.iter().map(move |e| only_read(e.listener.as_fd(), LISTENER));
+            let connections = slots.iter().map(|c| Watched {
+                socket: c.socket.as_fd(),
+                key: c.key,
+                wants_read: c.talk.wants_input(),
+                wants_write: c.wants_write(),
+            });
+            listener.chain([only_read(mailbox.waker.as_fd(), WAKER)]).chain(connections)
+        };
+        self.poller.wait(timeout, watched).unwrap_or_else(|_| {
+            // Cannot happen with a good descriptor; without a pause it would spin.
+            clock::sleep(Duration::from_millis(1));
+            0
+        })
+    }
+
+    fn take_arrivals(&mut self, now_ns: u64) {
+        let allowance = self.entrance.as_ref().map_or(0, |entrance| entrance.allowance(now_ns));
+        for _ in 0..allowance {
+            let Some(entrance) = &mut self.entrance else { return };
+            match entrance.take() {
+                Arrival::Here(socket) => self.add(socket, now_ns),
+                Arrival::Elsewhere => {}
+                Arrival::Nothing => return,
+                Arrival::Shortage => {
+                    if let Some((Standing::Incomplete(since_ns), key)) = self.slots.most_dispensable(now_ns)
+                        && now_ns.saturating_sub(since_ns) >= PATIENCE_NS
+                    {
+                        self.close(key);
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    fn take_message(&mut self, message: Message, now_ns: u64) {
+        match message {
+            Message::Connection(socket) => self.add(socket, now_ns),
+            Message::Reply { key, turn, reply } => {
+                if let Some(connection) = self.slots.get_mut(key) {
+                    connection.talk.answered(turn, reply);
+                    self.serve(key, now_ns);
+                }
+            }
+        }
+    }
+
+    /// Serves one more connection, if need be in place of the most dispensable one.
+    fn add(&mut self, socket: TcpStream, now_ns: u64) {
+        if self.is_ending {
+            return;
+        }
+        let options = &self.plan.shared.options;
+        if self.slots.len() >= self.plan.max_connections {
+            let most = options.max_connections;
+            if let Some(entrance) = &mut self.entrance {
+                entrance.say(&format!("all {most} connections are taken: the oldest idle ones are closed"));
+            }
+            match self.slots.most_dispensable(now_ns) {
+                Some((Standing::Incomplete(_) | Standing::Idle(_), key)) => self.close(key),
+                _ => return self.turn_away(&socket),
+            }
+        }
+        let key = self.slots.next_key(self.plan.shared.number());
+        if self.poller.add(&socket, key).is_ok() {
+            let talk = Conversation::new(&self.plan.shared.options, now_ns);
+            self.slots.insert(Connection::new(key, socket, talk));
+            self.queue(key);
+        }
+    }
+
+    /// Says that there is no room, if the client reads it at once.
+    fn turn_away(&self, socket: &TcpStream) {
+        let response = Response::error(503, "all connections are busy: try again later");
+        let manner = Manner { minor: 1, is_head: false, closes: true };
+        let reply = Reply::new(self.plan.shared.options.name, response, manner, 0);
+        let _ = socket::transmit(socket, &reply.bytes);
+    }
+
+    fn queue(&mut self, key: u64) {
+        if let Some(connection) = self.slots.get_mut(key)
+            && !connection.is_queued
+        {
+            connection.is_queued = true;
+            self.ready.push_back(key);
+        }
+    }
+
+    fn close(&mut self, key: u64) {
+        if let Some(connection) = self.slots.remove(key) {
+            self.buffered -= connection.counted;
+        }
+    }
+
+    /// Reads, calls, answers and writes for one connection, as far as it goes without waiting.
+    fn serve(&mut self, key: u64, now_ns: u64) {
+        let Some(connection) = self.slots.get_mut(key) else { return };
+        connection.is_queued = false;
+        let worked = if self.is_ending {
+            connection.talk.release(now_ns, true);
+            connection.write(now_ns)
+        } else {
+            connection.read(&mut self.buffer, now_ns).and_then(|()| converse(&self.plan, connection, now_ns))
+        };
+        match connection.talk.fate() {
+            _ if worked.is_err() => return self.close(key),
+            Fate::Close => return self.close(key),
+            Fate::Linger => {
+                let _ = connection.socket.shutdown(Shutdown::Write);
+                connection.talk.linger(now_ns);
+            }
+            Fate::Keep => {}
+        }
+        if let Some(due_ns) = connection.talk.next_due_ns()
+            && due_ns != connection.timer_ns
+        {
+            connection.timer_ns = due_ns;
+            self.held.push(Reverse((due_ns, key)));
+        }
+        let (has_more, held) = (connection.has_more(), connection.talk.held_bytes());
+        self.buffered = self.buffered - connection.counted + held;
+        connection.counted = held;
+        if has_more && !self.is_ending {
+            self.queue(key);
+        }
+        if self.buffered > self.plan.max_buffered_bytes {
+            self.relieve(now_ns);
+        }
+    }
+
+    /// Gives up those that hold most, until the rest fits besides the largest.
+    fn relieve(&mut self, now_ns: u64) {
+        // Of those that are as large within a factor of two, the one that has been of no use for longest.
+        let weight = |c: &&Connection| (c.counted.max(1).ilog2(), Reverse(c.talk.standing(now_ns)));
+        while let Some(largest) = self.slots.iter().max_by_key(weight)
+            && self.buffered - largest.counted > self.plan.max_buffered_bytes
+        {
+            let key = largest.key;
+            log::debug!(
+                "a connection that holds {} bytes is given up: too many are buffered",
+                largest.counted
+            );
+            let Some(connection) = self.slots.get_mut(key).filter(|c| c.talk.is_receiving()) else {
+                self.close(key);
+                continue;
+            };
+            let refusal = Refusal::new(503, "too much is being received at this moment: try again later");
+            connection.talk.refuse(&self.plan.shared.options, refusal, now_ns);
+            let held = connection.talk.held_bytes();
+            self.buffered = self.buffered - connection.counted + held;
+            connection.counted = held;
+            self.queue(key);
+        }
+    }
+
+    fn release_held(&mut self, now_ns: u64) {
+        while let Some(Reverse((due_ns, key))) = self.held.peek().copied() {
+            if due_ns > now_ns {
+                return;
+            }
+            self.held.pop();
+            self.serve(key, now_ns);
+        }
+    }
+
+    /// Looks at the deadlines of all connections.
+    fn sweep(&mut self, now_ns: u64) {
+        if now_ns < self.next_sweep_ns {
+            return;
+        }
+        self.next_sweep_ns = now_ns + SWEEP_NS;
+        let options = &self.plan.shared.options;
+        let late = |c: &&Connection| c.talk.deadline_ns(options) <= now_ns;
+        let late: Vec<u64> = self.slots.iter().filter(late).map(|c| c.key).collect();
+        for key in late {
+            let Some(connection) = self.slots.get_mut(key) else { continue };
+            match connection.talk.expire(&self.plan.shared.options, now_ns) {
+                true => self.close(key),
+                false => self.serve(key, now_ns),
+            }
+        }
+    }
+}
+
+/// Calls the handler for every request whose turn has come, and writes what is due.
+fn converse(plan: &Plan, connection: &mut Connection, now_ns: u64) -> io::Result<()> {
+    let (shared, key) = (&plan.shared, connection.key);
+    let admit = |head: &_| shared.handler.admit(head);
+    loop {
+        while let Some(call) = connection.talk.next_call(&shared.options, now_ns, admit) {
+            let turn = call.turn;
+            let reply = match &plan.jobs {
+                None => pool::answer(shared, &call),
+                Some(jobs) => {
+                    let job = Job { mailbox: Arc::clone(&plan.mailbox), key, call };
+                    let Err(manner) = jobs.submit(job) else { continue };
+                    let response = Response::error(503, "too many requests wait: try again later");
+                    Reply::new(shared.options.name, response, manner, now_ns)
+                }
+            };
+            connection.talk.answered(turn, reply);
+            connection.talk.release(now_ns, false);
+        }
+        connection.talk.release(now_ns, false);
+        connection.write(now_ns)?;
+        if connection.wants_write() || !connection.talk.has_work() {
+            return Ok(());
+        }
+    }
+}

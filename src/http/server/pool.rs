@@ -1,0 +1,79 @@
+//! The handler and the threads that call it.
+
+use super::conversation::{Call, Reply};
+use super::head::Manner;
+use super::shared::{Mailbox, Message, Shared};
+use super::types::Response;
+use crate::clock;
+use crossbeam_channel::{Receiver, Sender, bounded, never, select};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+
+/// Stack of a thread that calls the handler.
+const STACK_BYTES: usize = 1 << 20;
+
+/// A call, and where its reply goes.
+pub struct Job {
+    pub mailbox: Arc<Mailbox>,
+    pub key: u64,
+    pub call: Call,
+}
+
+/// Where calls wait for a thread. A connection has at most one, so the queues are bounded by the connections.
+#[derive(Clone)]
+pub struct Jobs {
+    reads: Sender<Job>,
+    others: Sender<Job>,
+}
+
+impl Jobs {
+    /// Hands a call over; if too many wait, says in what manner to refuse it.
+    pub fn submit(&self, job: Job) -> Result<(), Manner> {
+        let is_read = matches!(job.call.request.method.as_str(), "GET" | "HEAD");
+        let queue = if is_read { &self.reads } else { &self.others };
+        queue.try_send(job).map_err(|unsent| unsent.into_inner().call.manner)
+    }
+}
+
+/// Starts `threads` threads; they end when every copy of the [`Jobs`] is gone.
+pub fn start(shared: &Arc<Shared>, threads: usize) -> Result<(Jobs, Vec<JoinHandle<()>>), String> {
+    let (reads, reads_out) = bounded(shared.options.max_connections);
+    let (others, others_out) = bounded(shared.options.max_connections);
+    let mut started = Vec::new();
+    for i in 0..threads.max(1) {
+        let (shared, reads) = (Arc::clone(shared), reads_out.clone());
+        // The first of several threads takes reads only: they are answered while all others wait.
+        let others = if i == 0 && threads > 1 { never() } else { others_out.clone() };
+        let builder = Builder::new().name(format!("http-{i}")).stack_size(STACK_BYTES);
+        started.push(builder.spawn(move || work(&shared, &reads, &others)).map_err(|e| e.to_string())?);
+    }
+    Ok((Jobs { reads, others }, started))
+}
+
+fn work(shared: &Shared, reads: &Receiver<Job>, others: &Receiver<Job>) {
+    loop {
+        let job = select! {
+            recv(reads) -> job => job,
+            recv(others) -> job => job,
+        };
+        let Ok(Job { mailbox, key, call }) = job else { return };
+        let turn = call.turn;
+        let reply = answer(shared, &call);
+        mailbox.send(Message::Reply { key, turn, reply });
+    }
+}
+
+/// Calls the handler; a panic becomes a 500.
+pub fn answer(shared: &Shared, call: &Call) -> Reply {
+    let request = &call.request;
+    let answered = catch_unwind(AssertUnwindSafe(|| {
+        let response = shared.handler.answer(request);
+        Reply::new(shared.options.name, response, call.manner, clock::now_ns())
+    }));
+    answered.unwrap_or_else(|_| {
+        log::error!("{} {:.200} made the handler fail; this is a bug", request.method, request.path);
+        let response = Response::error(500, "the server failed at this request; its log says where");
+        Reply::new(shared.options.name, response, call.manner, clock::now_ns())
+    })
+}

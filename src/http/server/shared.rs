@@ -1,0 +1,75 @@
+//! What the threads of one server know of each other.
+
+use super::conversation::Reply;
+use super::types::{Handler, Options};
+use crate::http::os::waker::Waker;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use std::io;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+/// Messages that wait for one door; a connection has at most one reply under way.
+const MAX_MESSAGES: usize = 4_096;
+
+/// What all threads of one server know.
+pub struct Shared {
+    pub options: Options,
+    pub handler: Arc<dyn Handler>,
+    stopping: AtomicBool,
+    connections: AtomicU32,
+}
+
+impl Shared {
+    pub fn new(options: Options, handler: Arc<dyn Handler>) -> Shared {
+        Shared { options, handler, stopping: AtomicBool::new(false), connections: AtomicU32::new(0) }
+    }
+
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// A number for a connection, which no other one has within the next four billion.
+    pub fn number(&self) -> u32 {
+        self.connections.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// What a door is told by other threads.
+pub enum Message {
+    /// A connection to serve.
+    Connection(TcpStream),
+    /// The handler's answer to a request of the connection with this key.
+    Reply { key: u64, turn: u64, reply: Reply },
+}
+
+/// Where other threads leave messages for a door.
+pub struct Mailbox {
+    sender: Sender<Message>,
+    pub waker: Waker,
+}
+
+impl Mailbox {
+    pub fn new() -> io::Result<(Mailbox, Receiver<Message>)> {
+        let (sender, receiver) = bounded(MAX_MESSAGES);
+        Ok((Mailbox { sender, waker: Waker::new()? }, receiver))
+    }
+
+    /// Leaves a message; waits while too many are there already.
+    pub fn send(&self, message: Message) {
+        if self.sender.send(message).is_ok() {
+            self.waker.wake();
+        }
+    }
+
+    /// Leaves a message unless too many are there already; it is dropped then.
+    pub fn try_send(&self, message: Message) -> bool {
+        let sent = self.sender.try_send(message).is_ok();
+        self.waker.wake();
+        sent
+    }
+}
