@@ -12,7 +12,11 @@ const LOOK: Duration = Duration::from_millis(200);
 fn main() -> ExitCode {
     let args: OrchestratorArgs = cli::parse();
     logging::start(args.bus.log_level, true);
-    let config = args.config().unwrap_or_else(|e| cli::usage_error(&e));
+    let mut config = args.config().unwrap_or_else(|e| cli::usage_error(&e));
+    // Not through the log, which may be kept.
+    if let Some(token) = config.ensure_token() {
+        eprintln!("floodgate-orchestrator: the token of this start (give your own by --token-file): {token}");
+    }
     let bus = cli::bus(&args.bus, "orchestrator").unwrap_or_else(|e| cli::usage_error(&e));
     match serve(bus, config) {
         Ok(()) => ExitCode::SUCCESS,

@@ -5,6 +5,7 @@ mod errors;
 pub mod fuzzing;
 mod roles;
 mod run;
+mod token;
 mod values;
 
 pub use roles::{DriverArgs, OrchestratorArgs, TargetArgs, bus};

@@ -1,6 +1,7 @@
 //! The flags of the three role programs. Each can also be given as an environment variable.
 
 use super::run::read_certificates;
+use super::token::TokenArgs;
 use super::values;
 use crate::bus::Connector;
 use crate::bus::kafka::{KafkaClientKind, KafkaConnector, KafkaSettings};
@@ -65,22 +66,34 @@ pub struct OrchestratorArgs {
     /// The bus and the log.
     #[command(flatten)]
     pub bus: KafkaArgs,
-    /// Where the HTTP API listens; :8080 is 127.0.0.1:8080
+    /// Where the HTTP API listens; :8080 is 127.0.0.1:8080, and any other address needs a token
     #[arg(long, env = "FLOODGATE_LISTEN", default_value = "127.0.0.1:8080", value_parser = values::listen)]
     listen: SocketAddr,
-    /// Secret that a request which changes something must send, as Authorization: Bearer TOKEN
-    #[arg(long, env = "FLOODGATE_TOKEN", hide_env_values = true)]
-    token: Option<String>,
+    /// What a request that changes something must bring along, as Authorization: Bearer TOKEN; required, and made and
+    /// printed once if absent, where the API listens on another address than a loopback one.
+    #[command(flatten)]
+    token: TokenArgs,
+    /// A name by which the API is reached, besides addresses and localhost; repeatable. Requests for other
+    /// names are refused, because a web page could make a browser send them
+    #[arg(
+        long = "allow-host",
+        env = "FLOODGATE_ALLOW_HOST",
+        value_name = "NAME",
+        value_delimiter = ',',
+        value_parser = values::host_name
+    )]
+    allow_hosts: Vec<String>,
 }
 
 impl OrchestratorArgs {
     /// The role's configuration.
     pub fn config(&self) -> Result<orchestrator::Config, String> {
-        if self.token.as_ref().is_some_and(|token| token.trim().is_empty()) {
-            return Err("--token is empty: give a secret, or leave it out".to_owned());
-        }
-        let connect_timeout = self.bus.connect_timeout;
-        Ok(orchestrator::Config { listen: Some(self.listen), token: self.token.clone(), connect_timeout })
+        Ok(orchestrator::Config {
+            listen: Some(self.listen),
+            token: self.token.read()?,
+            hosts: self.allow_hosts.clone(),
+            connect_timeout: self.bus.connect_timeout,
+        })
     }
 }
 

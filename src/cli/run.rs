@@ -1,5 +1,6 @@
 //! The flags of `floodgate run`.
 
+use super::token::TokenArgs;
 use super::values;
 use crate::driver::prepare::ClientSettings;
 use crate::http::{ClientKind, Pinned};
@@ -103,9 +104,9 @@ pub struct RunArgs {
     /// Run the test on the fleet of this orchestrator (http://HOST:PORT)
     #[arg(long, value_name = "URL", value_parser = values::url)]
     orchestrator: Option<String>,
-    /// The orchestrator's token
-    #[arg(long, env = "FLOODGATE_TOKEN", hide_env_values = true)]
-    token: Option<String>,
+    /// The orchestrator's token.
+    #[command(flatten)]
+    token: TokenArgs,
     /// Log lines on standard error: off, error, warn, info, debug or trace
     #[arg(long, default_value = "warn", value_parser = values::log_level)]
     pub log_level: LevelFilter,
@@ -127,7 +128,7 @@ impl RunArgs {
             return Err(format!("--client {client} cannot send {url}: use --client ureq, or leave it out"));
         }
         let place = match self.orchestrator {
-            Some(url) => Place::Remote(remote::Config { url, token: self.token }),
+            Some(url) => Place::Remote(remote::Config { url, token: self.token.read()? }),
             None => Place::Embedded(embedded::Config {
                 drivers: self.local_drivers(),
                 clients: ClientSettings {
@@ -143,8 +144,7 @@ impl RunArgs {
 
     /// A token for nobody is a mistake; one from the environment may be there for other runs.
     fn check_token(&self) -> Result<(), String> {
-        let from_environment = std::env::var("FLOODGATE_TOKEN").ok() == self.token;
-        if self.token.is_some() && self.orchestrator.is_none() && !from_environment {
+        if self.token.is_flag() && self.orchestrator.is_none() {
             return Err("--token is the secret of an orchestrator: add --orchestrator URL, or leave it out"
                 .to_owned());
         }

@@ -190,6 +190,16 @@ pub fn stages(text: &str) -> Result<Stages, String> {
     text.split(',').enumerate().map(read).collect::<Result<Vec<_>, String>>().map(Stages)
 }
 
+/// A name in the header field `Host`, without a port.
+pub fn host_name(text: &str) -> Result<String, String> {
+    let name = text.strip_suffix('.').unwrap_or(text);
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    if name.is_empty() || !name.bytes().all(fits) {
+        return Err("use a name without scheme, port or path, like load.example.com".to_owned());
+    }
+    Ok(name.to_owned())
+}
+
 /// The stages of one flag.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stages(pub Vec<Stage>);

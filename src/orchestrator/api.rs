@@ -1,9 +1,11 @@
-//! The HTTP API: what each path and method does, who may ask, and how it answers.
+//! The HTTP API: what each path and method does, and how it answers.
 
+use super::access::Access;
 use super::body::read_strict;
 use super::page;
+use super::secrets;
 use super::{ApiError, Control};
-use crate::http::server::{Request, Response};
+use crate::http::server::{Handler, Request, Response};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -25,41 +27,59 @@ struct StopBody {
     reason: Option<String>,
 }
 
-/// Answers one request. `token`, where there is one, guards everything but reads.
-pub fn answer(control: &Control, token: Option<&str>, request: &Request) -> Response {
-    let Some((path, allowed)) = ROUTES.iter().find(|(path, _)| *path == request.path) else {
+/// The handler of the API.
+pub struct Api {
+    pub control: Control,
+    pub access: Access,
+}
+
+impl Handler for Api {
+    /// Refuses before the body is read: strangers, unknown paths, wrong methods. Reads need no token, so that pages,
+    /// health checks and scrapers work without it; whatever changes something does.
+    fn admit(&self, head: &Request) -> Result<(), Response> {
+        self.access.check_site(head).map_err(|e| error(&e))?;
+        route(head)?;
+        if head.method != "POST" {
+            return Ok(());
+        }
+        self.access.check_token(head).map_err(|e| error(&e).with_header("WWW-Authenticate", "Bearer"))
+    }
+
+    fn answer(&self, request: &Request) -> Response {
+        let control = &self.control;
+        // Some programs begin every text with a byte order mark.
+        let body = request.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&request.body);
+        let answered = match route(request) {
+            Err(refusal) => return refusal,
+            Ok("/") => Ok(Response::text(302, "see /dashboard\n").with_header("Location", "/dashboard")),
+            Ok("/dashboard") => Ok(dashboard(control, request)),
+            Ok("/healthz") => control.health().map(|()| Response::json(200, &json!({ "ok": true }))),
+            Ok("/register") => {
+                control.register_json(body).map(|known| Response::json(202, &registered(known)))
+            }
+            Ok("/configure") => {
+                control.configure_json(body).map(|configured| Response::json(202, &configured))
+            }
+            Ok(_) => stop(control, body),
+        };
+        answered.unwrap_or_else(|e| error(&e)).with_header("Cache-Control", "no-store")
+    }
+}
+
+/// The path, if it is one of ours and the method is one of its own; else the refusal.
+fn route(head: &Request) -> Result<&'static str, Response> {
+    let Some((path, allowed)) = ROUTES.iter().find(|(path, _)| *path == head.path) else {
         let message = format!(
             "no such path {:?}: use GET /dashboard, GET /healthz, POST /configure, POST /stop or POST /register",
-            request.path
+            head.path
         );
-        return error(&ApiError::new(404, message));
+        return Err(error(&ApiError::new(404, message)));
     };
-    if !allowed.contains(&request.method.as_str()) {
+    if !allowed.contains(&head.method.as_str()) {
         let message = format!("Method not allowed: use {} {path}", allowed.join(" or "));
-        return error(&ApiError::new(405, message)).with_header("Allow", &allowed.join(", "));
+        return Err(error(&ApiError::new(405, message)).with_header("Allow", &allowed.join(", ")));
     }
-    let changes = request.method == "POST";
-    if changes && let Err(refused) = permit(token, request) {
-        let refusal = error(&refused);
-        return if refused.status == 401 {
-            refusal.with_header("WWW-Authenticate", "Bearer")
-        } else {
-            refusal
-        };
-    }
-    let answered = match *path {
-        "/" => Ok(Response::text(302, "see /dashboard\n").with_header("Location", "/dashboard")),
-        "/dashboard" => Ok(dashboard(control, request)),
-        "/healthz" => control.health().map(|()| Response::json(200, &json!({ "ok": true }))),
-        "/register" => {
-            control.register_json(&request.body).map(|known| Response::json(202, &registered(known)))
-        }
-        "/configure" => {
-            control.configure_json(&request.body).map(|configured| Response::json(202, &configured))
-        }
-        _ => stop(control, &request.body),
-    };
-    answered.unwrap_or_else(|e| error(&e)).with_header("Cache-Control", "no-store")
+    Ok(path)
 }
 
 fn registered(known: bool) -> serde_json::Value {
@@ -82,7 +102,10 @@ fn stop(control: &Control, body: &[u8]) -> Result<Response, ApiError> {
 
 /// JSON, but for a browser, which names `text/html`, a page.
 fn dashboard(control: &Control, request: &Request) -> Response {
-    let dashboard = control.dashboard();
+    let mut dashboard = control.dashboard();
+    if let Some(test) = &mut dashboard.test {
+        secrets::hide(&mut test.plan);
+    }
     if !request.header("accept").is_some_and(|accept| accept.to_ascii_lowercase().contains("text/html")) {
         return Response::json(200, &dashboard).with_header("Vary", "Accept");
     }
@@ -93,44 +116,6 @@ fn dashboard(control: &Control, request: &Request) -> Response {
         .with_header("X-Frame-Options", "DENY")
 }
 
-fn permit(token: Option<&str>, request: &Request) -> Result<(), ApiError> {
-    // A page of another site can make a browser on this host send a POST; browsers then say whose page it is.
-    if let Some(origin) = request.header("origin") {
-        let own = origin.split_once("://").map(|(_, host)| host);
-        if own.is_none() || own != request.header("host") {
-            let message =
-                format!("this came from a page of {origin}: only this server's own pages may do that");
-            return Err(ApiError::new(403, message));
-        }
-    }
-    let Some(token) = token else { return Ok(()) };
-    let given = request.header("authorization").and_then(|value| {
-        let (scheme, given) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| given.trim())
-    });
-    match given {
-        Some(given) if same(given.as_bytes(), token.as_bytes()) => Ok(()),
-        Some(_) => Err(ApiError::new(401, "the token is not the one that --token set")),
-        None => Err(ApiError::new(401, "a token is needed: send the header Authorization: Bearer TOKEN")),
-    }
-}
-
-/// Compares in a time that tells nothing of where the two differ.
-fn same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |differs, (x, y)| differs | (x ^ y)) == 0
-}
-
 fn error(e: &ApiError) -> Response {
     Response::error(e.status, &e.message)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tokens_are_the_same_only_when_all_bytes_are() {
-        assert!(same(b"", b"") && same(b"secret", b"secret"));
-        assert!(!same(b"secret", b"secreT") && !same(b"secret", b"secre") && !same(b"", b"x"));
-    }
 }

@@ -3,6 +3,7 @@
 //! Its decisions are in cores without I/O (`fleet`, `runs`, `aggregate`, joined in `core`). Around them stand three
 //! threads or four: a reader of the bus that also keeps the time, a writer to the bus, and the HTTP server.
 
+mod access;
 mod aggregate;
 mod api;
 mod body;
@@ -18,6 +19,7 @@ mod page;
 mod published;
 mod result;
 mod runs;
+mod secrets;
 mod shell;
 
 pub use dashboard::{Dashboard, FleetRow, HistoryRow};
@@ -37,15 +39,35 @@ use std::time::Duration;
 pub struct Config {
     /// Where its HTTP API listens; none for an embedded one.
     pub listen: Option<SocketAddr>,
-    /// What a request that changes something must send; none where everybody may.
+    /// What a request that changes something must send; none where everybody may, which only an API on a loopback address
+    /// allows.
     pub token: Option<String>,
+    /// Names in `Host` that the API takes besides addresses and `localhost`.
+    pub hosts: Vec<String>,
     /// How long the start waits for the bus.
     pub connect_timeout: Duration,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Config { listen: None, token: None, connect_timeout: Duration::from_secs(30) }
+        Config { listen: None, token: None, hosts: Vec::new(), connect_timeout: Duration::from_secs(30) }
+    }
+}
+
+impl Config {
+    /// Makes a token if the address needs one and none is given; returns it.
+    pub fn ensure_token(&mut self) -> Option<&str> {
+        if !self.lacks_token() {
+            return None;
+        }
+        // 122 random bits of the operating system.
+        self.token = Some(uuid::Uuid::new_v4().simple().to_string());
+        self.token.as_deref()
+    }
+
+    /// Whether others than the users of this host could reach an API that everybody may use.
+    fn lacks_token(&self) -> bool {
+        self.token.is_none() && self.listen.is_some_and(|addr| !addr.ip().to_canonical().is_loopback())
     }
 }
 
@@ -95,12 +117,18 @@ pub struct Orchestrator {
 
 /// Connects to the bus, learns the used test ids, and starts the threads. The error says what could not be reached.
 pub fn start(connector: Arc<dyn Connector>, config: Config) -> Result<Orchestrator, String> {
+    if config.lacks_token() {
+        return Err(
+            "an API that other hosts can reach needs a token: give --token-file, or listen on 127.0.0.1"
+                .to_owned(),
+        );
+    }
     let shell = shell::Shell::start(connector, config.connect_timeout)?;
     let Some(listen) = config.listen else { return Ok(Orchestrator { server: None, shell }) };
-    let (control, token) = (shell.control(), config.token);
+    let access = access::Access { token: config.token, hosts: config.hosts };
     let options = Options::new(concat!("floodgate-orchestrator/", env!("CARGO_PKG_VERSION")));
-    let handler = move |request: &_| api::answer(&control, token.as_deref(), request);
-    let server = Server::start(listen, options, Arc::new(handler))?;
+    let api = api::Api { control: shell.control(), access };
+    let server = Server::start(listen, options, Arc::new(api))?;
     Ok(Orchestrator { server: Some(server), shell })
 }
 

@@ -75,7 +75,8 @@ fn accept(url: &str, answer: fetch::Fetched) -> Result<Vec<u8>, Trouble> {
     if (200..300).contains(&answer.status) {
         return Ok(answer.body);
     }
-    let hint = if answer.status == 401 { " (give it by --token or FLOODGATE_TOKEN)" } else { "" };
+    let hint =
+        if answer.status == 401 { " (give it by --token-file, --token or FLOODGATE_TOKEN)" } else { "" };
     let text = match serde_json::from_slice::<Refusal>(&answer.body) {
         Ok(refusal) => format!("the orchestrator refused it: {}{hint}", refusal.error),
         Err(_) => format!("{url} answered {}: is it a floodgate-orchestrator?", answer.status),

@@ -1,6 +1,6 @@
 //! The target: a server to load where there is no other, which counts what it sees.
 //!
-//! `GET /ping` answers `pong`. `GET /metrics` answers `{"requests": n, "responses": n, "instance": id}`: everything
+//! `GET /ping` answers `pong`, or `{"message": "pong"}` to a client that asks for JSON. `GET /metrics` answers `{"requests": n, "responses": n, "instance": id}`: everything
 //! but the requests for `/metrics` themselves, so that reading the counts does not change them. A request is counted
 //! when it arrived, a response when it was written; the id is another one after each start, because the counts then
 //! begin anew. Unknown paths are answered 404, and counted.
@@ -22,6 +22,8 @@ pub const SERVER_NAME: &str = concat!("floodgate-target/", env!("CARGO_PKG_VERSI
 
 /// Largest body that a target takes (and throws away), in bytes.
 const MAX_BODY_BYTES: usize = 16 << 20;
+/// What `/ping` answers to a client that asks for JSON.
+const PONG: &[u8] = br#"{"message": "pong"}"#;
 /// Most connections, as far as the limit of open files allows.
 const MAX_CONNECTIONS: usize = 50_000;
 /// Most threads that serve connections.
@@ -117,11 +119,17 @@ fn handler(behavior: Behavior, seen: Arc<Seen>) -> impl Fn(&Request) -> Response
         let action = behavior.act(k, Duration::from_nanos(clock::now_ns() - begin_ns));
         let response = match (action.fail, request.path.as_str()) {
             (true, _) => Response::text(500, "error on request: --error-rate"),
+            (false, "/ping") if wants_json(request) => Response::new(200, "application/json", PONG.to_vec()),
             (false, "/ping") => Response::text(200, "pong"),
             (false, _) => Response::error(404, "use /ping, or /metrics for the counts"),
         };
         response.held_for(action.hold).counted_in(&seen.responses)
     }
+}
+
+/// Whether the client names JSON in `Accept`; `*/*` does not.
+fn wants_json(request: &Request) -> bool {
+    request.header("accept").is_some_and(|accept| accept.to_ascii_lowercase().contains("application/json"))
 }
 
 fn answer_metrics(request: &Request, seen: &Seen) -> Response {

@@ -155,6 +155,12 @@ fn roles_need_their_bus_and_their_names() {
     assert!(try_parse::<OrchestratorArgs>(["floodgate-orchestrator"]).is_err_and(|e| e.contains("--kafka")));
     let empty = ["floodgate-orchestrator", "--kafka", "a:1", "--token", " "];
     assert!(try_parse::<OrchestratorArgs>(empty).and_then(|args| args.config()).is_err());
+    let named =
+        ["floodgate-orchestrator", "--kafka", "a:1", "--allow-host", "x.example,y", "--allow-host", "z"];
+    let config = try_parse::<OrchestratorArgs>(named).and_then(|args| args.config()).expect("config");
+    assert_eq!(config.hosts, ["x.example", "y", "z"]);
+    let scheme = ["floodgate-orchestrator", "--kafka", "a:1", "--allow-host", "http://x"];
+    assert!(try_parse::<OrchestratorArgs>(scheme).is_err_and(|e| e.contains("--allow-host")));
 }
 
 #[test]

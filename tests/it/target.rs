@@ -37,6 +37,25 @@ fn it_answers_pong_and_says_who_it_is() {
 }
 
 #[test]
+fn a_client_that_asks_for_json_gets_it() {
+    let target = start(config()).expect("target");
+    let mut connection = Connection::open(target.addr());
+    for (accept, body) in [
+        ("application/json", "{\"message\": \"pong\"}"),
+        ("text/html, Application/JSON;q=0.9", "{\"message\": \"pong\"}"),
+        ("*/*", "pong"),
+        ("text/plain", "pong"),
+    ] {
+        connection.send(format!("GET /ping HTTP/1.1\r\nHost: t\r\nAccept: {accept}\r\n\r\n").as_bytes());
+        let answer = connection.receive();
+        assert_eq!((answer.status, answer.body.as_str()), (200, body), "{accept}");
+        let is_json = answer.header("Content-Type") == Some("application/json");
+        assert_eq!(is_json, body.starts_with('{'), "{accept}");
+    }
+    target.shutdown();
+}
+
+#[test]
 fn everything_but_metrics_is_counted() {
     let target = start(config()).expect("target");
     let counts = |n: u64| json!({"requests": n, "responses": n, "instance": metrics(&target)["instance"]});

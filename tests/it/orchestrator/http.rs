@@ -13,6 +13,7 @@ fn serve(bus: Arc<dyn Connector>, token: Option<&str>) -> (Orchestrator, SocketA
         listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
         token: token.map(str::to_owned),
         connect_timeout: SOON,
+        ..Config::default()
     };
     let orchestrator = start(bus, config).expect("starts");
     let addr = orchestrator.addr().expect("listens");
@@ -222,6 +223,69 @@ fn pages_of_other_sites_cannot_start_anything() {
     assert_eq!(from("http://evil.example").status, 403);
     assert_eq!(from("null").status, 403);
     assert_eq!(from(&format!("http://{addr}")).status, 404, "its own page may, but nothing runs");
+}
+
+#[test]
+fn names_that_nobody_gave_are_refused_before_the_body() {
+    let bus = local();
+    let config = Config {
+        listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
+        hosts: vec!["box.example".to_owned()],
+        connect_timeout: SOON,
+        ..Config::default()
+    };
+    let orchestrator = start(bus, config).expect("starts");
+    let addr = orchestrator.addr().expect("listens");
+    let ask = |host: &str, head: &str| {
+        let mut connection = Connection::open(addr);
+        connection
+            .send(format!("{head} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 1000\r\n\r\n").as_bytes());
+        connection.receive()
+    };
+    for head in ["GET /dashboard", "POST /configure", "GET /healthz"] {
+        let refused = ask("evil.example:8080", head);
+        assert_eq!(refused.status, 403, "{head}");
+        assert!(error(&refused).contains("--allow-host evil.example"), "{}", refused.body);
+    }
+    // Nothing of the bodies was sent: these are the head's own answers.
+    assert_eq!(ask("localhost", "GET /nowhere").status, 404);
+    assert_eq!(ask("[::1]:1", "GET /configure").status, 405);
+    let mut named = Connection::open(addr);
+    named.send(b"GET /healthz HTTP/1.1\r\nHost: BOX.example:8080\r\n\r\n");
+    assert_eq!(named.receive().status, 200);
+}
+
+#[test]
+fn a_token_is_asked_before_the_body_and_required_beyond_loopback() {
+    let (_orchestrator, addr) = serve(local(), Some("s3cret"));
+    let mut stranger = Connection::open(addr);
+    stranger.send(b"POST /configure HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n");
+    let answer = stranger.receive();
+    assert_eq!((answer.status, answer.header("Connection")), (401, Some("close")));
+    let mut open = Config {
+        listen: Some(SocketAddr::from(([0, 0, 0, 0], 0))),
+        connect_timeout: SOON,
+        ..Config::default()
+    };
+    assert!(start(local(), open.clone()).err().expect("refused").contains("--token-file"));
+    let made = open.ensure_token().expect("made").to_owned();
+    assert!(made.len() == 32 && open.token.as_ref() == Some(&made) && open.ensure_token().is_none());
+    let orchestrator = start(local(), open).expect("starts");
+    let addr = SocketAddr::from(([127, 0, 0, 1], orchestrator.addr().expect("listens").port()));
+    assert_eq!(post(addr, "/stop", "").status, 401);
+    assert_eq!(get(addr, "/dashboard").status, 200, "reads are open");
+    let known = request(addr, &format!("POST /stop HTTP/1.1\nAuthorization: Bearer {made}"), "");
+    assert_eq!(known.status, 404, "nothing runs");
+    let mut near = Config { listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))), ..Config::default() };
+    assert_eq!(near.ensure_token(), None);
+}
+
+#[test]
+fn a_byte_order_mark_is_skipped() {
+    let (_orchestrator, addr) = serve(local(), None);
+    let answer = post(addr, "/configure", "\u{feff}{\"test_id\":\"t\",\"test_type\":\"TSUNAMI\"}");
+    assert_eq!(answer.status, 409, "read, but there is no driver: {}", answer.body);
+    assert_eq!(post(addr, "/stop", "\u{feff}").status, 404);
 }
 
 #[test]

@@ -1,0 +1,92 @@
+//! The token of an orchestrator's API, as a flag, a file or an environment variable.
+
+use clap::Args;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Longest token, in bytes.
+const MAX_BYTES: usize = 512;
+
+/// Where the token is.
+#[derive(Args, Clone, Debug, Default)]
+pub struct TokenArgs {
+    /// The token of the orchestrator's API; every user of this host can see it in the process list, so prefer
+    /// --token-file or the environment variable
+    #[arg(long, env = "FLOODGATE_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    token: Option<String>,
+    /// A file that holds the token
+    #[arg(long, env = "FLOODGATE_TOKEN_FILE", value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+impl TokenArgs {
+    /// Whether it is given on the command line: a variable may be meant for other runs.
+    pub fn is_flag(&self) -> bool {
+        let differs =
+            |name: &str, given: Option<OsString>| given.is_some() && std::env::var_os(name) != given;
+        differs("FLOODGATE_TOKEN", self.token.clone().map(OsString::from))
+            || differs("FLOODGATE_TOKEN_FILE", self.token_file.clone().map(OsString::from))
+    }
+
+    /// The token, if one is given. No error repeats it.
+    pub fn read(&self) -> Result<Option<String>, String> {
+        match (&self.token, &self.token_file) {
+            (Some(_), Some(_)) => {
+                Err("give the token once: by --token (FLOODGATE_TOKEN) or by --token-file \
+                                       (FLOODGATE_TOKEN_FILE)"
+                    .to_owned())
+            }
+            (Some(token), None) => check("--token", token).map(Some),
+            (None, Some(path)) => {
+                let name = format!("--token-file {}", path.display());
+                let text = read(path).map_err(|e| format!("{name}: {e}"))?;
+                check(&name, &text).map(Some)
+            }
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    let mut text = String::new();
+    let file = File::open(path).map_err(|e| format!("cannot be opened: {e}"))?;
+    file.take(64 * 1024).read_to_string(&mut text).map_err(|e| format!("cannot be read: {e}"))?;
+    Ok(text)
+}
+
+fn check(name: &str, text: &str) -> Result<String, String> {
+    let token = text.trim();
+    if token.is_empty() || token.len() > MAX_BYTES || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(format!(
+            "{name}: a token is 1 to {MAX_BYTES} letters, digits or signs, without spaces inside (like the output of \
+             `openssl rand -hex 16`)"
+        ));
+    }
+    Ok(token.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_comes_from_one_place_and_no_error_repeats_it() {
+        let given = |text: &str| TokenArgs { token: Some(text.to_owned()), token_file: None }.read();
+        assert_eq!(TokenArgs::default().read(), Ok(None));
+        assert_eq!(given(" s3cret\n"), Ok(Some("s3cret".to_owned())));
+        for bad in ["", "  ", "two words", "caf\u{e9}", &"x".repeat(513)] {
+            let error = given(bad).expect_err("refused");
+            assert!(error.contains("--token") && (bad.trim().is_empty() || !error.contains(bad)), "{error}");
+        }
+        let path = std::env::temp_dir().join(format!("floodgate-token-{}", std::process::id()));
+        std::fs::write(&path, "from-file\n").expect("written");
+        let file = TokenArgs { token: None, token_file: Some(path.clone()) };
+        assert_eq!(file.read(), Ok(Some("from-file".to_owned())));
+        let both = TokenArgs { token: Some("secret1".to_owned()), ..file.clone() }.read().expect_err("both");
+        assert!(both.contains("once") && !both.contains("secret1"), "{both}");
+        std::fs::remove_file(&path).expect("removed");
+        assert!(file.read().is_err_and(|e| e.contains("cannot be opened")));
+    }
+}

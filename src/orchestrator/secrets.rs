@@ -1,0 +1,64 @@
+//! What a plan may know and a page must not show.
+
+use serde_json::Value;
+
+/// Put in place of a secret.
+const HIDDEN: &str = "(hidden)";
+
+/// Parts of the names of header fields whose values are secrets.
+const SECRET: [&str; 8] = ["auth", "cookie", "token", "secret", "password", "api-key", "apikey", "signature"];
+
+/// Replaces the values of header fields that carry secrets, and passwords in the target's URL.
+pub fn hide(plan: &mut Value) {
+    let lines = plan.pointer_mut("/request/headers").and_then(Value::as_array_mut);
+    for line in lines.into_iter().flatten() {
+        let name = line.get(0).and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
+        if let Some(value) = line.get_mut(1).filter(|_| SECRET.iter().any(|part| name.contains(part))) {
+            *value = HIDDEN.into();
+        }
+    }
+    if let Some(url) = plan.get_mut("target_url")
+        && let Some(shown) = url.as_str().and_then(without_user)
+    {
+        *url = shown.into();
+    }
+}
+
+/// A URL without its user and password; none if it has none.
+fn without_user(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (_, host) = rest[..end].rsplit_once('@')?;
+    Some(format!("{scheme}://{HIDDEN}@{host}{}", &rest[end..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn secrets_are_hidden_and_nothing_else() {
+        let mut plan = json!({
+            "target_url": "http://me:pw@h:1/a@b",
+            "request": {"method": "GET", "headers": [
+                ["Authorization", "Bearer x"], ["X-API-Key", "k"], ["Cookie", "c"], ["Accept", "text/plain"], "odd",
+            ]},
+        });
+        hide(&mut plan);
+        assert_eq!(plan["target_url"], "http://(hidden)@h:1/a@b");
+        let lines = json!([
+            ["Authorization", "(hidden)"],
+            ["X-API-Key", "(hidden)"],
+            ["Cookie", "(hidden)"],
+            ["Accept", "text/plain"],
+            "odd",
+        ]);
+        assert_eq!(plan["request"]["headers"], lines);
+        for mut same in [json!(null), json!({"target_url": "http://h/a@b", "request": {}}), json!([1])] {
+            let before = same.clone();
+            hide(&mut same);
+            assert_eq!(same, before);
+        }
+    }
+}
