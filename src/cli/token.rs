@@ -58,7 +58,10 @@ fn read(path: &Path) -> Result<String, String> {
 
 fn check(name: &str, text: &str) -> Result<String, String> {
     let token = text.trim();
-    if token.is_empty() || token.len() > MAX_BYTES || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if token.is_empty() {
+        return Err(format!("{name} is empty: give a secret, or leave it out"));
+    }
+    if token.len() > MAX_BYTES || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(format!(
             "{name}: a token is 1 to {MAX_BYTES} letters, digits or signs, without spaces inside (like the output of \
              `openssl rand -hex 16`)"
