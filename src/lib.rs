@@ -38,7 +38,7 @@
 //! | layer | modules | may import |
 //! |---|---|---|
 //! | 0, values: no net, threads, clock or log | [`units`] [`message`] [`plan`] [`schedule`] [`stats`] [`broker_time`] | layer 0; `stats` no message |
-//! | 1, effects: one file or folder for each dependency | [`clock`] [`complaints`] [`names`] [`bus`] [`http`] [`logging`] [`signals`] [`threads`] | layers 0 and 1; `bus` no stats and no plan, `http` no bus |
+//! | 1, effects: one file or folder for each dependency | [`clock`] [`complaints`] [`names`] [`bus`] [`http`] [`logging`] [`signals`] [`terminal`] [`threads`] | layers 0 and 1; `bus` no stats and no plan, `http` no bus |
 //! | 2, roles | [`driver`] [`orchestrator`] [`target`] | layers 0 and 1, never each other |
 //! | 3, where roles meet | [`cli`] [`run`] | everything below |
 //!
@@ -68,5 +68,6 @@ pub mod schedule;
 pub mod signals;
 pub mod stats;
 pub mod target;
+pub mod terminal;
 pub mod threads;
 pub mod units;

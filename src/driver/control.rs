@@ -5,6 +5,7 @@ use super::engine::Engine;
 use super::prepare::{ClientSettings, Prepared};
 use super::preparing::Preparing;
 use super::reporter::Reporter;
+use super::rivals::{Rival, Rivals};
 use super::session::{Action, Beat, Event, Session};
 use super::slot::SlotSender;
 use crate::bus::{Bus, BusError, Connector, Record, Start, Topic};
@@ -25,11 +26,15 @@ const EVENTS: usize = 8;
 /// Longest wait for a test's end and its last report when the process ends: for the workers, for a look at the target,
 /// and for the bus.
 const LEAVE_PATIENCE: Duration = Duration::from_secs(15);
+/// How long another process of this driver's name is told of it.
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 
 /// What a control thread is given.
 pub struct Given {
     /// Which driver it is.
     pub identity: NodeRef,
+    /// How it announced itself.
+    pub register: Register,
     /// How its clients are made.
     pub settings: ClientSettings,
     /// Opens the bus of each test's reports.
@@ -54,18 +59,19 @@ pub struct Control {
     engine: Option<Engine>,
     events: (Sender<Event>, Receiver<Event>),
     complaints: Complaints,
+    rivals: Rivals,
 }
 
 impl Control {
-    /// Joins the bus: notes the ends of `test_config` and `trigger`, then registers. So nothing that is sent after
-    /// the registration escapes this driver, and nothing older is obeyed.
+    /// Joins the bus: notes the ends of `test_config`, `trigger` and `register`, then registers. So nothing that is
+    /// sent after the registration escapes this driver, and nothing older is obeyed.
     pub fn join_bus(
         connector: &dyn Connector,
         register: &Register,
         timeout: Duration,
     ) -> Result<Box<dyn Bus>, BusError> {
         let mut bus = connector.open();
-        for topic in [Topic::TestConfig, Topic::Trigger] {
+        for topic in [Topic::TestConfig, Topic::Trigger, Topic::Register] {
             let end = bus.end(topic, timeout)?;
             bus.subscribe(topic, Start::At(end), timeout)?;
         }
@@ -76,6 +82,7 @@ impl Control {
     /// A control thread's state at its start.
     pub fn new(given: Given) -> Control {
         Control {
+            rivals: Rivals::new(given.identity.clone()),
             given,
             preparing: None,
             prepared: None,
@@ -94,11 +101,12 @@ impl Control {
             if records.is_err() != away {
                 away = records.is_err();
                 match &records {
-                    Ok(_) => log::info!("{} is back", self.given.connector.describe()),
-                    Err(error) => log::warn!("plans and triggers cannot be read: {error}"),
+                    Ok(_) => log::info!("{} is available again", self.given.connector.describe()),
+                    Err(error) => log::warn!("Kafka is unavailable, no plan or trigger can be read: {error}"),
                 }
             }
             for record in records.unwrap_or_default() {
+                self.look_for_rivals(&record);
                 match read(&record) {
                     Some(Ok(event)) => {
                         // What the engine did before this record was sent is known before it is obeyed.
@@ -126,6 +134,24 @@ impl Control {
                     LEAVE_PATIENCE.as_secs()
                 );
             }
+        }
+    }
+
+    /// Says so where another process has this driver's name, and lets it know of this one.
+    fn look_for_rivals(&mut self, record: &Record) {
+        let register = Some(record).filter(|record| record.topic == Topic::Register);
+        let register = register.and_then(|record| message::decode::<Register>(&record.value).ok());
+        match register.and_then(|register| self.rivals.registered(&register)) {
+            Some(Rival::Newer(warning)) => {
+                log::warn!("{warning}");
+                let bytes = message::encode(&self.given.register);
+                let node_id = &self.given.identity.node_id;
+                if let Err(error) = self.given.bus.publish(Topic::Register, node_id, &bytes, ANSWER_WITHIN) {
+                    log::warn!("the other process could not be told: {error}");
+                }
+            }
+            Some(Rival::Older(warning)) => log::warn!("{warning}"),
+            None => {}
         }
     }
 

@@ -3,9 +3,8 @@
 use super::collector::{Collector, Draft};
 use super::cursor::Cursor;
 use super::prepare::{Clients, Prepared, Recipe};
-use super::reporter::{Report, Reporter};
+use super::reporter::{MAX_DRAFTS, Report, Reporter};
 use super::session::Event;
-use super::slot::{SlotSender, slot};
 use super::target_count::{Reading, between};
 use super::worker::{self, Handover, Task};
 use crate::bus::Bus;
@@ -13,6 +12,7 @@ use crate::clock::{self, SystemClock};
 use crate::http::{Client, StopFlag};
 use crate::message::TargetCount;
 use crate::schedule::Schedule;
+use crate::stats::counts::Counts;
 use crate::threads::{self, Failure, Thread};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::sync::Arc;
@@ -25,6 +25,8 @@ const LOOK_NS: u64 = 100 * clock::NS_PER_MS;
 const HANDOVERS_PER_WORKER: usize = 2;
 /// Clients end what is in flight well within this after a stop.
 const STOP_PATIENCE_NS: u64 = 3 * clock::NS_PER_S;
+/// The reporter takes what waits after each attempt, of two seconds at most.
+const LAST_DRAFT_WITHIN: Duration = Duration::from_secs(10);
 
 /// A running test.
 pub struct Engine {
@@ -84,7 +86,8 @@ fn conduct(
     let share = Schedule::new(&assignment.plan).share(assignment.part, assignment.parts);
     let cursor = Cursor::new(share, start_ns, clock::to_ns(assignment.plan.timeout()));
     let task = Arc::new(Task { cursor, stop: recipe.stop.clone() });
-    let (drafts, waiting) = slot();
+    let reporting_of = assignment.test_id.clone();
+    let (drafts, waiting) = crossbeam_channel::bounded(MAX_DRAFTS);
     let (told, broken) = (events.clone(), events.clone());
     let body = move || {
         if let Some(reason) = reporter.run(bus.as_mut(), &waiting) {
@@ -96,10 +99,13 @@ fn conduct(
     };
     let reporting = threads::spawn("reporter", body, on_panic);
     let ended = load(&task, clients, &recipe, &drafts, events);
+    log_end(&reporting_of, &ended.draft.counts);
     let target = before.and_then(|before| count_of_target(before, &recipe));
     // Before the last report leaves: who has read that may send the next plan at once.
     let _ = events.send(Event::LoadEnded);
-    drafts.put(Report { draft: ended.draft, target });
+    if drafts.send_timeout(Report { draft: ended.draft, target }, LAST_DRAFT_WITHIN).is_err() {
+        log::error!("the final report is lost: its reporter does not run");
+    }
     drop(drafts);
     match reporting {
         Ok(thread) => thread.join(),
@@ -113,6 +119,16 @@ fn conduct(
     let _ = events.send(Event::Reported);
 }
 
+fn log_end(test_id: &str, counts: &Counts) {
+    log::info!(
+        "test {test_id:?} ended: {} requests sent, {} responses, {} errors, {} never sent",
+        counts.sent,
+        counts.responses,
+        counts.errors_total(),
+        counts.never_sent
+    );
+}
+
 /// A load that is over.
 struct Ended {
     draft: Draft,
@@ -124,7 +140,7 @@ fn load(
     task: &Arc<Task>,
     clients: Clients,
     recipe: &Recipe,
-    drafts: &SlotSender<Report>,
+    drafts: &Sender<Report>,
     events: &Sender<Event>,
 ) -> Ended {
     match clients {
@@ -141,12 +157,7 @@ fn load(
     }
 }
 
-fn run_all<C, F>(
-    task: &Arc<Task>,
-    makes: Vec<F>,
-    drafts: &SlotSender<Report>,
-    events: &Sender<Event>,
-) -> Ended
+fn run_all<C, F>(task: &Arc<Task>, makes: Vec<F>, drafts: &Sender<Report>, events: &Sender<Event>) -> Ended
 where
     C: Client + 'static,
     F: FnOnce() -> Result<C, String> + Send + 'static,
@@ -222,7 +233,7 @@ fn collect(
     collector: &mut Collector,
     handovers: &Receiver<Handover>,
     task: &Task,
-    drafts: &SlotSender<Report>,
+    drafts: &Sender<Report>,
 ) -> Option<u64> {
     let mut stopped_ns = None;
     while !collector.is_over() {
@@ -244,7 +255,8 @@ fn collect(
             }
         }
         if let Some(draft) = collector.draft(now_ns, &task.cursor) {
-            drafts.put(Report { draft, target: None });
+            // It is cumulative: what does not fit comes with the next one.
+            let _ = drafts.try_send(Report { draft, target: None });
         }
     }
     stopped_ns

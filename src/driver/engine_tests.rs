@@ -66,7 +66,8 @@ fn task() -> Arc<Task> {
 
 #[test]
 fn a_panic_of_a_worker_ends_the_load_with_its_reason_and_what_the_others_counted() {
-    let (task, (drafts, _kept), (events, happened)) = (task(), slot(), unbounded());
+    let (task, (drafts, _kept), (events, happened)) =
+        (task(), crossbeam_channel::bounded(MAX_DRAFTS), unbounded());
     let make = |panics_at: u64| move || Ok(Fake::new(panics_at, None));
     let ended = run_all(&task, vec![make(u64::MAX), make(300)], &drafts, &events);
     ended.workers.into_iter().for_each(Thread::join);
@@ -79,7 +80,7 @@ fn a_panic_of_a_worker_ends_the_load_with_its_reason_and_what_the_others_counted
 
 #[test]
 fn a_worker_that_is_stuck_after_a_stop_does_not_keep_the_last_report_waiting() {
-    let (task, (drafts, _kept), (events, _)) = (task(), slot(), unbounded());
+    let (task, (drafts, _kept), (events, _)) = (task(), crossbeam_channel::bounded(MAX_DRAFTS), unbounded());
     let (release, stuck) = bounded::<()>(0);
     task.stop.stop();
     let make = move || Ok(Fake::new(u64::MAX, Some(stuck)));

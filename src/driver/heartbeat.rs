@@ -40,7 +40,7 @@ pub fn run(
         if sent.is_err() != away {
             away = sent.is_err();
             match &sent {
-                Ok(()) => log::info!("heartbeats are taken again"),
+                Ok(()) => log::info!("can publish heartbeats again"),
                 Err(text) => log::warn!("cannot publish heartbeats: {text}"),
             }
         }
@@ -70,7 +70,7 @@ pub fn run(
     };
     let left = Beat { state: DriverState::Left, ..last };
     if let Err(text) = publish(bus.as_mut(), identity, offset, &left) {
-        log::warn!("the goodbye was not taken: {text}");
+        log::warn!("cannot publish the goodbye: {text}");
     }
 }
 

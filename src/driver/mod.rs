@@ -11,10 +11,12 @@ pub mod control;
 pub mod cursor;
 pub mod engine;
 pub mod heartbeat;
+pub mod outbox;
 pub mod prepare;
 pub mod preparing;
 pub mod registering;
 pub mod reporter;
+pub mod rivals;
 pub mod session;
 pub mod slot;
 pub mod target_count;
@@ -69,6 +71,7 @@ pub fn start(connector: Arc<dyn Connector>, config: Config) -> Result<Driver, St
     connector.prepare(config.connect_timeout).map_err(|error| error.to_string())?;
     let identity = NodeRef { node_id: config.node_id.clone(), epoch: new_epoch() };
     let register = register(&config, identity.epoch);
+    let own_register = register.clone();
     let bus = Control::join_bus(connector.as_ref(), &register, config.connect_timeout).map_err(|error| {
         format!("driver {:?} cannot join {}: {error}", config.node_id, connector.describe())
     })?;
@@ -85,13 +88,14 @@ pub fn start(connector: Arc<dyn Connector>, config: Config) -> Result<Driver, St
         }
     };
     let beating = move || {
-        heartbeat::run(heartbeat_bus, &own_identity, &own_offset, &waiting, Registering::new(register));
+        heartbeat::run(heartbeat_bus, &own_identity, &own_offset, &waiting, Registering::new(own_register));
     };
     let heartbeat = threads::spawn("heartbeat", beating, on_panic())?;
     let session = Session::new(identity.clone(), config.defaults, allowed);
     let settings = config.clients;
     let control = Control::new(Given {
         identity,
+        register,
         settings,
         connector,
         bus,

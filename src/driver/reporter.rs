@@ -1,20 +1,18 @@
 //! The reporter: numbers the drafts of one test and publishes them, each until the bus has taken it.
 //!
-//! A number is given at the first attempt, and that report is retried unchanged. Newer drafts that come meanwhile
-//! replace each other without a number, because a report is cumulative: the newest says all.
-//!
 //! A report that the bus refuses because of its size is sent with less in it: first without the histograms of service
 //! time and lag, then without any.
 
 use super::clock_offset::SharedOffset;
 use super::collector::Draft;
-use super::slot::{SlotReceiver, Taken};
+use super::outbox::Outbox;
 use crate::bus::{Bus, BusError, Topic};
 use crate::clock;
 use crate::http::StopFlag;
 use crate::message::{self, Histograms, LatencyMs, Metrics, NodeRef, TargetCount};
 use crate::stats::histogram::{Histogram, round_ms};
 use crate::units::format_count;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 /// One attempt to publish, after which the flag that ends the reporter is looked at.
@@ -27,6 +25,9 @@ const FINAL_PATIENCE: Duration = Duration::from_secs(60);
 /// The same once the process ends.
 const LAST_PATIENCE: Duration = Duration::from_secs(6);
 
+/// Drafts that may wait for the reporter's next look: two are made in a second, and an attempt takes two.
+pub const MAX_DRAFTS: usize = 16;
+
 /// What the engine hands over.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -34,47 +35,6 @@ pub struct Report {
     pub draft: Draft,
     /// What the target counted; in the final one.
     pub target: Option<TargetCount>,
-}
-
-/// The reports of one test that wait to be taken: drafts `T` that become reports `R`.
-#[derive(Debug)]
-pub struct Outbox<T, R> {
-    numbered: u64,
-    sending: Option<R>,
-    waiting: Option<T>,
-}
-
-impl<T, R> Default for Outbox<T, R> {
-    fn default() -> Self {
-        Outbox { numbered: 0, sending: None, waiting: None }
-    }
-}
-
-impl<T, R> Outbox<T, R> {
-    /// Adds a draft, in place of one that has no number yet.
-    pub fn offer(&mut self, draft: T) {
-        self.waiting = Some(draft);
-    }
-
-    /// The report to send now: the one that was sent in vain, or else the newest draft under the next number.
-    pub fn next(&mut self, number: impl FnOnce(u64, T) -> R) -> Option<&mut R> {
-        if self.sending.is_none() {
-            let draft = self.waiting.take()?;
-            self.numbered += 1;
-            self.sending = Some(number(self.numbered, draft));
-        }
-        self.sending.as_mut()
-    }
-
-    /// The report was taken, or can never be.
-    pub fn done(&mut self) {
-        self.sending = None;
-    }
-
-    /// Whether nothing waits.
-    pub fn is_empty(&self) -> bool {
-        self.sending.is_none() && self.waiting.is_none()
-    }
 }
 
 /// What became of an attempt.
@@ -146,18 +106,25 @@ pub struct Reporter {
 impl Reporter {
     /// Publishes what comes through `drafts` until its writing end is gone and everything is taken (or given up).
     /// Returns why the final report was not taken, if it was not.
-    pub fn run(&self, bus: &mut dyn Bus, drafts: &SlotReceiver<Report>) -> Option<String> {
+    pub fn run(&self, bus: &mut dyn Bus, drafts: &Receiver<Report>) -> Option<String> {
         let mut outbox = Outbox::default();
         let mut detail = Detail::All;
         let mut refused = None;
         let (mut closed_ns, mut hurried_ns) = (None, None);
         loop {
-            match drafts.take(if outbox.is_empty() { LOOK } else { Duration::ZERO }) {
-                Taken::Value(report) => outbox.offer(report),
-                Taken::Nothing => {}
-                Taken::Closed => {
+            match drafts.recv_timeout(if outbox.is_empty() { LOOK } else { Duration::ZERO }) {
+                Ok(report) => {
+                    self.offer(&mut outbox, report);
+                    // All that came during an attempt is looked at before the next one.
+                    drafts.try_iter().for_each(|report| self.offer(&mut outbox, report));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
                     closed_ns.get_or_insert_with(clock::now_ns);
                 }
+            }
+            if closed_ns.is_some() && self.hurry.is_stopped() {
+                outbox.keep_newest();
             }
             if let Some(since_ns) = closed_ns {
                 let patience_is_over = clock::now_ns() > since_ns + clock::to_ns(FINAL_PATIENCE);
@@ -179,15 +146,15 @@ impl Reporter {
         }
     }
 
-    fn send_next(
-        &self,
-        bus: &mut dyn Bus,
-        outbox: &mut Outbox<Report, Box<Metrics>>,
-        detail: &mut Detail,
-    ) -> Sent {
-        let Some(report) = outbox.next(|sequence, report| Box::new(self.metrics(sequence, report))) else {
-            return Sent::Nothing;
-        };
+    /// Encodes its histograms at once, since they take far less memory then.
+    fn offer(&self, outbox: &mut Outbox<Box<Metrics>>, report: Report) {
+        let whole_second = report.draft.is_final || report.draft.elapsed_ns.is_multiple_of(clock::NS_PER_S);
+        outbox.offer(Box::new(self.metrics(report)), whole_second);
+    }
+
+    fn send_next(&self, bus: &mut dyn Bus, outbox: &mut Outbox<Box<Metrics>>, detail: &mut Detail) -> Sent {
+        let number = |sequence, report: &mut Box<Metrics>| report.sequence = Some(sequence);
+        let Some(report) = outbox.next(number) else { return Sent::Nothing };
         detail.limit(report);
         match bus.publish(Topic::Metrics, &self.identity.node_id, &message::encode(report.as_ref()), ATTEMPT)
         {
@@ -227,7 +194,8 @@ impl Reporter {
         "Kafka was unavailable".to_owned()
     }
 
-    fn metrics(&self, sequence: u64, report: Report) -> Metrics {
+    /// A report as it will be sent, without its number.
+    fn metrics(&self, report: Report) -> Metrics {
         let Report { draft, target } = report;
         let figures = draft.latency.distribution();
         let offset_ms = self.offset.get().map_or(0.0, |offset| offset.offset_ms);
@@ -244,7 +212,7 @@ impl Reporter {
                 max_latency: Some(figures.as_ref().map_or(0.0, |f| f.max)),
             },
             epoch: Some(self.identity.epoch),
-            sequence: Some(sequence),
+            sequence: None,
             is_final: draft.is_final,
             origin_ms: Some(broker_ms(draft.origin_ns)),
             first_send_ms: draft.first_send_ns.map(broker_ms),
@@ -260,26 +228,5 @@ impl Reporter {
             target_restarted: target == Some(TargetCount::Restarted),
             target_seen: target.and_then(TargetCount::seen),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_number_is_given_once_and_newer_drafts_replace_each_other() {
-        let mut outbox: Outbox<u8, [u8; 2]> = Outbox::default();
-        let encode = |sequence: u64, draft: u8| [sequence as u8, draft];
-        assert_eq!(outbox.next(encode), None);
-        outbox.offer(10);
-        assert_eq!(outbox.next(encode), Some(&mut [1, 10]));
-        outbox.offer(11);
-        outbox.offer(12);
-        assert_eq!(outbox.next(encode), Some(&mut [1, 10]), "retried unchanged");
-        outbox.done();
-        assert_eq!(outbox.next(encode), Some(&mut [2, 12]), "11 was replaced and has no number");
-        outbox.done();
-        assert!(outbox.is_empty());
     }
 }

@@ -5,9 +5,11 @@ use super::dashboard::{Dashboard, FleetRow, HistoryRow, MAX_HISTORY};
 use super::fleet::{Change, Fleet, Presence};
 use super::ids::UsedIds;
 use super::inbox::Message;
+use super::journal::{Before, Journal};
 use super::published::{count, published};
 use super::result::summary;
-use super::runs::{Command, Now, Run};
+use super::runs::{Command, Now, Phase, Run};
+use super::waiting::{Away, notices};
 use super::{ApiError, Configured};
 use crate::broker_time::BrokerTime;
 use crate::bus::{Appended, MAX_RECORD_BYTES};
@@ -33,7 +35,9 @@ pub struct Core {
     newest: Option<Test>,
     results: VecDeque<Summary>,
     history: VecDeque<HistoryRow>,
-    bus_away: Option<String>,
+    bus_away: Option<Away>,
+    ticked_ns: u64,
+    journal: Journal,
 }
 
 #[derive(Debug)]
@@ -41,6 +45,8 @@ struct Test {
     run: Run,
     figures: Aggregate,
     recorded: bool,
+    /// The phase that was logged last.
+    logged: Option<Phase>,
 }
 
 impl Core {
@@ -54,12 +60,19 @@ impl Core {
         match message {
             Message::Register(register, append_ms) => {
                 let fresh = append_ms.is_none_or(|ms| now.broker_ms - (ms as f64) < FRESH_MS);
+                let before = self.before(&register.node_id);
                 let changes = self.fleet.register(register, fresh, now.ns);
                 self.apply(&changes);
+                self.log_node(&register.node_id, before);
             }
             Message::Heartbeat(heartbeat) => {
+                let before = self.before(&heartbeat.node_id);
                 let changes = self.fleet.heartbeat(heartbeat, now.ns);
                 self.apply(&changes);
+                self.log_node(&heartbeat.node_id, before);
+                if let Some(node) = self.fleet.get(&heartbeat.node_id) {
+                    self.journal.older(node, heartbeat);
+                }
                 if let Some(test) = &mut self.newest {
                     test.run.heartbeat(heartbeat, now);
                     let node = self.fleet.get(&heartbeat.node_id);
@@ -78,12 +91,40 @@ impl Core {
     /// Time passes; `bus_away` says why the bus could not be read since the last time. What must be written follows.
     pub fn tick(&mut self, now: Now, bus_away: Option<String>) -> Vec<Command> {
         let changes = self.fleet.tick(now.ns, bus_away.is_none());
-        self.bus_away = bus_away;
+        self.journal.silent(&changes);
+        let since_ns = self.bus_away.as_ref().map_or(now.ns, |away| away.since_ns);
+        self.bus_away = bus_away.map(|why| Away { since_ns, why });
+        self.ticked_ns = now.ns;
         self.apply(&changes);
         let Some(test) = &mut self.newest else { return Vec::new() };
         let commands = test.run.tick(now);
         self.record_end();
+        self.log_phase();
         commands
+    }
+
+    /// What happened since the last time, for the log.
+    pub fn take_lines(&mut self) -> Vec<(log::Level, String)> {
+        self.journal.take()
+    }
+
+    fn before(&self, node_id: &str) -> Option<Before> {
+        self.fleet.get(node_id).map(Before::of)
+    }
+
+    fn log_node(&mut self, node_id: &str, before: Option<Before>) {
+        if let Some(node) = self.fleet.get(node_id) {
+            self.journal.node(before, node);
+        }
+    }
+
+    fn log_phase(&mut self) {
+        let Some(test) = self.newest.as_mut().filter(|test| test.logged != Some(test.run.phase)) else {
+            return;
+        };
+        test.logged = Some(test.run.phase);
+        let result = self.results.front().filter(|result| result.test_id == test.run.config.test_id);
+        self.journal.test(&test.run, result);
     }
 
     /// What became of a command for the test `test_id`.
@@ -163,7 +204,8 @@ impl Core {
         let (run, _) = Run::new(config, plan);
         let run = run.with_originals(originals);
         let configured = configured(&run);
-        self.newest = Some(Test { run, figures, recorded: false });
+        self.newest = Some(Test { run, figures, recorded: false, logged: None });
+        self.log_phase();
         (configured, command)
     }
 
@@ -231,16 +273,21 @@ impl Core {
         self.fleet.named().len()
     }
 
-    /// 503 while the bus is away.
+    /// 503 while Kafka is unavailable.
     pub fn check_bus(&self) -> Result<(), ApiError> {
         match &self.bus_away {
             None => Ok(()),
-            Some(why) => Err(ApiError::new(503, format!("Kafka is unavailable, try again later: {why}"))),
+            Some(Away { why, .. }) => {
+                Err(ApiError::new(503, format!("Kafka is unavailable, try again later: {why}")))
+            }
         }
     }
 
     fn result(&self, test: &Test) -> Summary {
-        summary(&test.run, &test.figures, &self.fleet, self.time.offset().is_some())
+        Summary {
+            notices: notices(&test.run, self.bus_away.as_ref(), self.ticked_ns),
+            ..summary(&test.run, &test.figures, &self.fleet, self.time.offset().is_some())
+        }
     }
 
     fn apply(&mut self, changes: &[Change]) {
@@ -260,6 +307,7 @@ impl Core {
         };
         match report {
             Report::Numbered(report) => {
+                test.run.reported(&report.node, now);
                 let seconds = test.run.seconds(now).unwrap_or(0) + RUNNING_SLACK_S;
                 if test.figures.numbered(report, seconds) {
                     test.run.final_report(&report.node);
@@ -326,3 +374,7 @@ fn check(config: &TestConfig) -> Result<Plan, ApiError> {
         ApiError::new(400, texts.join("; "))
     })
 }
+
+#[cfg(test)]
+#[path = "core_tests.rs"]
+mod tests;

@@ -14,6 +14,7 @@ mod fleet;
 pub mod fuzzing;
 mod ids;
 mod inbox;
+mod journal;
 mod losses;
 mod page;
 mod published;
@@ -21,6 +22,7 @@ mod result;
 mod runs;
 mod secrets;
 mod shell;
+mod waiting;
 
 pub use dashboard::{Dashboard, FleetRow, HistoryRow};
 pub use runs::START_AHEAD_NS;

@@ -37,6 +37,7 @@ pub fn summary(run: &Run, figures: &Aggregate, fleet: &Fleet, offset_known: bool
         drivers: rows.chain(originals).collect(),
         thresholds: Vec::new(),
         conservation,
+        notices: Vec::new(),
         verdict: verdict(&facts),
         series: figures.series(),
     }

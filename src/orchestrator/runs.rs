@@ -92,6 +92,8 @@ pub struct Member {
     pub left: Option<String>,
     /// What it last said of this test; none where it spoke of another or of none.
     pub state: Option<DriverState>,
+    /// When its newest report was read, on the process's monotonic clock.
+    pub reported_ns: Option<u64>,
     /// Since when it has not been on this test.
     away_ns: Option<u64>,
 }
@@ -157,6 +159,7 @@ impl Run {
             lost: None,
             left: None,
             state: None,
+            reported_ns: None,
             away_ns: None,
         };
         let run = Run {
@@ -205,6 +208,19 @@ impl Run {
     /// Whole seconds since the gate opened; none before.
     pub fn seconds(&self, now: Now) -> Option<u64> {
         self.start_ns.map(|start_ns| now.ns.saturating_sub(start_ns) / NS_PER_S)
+    }
+
+    /// When the measurement begins, after the warm-up, on the process's monotonic clock; none before the start.
+    pub fn measures_from_ns(&self) -> Option<u64> {
+        let warmup_ns = self.config.warmup_ms.unwrap_or(0).saturating_mul(NS_PER_MS);
+        self.start_ns.map(|start_ns| start_ns.saturating_add(warmup_ns))
+    }
+
+    /// A driver's report was read.
+    pub fn reported(&mut self, node: &NodeRef, now: Now) {
+        if let Some(member) = self.member(&node.node_id, Some(node.epoch)) {
+            member.reported_ns = Some(now.ns);
+        }
     }
 
     /// How long the gate was open before the STOP, in ns; none without a STOP or a start.

@@ -120,6 +120,11 @@ impl Control for Embedded {
     fn pause(&self) -> Duration {
         PAUSE
     }
+
+    fn out_of_reach(&self) -> Option<String> {
+        // All roles end with this process.
+        None
+    }
 }
 
 impl Drop for Embedded {

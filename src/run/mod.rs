@@ -64,10 +64,14 @@ pub trait Control {
     fn summary(&mut self, test_id: &str) -> Result<Option<Summary>, Trouble>;
     /// Time between two looks.
     fn pause(&self) -> Duration;
+    /// What goes on without us when the orchestrator is out of reach, and how to stop it; none where nothing does.
+    fn out_of_reach(&self) -> Option<String>;
 }
 
 /// Longest time without any answer of the orchestrator.
 const SILENCE: Duration = Duration::from_secs(30);
+/// How long an orchestrator that answers may not know the test.
+const UNKNOWN: Duration = Duration::from_secs(3);
 /// Longest wait for the partial result after a stop, besides the plan's timeout; the orchestrator itself takes 5 s.
 const AFTER_STOP: Duration = Duration::from_secs(8);
 
@@ -109,13 +113,17 @@ fn execute(settings: &Settings, interrupts: &Interrupts) -> Ended {
         Place::Remote(config) => Ok(Box::new(remote::Remote::new(config.clone())) as Box<dyn Control>),
     };
     match started {
-        Ok(mut control) => follow(control.as_mut(), settings.plan.clone(), interrupts),
+        Ok(mut control) => {
+            let mut ended = follow(control.as_mut(), settings.plan.clone(), interrupts, SILENCE);
+            say_what_is_unknown(&mut ended, control.as_ref());
+            ended
+        }
         Err(error) => Ended { summary: None, interrupted: None, error: Some(error) },
     }
 }
 
 /// Configures the test and looks at it until it is over.
-fn follow(control: &mut dyn Control, plan: TestConfig, interrupts: &Interrupts) -> Ended {
+fn follow(control: &mut dyn Control, plan: TestConfig, interrupts: &Interrupts, silence: Duration) -> Ended {
     let timeout_ms = plan.timeout_ms.unwrap_or(crate::plan::DEFAULT_TIMEOUT.as_millis() as u64);
     let mut progress = Progress::start(&plan);
     let test_id = match control.configure(plan) {
@@ -123,7 +131,8 @@ fn follow(control: &mut dyn Control, plan: TestConfig, interrupts: &Interrupts) 
         Err(error) => return Ended { summary: None, interrupted: None, error: Some(error) },
     };
     let mut ended = Ended { summary: None, interrupted: None, error: None };
-    let mut give_up_ns = clock::now_ns() + clock::to_ns(SILENCE);
+    let mut answered_ns = clock::now_ns();
+    let mut give_up_ns = answered_ns + clock::to_ns(silence);
     loop {
         if let Some(signal) = interrupts.wait_timeout(control.pause()) {
             ended.interrupted = Some(signal);
@@ -131,34 +140,66 @@ fn follow(control: &mut dyn Control, plan: TestConfig, interrupts: &Interrupts) 
             ended.error = control.stop(&test_id, &signal.to_string()).err();
             give_up_ns = clock::now_ns() + clock::to_ns(AFTER_STOP + Duration::from_millis(timeout_ms));
         }
-        match control.summary(&test_id) {
+        let trouble = match control.summary(&test_id) {
             Ok(Some(summary)) => {
                 progress.show(&summary);
-                let over = ["completed", "aborted", "failed"].contains(&summary.state.as_str());
+                answered_ns = clock::now_ns();
+                let over = is_over(&summary);
                 ended.summary = Some(summary);
                 if over {
                     ended.error = None;
                     return ended;
                 }
                 if ended.interrupted.is_none() {
-                    give_up_ns = clock::now_ns() + clock::to_ns(SILENCE);
+                    give_up_ns = answered_ns + clock::to_ns(silence);
                 }
+                None
             }
             Ok(None) => {
-                ended.error = Some(format!("the orchestrator does not know test {test_id:?} any more"))
+                give_up_ns = give_up_ns.min(answered_ns + clock::to_ns(UNKNOWN.min(silence)));
+                Some(format!(
+                    "the orchestrator does not know test {test_id:?} any more: it was restarted, or another test was \
+                     started"
+                ))
             }
             Err(trouble) => {
-                ended.error = Some(trouble.text);
+                // Asking again would not help.
                 if trouble.is_lasting {
+                    ended.error = ended.error.or(Some(trouble.text));
                     return ended;
                 }
+                Some(trouble.text)
             }
-        }
+        };
+        progress.unanswered(Duration::from_nanos(clock::now_ns().saturating_sub(answered_ns)));
         if clock::now_ns() >= give_up_ns {
-            ended.error.get_or_insert_with(|| "the drivers did not end in time".to_owned());
+            let late = || "the drivers did not end in time".to_owned();
+            ended.error = ended.error.or(trouble).or_else(|| Some(late()));
             return ended;
         }
     }
+}
+
+fn is_over(summary: &Summary) -> bool {
+    ["completed", "aborted", "failed"].contains(&summary.state.as_str())
+}
+
+/// A result that was not seen to its end says so before all else, and what goes on elsewhere.
+fn say_what_is_unknown(ended: &mut Ended, control: &dyn Control) {
+    let (Some(error), Some(advice)) = (&mut ended.error, control.out_of_reach()) else { return };
+    let Some(summary) = ended.summary.as_mut().filter(|summary| !is_over(summary)) else { return };
+    let known_to = match summary.series.last() {
+        Some(point) => format!("These figures end with second {}", point.second),
+        None => "There are no figures".to_owned(),
+    };
+    summary.state = "unknown".to_owned();
+    summary.notices.clear();
+    summary.verdict.retain(|line| !line.contains(" so far"));
+    summary
+        .verdict
+        .insert(0, format!("The result is unknown: {error}. {known_to}; what happened since is not known."));
+    summary.verdict.insert(1, advice.clone());
+    *error = format!("{error}\n{advice}");
 }
 
 fn print(summary: &Summary, json: bool, out: &mut dyn Write) -> std::io::Result<()> {
@@ -184,13 +225,101 @@ fn exit_code(ended: &Ended) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::summary::DriverSummary;
+    use crate::message::TestType;
+    use crate::stats::summary::{DriverSummary, SeriesPoint};
 
     fn ended(state: &str, responses: u64, errors: &[&str]) -> Ended {
         let mut summary = Summary { state: state.to_owned(), ..Summary::default() };
         summary.total.responses = responses;
         summary.total.errors = errors.iter().map(|kind| ((*kind).to_owned(), 3)).collect();
         Ended { summary: Some(summary), interrupted: None, error: None }
+    }
+
+    /// An orchestrator by script: its answers to looks, the last one again and again.
+    struct Scripted {
+        answers: Vec<Result<Option<Summary>, Trouble>>,
+        stopped: Result<(), String>,
+    }
+
+    impl Control for Scripted {
+        fn configure(&mut self, plan: TestConfig) -> Result<String, String> {
+            Ok(plan.test_id)
+        }
+
+        fn stop(&mut self, _: &str, _: &str) -> Result<(), String> {
+            self.stopped.clone()
+        }
+
+        fn summary(&mut self, _: &str) -> Result<Option<Summary>, Trouble> {
+            if self.answers.len() > 1 { self.answers.remove(0) } else { self.answers[0].clone() }
+        }
+
+        fn pause(&self) -> Duration {
+            Duration::from_millis(1)
+        }
+
+        fn out_of_reach(&self) -> Option<String> {
+            Some("The drivers go on.".to_owned())
+        }
+    }
+
+    fn running(second: u64) -> Summary {
+        Summary {
+            state: "running".to_owned(),
+            verdict: vec!["All well so far: the plan is kept, no errors.".to_owned()],
+            series: vec![SeriesPoint { second, ..SeriesPoint::default() }],
+            ..Summary::default()
+        }
+    }
+
+    fn followed(answers: Vec<Result<Option<Summary>, Trouble>>) -> Ended {
+        let mut control = Scripted { answers, stopped: Ok(()) };
+        let interrupts = Interrupts::listen().expect("listens");
+        let plan = TestConfig::new("t", TestType::Tsunami);
+        let mut ended = follow(&mut control, plan, &interrupts, Duration::from_millis(50));
+        say_what_is_unknown(&mut ended, &control);
+        ended
+    }
+
+    #[test]
+    fn a_result_not_seen_to_its_end_is_unknown_and_says_what_goes_on() {
+        let ended = followed(vec![
+            Ok(Some(running(11))),
+            Ok(Some(running(12))),
+            Err(Trouble::passing("nobody answers".to_owned())),
+        ]);
+        assert_eq!(exit_code(&ended), 1);
+        assert_eq!(ended.error.as_deref(), Some("nobody answers\nThe drivers go on."));
+        let summary = ended.summary.expect("the last one");
+        assert_eq!(summary.state, "unknown");
+        assert_eq!(
+            summary.verdict,
+            [
+                "The result is unknown: nobody answers. These figures end with second 12; what happened since is not \
+                 known.",
+                "The drivers go on."
+            ]
+        );
+    }
+
+    #[test]
+    fn a_test_that_the_orchestrator_forgot_is_unknown_too() {
+        let ended = followed(vec![Ok(Some(running(3))), Ok(None)]);
+        assert!(
+            ended.error.expect("an error").contains("does not know test \"t\" any more: it was restarted")
+        );
+        assert_eq!(ended.summary.expect("the last one").state, "unknown");
+    }
+
+    #[test]
+    fn an_answer_that_failed_once_does_no_harm() {
+        let done = Summary { state: "completed".to_owned(), ..running(4) };
+        let ended = followed(vec![
+            Ok(Some(running(3))),
+            Err(Trouble::passing("busy".to_owned())),
+            Ok(Some(done.clone())),
+        ]);
+        assert_eq!((ended.error, ended.summary), (None, Some(done)));
     }
 
     #[test]

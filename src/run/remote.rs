@@ -18,12 +18,16 @@ pub struct Config {
 }
 
 const PAUSE: Duration = Duration::from_millis(500);
-/// Longest wait for one answer.
+/// Longest wait for what became of a request that changes something.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest wait for one look at the test; meanwhile Ctrl-C and the progress line wait too.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// An orchestrator elsewhere.
 pub struct Remote {
     config: Config,
+    /// The test that was configured.
+    test_id: Option<String>,
 }
 
 /// The part of `GET /dashboard` that is needed.
@@ -45,7 +49,7 @@ struct Refusal {
 impl Remote {
     /// Asks nothing yet.
     pub fn new(config: Config) -> Remote {
-        Remote { config }
+        Remote { config, test_id: None }
     }
 
     fn url(&self, path: &str) -> String {
@@ -95,7 +99,9 @@ impl Control for Remote {
     fn configure(&mut self, plan: TestConfig) -> Result<String, String> {
         let configured = self.post("/configure", &plan);
         let configured = configured.and_then(|body| read::<Configured>(&self.url("/configure"), &body));
-        configured.map(|configured| configured.test_id).map_err(|trouble| trouble.text)
+        let test_id = configured.map(|configured| configured.test_id).map_err(|trouble| trouble.text)?;
+        self.test_id = Some(test_id.clone());
+        Ok(test_id)
     }
 
     fn stop(&mut self, test_id: &str, reason: &str) -> Result<(), String> {
@@ -105,7 +111,7 @@ impl Control for Remote {
 
     fn summary(&mut self, test_id: &str) -> Result<Option<Summary>, Trouble> {
         let url = self.url("/dashboard");
-        let body = accept(&url, fetch::get(&url, TIMEOUT).map_err(unreached)?)?;
+        let body = accept(&url, fetch::get(&url, LOOK_TIMEOUT).map_err(unreached)?)?;
         let dashboard: Dashboard = read(&url, &body)?;
         // Only the newest test is shown in full; this one is gone where another was started right after its end.
         Ok(dashboard.test.filter(|summary| summary.test_id == test_id))
@@ -113,5 +119,15 @@ impl Control for Remote {
 
     fn pause(&self) -> Duration {
         PAUSE
+    }
+
+    fn out_of_reach(&self) -> Option<String> {
+        let test_id = self.test_id.as_deref()?;
+        Some(format!(
+            "The drivers go on to the end of the plan by themselves. To stop them now: if the orchestrator still runs, \
+             curl -X POST {} -d '{{\"test_id\":\"{test_id}\"}}' (with its token); otherwise end each floodgate-driver \
+             with Ctrl-C or SIGTERM.",
+            self.url("/stop")
+        ))
     }
 }

@@ -77,6 +77,11 @@ impl Stats {
     pub fn errors_total(&self) -> u64 {
         self.errors.values().copied().fold(0, u64::saturating_add)
     }
+
+    /// Complete responses with a status of 400 or more.
+    pub fn error_statuses(&self) -> u64 {
+        self.status.iter().filter(|(code, _)| code.as_str() >= "400").map(|(_, n)| n).sum()
+    }
 }
 
 /// The state of a driver of the original protocol in a [`DriverSummary`].
@@ -243,7 +248,8 @@ pub struct SeriesPoint {
     pub p99_ms: Option<f64>,
     /// Greatest latency in ms.
     pub max_ms: Option<f64>,
-    /// Whether every driver that was running reported this second.
+    /// Whether each driver that was running reported this second by itself. Where one reported several at once, its
+    /// counts are spread evenly over them and its latencies are left out of their percentiles.
     pub complete: bool,
 }
 
@@ -256,7 +262,8 @@ pub struct Summary {
     pub test_id: String,
     /// `AVALANCHE` or `TSUNAMI`.
     pub test_type: String,
-    /// `ready`, `running`, `finishing`, `completed`, `aborted` or `failed`.
+    /// `ready`, `running`, `finishing`, `completed`, `aborted` or `failed`; `unknown` where `floodgate run` lost the
+    /// orchestrator before the end.
     pub state: String,
     /// The content of the `test_config` message.
     pub plan: serde_json::Value,
@@ -270,6 +277,9 @@ pub struct Summary {
     pub thresholds: Vec<ThresholdResult>,
     /// Where every planned request went.
     pub conservation: Conservation,
+    /// While the test runs: what keeps its figures from being up to date, in words. Left out where nothing does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<String>,
     /// What a reader must know first, most important first; names lost drivers.
     pub verdict: Vec<String>,
     /// Second by second.

@@ -7,6 +7,7 @@
 
 mod report;
 mod sequences;
+mod series;
 mod target_count;
 #[cfg(test)]
 mod tests;
@@ -21,13 +22,12 @@ use crate::stats::histogram::Histogram;
 use crate::stats::summary::SeriesPoint;
 use report::read_histogram;
 use sequences::Sequences;
-use std::collections::{BTreeMap, VecDeque};
+use series::Series;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How many seconds a driver may be behind another before the fleet's seconds are closed without it.
 pub const PATIENCE_S: u64 = 5;
-/// Most points of the series that are kept (2 h 46 min); the oldest go first.
-pub const MAX_POINTS: usize = 10_000;
 /// Most drivers of the original protocol with a row of their own.
 const MAX_ORIGINALS: usize = 1_000;
 /// How far from a whole second a report may lie to stand for it, in ms.
@@ -109,7 +109,7 @@ pub struct Aggregate {
     service: Histogram,
     lag: Histogram,
     closed_second: u64,
-    points: VecDeque<SeriesPoint>,
+    series: Series,
     finished: bool,
 }
 
@@ -124,7 +124,7 @@ impl Aggregate {
             service: Histogram::new(),
             lag: Histogram::new(),
             closed_second: 0,
-            points: VecDeque::new(),
+            series: Series::default(),
             finished: false,
         }
     }
@@ -209,11 +209,7 @@ impl Aggregate {
         while self.closed_second < self.newest_second() {
             self.close_next();
         }
-        // The last request ends a little after the last whole second; that alone makes no second of its own.
-        let is_empty = |point: &SeriesPoint| (point.requests, point.responses, point.errors) == (0, 0, 0);
-        if self.points.back().is_some_and(is_empty) {
-            self.points.pop_back();
-        }
+        self.series.drop_empty_end();
     }
 
     /// Each driver's figures, in the order of the plan.
@@ -238,7 +234,7 @@ impl Aggregate {
 
     /// Second by second.
     pub fn series(&self) -> Vec<SeriesPoint> {
-        self.points.iter().cloned().collect()
+        self.series.points()
     }
 
     /// The newest second that is in the figures; 0 before the first.

@@ -151,7 +151,45 @@ fn a_revived_driver_goes_on_where_it_was() {
     });
     figures.finish();
     assert_eq!(figures.counts().sent, 240);
-    assert_eq!(seconds(&figures)[1], (2, 80, false), "its part of the second came after it was closed");
+    assert_eq!(seconds(&figures)[1], (2, 80, true), "its part came late and made the second whole");
+}
+
+#[test]
+fn an_outage_shows_neither_a_second_of_nothing_nor_a_peak() {
+    let mut figures = Aggregate::new(&[node("a"), node("b")]);
+    let (a, b) = (story("a", 20, 0), story("b", 20, 0));
+    // From 3 s to 10 s nothing comes through; then a sends its newest report alone, b its backlog.
+    a[..6].iter().chain(&b[..6]).for_each(|report| assert!(!figures.numbered(report, 60)));
+    assert_eq!(seconds(&figures).len(), 3);
+    figures.numbered(&a[19], 60);
+    let requests = |figures: &Aggregate| seconds(figures).iter().map(|second| second.1).collect::<Vec<_>>();
+    assert_eq!(requests(&figures), [80, 80, 80, 40, 40, 40, 40, 40, 40, 40]);
+    b[6..].iter().skip(1).step_by(2).for_each(|report| {
+        figures.numbered(report, 60);
+    });
+    let shown = seconds(&figures);
+    assert_eq!(shown.len(), 10);
+    assert!(shown.iter().all(|(_, requests, _)| *requests == 80), "{shown:?}");
+    assert!(
+        shown[..3].iter().all(|second| second.2) && shown[3..].iter().all(|second| !second.2),
+        "{shown:?}"
+    );
+}
+
+#[test]
+fn a_backlog_that_comes_late_makes_every_second_whole() {
+    let mut figures = Aggregate::new(&[node("a"), node("b")]);
+    let (a, b) = (story("a", 20, 0), story("b", 20, 0));
+    a.iter().take(20).for_each(|report| assert!(!figures.numbered(report, 60)));
+    assert_eq!(
+        seconds(&figures).last(),
+        Some(&(5, 40, false)),
+        "b is waited for no longer than five seconds"
+    );
+    b.iter().skip(1).step_by(2).take(10).for_each(|report| {
+        figures.numbered(report, 60);
+    });
+    assert_eq!(seconds(&figures), (1..=10).map(|second| (second, 80, true)).collect::<Vec<_>>());
 }
 
 #[test]

@@ -1,12 +1,9 @@
-//! How whole seconds of the fleet are closed, one after the other.
+//! How whole seconds of the fleet are closed, one after the other, and corrected when a report comes late.
 
-use super::{
-    Aggregate, DriverFigures, MARK_TOLERANCE_MS, MAX_POINTS, PATIENCE_S, Snapshot, end_second, histogram_of,
-};
+use super::series::Part;
+use super::{Aggregate, DriverFigures, MARK_TOLERANCE_MS, PATIENCE_S, Snapshot, end_second, histogram_of};
 use crate::message::NodeRef;
 use crate::stats::counts::Counts;
-use crate::stats::histogram::Histogram;
-use crate::stats::summary::SeriesPoint;
 use std::sync::Arc;
 
 impl DriverFigures {
@@ -42,8 +39,14 @@ impl DriverFigures {
         waiting && (self.newest_second() < second || overtaken)
     }
 
+    /// The next second that it reported, where it did not report this one.
+    fn skips_to(&self, second: u64) -> Option<u64> {
+        let next = self.marks.range(second..).next().map(|(next, _)| *next);
+        next.filter(|next| *next > second)
+    }
+
     /// Takes the newest state up to `second` into what is shown, and gives the difference to what was shown.
-    fn advance(&mut self, second: u64) -> Option<(u64, Counts, Histogram)> {
+    fn advance(&mut self, second: u64) -> Option<Part> {
         let later = self.marks.split_off(&(second + 1));
         let passed = std::mem::replace(&mut self.marks, later);
         // Of several the newest holds the others.
@@ -52,13 +55,15 @@ impl DriverFigures {
             Some(shown) => difference(&snapshot.counts, &shown.counts),
             None => snapshot.counts.clone(),
         };
-        let histogram = match &self.shown {
+        let latency = match &self.shown {
             Some(shown) => histogram_of(&snapshot).since(&histogram_of(shown)),
             None => histogram_of(&snapshot),
         };
+        let off_ms = (snapshot.elapsed_ms - at as f64 * 1_000.0).abs();
+        let to_its_end = snapshot.is_final || off_ms <= MARK_TOLERANCE_MS;
         self.shown = Some(snapshot);
-        self.shown_second = at;
-        Some((at, counts, histogram))
+        let after = std::mem::replace(&mut self.shown_second, at);
+        Some(Part { after, at, to_its_end, counts, latency })
     }
 }
 
@@ -72,61 +77,45 @@ impl Aggregate {
             if newest < next || self.drivers.iter().any(owing) {
                 return;
             }
-            self.close_next();
+            // Seconds that were reported as one are shown as one: until the last of them they would look empty.
+            let to = self.drivers.iter().filter_map(|driver| driver.skips_to(next)).max().unwrap_or(next);
+            while self.closed_second < to {
+                self.close_next();
+            }
         }
     }
 
     /// Closes one second with what is there.
     pub(super) fn close_next(&mut self) {
         let second = self.closed_second + 1;
-        let mut point = SeriesPoint { second, complete: true, ..SeriesPoint::default() };
-        let mut latency = Histogram::new();
-        for driver in &mut self.drivers {
-            let expected = driver.is_expected(second);
-            let before = driver.shown_second;
-            match driver.advance(second) {
-                Some((at, counts, histogram)) => {
-                    // A difference over several seconds belongs to none of them alone.
-                    point.complete &= at == second && before + 1 == second;
-                    add(&mut point, &counts);
-                    self.counts.merge(&counts);
-                    latency.merge(&histogram);
-                }
-                None => point.complete &= !expected,
+        let (mut missing, mut parts) = (Vec::new(), Vec::new());
+        for (index, driver) in self.drivers.iter_mut().enumerate() {
+            if driver.is_expected(second) {
+                missing.push(index);
             }
+            parts.extend(driver.advance(second).map(|part| (index, part)));
         }
-        self.latency.merge(&latency);
-        if !latency.is_empty() {
-            point.p50_ms = Some(latency.percentile_ms(50.0));
-            point.p99_ms = Some(latency.percentile_ms(99.0));
-            point.max_ms = Some(latency.max_ms());
-        }
-        self.points.push_back(point);
-        if self.points.len() > MAX_POINTS {
-            self.points.pop_front();
-        }
+        self.series.open(second, missing);
+        parts.iter().for_each(|(index, part)| self.take(*index, part));
+        self.series.settle();
         self.closed_second = second;
     }
 
-    /// Adds what came after its second was closed: to the totals, and to the counts of that second.
+    /// Adds what came after its second was closed.
     pub(super) fn fold_late(&mut self, node: &NodeRef) {
         let closed = self.closed_second;
-        let Some(driver) = self.drivers.iter_mut().find(|driver| driver.node == *node) else { return };
-        let Some((at, counts, histogram)) = driver.advance(closed) else { return };
-        self.counts.merge(&counts);
-        self.latency.merge(&histogram);
-        let first = self.points.front().map_or(1, |point| point.second);
-        if let Some(point) = at.checked_sub(first).and_then(|index| self.points.get_mut(index as usize)) {
-            point.complete = false;
-            add(point, &counts);
+        let Some(index) = self.drivers.iter().position(|driver| driver.node == *node) else { return };
+        if let Some(part) = self.drivers[index].advance(closed) {
+            self.take(index, &part);
+            self.series.settle();
         }
     }
-}
 
-fn add(point: &mut SeriesPoint, counts: &Counts) {
-    point.requests = point.requests.saturating_add(counts.sent);
-    point.responses = point.responses.saturating_add(counts.responses);
-    point.errors = point.errors.saturating_add(counts.errors_total());
+    fn take(&mut self, driver: usize, part: &Part) {
+        self.counts.merge(&part.counts);
+        self.latency.merge(&part.latency);
+        self.series.add(driver, part);
+    }
 }
 
 /// What was counted since `earlier`.

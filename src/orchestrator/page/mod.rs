@@ -54,6 +54,9 @@ fn test(page: &mut String, summary: &Summary) {
     } else {
         page.push_str("<p class=\"good\">No errors</p>");
     }
+    for notice in &summary.notices {
+        page.push_str(&format!("<p class=\"bad\">{}</p>", escape(notice)));
+    }
     page.push_str(&tables::drivers(summary));
     page.push_str(&tables::conservation(&summary.conservation));
     page.push_str(&tables::series(&summary.series));

@@ -49,7 +49,7 @@ pub fn run(shared: &Shared, mut bus: Handle) {
         if let Some(why) = away.as_deref().filter(|_| !was_away) {
             log::warn!("Kafka is unavailable: {why}");
         } else if was_away && away.is_none() {
-            log::info!("the bus is back");
+            log::info!("Kafka is available again");
         }
         was_away = away.is_some();
         take(shared, &records, &mut complaints);
@@ -81,7 +81,10 @@ fn tick(shared: &Shared, away: Option<String>) {
     let mut core = shared.core();
     let now = core.moment(clock::now_ns());
     let commands = core.tick(now, away);
+    let lines = core.take_lines();
     if let Some(test_id) = core.newest_id().filter(|_| !commands.is_empty()) {
         shared.enqueue(&mut core, &test_id, commands);
     }
+    drop(core);
+    lines.iter().for_each(|(level, text)| log::log!(*level, "{text}"));
 }

@@ -3,4 +3,6 @@
 mod faults;
 mod http;
 mod life;
+mod outage;
+mod rivals;
 pub mod support;

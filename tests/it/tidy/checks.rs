@@ -7,7 +7,7 @@ const MAX_FILE_LINES: usize = 500;
 const MAX_FUNCTION_LINES: usize = 70;
 
 /// Layer of each top-level module; a module imports only its own layer and those below it.
-const LAYERS: [(&str, u8); 21] = [
+const LAYERS: [(&str, u8); 22] = [
     ("units", 0),
     ("plan", 0),
     ("schedule", 0),
@@ -20,6 +20,7 @@ const LAYERS: [(&str, u8); 21] = [
     ("logging", 1),
     ("signals", 1),
     ("threads", 1),
+    ("terminal", 1),
     ("bus", 1),
     ("http", 1),
     ("driver", 2),
@@ -52,7 +53,7 @@ const NOT_IN_VALUES: [&[&str]; 6] = [
 ];
 
 /// Where each crate with an effect may be named.
-const PLACES: [(&str, &[&str]); 10] = [
+const PLACES: [(&str, &[&str]); 9] = [
     ("tiny_http", &["http/server/"]),
     ("ureq", &["http/ureq_client/"]),
     ("httparse", &["http/native/", "http/server/"]),
@@ -62,7 +63,6 @@ const PLACES: [(&str, &[&str]); 10] = [
     ("simplelog", &["logging.rs"]),
     ("clap", &["cli/"]),
     ("signal_hook", &["signals.rs"]),
-    ("indicatif", &["run/progress.rs"]),
 ];
 
 /// What only the clock may do.

@@ -1,0 +1,112 @@
+//! What keeps the figures of a running test from being up to date, in words for whoever is watching it.
+
+use super::runs::{Member, Phase, Run};
+use crate::clock::NS_PER_S;
+
+/// Drivers report twice a second; a pause up to this is nothing to speak of.
+const SILENCE_NS: u64 = 3 * NS_PER_S;
+/// Most drivers named in one notice.
+const MOST_NAMES: usize = 3;
+
+/// The bus cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Away {
+    /// Since when.
+    pub since_ns: u64,
+    /// Why.
+    pub why: String,
+}
+
+/// What the figures of this run lack at `now_ns`; empty where nothing, and before and after the load.
+pub fn notices(run: &Run, away: Option<&Away>, now_ns: u64) -> Vec<String> {
+    if !matches!(run.phase, Phase::Running | Phase::Finishing) {
+        return Vec::new();
+    }
+    if let Some(away) = away {
+        // Then nobody can be heard, and it is not the drivers' silence.
+        return vec![format!("Kafka is unavailable for {} s ({})", seconds(away.since_ns, now_ns), away.why)];
+    }
+    let Some(begin_ns) = run.measures_from_ns() else { return Vec::new() };
+    let heard_ns = |member: &Member| member.reported_ns.unwrap_or(0).max(begin_ns);
+    let expected = run.members.iter().filter(|member| !member.done && member.lost.is_none());
+    let silent: Vec<_> = expected.filter(|member| now_ns > heard_ns(member) + SILENCE_NS).collect();
+    let Some(oldest_ns) = silent.iter().map(|member| heard_ns(member)).min() else { return Vec::new() };
+    let names: Vec<&str> = silent.iter().map(|member| member.node.node_id.as_str()).collect();
+    let more = match names.len().saturating_sub(MOST_NAMES) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let shown = names[..names.len().min(MOST_NAMES)].join(", ");
+    vec![format!("no reports for {} s from {shown}{more}", seconds(oldest_ns, now_ns))]
+}
+
+fn seconds(since_ns: u64, now_ns: u64) -> u64 {
+    now_ns.saturating_sub(since_ns) / NS_PER_S
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{DriverState, Heartbeat, NodeRef, TestConfig, TestType, decode};
+    use crate::orchestrator::runs::Now;
+    use crate::plan::Plan;
+
+    fn at(s: u64) -> Now {
+        Now { ns: s * NS_PER_S, broker_ms: s as f64 * 1_000.0 }
+    }
+
+    fn node(name: &str) -> NodeRef {
+        NodeRef { node_id: name.to_owned(), epoch: 1 }
+    }
+
+    /// Ready at 1 s, so the gate opens at 2 s.
+    fn running(names: &[&str], warmup_ms: u64) -> Run {
+        let mut config = TestConfig::new("t", TestType::Tsunami);
+        config.warmup_ms = Some(warmup_ms);
+        config.drivers = names.iter().map(|name| node(name)).collect();
+        let (mut run, command) = Run::new(config.clone(), Plan::as_written(&config).expect("a valid plan"));
+        run.written(&command, Ok(()), at(0));
+        for name in names {
+            let text = format!(r#"{{"node_id":"{name}","epoch":1,"test_id":"t"}}"#);
+            let mut beat: Heartbeat = decode(text.as_bytes()).expect("a heartbeat");
+            (beat.state, beat.plan_hash) = (Some(DriverState::Ready), Some(config.plan_hash()));
+            run.heartbeat(&beat, at(1));
+        }
+        for command in run.tick(at(1)) {
+            run.written(&command, Ok(()), at(1));
+        }
+        assert_eq!(run.phase, Phase::Running);
+        run
+    }
+
+    #[test]
+    fn a_driver_whose_reports_stay_away_is_named_with_the_time() {
+        let mut run = running(&["a", "b"], 0);
+        assert!(notices(&run, None, at(5).ns).is_empty(), "three seconds are nothing");
+        assert_eq!(notices(&run, None, at(6).ns), ["no reports for 4 s from a, b"]);
+        run.reported(&node("a"), at(6));
+        assert_eq!(notices(&run, None, at(7).ns), ["no reports for 5 s from b"]);
+        run.reported(&node("b"), at(7));
+        assert!(notices(&run, None, at(8).ns).is_empty());
+        run.final_report(&node("a"));
+        run.final_report(&node("b"));
+        assert!(notices(&run, None, at(60).ns).is_empty(), "who is done owes nothing");
+    }
+
+    #[test]
+    fn a_warm_up_is_no_silence_and_many_names_are_cut() {
+        let run = running(&["a", "b", "c", "d", "e"], 10_000);
+        assert!(notices(&run, None, at(14).ns).is_empty());
+        assert_eq!(notices(&run, None, at(16).ns), ["no reports for 4 s from a, b, c and 2 more"]);
+    }
+
+    #[test]
+    fn while_the_bus_is_away_that_is_the_reason() {
+        let run = running(&["a"], 0);
+        let away = Away { since_ns: at(4).ns, why: "127.0.0.1:9092: connection refused".to_owned() };
+        assert_eq!(
+            notices(&run, Some(&away), at(9).ns),
+            ["Kafka is unavailable for 5 s (127.0.0.1:9092: connection refused)"]
+        );
+    }
+}
