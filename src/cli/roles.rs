@@ -175,6 +175,7 @@ impl DriverArgs {
                 ca_pem: self.ca_cert.as_deref().map(read_certificates).transpose()?,
                 threads: self.threads,
                 pinned: self.resolve.clone(),
+                ..ClientSettings::default()
             },
             connect_timeout: self.bus.connect_timeout,
         })

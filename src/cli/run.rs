@@ -136,6 +136,7 @@ impl RunArgs {
                     threads: self.threads,
                     pinned: self.resolve,
                     client: None,
+                    ..ClientSettings::default()
                 },
             }),
         };

@@ -227,6 +227,7 @@ impl Control {
             identity: self.given.identity.clone(),
             test_id: prepared.assignment.test_id.clone(),
             offset: self.given.offset.clone(),
+            target_on: prepared.target_on,
             hurry: self.given.leave.clone(),
         };
         log::info!("test {:?}: starts in {} ms", reporter.test_id, (start_ns - now_ns) / clock::NS_PER_MS);

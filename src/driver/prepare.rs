@@ -5,10 +5,12 @@ use super::session::Assignment;
 use super::target_count::{Reading, SERVER};
 use crate::clock;
 use crate::http::native::NativeClient;
+use crate::http::os::own::is_own_address;
 use crate::http::ureq_client::UreqClient;
 use crate::http::{Addresses, ClientKind, Pinned, Settings, StopFlag, fetch, limits, pinned, resolve};
 use crate::plan::Load;
 use crate::plan::request::Request;
+use crate::stats::generator::TargetOn;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +41,8 @@ pub struct ClientSettings {
     pub threads: Option<usize>,
     /// Addresses that stand for a host and port, instead of what a look-up would find.
     pub pinned: Vec<Pinned>,
+    /// Whether this process runs the target, too.
+    pub runs_target: bool,
 }
 
 /// The clients of a test.
@@ -109,6 +113,8 @@ pub struct Prepared {
     pub recipe: Recipe,
     /// What a floodgate-target had counted; none where the target is something else.
     pub before: Option<Reading>,
+    /// Where the target runs, if that is near.
+    pub target_on: Option<TargetOn>,
     /// Since when connections have been held open; none where they are not any more.
     pub open_since_ns: Option<u64>,
 }
@@ -156,7 +162,17 @@ pub fn prepare(
     let may_ask = recipe.addresses.get().is_ok() && !recipe.stop.is_stopped();
     let before = if may_ask { recipe.read_target() } else { None };
     open_ahead(&mut clients, most_ahead(&assignment), until_ns);
-    Ok(Prepared { clients, recipe, before, assignment, open_since_ns: Some(clock::now_ns()) })
+    let target_on = target_on(&recipe.addresses, settings);
+    Ok(Prepared { clients, recipe, before, target_on, assignment, open_since_ns: Some(clock::now_ns()) })
+}
+
+/// Whether the target has this host's CPUs, or those of this process.
+fn target_on(addresses: &Addresses, settings: &ClientSettings) -> Option<TargetOn> {
+    if settings.runs_target {
+        return Some(TargetOn::SameProcess);
+    }
+    let is_near = addresses.get().ok()?.iter().any(is_own_address);
+    is_near.then_some(TargetOn::SameHost)
 }
 
 /// Most connections that a worker opens before the load begins. An open loop opens one when a request needs it, since it

@@ -10,6 +10,7 @@ use crate::bus::{Bus, BusError, Topic};
 use crate::clock;
 use crate::http::StopFlag;
 use crate::message::{self, Histograms, LatencyMs, Metrics, NodeRef, TargetCount};
+use crate::stats::generator::{Generator, TargetOn};
 use crate::stats::histogram::{Histogram, round_ms};
 use crate::units::format_count;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
@@ -99,6 +100,8 @@ pub struct Reporter {
     pub test_id: String,
     /// For times in broker time.
     pub offset: SharedOffset,
+    /// Where the target runs, if that is near.
+    pub target_on: Option<TargetOn>,
     /// Set when the process ends: then a reporter has little patience left.
     pub hurry: StopFlag,
 }
@@ -223,7 +226,7 @@ impl Reporter {
                 lag: Some(encode(&draft.lag)),
             }),
             counts: Some(draft.counts),
-            generator: draft.generator,
+            generator: draft.generator.map(|generator| Generator { target_on: self.target_on, ..generator }),
             error_samples: draft.causes,
             target_restarted: target == Some(TargetCount::Restarted),
             target_seen: target.and_then(TargetCount::seen),

@@ -17,6 +17,8 @@ pub struct Loss {
     pub node_id: String,
     /// What happened to it.
     pub what: String,
+    /// Whether it lives and has its load behind it, and its final report could not be delivered.
+    pub lacks_report: bool,
     /// Running time that its reports cover, in s; none if it never reported.
     pub covered_s: Option<f64>,
     /// Requests of its share that no report accounts for; none if the size of its share is unknown.
@@ -32,18 +34,22 @@ pub fn losses(run: &Run, figures: &Aggregate) -> Vec<Loss> {
     if run.started_at_ms.is_none() || run.phase == Phase::Failed {
         return Vec::new();
     }
-    let lost = |m: &Member| m.left.clone().or_else(|| m.lost.as_ref().map(|(what, _)| what.clone()));
+    let lost = |m: &Member| {
+        let lost = m.lost.as_ref().map(|(what, _)| what.clone());
+        m.report_refused.clone().or_else(|| m.left.clone()).or(lost)
+    };
     let parts = run.members.len() as u64;
     let members = run.members.iter().zip(figures.drivers()).enumerate();
-    let gone: Vec<_> = members.filter_map(|(part, (m, d))| lost(m).map(|what| (part, what, d))).collect();
+    let gone: Vec<_> = members.filter_map(|(part, (m, d))| lost(m).map(|what| (part, m, what, d))).collect();
     if gone.is_empty() {
         return Vec::new();
     }
     let schedule = Some(&run.schedule).filter(|schedule| is_sized(run, figures, schedule));
     let until_ns = until_ns(run, figures);
-    let of = |(part, what, driver): (usize, String, &DriverFigures)| {
+    let of = |(part, member, what, driver): (usize, &Member, String, &DriverFigures)| {
         let share = schedule.map(|schedule| schedule.view(part as u64, parts));
-        loss(driver, what, share.and_then(|share| given(&share, until_ns)))
+        let loss = loss(driver, what, share.and_then(|share| given(&share, until_ns)));
+        Loss { lacks_report: member.report_refused.is_some(), ..loss }
     };
     gone.into_iter().map(of).collect()
 }
@@ -54,6 +60,7 @@ fn loss(driver: &DriverFigures, what: String, given: Option<u64>) -> Loss {
     Loss {
         node_id: driver.node.node_id.clone(),
         what,
+        lacks_report: false,
         covered_s: driver.shown.as_ref().map(|shown| shown.elapsed_ms / 1_000.0),
         unreported: given.map(|given| given.saturating_sub(counts.sent + counts.never_sent)),
         beyond_report: given.map_or(0, |given| given - counts.planned),

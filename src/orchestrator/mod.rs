@@ -9,6 +9,7 @@ mod api;
 mod body;
 mod core;
 mod dashboard;
+mod facts;
 mod fleet;
 #[doc(hidden)]
 pub mod fuzzing;

@@ -53,7 +53,8 @@ impl Embedded {
         let orchestrator = orchestrator::start(Arc::clone(&connector), orchestrator::Config::default())?;
         let mut embedded = Embedded { target, orchestrator: Some(orchestrator), drivers: Vec::new(), url };
         for i in 1..=config.drivers {
-            let config = driver_config(i, &embedded.url, config.clients.clone());
+            let clients = ClientSettings { runs_target: embedded.target.is_some(), ..config.clients.clone() };
+            let config = driver_config(i, &embedded.url, clients);
             embedded.drivers.push(driver::start(Arc::clone(&connector), config)?);
         }
         embedded.wait_for_fleet(config.drivers)?;

@@ -1,6 +1,7 @@
 //! The result as text: the verdict, the errors, the figures of the fleet and of each driver, and where every
 //! request went. At most [`WIDTH`] columns.
 
+use crate::stats::causes::ErrorSample;
 use crate::stats::summary::{Conservation, Distribution, DriverSummary, Stats, Summary};
 use crate::units::{format_bytes, format_count, format_figure, trim_number};
 use std::collections::BTreeMap;
@@ -24,10 +25,16 @@ pub fn render(summary: &Summary) -> String {
     if summary.total.errors_total() > 0 && !summary.verdict.iter().any(|text| text.starts_with("Errors")) {
         put(&wrap(&errors(&summary.total), 2));
     }
+    for sample in &summary.error_samples {
+        put(&wrap(&cause(sample), 4));
+    }
     put("");
     put(&title(summary));
     put("");
     put(&table(summary));
+    for text in generator(summary) {
+        put(&wrap(&text, NAME));
+    }
     put(&wrap(&format!("{:<NAME$}{}", "status", pairs(&summary.total.status, ": ")), NAME));
     put(&format!("{:<NAME$}{}", "received", format_bytes(summary.total.bytes_received)));
     for text in conservation(&summary.conservation) {
@@ -54,6 +61,40 @@ fn errors(total: &Stats) -> String {
         trim_number(share),
         pairs(&total.errors, " ")
     )
+}
+
+/// `  connect 12: connection refused (driver-1, driver-2)`
+fn cause(sample: &ErrorSample) -> String {
+    let on =
+        if sample.drivers.is_empty() { String::new() } else { format!(" ({})", sample.drivers.join(", ")) };
+    format!("  {} {}: {}{on}", sample.kind, format_count(sample.count), sample.cause)
+}
+
+/// What the generator did with its time, in total and, of several drivers, of each; nothing if that is not known.
+fn generator(summary: &Summary) -> Vec<String> {
+    let Some(total) = shares(&summary.total) else { return Vec::new() };
+    let mut lines = vec![format!("{:<NAME$}{total}", "generator")];
+    let drivers = summary.drivers.iter().take(MAX_ROWS);
+    let each: Vec<String> =
+        drivers.filter_map(|d| Some(format!("{}: {}", d.node_id, shares(&d.stats)?))).collect();
+    if each.len() > 1 {
+        lines.push(format!("{:<NAME$}{}", "", each.join("; ")));
+    }
+    lines
+}
+
+/// `busy 31 %, CPU wait 0.4 %, rests 12 %`
+fn shares(stats: &Stats) -> Option<String> {
+    let share = |name: &str, share: Option<f64>| share.map(|share| format!("{name} {}", percent(share)));
+    let known = [share("busy", stats.busy), share("CPU wait", stats.cpu_wait), share("rests", stats.rest)];
+    let known: Vec<String> = known.into_iter().flatten().collect();
+    (!known.is_empty()).then(|| known.join(", "))
+}
+
+/// A share of time, with a digit more where it is small.
+fn percent(share: f64) -> String {
+    let percent = 100.0 * share;
+    if percent < 9.95 { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
 }
 
 /// `200: 1,000, 404: 3`; the most frequent first.
@@ -170,9 +211,16 @@ fn conservation(counts: &Conservation) -> Vec<String> {
     if counts.lost_unknown {
         lines.push(format!("{:<NAME$}lost: unknown (the plan has no number of requests)", ""));
     }
+    if counts.resent > 0 {
+        let resent = format_count(counts.resent);
+        lines.push(format!("{:<NAME$}resent {resent} (sent once more, on a new connection)", ""));
+    }
     if let Some(seen) = counts.target_seen {
         let mut parts = vec![("sent", counts.sent), ("warm-up", counts.warmup_sent)];
         parts.extend(Some(("original drivers", counts.target_beyond)).filter(|(_, n)| *n > 0));
+        // Usually a server does not count the attempts that it could not read.
+        let has_counted_resent = counts.resent > 0 && seen > counts.sent + counts.warmup_sent;
+        parts.extend(Some(("resent", counts.resent)).filter(|_| has_counted_resent));
         let text = sum("target counted", seen, &parts);
         // Requests that failed may have reached the target or not: fewer is then no difference.
         let text = if counts.errors + counts.warmup_errors > 0 { text.replace('≠', "of") } else { text };

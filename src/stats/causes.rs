@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 
 /// Most distinct causes of one kind that are kept; the requests beyond them are in the kind's count alone.
 pub const MAX_CAUSES: usize = 4;
+/// The cause if the driver's host had no local port left for a connection.
+pub const NO_PORT: &str = "no free local port";
+/// The cause if the driver's process, or its host, had no file descriptor left.
+pub const NO_DESCRIPTOR: &str = "no free file descriptor";
 /// Longest text of a cause, in characters.
 pub const MAX_CAUSE_CHARS: usize = 200;
 

@@ -1,8 +1,11 @@
 //! The result of a test, `floodgate.summary/1`: the same in `--json`, on the dashboard and in saved runs.
 
+use super::causes::ErrorSample;
 use super::counts::{Counts, is_zero};
 pub use super::distribution::Distribution;
+use super::generator::Generator;
 use super::histogram::{Histogram, round_ms};
+use super::verdict::Finding;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -39,11 +42,21 @@ pub struct Stats {
     pub latency_ms: Option<Distribution>,
     /// Send to last byte; null until the final reports are in.
     pub service_ms: Option<Distribution>,
-    /// Send less the later of planned start and free slot; null until the final reports are in.
+    /// Send less the later of planned start and free slot; null where nothing was sent.
     pub lag_ms: Option<Distribution>,
     /// Of the fleet: greatest less least start of its drivers. Of one driver: its start after the earliest one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_skew_ms: Option<f64>,
+    /// Share of the workers' time in which they were not waiting for something to do; left out if not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub busy: Option<f64>,
+    /// Share of it in which they could run but got no CPU; left out if not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_wait: Option<f64>,
+    /// Share of it in which they let responses gather, the generator's own part of service times; left out if they
+    /// did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest: Option<f64>,
 }
 
 impl Stats {
@@ -70,6 +83,21 @@ impl Stats {
             service_ms: service.distribution(),
             lag_ms: lag.distribution(),
             start_skew_ms: None,
+            busy: None,
+            cpu_wait: None,
+            rest: None,
+        }
+    }
+
+    /// The same with what the generator did with its time.
+    #[must_use]
+    pub fn with(self, generator: &Generator) -> Stats {
+        let round = |share: Option<f64>| share.map(round_ms);
+        Stats {
+            busy: round(generator.busy),
+            cpu_wait: round(generator.cpu_wait),
+            rest: round(generator.rest),
+            ..self
         }
     }
 
@@ -93,8 +121,8 @@ pub const ORIGINAL: &str = "original";
 pub struct DriverSummary {
     /// Its name.
     pub node_id: String,
-    /// `waiting` (not ready yet), `ready`, `running`, `finishing`, `done`, `lost`, `refused`, or `original` for a driver of
-    /// the original protocol.
+    /// `waiting` (not ready yet), `ready`, `running`, `finishing`, `done`, `lost`, `unreported` (its final report was not
+    /// taken), `refused`, or `original` for a driver of the original protocol.
     pub state: String,
     /// Its figures.
     pub stats: Stats,
@@ -282,6 +310,12 @@ pub struct Summary {
     pub notices: Vec<String>,
     /// What a reader must know first, most important first; names lost drivers.
     pub verdict: Vec<String>,
+    /// The same for programs, in the same order.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
+    /// Why requests failed, in words: the most frequent causes of each kind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub error_samples: Vec<ErrorSample>,
     /// Second by second.
     pub series: Vec<SeriesPoint>,
 }

@@ -266,7 +266,8 @@ fn a_name_is_pinned_and_connections_carry_as_many_as_allowed(client: ClientKind)
     let server = Server::answering(PONG);
     let port = server.address.port();
     let pinned = vec![format!("no-such-host.invalid:{port}:127.0.0.1").parse().expect("pinned")];
-    let clients = ClientSettings { client: Some(client), threads: Some(2), pinned, ca_pem: None };
+    let clients =
+        ClientSettings { client: Some(client), threads: Some(2), pinned, ..ClientSettings::default() };
     let mut stage = Stage::new();
     let driver = stage.driver_with("d1", &format!("http://no-such-host.invalid:{port}/ping"), clients);
     let mut config = config(stage.register());

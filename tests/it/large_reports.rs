@@ -154,7 +154,15 @@ fn a_driver_whose_final_report_is_refused_altogether_says_so_and_is_not_waited_f
         reason.starts_with("the broker refused ") && reason.ends_with("raise max.message.bytes"),
         "{reason}"
     );
-    assert_ne!(result.drivers[0].state, "lost");
+    assert_eq!(result.drivers[0].state, "unreported");
+    let first = &result.findings[0];
+    assert_eq!((first.code.as_str(), first.driver.as_deref()), ("no_final_report", Some("a1")));
+    assert!(
+        first.text.starts_with(&format!("Unknown: no final report from a1 ({reason})")),
+        "{}",
+        first.text
+    );
+    assert_eq!(result.findings.len(), 1, "no verdict on a rate that nobody knows: {:?}", result.verdict);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The errors of the system that connections meet, in words.
 
+use crate::stats::causes::{NO_DESCRIPTOR, NO_PORT};
 use rustix::io::Errno;
 use std::io;
 
@@ -10,8 +11,8 @@ pub fn words(error: &io::Error) -> Option<&'static str> {
         Errno::TIMEDOUT => "no answer to the connect in time",
         Errno::NETUNREACH => "network unreachable",
         Errno::HOSTUNREACH => "host unreachable",
-        Errno::ADDRNOTAVAIL => "no free local port",
-        Errno::MFILE | Errno::NFILE => "no free file descriptor",
+        Errno::ADDRNOTAVAIL => NO_PORT,
+        Errno::MFILE | Errno::NFILE => NO_DESCRIPTOR,
         Errno::CONNRESET | Errno::PIPE => "the server reset the connection",
         _ => return None,
     })

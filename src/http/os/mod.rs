@@ -4,6 +4,7 @@
 pub mod errors;
 pub mod limits;
 pub mod listener;
+pub mod own;
 pub mod poller;
 mod shortage;
 pub mod socket;

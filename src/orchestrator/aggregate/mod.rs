@@ -19,7 +19,7 @@ pub use target_count::Counted;
 use crate::message::{LatencyMs, NodeRef, TargetCount};
 use crate::stats::counts::Counts;
 use crate::stats::histogram::Histogram;
-use crate::stats::summary::SeriesPoint;
+use crate::stats::summary::{Distribution, SeriesPoint};
 use report::read_histogram;
 use sequences::Sequences;
 use series::Series;
@@ -42,8 +42,8 @@ pub struct DriverFigures {
     pub origin_ms: Option<f64>,
     /// Its first measured send, in broker time.
     pub first_send_ms: Option<f64>,
-    /// Service time and lag, once its final report is in: in ms, and the encoded forms are not needed any more.
-    pub at_end: Option<Box<(Histogram, Histogram)>>,
+    /// Service times, once its final report is in.
+    pub service_ms: Option<Distribution>,
     /// Its state at the newest closed second: what is in the fleet's figures.
     pub shown: Option<Arc<Snapshot>>,
     /// What a floodgate-target counted, from its final report.
@@ -64,7 +64,7 @@ impl DriverFigures {
             node: node.clone(),
             origin_ms: None,
             first_send_ms: None,
-            at_end: None,
+            service_ms: None,
             shown: None,
             target: None,
             sequences: Sequences::default(),
@@ -76,16 +76,20 @@ impl DriverFigures {
         }
     }
 
-    /// A report without histograms, with those of the one before: the bus did not take it whole.
+    /// A report without some histograms, with those of the one before: the bus did not take it whole.
     fn completed(&self, snapshot: &Arc<Snapshot>) -> Arc<Snapshot> {
-        match &self.latest {
-            Some(before) if snapshot.lacks_latency() => Arc::new(Snapshot {
-                latency: before.latency.clone(),
-                latency_ms: before.latency_ms.clone(),
-                ..Snapshot::clone(snapshot)
-            }),
-            _ => Arc::clone(snapshot),
+        let lacks_lag = snapshot.lag.is_empty() && snapshot.counts.sent > 0;
+        let Some(before) = self.latest.as_ref().filter(|_| lacks_lag || snapshot.lacks_latency()) else {
+            return Arc::clone(snapshot);
+        };
+        let mut whole = Snapshot::clone(snapshot);
+        if snapshot.lacks_latency() {
+            (whole.latency, whole.latency_ms) = (before.latency.clone(), before.latency_ms.clone());
         }
+        if lacks_lag {
+            (whole.lag, whole.lag_ms) = (before.lag.clone(), before.lag_ms.clone());
+        }
+        Arc::new(whole)
     }
 
     fn newest_second(&self) -> u64 {
@@ -227,7 +231,7 @@ impl Aggregate {
         &self.counts
     }
 
-    /// The fleet's latency, service time and lag; the last two of the drivers whose final report is in.
+    /// The fleet's latency, service time and lag; service time of the drivers whose final report is in.
     pub fn histograms(&self) -> (&Histogram, &Histogram, &Histogram) {
         (&self.latency, &self.service, &self.lag)
     }
@@ -274,15 +278,14 @@ impl Aggregate {
     }
 
     fn take_final(&mut self, report: &NumberedReport) {
-        if let Some(at_end) = &report.at_end {
-            self.service.merge(&at_end.0);
-            self.lag.merge(&at_end.1);
+        if let Some(service) = &report.service {
+            self.service.merge(service);
         }
         if let Some(driver) = self.drivers.iter_mut().find(|driver| driver.node == report.node) {
             driver.done = true;
             driver.lost_after = None;
             driver.target = report.target.clone();
-            driver.at_end = report.at_end.clone();
+            driver.service_ms = report.service.as_ref().and_then(|service| service.distribution());
         }
     }
 }
@@ -292,7 +295,7 @@ fn end_second(elapsed_ms: f64) -> u64 {
     (elapsed_ms / 1_000.0).ceil().max(1.0) as u64
 }
 
-fn histogram_of(snapshot: &Snapshot) -> Histogram {
-    // It was decoded once before it was kept.
-    read_histogram(Some(&snapshot.latency)).unwrap_or_default()
+/// A histogram that was decoded once before it was kept.
+fn kept(encoded: &str) -> Histogram {
+    read_histogram(Some(encoded)).unwrap_or_default()
 }

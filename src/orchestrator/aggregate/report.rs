@@ -2,8 +2,11 @@
 
 use super::target_count;
 use crate::message::{LatencyMs, Metrics, NodeRef, TargetCount};
+use crate::stats::causes::{ErrorSample, MAX_CAUSES};
 use crate::stats::counts::Counts;
+use crate::stats::generator::Generator;
 use crate::stats::histogram::Histogram;
+use crate::stats::outcome::ErrorKind;
 use crate::stats::summary::Distribution;
 use std::sync::Arc;
 
@@ -35,6 +38,14 @@ pub struct Snapshot {
     pub latency: String,
     /// Its figures.
     pub latency_ms: Option<Distribution>,
+    /// The lag histogram in its wire form; empty where it was not reported.
+    pub lag: String,
+    /// Its figures.
+    pub lag_ms: Option<Distribution>,
+    /// What the driver's workers did with their time.
+    pub generator: Option<Generator>,
+    /// Why requests failed.
+    pub causes: Vec<ErrorSample>,
 }
 
 impl Snapshot {
@@ -55,8 +66,8 @@ pub struct NumberedReport {
     pub origin_ms: Option<f64>,
     /// Its first measured send, in broker time.
     pub first_send_ms: Option<f64>,
-    /// Service time and lag, in the final one.
-    pub at_end: Option<Box<(Histogram, Histogram)>>,
+    /// Service times, in the final one.
+    pub service: Option<Box<Histogram>>,
     /// What a floodgate-target counted, in the final one.
     pub target: Option<TargetCount>,
 }
@@ -64,7 +75,7 @@ pub struct NumberedReport {
 impl NumberedReport {
     /// What a final report had to leave out because the bus would not take it whole; none where it is whole.
     pub fn left_out(&self) -> Option<String> {
-        let lacks_service = self.at_end.as_ref().is_some_and(|at_end| at_end.0.count() == 0);
+        let lacks_service = self.service.as_ref().is_some_and(|service| service.is_empty());
         let what = match self.snapshot.lacks_latency() {
             true => "histograms, so its latencies are those that it had reported before, if any",
             false if lacks_service && self.snapshot.counts.responses > 0 => {
@@ -110,14 +121,9 @@ impl Report {
         }
         let encoded = message.histograms.clone().unwrap_or_default();
         let latency = read_histogram(Some(&encoded.latency)).map_err(|e| who(&e))?;
-        let at_end = match message.is_final {
-            true => {
-                let service = read_histogram(encoded.service.as_deref()).map_err(|e| who(&e))?;
-                let lag = read_histogram(encoded.lag.as_deref()).map_err(|e| who(&e))?;
-                Some(Box::new((service, lag)))
-            }
-            false => None,
-        };
+        let lag = read_histogram(encoded.lag.as_deref()).map_err(|e| who(&e))?;
+        let service = message.is_final.then(|| read_histogram(encoded.service.as_deref()));
+        let service = service.transpose().map_err(|e| who(&e))?;
         let snapshot = Snapshot {
             sequence,
             is_final: message.is_final,
@@ -125,6 +131,10 @@ impl Report {
             counts,
             latency_ms: latency.distribution(),
             latency: encoded.latency,
+            lag_ms: lag.distribution(),
+            lag: encoded.lag.unwrap_or_default(),
+            generator: message.generator.map(Generator::checked),
+            causes: message.error_samples.iter().take(MAX_CAUSES * ErrorKind::ALL.len()).cloned().collect(),
         };
         let moment = |ms: Option<f64>| ms.filter(|ms| (0.0..=MAX_MOMENT_MS).contains(ms));
         Ok(Report::Numbered(NumberedReport {
@@ -132,7 +142,7 @@ impl Report {
             snapshot: Arc::new(snapshot),
             origin_ms: moment(message.origin_ms),
             first_send_ms: moment(message.first_send_ms),
-            at_end,
+            service: service.map(Box::new),
             target: target_count::read(message),
         }))
     }
@@ -235,6 +245,6 @@ mod tests {
         let report =
             read(r#"{"node_id":"a","test_id":"t","report_id":"r","epoch":1,"sequence":1,"counts":{}}"#);
         let Ok(Report::Numbered(report)) = report else { panic!("{report:?}") };
-        assert!(report.snapshot.latency_ms.is_none() && report.at_end.is_none());
+        assert!(report.snapshot.latency_ms.is_none() && report.service.is_none());
     }
 }

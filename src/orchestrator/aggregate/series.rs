@@ -29,6 +29,8 @@ pub struct Part {
     pub counts: Counts,
     /// The latencies.
     pub latency: Histogram,
+    /// The lag.
+    pub lag: Histogram,
 }
 
 /// What is kept of a second that may still be completed.
@@ -161,7 +163,7 @@ mod tests {
         let mut latency = Histogram::new();
         (0..requests).for_each(|_| latency.record_us(ms * 1_000));
         let counts = Counts { sent: requests, responses: requests, ..Counts::default() };
-        Part { after, at, to_its_end: true, counts, latency }
+        Part { after, at, to_its_end: true, counts, latency, lag: Histogram::new() }
     }
 
     fn seconds(series: &Series) -> Vec<(u64, u64, bool)> {

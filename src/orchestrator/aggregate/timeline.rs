@@ -1,7 +1,7 @@
 //! How whole seconds of the fleet are closed, one after the other, and corrected when a report comes late.
 
 use super::series::Part;
-use super::{Aggregate, DriverFigures, MARK_TOLERANCE_MS, PATIENCE_S, Snapshot, end_second, histogram_of};
+use super::{Aggregate, DriverFigures, MARK_TOLERANCE_MS, PATIENCE_S, Snapshot, end_second, kept};
 use crate::message::NodeRef;
 use crate::stats::counts::Counts;
 use std::sync::Arc;
@@ -51,19 +51,19 @@ impl DriverFigures {
         let passed = std::mem::replace(&mut self.marks, later);
         // Of several the newest holds the others.
         let (at, snapshot) = passed.into_iter().max_by_key(|(_, snapshot)| snapshot.sequence)?;
-        let counts = match &self.shown {
-            Some(shown) => difference(&snapshot.counts, &shown.counts),
-            None => snapshot.counts.clone(),
-        };
-        let latency = match &self.shown {
-            Some(shown) => histogram_of(&snapshot).since(&histogram_of(shown)),
-            None => histogram_of(&snapshot),
+        let (counts, latency, lag) = match &self.shown {
+            Some(shown) => (
+                difference(&snapshot.counts, &shown.counts),
+                kept(&snapshot.latency).since(&kept(&shown.latency)),
+                kept(&snapshot.lag).since(&kept(&shown.lag)),
+            ),
+            None => (snapshot.counts.clone(), kept(&snapshot.latency), kept(&snapshot.lag)),
         };
         let off_ms = (snapshot.elapsed_ms - at as f64 * 1_000.0).abs();
         let to_its_end = snapshot.is_final || off_ms <= MARK_TOLERANCE_MS;
         self.shown = Some(snapshot);
         let after = std::mem::replace(&mut self.shown_second, at);
-        Some(Part { after, at, to_its_end, counts, latency })
+        Some(Part { after, at, to_its_end, counts, latency, lag })
     }
 }
 
@@ -114,6 +114,7 @@ impl Aggregate {
     fn take(&mut self, driver: usize, part: &Part) {
         self.counts.merge(&part.counts);
         self.latency.merge(&part.latency);
+        self.lag.merge(&part.lag);
         self.series.add(driver, part);
     }
 }

@@ -6,6 +6,7 @@ mod tables;
 
 use super::dashboard::Dashboard;
 use crate::stats::summary::Summary;
+use crate::stats::verdict::Severity;
 use crate::units::format_count;
 
 const STYLE: &str = include_str!("style.css");
@@ -37,7 +38,7 @@ fn is_active(summary: &Summary) -> bool {
 fn test(page: &mut String, summary: &Summary) {
     let (id, kind, state) = (escape(&summary.test_id), escape(&summary.test_type), escape(&summary.state));
     page.push_str(&format!("<h2>Test {id}</h2><p class=\"dim\">{kind}, <strong>{state}</strong></p>"));
-    let well = summary.verdict.iter().all(|line| line.starts_with("All well"));
+    let well = summary.findings.iter().all(|finding| finding.severity == Severity::Info);
     page.push_str(if well { "<ul class=\"verdict well\">" } else { "<ul class=\"verdict\">" });
     for line in &summary.verdict {
         page.push_str(&format!("<li>{}</li>", escape(line)));
@@ -56,6 +57,9 @@ fn test(page: &mut String, summary: &Summary) {
     }
     for notice in &summary.notices {
         page.push_str(&format!("<p class=\"bad\">{}</p>", escape(notice)));
+    }
+    if !summary.error_samples.is_empty() {
+        page.push_str(&tables::causes(&summary.error_samples));
     }
     page.push_str(&tables::drivers(summary));
     page.push_str(&tables::conservation(&summary.conservation));

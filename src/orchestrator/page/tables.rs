@@ -2,6 +2,7 @@
 
 use super::escape;
 use crate::orchestrator::dashboard::{FleetRow, HistoryRow};
+use crate::stats::causes::ErrorSample;
 use crate::stats::summary::{Conservation, Distribution, SeriesPoint, Stats, Summary};
 use crate::units::{format_count, format_figure};
 
@@ -26,6 +27,8 @@ pub fn drivers(summary: &Summary) -> String {
         "p99 ms",
         "max ms",
         "start +ms",
+        "busy",
+        "CPU wait",
     ];
     let total = row("all", &summary.state, &summary.total);
     let rows = summary.drivers.iter().map(|driver| {
@@ -58,7 +61,22 @@ fn row(name: &str, state: &str, stats: &Stats) -> Vec<String> {
         figure(|d| d.p99),
         figure(|d| d.max),
         optional(stats.start_skew_ms),
+        percent(stats.busy),
+        percent(stats.cpu_wait),
     ]
+}
+
+/// Why requests failed.
+pub fn causes(samples: &[ErrorSample]) -> String {
+    let rows = samples.iter().map(|sample| {
+        vec![
+            escape(&sample.kind),
+            format_count(sample.count),
+            escape(&sample.cause),
+            escape(&sample.drivers.join(", ")),
+        ]
+    });
+    table(&["error", "requests", "cause", "drivers"], rows.collect())
 }
 
 /// Where every planned request went.
@@ -165,6 +183,10 @@ fn table(heads: &[&str], rows: Vec<Vec<String>>) -> String {
         out.push_str(&format!("<p class=\"dim\">and {more} more, in the JSON form</p>"));
     }
     out
+}
+
+fn percent(share: Option<f64>) -> String {
+    share.map_or_else(|| "-".to_owned(), |share| format!("{:.1} %", 100.0 * share))
 }
 
 fn optional(value: Option<f64>) -> String {

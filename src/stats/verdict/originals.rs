@@ -1,6 +1,6 @@
 //! What is said of drivers of the original protocol: they report four latencies and no counts, and know no STOP.
 
-use super::{Facts, names};
+use super::{Facts, Finding, names};
 use crate::units::format_count;
 
 /// What is known of such drivers in one test.
@@ -16,54 +16,60 @@ pub struct Originals {
     pub target_beyond: u64,
 }
 
+fn finding(text: String) -> Finding {
+    Finding::info("original_drivers", text)
+}
+
 /// What a reader must know at once: what a STOP cannot do, and that there are no counts at all.
-pub fn first(facts: &Facts) -> Vec<String> {
+pub fn first(facts: &Facts) -> Vec<Finding> {
     let Originals { alone, silent, active, .. } = &facts.originals;
-    let mut lines = Vec::new();
+    let mut found = Vec::new();
     if facts.stopped.is_some() && !active.is_empty() {
-        lines.push(format!(
+        found.push(finding(format!(
             "Drivers of the original protocol do not understand STOP: {} may still be sending.",
             names(active)
-        ));
+        )));
     }
     if !*alone || !facts.failed.is_empty() {
-        return lines;
+        return found;
     }
     if !facts.original.is_empty() {
-        lines.push(format!(
+        found.push(finding(format!(
             "Only drivers of the original protocol ran this test: {}. They report four latencies each and no counts, so \
              requests, errors and throughput are unknown, and nothing is merged.",
             names(&facts.original)
-        ));
+        )));
     }
     if facts.finished && facts.stopped.is_none() && !silent.is_empty() {
-        lines.push(format!(
+        found.push(finding(format!(
             "No report came from {}: they may not have read the plan and its start, or have gone.",
             names(silent)
+        )));
+    }
+    if found.is_empty() {
+        found.push(finding(
+            "Only drivers of the original protocol run this test; none has reported yet.".to_owned(),
         ));
     }
-    if lines.is_empty() {
-        lines.push("Only drivers of the original protocol run this test; none has reported yet.".to_owned());
-    }
-    lines
+    found
 }
 
 /// Where they ran beside others.
-pub fn beside(facts: &Facts) -> Vec<String> {
+pub fn beside(facts: &Facts) -> Vec<Finding> {
     let Originals { alone, active, target_beyond, .. } = &facts.originals;
-    let mut lines = Vec::new();
+    let mut found = Vec::new();
     if !facts.original.is_empty() && !alone {
-        lines.push(format!(
+        found.push(finding(format!(
             "Drivers of the original protocol are left out of the merged figures: {}.",
             names(&facts.original)
-        ));
+        )));
     }
     if *target_beyond > 0 {
-        lines.push(format!(
+        found.push(finding(format!(
             "The target counted {} requests more than the fleet sent, presumably by original drivers {}.",
             format_count(*target_beyond),
             names(active)
-        ));
+        )));
     }
-    lines
+    found
 }

@@ -1,4 +1,10 @@
 use super::*;
+use crate::stats::causes::{ErrorSample, NO_PORT};
+use crate::stats::distribution::Distribution;
+use crate::stats::generator::Generator;
+use std::collections::BTreeMap;
+
+mod bottleneck;
 
 fn kept() -> Facts {
     Facts {
@@ -7,11 +13,42 @@ fn kept() -> Facts {
         sent: 20_000,
         responses: 20_000,
         status: BTreeMap::from([("200".to_owned(), 20_000)]),
-        lag_p99_ms: Some(0.1),
+        lag: Some(lag(0.1)),
+        generator: Generator {
+            busy: Some(0.4),
+            cpu_wait: Some(0.01),
+            worker_s: 20.0,
+            ..Generator::default()
+        },
         latency_p99_ms: Some(2.0),
         rates_rps: Some((1_000.0, 1_000.0)),
         ..Facts::default()
     }
+}
+
+/// Of which one in a hundred is as long as this, and none longer.
+fn lag(p99_ms: f64) -> Distribution {
+    let low = 0.001;
+    Distribution {
+        min: low,
+        mean: low,
+        median: low,
+        mode: low,
+        p90: low,
+        p95: low,
+        p99: p99_ms,
+        p999: p99_ms,
+        max: p99_ms,
+        stddev: low,
+    }
+}
+
+fn verdict(facts: &Facts) -> Vec<String> {
+    super::verdict(&findings(facts))
+}
+
+fn codes(facts: &Facts) -> Vec<String> {
+    findings(facts).into_iter().map(|finding| finding.code).collect()
 }
 
 fn counts(pairs: &[(&str, u64)]) -> BTreeMap<String, u64> {
@@ -26,52 +63,6 @@ fn a_kept_plan_is_one_line() {
 }
 
 #[test]
-fn queued_requests_name_the_target_and_not_the_generator() {
-    let stalled = Facts { queued: 953, lag_p99_ms: Some(3.0), latency_p99_ms: Some(800.0), ..kept() };
-    assert_eq!(
-        verdict(&stalled),
-        [
-            "The target was slower than the plan: 953 of 20,000 requests (4.8 %) were due while every connection \
-          was busy."
-        ]
-    );
-    assert!(verdict(&Facts { queued: 1, ..kept() })[0].contains("1 of 20,000 requests (under 0.1 %)"));
-}
-
-#[test]
-fn a_queue_that_a_pause_of_the_generator_can_have_made_is_not_laid_to_the_target() {
-    let paused = Facts { queued: 9, lag_max_ms: Some(6.69), due_in_pauses: 9.0, ..kept() };
-    assert_eq!(
-        verdict(&paused),
-        [
-            "9 of 20,000 requests (under 0.1 %) were due while every connection was busy: the generator itself may \
-             have paused (6.69 ms at the most), or the target was slower than the plan."
-        ]
-    );
-    for slower in [Facts { due_in_pauses: 8.9, ..paused.clone() }, Facts { lag_max_ms: Some(1.0), ..paused }]
-    {
-        assert!(verdict(&slower)[0].starts_with("The target was slower than the plan: 9 of 20,000"));
-    }
-}
-
-#[test]
-fn lag_names_the_generator_from_one_ms_or_a_twentieth_of_the_latency() {
-    let lag = |lag_ms, latency_ms| {
-        let facts = Facts { lag_p99_ms: Some(lag_ms), latency_p99_ms: latency_ms, ..kept() };
-        verdict(&facts)[0].starts_with("The generator could not keep the plan")
-    };
-    assert!(!lag(1.0, Some(2.0)));
-    assert!(lag(1.001, Some(2.0)));
-    assert!(!lag(1.001, Some(20.1)));
-    assert!(!lag(5.0, Some(100.0)));
-    assert!(lag(5.001, Some(100.0)));
-    assert!(lag(1.001, None));
-    assert!(!lag(1.0, None));
-    let closed = Facts { lag_p99_ms: Some(2.0), rates_rps: None, ..kept() };
-    assert!(verdict(&closed)[0].starts_with("The generator was the bottleneck"));
-}
-
-#[test]
 fn a_missing_rate_is_named_from_one_percent() {
     let rate = |sent| verdict(&Facts { rates_rps: Some((1_000.0, sent)), ..kept() });
     assert!(rate(990.0)[0].starts_with("All well"));
@@ -80,7 +71,7 @@ fn a_missing_rate_is_named_from_one_percent() {
         "{:?}",
         rate(989.9)
     );
-    let mine = Facts { rates_rps: Some((1_000.0, 900.0)), lag_p99_ms: Some(50.0), ..kept() };
+    let mine = Facts { rates_rps: Some((1_000.0, 900.0)), lag: Some(lag(50.0)), ..kept() };
     assert_eq!(verdict(&mine).len(), 1, "a generator that lags takes the blame alone");
     assert!(verdict(&mine)[0].starts_with("The generator"));
     let stopped =
@@ -89,20 +80,20 @@ fn a_missing_rate_is_named_from_one_percent() {
 }
 
 #[test]
-fn never_sent_comes_first() {
+fn what_was_never_sent_comes_before_what_queued() {
     let facts = Facts {
         never_sent: 1_000,
         sent: 19_000,
-        queued: 5,
+        queued: 15,
         errors: counts(&[("timeout", 10)]),
         rates_rps: Some((1_000.0, 900.0)),
         ..kept()
     };
     let lines = verdict(&facts);
-    assert!(lines[0].contains("1,000 of 20,000 planned requests (5.0 %) were never sent"), "{lines:?}");
-    assert!(lines[0].starts_with("The target was slower than the plan"));
-    assert!(lines[1].contains("5 of 19,000"));
-    assert!(lines[2].starts_with("Errors: 10 of 19,000"));
+    assert!(lines[0].starts_with("Errors: 10 of 19,000"), "{lines:?}");
+    assert!(lines[1].contains("1,000 of 20,000 planned requests (5.0 %) were never sent"), "{lines:?}");
+    assert!(lines[1].starts_with("The target was slower than the plan"));
+    assert!(lines[2].contains("15 of 19,000"));
     assert_eq!(lines.len(), 3);
     let stopped = verdict(&Facts { stopped: Some("Ctrl-C".to_owned()), queued: 0, ..facts });
     assert!(!stopped.iter().any(|line| line.contains("The target")), "{stopped:?}");
@@ -166,7 +157,7 @@ fn drivers_are_named() {
 
 fn lost(name: &str, not_sent: Option<u64>) -> LostDriver {
     let what = "it was silent for 5 s".to_owned();
-    LostDriver { name: name.to_owned(), what, after_s: Some(12.36), not_sent }
+    LostDriver { name: name.to_owned(), what, is_unreported: false, after_s: Some(12.36), not_sent }
 }
 
 #[test]
@@ -218,7 +209,7 @@ fn where_nothing_reached_the_server_that_is_told_first_and_with_the_right_advice
             responses: 0,
             errors: counts(&[(kind, 40)]),
             sent: 40,
-            lag_p99_ms: Some(9.0),
+            lag: Some(lag(9.0)),
             latency_p99_ms: None,
             ..kept()
         };
@@ -226,4 +217,89 @@ fn where_nothing_reached_the_server_that_is_told_first_and_with_the_right_advice
         assert!(lines[0].starts_with("Nothing reached") && lines[0].contains(advice), "{lines:?}");
         assert!(!lines.iter().any(|line| line.contains("generator")), "{lines:?}");
     }
+}
+
+#[test]
+fn errors_stand_above_a_generator_that_lags_and_a_lost_driver_between() {
+    let facts = Facts {
+        errors: counts(&[("timeout", 500)]),
+        status: counts(&[("200", 19_000), ("503", 500)]),
+        lost: vec![lost("a", Some(5))],
+        lag: Some(lag(9.0)),
+        queued: 5_000,
+        ..kept()
+    };
+    let wanted = ["errors", "error_status", "driver_lost", "generator_lag", "target_slow"];
+    assert_eq!(codes(&facts), wanted);
+    assert_eq!(findings(&facts)[2].driver.as_deref(), Some("a"));
+    let stopped = Facts { stopped: Some("Ctrl-C".to_owned()), ..facts };
+    assert_eq!(codes(&stopped)[..2], ["stopped", "errors"]);
+}
+
+#[test]
+fn nobody_judges_the_rate_without_all_final_reports() {
+    let unknown = LostDriver {
+        name: "a1".to_owned(),
+        what: "the broker refused 16,635 bytes; raise max.message.bytes".to_owned(),
+        is_unreported: true,
+        ..LostDriver::default()
+    };
+    let facts = Facts { lost: vec![unknown], planned: 0, sent: 0, rates_rps: Some((1_000.0, 0.0)), ..kept() };
+    let facts = Facts { responses: 0, status: counts(&[]), lag: None, ..facts };
+    assert_eq!(
+        verdict(&facts),
+        [
+            "Unknown: no final report from a1 (the broker refused 16,635 bytes; raise max.message.bytes); nothing is \
+          known of its load."
+        ]
+    );
+    assert_eq!(codes(&facts), ["no_final_report"]);
+}
+
+fn cause(kind: &str, cause: &str, count: u64) -> ErrorSample {
+    let drivers = vec!["m1".to_owned()];
+    ErrorSample { kind: kind.to_owned(), cause: cause.to_owned(), count, drivers }
+}
+
+#[test]
+fn a_known_cause_is_told_with_the_errors() {
+    let facts = Facts {
+        errors: counts(&[("tls", 40), ("closed", 7)]),
+        causes: vec![cause("tls", "the server wants a client certificate", 40)],
+        ..kept()
+    };
+    let lines = verdict(&facts);
+    assert!(
+        lines[0].ends_with("Most frequent cause of tls: the server wants a client certificate."),
+        "{lines:?}"
+    );
+    let all = Facts { errors: counts(&[("tls", 40)]), sent: 40, responses: 0, status: counts(&[]), ..facts };
+    let lines = verdict(&all);
+    let wanted =
+        "failed before a connection was there (the server wants a client certificate); the TLS handshake";
+    assert!(lines[0].contains(wanted), "{lines:?}");
+    assert!(!lines[1].contains("cause"), "once: {lines:?}");
+}
+
+#[test]
+fn a_host_without_ports_is_named_and_not_the_target() {
+    let facts = Facts {
+        errors: counts(&[("connect", 100)]),
+        causes: vec![cause("connect", &format!("{NO_PORT} for 10.0.0.1:80"), 100)],
+        rates_rps: Some((1_000.0, 900.0)),
+        ..kept()
+    };
+    let lines = verdict(&facts);
+    assert!(
+        lines[1].starts_with("The host of driver m1 ran out of local ports, and not the target: 100"),
+        "{lines:?}"
+    );
+    assert!(!lines.iter().any(|line| line.contains("The target was slower")), "{lines:?}");
+    assert_eq!(codes(&facts), ["errors", "ports_exhausted"]);
+}
+
+#[test]
+fn resent_requests_are_told_with_their_share() {
+    let lines = verdict(&Facts { resent: 20, ..kept() });
+    assert!(lines[0].starts_with("20 of 20,000 requests (0.1 %) were sent once more"), "{lines:?}");
 }

@@ -175,11 +175,12 @@ impl Figures {
             "first_send_ms": self.origin_ms, "elapsed_ms": self.elapsed_ms,
             "counts": {"planned": n, "sent": n, "never_sent": 0, "queued": 0, "responses": n, "errors": {},
                 "status": {"200": n}, "bytes_received": 10 * n, "warmup_sent": 0},
-            "histograms": {"latency": histogram.encode().expect("encodes")},
+            "histograms": {
+                "latency": histogram.encode().expect("encodes"), "lag": lag.encode().expect("encodes"),
+            },
         });
         if self.is_final {
             message["histograms"]["service"] = json!(histogram.encode().expect("encodes"));
-            message["histograms"]["lag"] = json!(lag.encode().expect("encodes"));
         }
         if let Some((before, after)) = self.seen {
             message["target_seen"] = json!({"before": before, "after": after});

@@ -1,0 +1,141 @@
+//! The facts that a verdict needs, gathered from a run and its figures.
+
+use super::aggregate::{Aggregate, Counted, DriverFigures};
+use super::runs::Run;
+use crate::schedule::{Schedule, Share};
+use crate::stats::generator::Generator;
+use crate::stats::summary::{Conservation, Stats};
+use crate::stats::verdict::{Facts, LATE_MS, Originals, is_starved, lags};
+use crate::units::format_ms;
+
+/// What the figures say; losses, causes, clocks and the fleet's generator are the caller's to add.
+pub fn facts(run: &Run, figures: &Aggregate, total: &Stats, conservation: &Conservation) -> Facts {
+    let finished = figures.is_finished();
+    let waiting = |seconds: u64| format!("its reports are {seconds} s behind those of others");
+    let rates_rps = rates(run, figures, total);
+    let behind = figures.behind().into_iter().map(|(name, seconds)| (name, waiting(seconds)));
+    let starved = starved(figures);
+    Facts {
+        failed: run.failed.clone(),
+        stopped: run.stopped.clone(),
+        finished,
+        is_closed: total.queued == 0 && !share(run, figures).is_open(),
+        planned: conservation.planned,
+        sent: conservation.sent,
+        resent: conservation.resent,
+        never_sent: conservation.never_sent,
+        queued: total.queued,
+        responses: total.responses,
+        errors: total.errors.clone(),
+        status: total.status.clone(),
+        lag: total.lag_ms.clone(),
+        due_in_pauses: rates_rps
+            .map_or(0.0, |(planned_rps, _)| due_in_pauses(&greatest_lags_ms(figures), planned_rps)),
+        latency_p99_ms: total.latency_ms.as_ref().map(|latency| latency.p99),
+        rates_rps,
+        behind: if finished { laggards(figures, &starved) } else { behind.collect() },
+        starved,
+        original: figures.originals().keys().cloned().collect(),
+        reports_missing: conservation.reports_missing,
+        differences: if finished { conservation.differences() } else { Vec::new() },
+        originals: Originals {
+            alone: run.is_original_only(),
+            silent: run.originals.silent(),
+            active: run.originals.active(),
+            target_beyond: conservation.target_beyond,
+        },
+        late: late(run, figures),
+        notes: run.notes.iter().cloned().chain(uncounted(figures)).collect(),
+        ..Facts::default()
+    }
+}
+
+/// The last driver's share of the plan as it was written.
+fn share<'a>(run: &'a Run, figures: &Aggregate) -> Share<&'a Schedule> {
+    let parts = figures.drivers().len().max(1) as u64;
+    run.schedule.view(parts - 1, parts)
+}
+
+/// Of each driver; 0 if it is not known.
+fn greatest_lags_ms(figures: &Aggregate) -> Vec<f64> {
+    let lag_ms = |driver: &DriverFigures| Some(driver.shown.as_ref()?.lag_ms.as_ref()?.max);
+    figures.drivers().iter().map(|driver| lag_ms(driver).unwrap_or(0.0)).collect()
+}
+
+/// Requests of a fleet's rate that were planned for as long as drivers may have been paused themselves: for each driver
+/// its share of the rate during its greatest lag.
+fn due_in_pauses(lags_ms: &[f64], planned_rps: f64) -> f64 {
+    let mean_s = lags_ms.iter().sum::<f64>() / 1_000.0 / lags_ms.len().max(1) as f64;
+    mean_s * planned_rps
+}
+
+/// Of several drivers, those that had too little CPU.
+fn starved(figures: &Aggregate) -> Vec<(String, Generator)> {
+    let starved = figures.drivers().iter().filter_map(|driver| {
+        let generator = driver.shown.as_ref()?.generator.filter(is_starved)?;
+        Some((driver.node.node_id.clone(), generator))
+    });
+    if figures.drivers().len() > 1 { starved.collect() } else { Vec::new() }
+}
+
+/// Of several drivers, those whose own delay is too great to be overlooked, unless that is known to have another cause.
+fn laggards(figures: &Aggregate, starved: &[(String, Generator)]) -> Vec<(String, String)> {
+    let lagging = figures.drivers().iter().filter_map(|driver| {
+        let shown = driver.shown.as_ref()?;
+        let latency_ms = shown.latency_ms.as_ref().map(|latency| latency.p99);
+        let lag = shown.lag_ms.as_ref().filter(|lag| lags(lag, latency_ms, shown.counts.sent))?;
+        let how = format!(
+            "1 % of its requests were sent more than {} after they could have been",
+            format_ms(lag.p99)
+        );
+        Some((driver.node.node_id.clone(), how))
+    });
+    let lagging = lagging.filter(|(name, _)| starved.iter().all(|(starved, _)| starved != name));
+    if figures.drivers().len() > 1 { lagging.collect() } else { Vec::new() }
+}
+
+/// Requests/s of an open loop, planned and sent. The last send is at the latest one response before the last response
+/// ended; so the waiting for that one is not held against the rate.
+fn rates(run: &Run, figures: &Aggregate, total: &Stats) -> Option<(f64, f64)> {
+    let share = share(run, figures);
+    let planned_s = share.planned_end_ns().filter(|_| share.is_open())? as f64 / 1e9;
+    let longest_ms = total.service_ms.as_ref().map_or(0.0, |service| service.max);
+    let timeout_ms = run.plan.timeout().as_secs_f64() * 1_000.0;
+    let failed_ms = if total.errors_total() > 0 { timeout_ms } else { 0.0 };
+    let elapsed_s = figures.drivers().iter().filter_map(|d| d.shown.as_ref()).map(|s| s.elapsed_ms / 1_000.0);
+    let sending_s = elapsed_s.reduce(f64::max)? - longest_ms.max(failed_ms) / 1_000.0;
+    let counts = figures.counts();
+    (planned_s > 0.0)
+        .then(|| (counts.planned as f64 / planned_s, counts.sent as f64 / sending_s.max(planned_s)))
+}
+
+/// Why there is no count of a target that counts, once all figures are in.
+fn uncounted(figures: &Aggregate) -> Option<String> {
+    match figures.target_counted() {
+        Counted::Unknown(why) if figures.is_finished() => {
+            Some(format!("What the target counted is unknown: {why}."))
+        }
+        _ => None,
+    }
+}
+
+fn late(run: &Run, figures: &Aggregate) -> Vec<(String, f64)> {
+    let warmup_ms = run.config.warmup_ms.unwrap_or(0) as f64;
+    let late = figures.drivers().iter().filter_map(|driver| {
+        let late_ms = driver.origin_ms? - warmup_ms - run.started_at_ms?;
+        (late_ms > LATE_MS).then(|| (driver.node.node_id.clone(), late_ms))
+    });
+    late.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn in_a_pause_a_drivers_share_of_the_rate_is_due() {
+        assert_eq!(due_in_pauses(&[6.0], 10_000.0), 60.0);
+        assert_eq!(due_in_pauses(&[6.0, 0.0], 10_000.0), 30.0);
+        assert_eq!(due_in_pauses(&[], 10_000.0), 0.0);
+    }
+}

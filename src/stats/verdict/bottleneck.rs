@@ -1,0 +1,232 @@
+//! Who could not keep the plan: the generator, the target, or both.
+//!
+//! Witnesses of the generator: *lag*, the time lost before a send; *busy*, whether its threads ever had nothing to do;
+//! *CPU wait*, whether they could run and were not let. The last two see what lag cannot: a response that lay unread.
+//! Witnesses of the target: requests were due while every connection waited for it, or were sent too slowly, while the
+//! generator had time to spare, or more of them than the time explains in which it had none. A queue can also come from a pause of the generator: many are due at once after it.
+
+use super::words::{of, percent};
+use super::{Facts, Finding, errors};
+use crate::stats::distribution::Distribution;
+use crate::stats::generator::{Generator, TargetOn};
+use crate::units::{format_figure, format_ms};
+
+/// p99 lag up to this is never held against the generator, in ms.
+pub const LAG_FLOOR_MS: f64 = 1.0;
+/// p99 lag up to this share of the p99 latency is never held against the generator.
+pub const LAG_SHARE: f64 = 0.05;
+/// A generator whose threads had something to do for this share of their time is saturated.
+pub const BUSY_SHARE: f64 = 0.95;
+/// A generator whose threads waited for a CPU for this share of their time is starved.
+pub const CPU_WAIT_SHARE: f64 = 0.10;
+/// An open loop below this share of its planned rate did not keep the plan.
+pub const RATE_SHARE: f64 = 0.99;
+/// Fewer requests beyond a limit are no finding.
+pub const LEAST_REQUESTS: u64 = 10;
+/// Shares of less time than this are no finding, in s: the kernel books CPU time by the tick, which may take 10 ms.
+const LEAST_WORKER_S: f64 = 0.2;
+/// How far the share of requests that queued must be above the share of time in which the generator's threads were awake,
+/// since neither is spread evenly over a run.
+const AWAKE_MARGIN: f64 = 0.05;
+/// Threads of a generator that have nothing to do for the rest of their time can hardly hold a closed loop back.
+const SPARE_SHARE: f64 = 0.80;
+
+/// Whether these workers had too little CPU.
+pub fn is_starved(generator: &Generator) -> bool {
+    let beyond = |share: Option<f64>, limit: f64| share.is_some_and(|share| share >= limit);
+    generator.worker_s >= LEAST_WORKER_S
+        && (beyond(generator.busy, BUSY_SHARE) || beyond(generator.cpu_wait, CPU_WAIT_SHARE))
+}
+
+/// Whether the generator's own delay before `sent` sends is too great to be overlooked.
+pub fn lags(lag: &Distribution, latency_p99_ms: Option<f64>, sent: u64) -> bool {
+    let allowed_ms = LAG_FLOOR_MS.max(LAG_SHARE * latency_p99_ms.unwrap_or(0.0));
+    // The share of requests that is beyond the limit for certain.
+    let shares = [(lag.min, 1.0), (lag.median, 0.5), (lag.p90, 0.1), (lag.p95, 0.05), (lag.p99, 0.01)];
+    let beyond = shares.iter().find(|(ms, _)| *ms > allowed_ms).map_or(0.0, |(_, share)| *share);
+    beyond * sent as f64 >= LEAST_REQUESTS as f64
+}
+
+/// Whether the generator was certainly not what held a closed loop back.
+pub fn has_time_to_spare(facts: &Facts) -> bool {
+    facts.generator.busy.is_some_and(|busy| busy <= SPARE_SHARE)
+}
+
+pub fn find(facts: &Facts, found: &mut Vec<Finding>) {
+    let missed = missed(facts);
+    let generator = generator(facts, !missed.is_empty());
+    let is_lag = generator.as_ref().is_some_and(|finding| finding.code == "generator_lag");
+    // A lagging generator explains a missing rate, but no queue.
+    let is_idle_enough = is_idle_enough(facts);
+    found.extend(generator);
+    for miss in missed {
+        match miss {
+            Missed::NeverSent => found.push(never_sent(facts, is_idle_enough)),
+            Missed::Queued if is_idle_enough => found.push(queued(facts)),
+            Missed::Rate(planned, sent) if is_idle_enough && !(is_lag && facts.queued == 0) => {
+                found.push(slow(planned, sent));
+            }
+            Missed::Queued | Missed::Rate(..) => {}
+        }
+    }
+}
+
+/// Whether the generator was idle enough for the target to be what was slow. A starved one is if more requests queued
+/// than can have come due while its threads were awake: all others found every connection waiting for the target while
+/// the generator waited, too. One whose host had no ports left could not even ask.
+fn is_idle_enough(facts: &Facts) -> bool {
+    let queued = facts.queued as f64 / facts.sent.max(1) as f64;
+    let awake = facts.generator.busy.unwrap_or(1.0);
+    let had_cpu = !is_starved(&facts.generator) || queued > awake + AWAKE_MARGIN;
+    had_cpu && errors::shortage(facts).is_none()
+}
+
+/// How the plan was missed.
+#[derive(Clone, Copy)]
+enum Missed {
+    NeverSent,
+    Queued,
+    /// Planned and sent, in requests/s.
+    Rate(f64, f64),
+}
+
+fn missed(facts: &Facts) -> Vec<Missed> {
+    let mut missed = Vec::new();
+    if facts.never_sent > 0 {
+        missed.push(Missed::NeverSent);
+    }
+    if facts.queued >= LEAST_REQUESTS {
+        missed.push(Missed::Queued);
+    }
+    // Without all final reports nobody knows what was sent.
+    let is_known = facts.finished && facts.stopped.is_none() && facts.lost.is_empty();
+    if let Some((planned, sent)) = facts.rates_rps.filter(|_| is_known && facts.never_sent == 0) {
+        let behind = facts.planned as f64 * (1.0 - sent / planned);
+        if sent < RATE_SHARE * planned && behind >= LEAST_REQUESTS as f64 {
+            missed.push(Missed::Rate(planned, sent));
+        }
+    }
+    missed
+}
+
+fn generator(facts: &Facts, plan_was_missed: bool) -> Option<Finding> {
+    let counts = facts.sent >= LEAST_REQUESTS && (facts.is_closed || plan_was_missed);
+    if counts && is_starved(&facts.generator) {
+        return Some(Finding::warning("generator_saturated", saturated(&facts.generator)));
+    }
+    if counts && !facts.starved.is_empty() {
+        let who: Vec<String> = facts.starved.iter().map(|(name, _)| name.clone()).collect();
+        let worst = facts.starved.iter().max_by(|a, b| need(&a.1).total_cmp(&need(&b.1)));
+        let text = worst.map_or(String::new(), |(_, generator)| had(generator));
+        let text = format!("The generator was the bottleneck on {}: {text}; {ADVICE}.", super::names(&who));
+        let finding = Finding::warning("generator_saturated", text);
+        return Some(if let [one] = who.as_slice() { finding.of(one) } else { finding });
+    }
+    let lag = facts.lag.as_ref().filter(|lag| lags(lag, facts.latency_p99_ms, facts.sent))?;
+    Some(Finding::warning("generator_lag", lagging(facts, lag.p99)))
+}
+
+const ADVICE: &str = "use fewer connections, more drivers or a quieter host";
+
+fn need(generator: &Generator) -> f64 {
+    generator.cpu_wait.unwrap_or(0.0)
+}
+
+/// What the threads had of a CPU.
+fn had(generator: &Generator) -> String {
+    match (generator.cpu_wait, generator.busy) {
+        (Some(wait), _) if wait >= CPU_WAIT_SHARE => {
+            format!("its threads were ready to run but got no CPU {} of the time", percent(wait))
+        }
+        (_, busy) => format!("its threads had work to do {} of the time", percent(busy.unwrap_or(1.0))),
+    }
+}
+
+fn saturated(generator: &Generator) -> String {
+    if generator.target_on == Some(TargetOn::SameProcess) {
+        return match generator.cpu_wait.filter(|wait| *wait >= CPU_WAIT_SHARE) {
+            Some(wait) => format!(
+                "This machine was the bottleneck: the drivers and their own target share its CPUs, and the drivers \
+                 waited for one {} of the time; --url loads a server elsewhere.",
+                percent(wait)
+            ),
+            None => format!(
+                "The generator was the bottleneck: its threads had work to do {} of the time, and the target shares \
+                 this machine's CPUs; --url loads a server elsewhere.",
+                percent(generator.busy.unwrap_or(1.0))
+            ),
+        };
+    }
+    format!("The generator was the bottleneck: {}; {ADVICE}.", had(generator))
+}
+
+fn lagging(facts: &Facts, lag_ms: f64) -> String {
+    let lag = format_ms(lag_ms);
+    match facts.is_closed {
+        false => format!(
+            "The generator could not keep the plan: 1 % of its requests were sent more than {lag} after they could \
+             have been; {ADVICE}."
+        ),
+        // A closed loop has no rate to keep; there the generator's delay makes the load lighter.
+        true => format!(
+            "The generator was the bottleneck: 1 % of its requests were sent more than {lag} after a connection was \
+             free; {ADVICE}."
+        ),
+    }
+}
+
+fn never_sent(facts: &Facts, is_idle_enough: bool) -> Finding {
+    let unsent = of(facts.never_sent, facts.planned, "planned requests");
+    let text = match (&facts.stopped, is_idle_enough) {
+        (Some(_), _) => format!("{unsent} were not sent before the stop."),
+        (None, true) => format!(
+            "The target was slower than the plan: {unsent} were never sent, because every connection was busy until \
+             one timeout after the planned end; use more connections or a lower rate."
+        ),
+        (None, false) => format!("{unsent} were never sent by one timeout after the planned end."),
+    };
+    Finding::warning("never_sent", text)
+}
+
+fn queued(facts: &Facts) -> Finding {
+    let queued = of(facts.queued, facts.sent, "requests");
+    let queued = format!("{queued} were due while every connection was busy");
+    let pause_ms = facts.lag.as_ref().map(|lag| lag.max);
+    let pause_ms = pause_ms.filter(|ms| *ms > LAG_FLOOR_MS && facts.queued as f64 <= facts.due_in_pauses);
+    match pause_ms {
+        None => Finding::warning("target_slow", format!("The target was slower than the plan: {queued}.")),
+        Some(pause_ms) => Finding::warning(
+            "generator_lag",
+            format!(
+                "{queued}: the generator itself may have paused ({} at the most), or the target was slower than the \
+                 plan.",
+                format_ms(pause_ms)
+            ),
+        ),
+    }
+}
+
+fn slow(planned: f64, sent: f64) -> Finding {
+    let text = format!(
+        "The target was slower than the plan: {}/s were sent where {}/s were planned ({:.1} %).",
+        format_figure(sent),
+        format_figure(planned),
+        100.0 * sent / planned
+    );
+    Finding::warning("target_slow", text)
+}
+
+/// That the target shares a host with drivers, unless that was said.
+pub fn shared_host(facts: &Facts) -> Option<Finding> {
+    let text = match facts.generator.target_on? {
+        _ if facts.sent == 0 => return None,
+        TargetOn::SameProcess if is_starved(&facts.generator) && facts.is_closed => return None,
+        TargetOn::SameProcess => {
+            "Note: drivers and target share this machine's CPUs; a target elsewhere may be faster."
+        }
+        TargetOn::SameHost => {
+            "Note: the target shares a host with drivers: what one takes of its CPUs the other lacks."
+        }
+    };
+    Some(Finding::info("shared_host", text.to_owned()))
+}

@@ -1,0 +1,53 @@
+//! Drivers that were lost, that fell behind, or whose figures are not merged.
+
+use super::words::share;
+use super::{Facts, Finding, LostDriver, MOST_NAMES};
+use crate::units::{format_count, format_ms};
+
+/// A driver that starts later than this after the gate opened is named, in ms.
+pub const LATE_MS: f64 = 50.0;
+
+pub fn lost(facts: &Facts, found: &mut Vec<Finding>) {
+    found.extend(facts.lost.iter().map(|driver| match driver.is_unreported {
+        true => unreported(driver),
+        false => Finding::warning("driver_lost", gone(driver, facts.planned)).of(&driver.name),
+    }));
+}
+
+fn unreported(driver: &LostDriver) -> Finding {
+    let LostDriver { name, what, .. } = driver;
+    let until = match driver.after_s {
+        Some(s) => format!("its figures end {s:.1} s after its start"),
+        None => "nothing is known of its load".to_owned(),
+    };
+    let text = format!("Unknown: no final report from {name} ({what}); {until}.");
+    Finding::failure("no_final_report", text).of(name)
+}
+
+fn gone(driver: &LostDriver, planned: u64) -> String {
+    let LostDriver { name, what, .. } = driver;
+    let after = driver.after_s.map_or(String::new(), |s| format!(" after {s:.1} s"));
+    match driver.not_sent {
+        Some(0) => format!("Driver {name} was lost{after}: {what}. All that it had to send is reported."),
+        Some(n) => format!(
+            "Driver {name} was lost{after}: {} of the plan was not sent ({} of {} requests), because {what}.",
+            share(n, planned),
+            format_count(n),
+            format_count(planned)
+        ),
+        None => format!(
+            "Driver {name} was lost{after}: {what}. How much of the plan was not sent is unknown, because the plan \
+             does not say how many requests a driver sends; its figures end with its last report."
+        ),
+    }
+}
+
+pub fn find(facts: &Facts, found: &mut Vec<Finding>) {
+    for (name, how) in &facts.behind {
+        found.push(Finding::warning("driver_behind", format!("Driver {name} fell behind: {how}.")).of(name));
+    }
+    for (name, late_ms) in facts.late.iter().take(MOST_NAMES) {
+        let text = format!("Driver {name} started {} after the gate opened.", format_ms(*late_ms));
+        found.push(Finding::warning("driver_behind", text).of(name));
+    }
+}

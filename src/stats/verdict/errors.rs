@@ -1,0 +1,126 @@
+//! Requests that failed, and responses with an error status.
+
+use super::words::{counted, of};
+use super::{Facts, Finding};
+use crate::stats::causes::{ErrorSample, NO_DESCRIPTOR, NO_PORT};
+use crate::stats::outcome::ErrorKind;
+use crate::units::format_count;
+
+/// Whether every request failed before a connection was there. Then no plan was kept or missed.
+pub fn nothing_reached(facts: &Facts) -> bool {
+    let before_send = |name: &String| ErrorKind::ALL.iter().any(|k| k.name() == name && k.is_before_send());
+    let failed = facts.errors.iter().filter(|(_, n)| **n > 0);
+    facts.responses == 0
+        && facts.errors.values().any(|n| *n > 0)
+        && failed.map(|(name, _)| name).all(before_send)
+}
+
+pub fn find(facts: &Facts, found: &mut Vec<Finding>) {
+    if facts.finished && facts.sent + facts.never_sent + facts.planned == 0 && facts.lost.is_empty() {
+        found.push(Finding::failure("nothing_sent", "Nothing was sent.".to_owned()));
+    }
+    let total: u64 = facts.errors.values().copied().fold(0, u64::saturating_add);
+    if nothing_reached(facts) {
+        found.push(Finding::failure("errors", unreached(facts, total)));
+    }
+    if total > 0 {
+        let severity = if facts.responses == 0 { Finding::failure } else { Finding::warning };
+        found.push(severity("errors", failed(facts, total)));
+    }
+    own_host(facts, found);
+    error_status(facts, found);
+    if facts.resent > 0 {
+        found.push(Finding::info(
+            "resent",
+            format!(
+                "{} were sent once more on a new connection, because the server had closed the first one before it \
+                 could read them.",
+                of(facts.resent, facts.sent, "requests")
+            ),
+        ));
+    }
+}
+
+fn unreached(facts: &Facts, total: u64) -> String {
+    let all = |kind: ErrorKind| facts.errors.get(kind.name()) == Some(&total);
+    let advice = if all(ErrorKind::Tls) {
+        "the TLS handshake failed each time; check that the port speaks TLS and that its certificate names this host \
+         and is trusted (--ca-cert trusts your own)"
+    } else if all(ErrorKind::Dns) {
+        "the host name could not be resolved; check its spelling and the DNS settings"
+    } else {
+        "check the address and that the server is running"
+    };
+    let cause = facts.causes.first().map_or(String::new(), |first| format!(" ({})", first.cause));
+    let total = format_count(total);
+    format!(
+        "Nothing reached the server: all {total} requests failed before a connection was there{cause}; {advice}."
+    )
+}
+
+/// Kinds with their shares, then the most frequent cause of each kind that has a known one.
+fn failed(facts: &Facts, total: u64) -> String {
+    let mut kinds: Vec<_> = facts.errors.iter().filter(|(_, n)| **n > 0).collect();
+    kinds.sort_by_key(|(name, n)| (std::cmp::Reverse(**n), name.as_str()));
+    let shown: Vec<_> = kinds.iter().map(|(name, n)| counted(name, **n, facts.sent)).collect();
+    let causes: Vec<String> = kinds
+        .iter()
+        .filter_map(|(name, _)| facts.causes.iter().find(|sample| sample.kind == **name))
+        .map(|sample| format!("{}: {}", sample.kind, sample.cause))
+        .collect();
+    let causes = if causes.is_empty() || nothing_reached(facts) {
+        String::new()
+    } else {
+        format!(" Most frequent cause of {}.", causes.join("; of "))
+    };
+    let failed = of(total, facts.sent, "requests");
+    format!("Errors: {failed} failed: {}.{causes}", shown.join(", "))
+}
+
+/// What the drivers' own hosts ran out of.
+pub fn shortage(facts: &Facts) -> Option<&ErrorSample> {
+    let lacks = |what: &str| facts.causes.iter().find(|sample| sample.cause.starts_with(what));
+    lacks(NO_PORT).or_else(|| lacks(NO_DESCRIPTOR))
+}
+
+/// Connections that the drivers' own host could not open.
+fn own_host(facts: &Facts, found: &mut Vec<Finding>) {
+    let failed = facts.errors.get(ErrorKind::Connect.name()).is_some_and(|n| *n > 0);
+    if let Some(sample) = shortage(facts) {
+        found.push(Finding::warning("ports_exhausted", exhausted(sample)));
+    } else if failed && facts.causes.is_empty() && !nothing_reached(facts) {
+        let text = "Some connections could not be opened: the server refused them or could not be reached, or the \
+                    driver's host had no port or descriptor left, which its log then says.";
+        found.push(Finding::warning("errors", text.to_owned()));
+    }
+}
+
+fn exhausted(sample: &ErrorSample) -> String {
+    let hosts = match sample.drivers.as_slice() {
+        [] => "The generator's host".to_owned(),
+        [one] => format!("The host of driver {one}"),
+        several => format!("The hosts of drivers {}", several.join(", ")),
+    };
+    let (what, advice) = if sample.cause.starts_with(NO_PORT) {
+        let advice = "a port stays taken for a minute after its connection was closed, so keep connections open, use \
+                      fewer, spread them over more hosts, or widen net.ipv4.ip_local_port_range";
+        ("local ports", advice)
+    } else {
+        ("file descriptors", "use fewer connections, or raise the limit (ulimit -n)")
+    };
+    let n = format_count(sample.count);
+    format!("{hosts} ran out of {what}, and not the target: {n} requests found none; {advice}.")
+}
+
+fn error_status(facts: &Facts, found: &mut Vec<Finding>) {
+    let refused: Vec<_> = facts.status.iter().filter(|(code, _)| code.as_str() >= "400").collect();
+    let refusals: u64 = refused.iter().map(|(_, n)| **n).sum();
+    if refusals > 0 {
+        let codes: Vec<_> = refused.iter().map(|(code, n)| counted(code, **n, facts.responses)).collect();
+        let share = of(refusals, facts.responses, "responses");
+        found.push(Finding::warning(
+            "error_status",
+            format!("{share} had an error status: {}.", codes.join(", ")),
+        ));
+    }
+}

@@ -1,0 +1,132 @@
+//! The verdict: what a reader must know before any figure, most important first, as findings with codes for programs
+//! and in words for people.
+//!
+//! A pure function over plain facts. What a reader must act on comes first: a test that failed, requests that failed,
+//! drivers that were lost. Then who was the bottleneck, then what does not add up, then notes.
+
+mod bookkeeping;
+mod bottleneck;
+mod drivers;
+mod errors;
+mod facts;
+mod originals;
+mod words;
+
+pub use bottleneck::{
+    BUSY_SHARE, CPU_WAIT_SHARE, LAG_FLOOR_MS, LAG_SHARE, LEAST_REQUESTS, RATE_SHARE, is_starved, lags,
+};
+pub use drivers::LATE_MS;
+pub use facts::{Facts, LostDriver};
+pub use originals::Originals;
+
+use crate::units::format_count;
+use serde::{Deserialize, Serialize};
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// The figures do not mean what they seem to, or something must be done.
+    Warning,
+    /// The test did not do what it was for.
+    Failure,
+}
+
+/// One thing that was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// A word that stays the same: `all_well`, `generator_saturated`, `generator_lag`, `ports_exhausted`, `target_slow`,
+    /// `never_sent`, `nothing_sent`, `errors`, `error_status`, `resent`, `driver_lost`, `driver_behind`,
+    /// `original_drivers`, `no_final_report`, `counts_differ`, `reports_missing`, `clock_unknown`, `shared_host`,
+    /// `stopped`, `failed` or `note`.
+    pub code: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// One or two sentences.
+    pub text: String,
+    /// The driver that it is about, if it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<String>,
+}
+
+impl Finding {
+    fn new(code: &str, severity: Severity, text: String) -> Finding {
+        Finding { code: code.to_owned(), severity, text, driver: None }
+    }
+
+    fn info(code: &str, text: String) -> Finding {
+        Finding::new(code, Severity::Info, text)
+    }
+
+    fn warning(code: &str, text: String) -> Finding {
+        Finding::new(code, Severity::Warning, text)
+    }
+
+    fn failure(code: &str, text: String) -> Finding {
+        Finding::new(code, Severity::Failure, text)
+    }
+
+    fn of(self, driver: &str) -> Finding {
+        Finding { driver: Some(driver.to_owned()), ..self }
+    }
+}
+
+/// All that must be said, most important first; that all is well where there is nothing to act on.
+pub fn findings(facts: &Facts) -> Vec<Finding> {
+    let mut found: Vec<Finding> = facts
+        .failed
+        .iter()
+        .map(|why| Finding::failure("failed", format!("The test failed: {why}")))
+        .collect();
+    if let Some(reason) = &facts.stopped {
+        found.push(Finding::warning("stopped", format!("The test was stopped early: {reason}")));
+    }
+    let has_begun = found.is_empty() || facts.sent > 0;
+    let alone = facts.originals.alone;
+    found.extend(originals::first(facts));
+    if has_begun && !alone {
+        errors::find(facts, &mut found);
+    }
+    drivers::lost(facts, &mut found);
+    if has_begun && !alone && !errors::nothing_reached(facts) {
+        bottleneck::find(facts, &mut found);
+    }
+    drivers::find(facts, &mut found);
+    found.extend(originals::beside(facts));
+    bookkeeping::find(facts, &mut found);
+    if found.is_empty() {
+        found.push(Finding::info("all_well", well(facts)));
+    }
+    // What only explains the figures stands after them.
+    found.extend(bottleneck::shared_host(facts));
+    found
+}
+
+/// The findings' sentences.
+pub fn verdict(findings: &[Finding]) -> Vec<String> {
+    findings.iter().map(|finding| finding.text.clone()).collect()
+}
+
+fn well(facts: &Facts) -> String {
+    match (facts.finished, facts.is_closed && bottleneck::has_time_to_spare(facts)) {
+        (true, true) => "All well: the target set the pace, no errors.".to_owned(),
+        (true, false) => "All well: the plan was kept, no errors.".to_owned(),
+        (false, _) => "All well so far: the plan is kept, no errors.".to_owned(),
+    }
+}
+
+/// Most names in one line if the line need not name them all.
+const MOST_NAMES: usize = 20;
+
+fn names(all: &[String]) -> String {
+    let shown = all.iter().take(MOST_NAMES).cloned().collect::<Vec<_>>().join(", ");
+    match all.len().saturating_sub(MOST_NAMES) {
+        0 => shown,
+        more => format!("{shown} and {} more", format_count(more as u64)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

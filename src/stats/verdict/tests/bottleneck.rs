@@ -1,0 +1,143 @@
+//! Who could not keep the plan.
+
+use super::*;
+use crate::stats::generator::TargetOn;
+
+/// Threads that were busy, and waited for a CPU, for these shares of their time.
+fn busy(busy: f64, cpu_wait: f64) -> Generator {
+    Generator { busy: Some(busy), cpu_wait: Some(cpu_wait), worker_s: 20.0, ..Generator::default() }
+}
+
+fn closed(generator: Generator) -> Facts {
+    Facts { is_closed: true, rates_rps: None, generator, ..kept() }
+}
+
+#[test]
+fn in_a_closed_loop_a_generator_without_time_to_spare_is_the_bottleneck() {
+    let says = |busy_share, cpu_wait| codes(&closed(busy(busy_share, cpu_wait)));
+    assert_eq!(says(0.949, 0.0), ["all_well"]);
+    assert_eq!(says(0.95, 0.0), ["generator_saturated"]);
+    assert_eq!(says(0.5, 0.099), ["all_well"]);
+    assert_eq!(says(0.5, 0.1), ["generator_saturated"]);
+    let starved = verdict(&closed(busy(0.99, 0.62)));
+    assert!(starved[0].starts_with("The generator was the bottleneck: its threads"), "{starved:?}");
+    assert!(starved[0].contains("got no CPU 62 % of the time"), "{starved:?}");
+    let full = verdict(&closed(busy(0.98, 0.02)));
+    assert!(full[0].contains("had work to do 98 % of the time"), "{full:?}");
+    assert_eq!(verdict(&closed(busy(0.4, 0.01))), ["All well: the target set the pace, no errors."]);
+    assert_eq!(verdict(&closed(busy(0.9, 0.01))), ["All well: the plan was kept, no errors."]);
+    assert_eq!(verdict(&closed(Generator::default())), ["All well: the plan was kept, no errors."]);
+}
+
+#[test]
+fn a_starved_generator_that_kept_its_plan_is_not_blamed() {
+    assert_eq!(codes(&Facts { generator: busy(0.9, 0.5), ..kept() }), ["all_well"]);
+}
+
+#[test]
+fn a_starved_generator_takes_the_blame_for_what_queued_alone() {
+    let facts =
+        Facts { generator: busy(0.9, 0.5), queued: 17_000, rates_rps: Some((1_000.0, 700.0)), ..kept() };
+    assert_eq!(codes(&facts), ["generator_saturated"]);
+    let idle = Facts { generator: busy(0.3, 0.02), ..facts.clone() };
+    assert_eq!(codes(&idle), ["target_slow", "target_slow"]);
+    let unsent = Facts { never_sent: 400, sent: 19_600, ..facts };
+    let lines = verdict(&unsent);
+    assert_eq!(codes(&unsent), ["generator_saturated", "never_sent"]);
+    assert!(!lines.iter().any(|line| line.contains("The target")), "{lines:?}");
+}
+
+#[test]
+fn both_are_named_if_more_queued_than_a_starved_generator_explains() {
+    let queued = |n, generator| codes(&Facts { generator, queued: n, ..kept() });
+    assert_eq!(queued(19_900, busy(0.7, 0.4)), ["generator_saturated", "target_slow"]);
+    assert_eq!(queued(19_900, busy(0.97, 0.7)), ["generator_saturated"]);
+    // A target that froze for a quarter of the run, beside a generator that waits for a CPU now and then.
+    assert_eq!(queued(5_000, busy(0.15, 0.12)), ["generator_saturated", "target_slow"]);
+    assert_eq!(queued(2_000, busy(0.5, 0.2)), ["generator_saturated"]);
+}
+
+#[test]
+fn one_starved_driver_of_many_is_named_beside_the_target() {
+    let facts = Facts { queued: 500, starved: vec![("b".to_owned(), busy(0.9, 0.5))], ..kept() };
+    assert_eq!(codes(&facts), ["generator_saturated", "target_slow"]);
+    let first = findings(&facts).swap_remove(0);
+    assert_eq!(first.driver.as_deref(), Some("b"));
+    assert!(first.text.starts_with("The generator was the bottleneck on b: its threads"), "{}", first.text);
+}
+
+#[test]
+fn few_requests_or_little_time_are_no_finding() {
+    let few = Facts { sent: 9, responses: 9, planned: 9, ..closed(busy(1.0, 0.9)) };
+    assert_eq!(codes(&few), ["all_well"]);
+    let short = Generator { worker_s: 0.1, ..busy(1.0, 0.9) };
+    assert_eq!(codes(&closed(short)), ["all_well"]);
+    // 1 % of 20 requests is nothing; half of them is something.
+    let late = Facts { sent: 20, planned: 20, responses: 20, lag: Some(lag(50.0)), ..kept() };
+    assert_eq!(codes(&late), ["all_well"]);
+    let all_late = Distribution { median: 50.0, p90: 50.0, p95: 50.0, ..lag(50.0) };
+    assert_eq!(codes(&Facts { lag: Some(all_late), ..late.clone() }), ["generator_lag"]);
+    let slow = Facts { rates_rps: Some((10.0, 8.0)), lag: None, ..late };
+    assert_eq!(codes(&slow), ["all_well"], "4 of 20 requests behind");
+}
+
+#[test]
+fn where_drivers_run_their_own_target_the_machine_is_named_and_else_a_note_says_so() {
+    let own = |generator| closed(Generator { target_on: Some(TargetOn::SameProcess), ..generator });
+    let full = verdict(&own(busy(0.99, 0.35)));
+    assert_eq!(full.len(), 1, "{full:?}");
+    assert!(
+        full[0]
+            .starts_with("This machine was the bottleneck: the drivers and their own target share its CPUs")
+    );
+    assert!(full[0].contains("waited for one 35 % of the time"), "{full:?}");
+    assert_eq!(codes(&own(busy(0.3, 0.01))), ["all_well", "shared_host"]);
+    let near = Generator { target_on: Some(TargetOn::SameHost), ..busy(0.99, 0.35) };
+    assert_eq!(codes(&closed(near)), ["generator_saturated", "shared_host"]);
+}
+
+#[test]
+fn queued_requests_name_the_target_and_not_the_generator() {
+    let stalled = Facts { queued: 953, lag: Some(lag(3.0)), latency_p99_ms: Some(800.0), ..kept() };
+    assert_eq!(
+        verdict(&stalled),
+        [
+            "The target was slower than the plan: 953 of 20,000 requests (4.8 %) were due while every connection \
+          was busy."
+        ]
+    );
+    // A few requests are no finding.
+    assert!(verdict(&Facts { queued: 9, ..kept() })[0].starts_with("All well"));
+    assert!(verdict(&Facts { queued: 10, ..kept() })[0].contains("10 of 20,000 requests (0.1 %)"));
+}
+
+#[test]
+fn a_queue_that_a_pause_of_the_generator_can_have_made_is_not_laid_to_the_target() {
+    let peak = |max| Some(Distribution { max, ..lag(0.1) });
+    let paused = Facts { queued: 12, lag: peak(6.69), due_in_pauses: 12.0, ..kept() };
+    assert_eq!(
+        verdict(&paused),
+        ["12 of 20,000 requests (0.1 %) were due while every connection was busy: the generator itself may \
+             have paused (6.69 ms at the most), or the target was slower than the plan."]
+    );
+    for slower in [Facts { due_in_pauses: 11.9, ..paused.clone() }, Facts { lag: peak(1.0), ..paused }] {
+        assert!(verdict(&slower)[0].starts_with("The target was slower than the plan: 12 of 20,000"));
+    }
+}
+
+#[test]
+fn lag_names_the_generator_from_one_ms_or_a_twentieth_of_the_latency() {
+    let lags = |lag_ms, latency_ms| {
+        let facts = Facts { lag: Some(lag(lag_ms)), latency_p99_ms: latency_ms, ..kept() };
+        verdict(&facts)[0].starts_with("The generator could not keep the plan")
+    };
+    assert!(!lags(1.0, Some(2.0)));
+    assert!(lags(1.001, Some(2.0)));
+    assert!(!lags(1.001, Some(20.1)));
+    assert!(!lags(5.0, Some(100.0)));
+    assert!(lags(5.001, Some(100.0)));
+    assert!(lags(1.001, None));
+    assert!(!lags(1.0, None));
+    let closed = Facts { lag: Some(lag(2.0)), rates_rps: None, is_closed: true, ..kept() };
+    assert!(verdict(&closed)[0].starts_with("The generator was the bottleneck"));
+}
