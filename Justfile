@@ -49,6 +49,11 @@ bench *args:
 fuzz inputs="1000000" seed="1":
     cargo bench --locked --bench fuzz -- {{inputs}} {{seed}}
 
+# Shows whether the verdict names the right side: starves nginx, the generator, both, nobody (needs nginx and two cores)
+bottleneck *args:
+    cargo build --locked --release --bin floodgate
+    .ci/starved.py {{args}}
+
 # Checks the format and the lints
 lint:
     cargo fmt --check

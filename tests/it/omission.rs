@@ -65,8 +65,9 @@ fn a_frozen_target_shows_in_the_latency(client: &str) {
     assert!(latency.p90 > 400.0, "p90 {}", latency.p90);
     assert!(service.p90 < 300.0, "a patient client sees nothing of it: {}", service.p90);
     assert!((150..=260).contains(&total.queued), "queued {}", total.queued);
-    // Where the machine has other things to do, the generator may be starved, too, and says so first.
-    assert!(codes(&summary).contains(&"target_slow"), "{:?} {total:?}", summary.verdict);
+    // Where the machine has other things to do, the generator may be starved, and then cannot tell.
+    let is_named = codes(&summary).contains(&"target_slow");
+    assert!(is_named || was_starved(&summary), "{:?} {total:?}", summary.verdict);
     assert_eq!(
         codes(&summary).contains(&"generator_saturated"),
         was_starved(&summary),

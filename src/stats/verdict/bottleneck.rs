@@ -3,7 +3,7 @@
 //! Witnesses of the generator: *lag*, the time lost before a send; *busy*, whether its threads ever had nothing to do;
 //! *CPU wait*, whether they could run and were not let. The last two see what lag cannot: a response that lay unread.
 //! Witnesses of the target: requests were due while every connection waited for it, or were sent too slowly, while the
-//! generator had time to spare, or more of them than the time explains in which it had none. A queue can also come from a pause of the generator: many are due at once after it.
+//! generator had time to spare, or would have had it. A queue can also come from a pause of the generator: many are due at once after it.
 
 use super::words::{of, percent};
 use super::{Facts, Finding, errors};
@@ -25,9 +25,8 @@ pub const RATE_SHARE: f64 = 0.99;
 pub const LEAST_REQUESTS: u64 = 10;
 /// Shares of less time than this are no finding, in s: the kernel books CPU time by the tick, which may take 10 ms.
 const LEAST_WORKER_S: f64 = 0.2;
-/// How far the share of requests that queued must be above the share of time in which the generator's threads were awake,
-/// since neither is spread evenly over a run.
-const AWAKE_MARGIN: f64 = 0.05;
+/// More than this share is most of it.
+const MOSTLY: f64 = 0.5;
 /// Threads of a generator that have nothing to do for the rest of their time can hardly hold a closed loop back.
 const SPARE_SHARE: f64 = 0.80;
 
@@ -71,14 +70,22 @@ pub fn find(facts: &Facts, found: &mut Vec<Finding>) {
     }
 }
 
-/// Whether the generator was idle enough for the target to be what was slow. A starved one is if more requests queued
-/// than can have come due while its threads were awake: all others found every connection waiting for the target while
-/// the generator waited, too. One whose host had no ports left could not even ask.
+/// Whether the generator was idle enough for the target to be what was slow. One whose host had no ports left could not
+/// even ask.
 fn is_idle_enough(facts: &Facts) -> bool {
-    let queued = facts.queued as f64 / facts.sent.max(1) as f64;
-    let awake = facts.generator.busy.unwrap_or(1.0);
-    let had_cpu = !is_starved(&facts.generator) || queued > awake + AWAKE_MARGIN;
+    let had_cpu = !is_starved(&facts.generator) || is_slow_for_any(facts);
     had_cpu && errors::shortage(facts).is_none()
+}
+
+/// Whether the target was too slow even for a generator that had not waited for a CPU: without those waits, in which the
+/// target may have had nothing to do, the generator would have slept for most of the time, and the rate would still have
+/// been too low.
+fn is_slow_for_any(facts: &Facts) -> bool {
+    let Generator { busy: Some(busy), cpu_wait: Some(cpu_wait), .. } = facts.generator else { return false };
+    let Some((planned, sent)) = facts.rates_rps.filter(|_| facts.finished) else { return false };
+    let had = 1.0 - cpu_wait;
+    let asleep = 1.0 - busy;
+    asleep > MOSTLY * had && sent < RATE_SHARE * planned * had
 }
 
 /// How the plan was missed.

@@ -48,13 +48,16 @@ fn a_starved_generator_takes_the_blame_for_what_queued_alone() {
 }
 
 #[test]
-fn both_are_named_if_more_queued_than_a_starved_generator_explains() {
-    let queued = |n, generator| codes(&Facts { generator, queued: n, ..kept() });
-    assert_eq!(queued(19_900, busy(0.7, 0.4)), ["generator_saturated", "target_slow"]);
-    assert_eq!(queued(19_900, busy(0.97, 0.7)), ["generator_saturated"]);
-    // A target that froze for a quarter of the run, beside a generator that waits for a CPU now and then.
-    assert_eq!(queued(5_000, busy(0.15, 0.12)), ["generator_saturated", "target_slow"]);
-    assert_eq!(queued(2_000, busy(0.5, 0.2)), ["generator_saturated"]);
+fn both_are_named_if_the_target_is_too_slow_for_any_generator() {
+    let queued = |sent, generator| {
+        codes(&Facts { generator, queued: 19_900, rates_rps: Some((60_000.0, sent)), ..kept() })
+    };
+    // As it was measured with three busy loops beside both, beside the generator, and without time to spare at all.
+    let both = ["generator_saturated", "target_slow", "target_slow"];
+    assert_eq!(queued(24_551.0, busy(0.606, 0.483)), both);
+    assert_eq!(queued(40_643.0, busy(0.889, 0.709)), ["generator_saturated"]);
+    assert_eq!(queued(54_350.0, busy(0.945, 0.716)), ["generator_saturated"]);
+    assert_eq!(queued(50_000.0, busy(0.97, 0.02)), ["generator_saturated"]);
 }
 
 #[test]
