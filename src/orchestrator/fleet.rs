@@ -168,7 +168,7 @@ impl Fleet {
 
     /// A driver of the original protocol reported, which is a sign of life too. False where the name is another's.
     pub fn original_reported(&mut self, node_id: &str, now_ns: u64) -> bool {
-        let is_original = self.nodes.get(node_id).is_none_or(|node| node.epoch.is_none());
+        let is_original = is_name(node_id) && self.nodes.get(node_id).is_none_or(|node| node.epoch.is_none());
         if is_original {
             self.spoke(node_id, now_ns);
         }
@@ -188,7 +188,7 @@ impl Fleet {
     /// Makes room for a process, or puts it in the place of another one of the same name. None where that one counts,
     /// or no room is left. `older_too` lets an older process take the place of one that has ended.
     fn admit(&mut self, node_id: &str, epoch: Option<u64>, older_too: bool) -> Option<Vec<Change>> {
-        if node_id.is_empty() || node_id.len() > MAX_TEXT_BYTES || node_id.contains(char::is_control) {
+        if !is_name(node_id) {
             return None;
         }
         let mut node_ip = String::new();
@@ -263,6 +263,11 @@ fn reference(node: &Node) -> Option<NodeRef> {
 
 fn lost(node: &Node, what: String, for_ever: bool) -> Option<Change> {
     reference(node).map(|node| Change::Lost { node, what, for_ever })
+}
+
+/// Whether a text can be the name of a node.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= MAX_TEXT_BYTES && !text.contains(char::is_control)
 }
 
 fn clip(text: &str) -> String {
@@ -387,6 +392,8 @@ mod tests {
             fleet.heartbeat(&beat(name, Some(1)), 0);
         }
         assert_eq!(fleet.nodes().count(), 0);
+        let taken = ["", "a\u{1b}", &"n".repeat(201), "m1"].map(|name| fleet.original_reported(name, 0));
+        assert_eq!(taken, [false, false, false, true]);
         let reason = Some("é".repeat(1 << 16));
         fleet.heartbeat(&Heartbeat { reason, ..beat("a", Some(1)) }, 0);
         let node = fleet.get("a").unwrap();

@@ -62,6 +62,7 @@ fn scene() {
         (400, 400, 400, 0),
         "{ended:#?}"
     );
+    // Who claims to be a driver of the original protocol has a row; a name that is none has not.
     assert_eq!(ended.drivers.len(), 1, "{:#?}", ended.drivers);
     assert_eq!(control.health(), Ok(()));
     let peak_kb = peak_kb();
