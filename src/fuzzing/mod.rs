@@ -10,6 +10,7 @@ use crate::bus::kafka::fuzzing as bus_over_kafka;
 use crate::cli::fuzzing as flags;
 use crate::http::native::chunked::Chunked;
 use crate::http::native::response::{KnownHead, Response};
+use crate::http::server::intake::{Limits, read_all};
 use crate::message::{TestConfig, Trigger, bounds, decode};
 use crate::orchestrator::fuzzing as orchestrator;
 use crate::plan::request::Request;
@@ -30,7 +31,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 14] = [
+pub const TARGETS: [Target; 15] = [
     Target { name: "register", run: register, seeds: seeds::registers },
     Target { name: "test_config", run: test_config, seeds: seeds::plans },
     Target { name: "trigger", run: trigger, seeds: seeds::triggers },
@@ -38,6 +39,7 @@ pub const TARGETS: [Target; 14] = [
     Target { name: "heartbeat", run: heartbeat, seeds: seeds::heartbeats },
     Target { name: "histogram", run: histogram, seeds: seeds::histograms },
     Target { name: "http_response", run: http_response, seeds: seeds::responses },
+    Target { name: "http_request", run: http_request, seeds: seeds::requests },
     Target { name: "chunked", run: chunked, seeds: seeds::chunks },
     Target { name: "kafka_frame", run: bus_over_kafka::frame, seeds: seeds::frames },
     Target { name: "kafka_answer", run: bus_over_kafka::answer, seeds: seeds::answers },
@@ -109,6 +111,15 @@ pub fn http_response(bytes: &[u8]) {
     }
 }
 
+/// Requests as the endpoints read them: where the bytes are cut must change nothing.
+pub fn http_request(bytes: &[u8]) {
+    let limits = Limits { head_bytes: 1_024, body_bytes: 256, keeps_body: true };
+    let whole = read_all(bytes, usize::MAX, limits);
+    for piece in [1, 7] {
+        assert_eq!(read_all(bytes, piece, limits), whole, "in pieces of {piece}");
+    }
+}
+
 /// A chunked body, in one piece and byte by byte.
 pub fn chunked(bytes: &[u8]) {
     for piece in [bytes.len().max(1), 1] {
@@ -133,7 +144,8 @@ pub fn url(bytes: &[u8]) {
 /// The entries by name, for `fuzz/`; what is not in another module.
 pub mod entries {
     pub use super::{
-        chunked, heartbeat, histogram, http_response, metrics, register, test_config, trigger, url,
+        chunked, heartbeat, histogram, http_request, http_response, metrics, register, test_config, trigger,
+        url,
     };
     pub use crate::bus::kafka::fuzzing::{
         answer as kafka_answer, batches as kafka_batches, frame as kafka_frame,

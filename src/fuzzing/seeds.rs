@@ -66,6 +66,16 @@ pub fn reports() -> Vec<Vec<u8>> {
     seeds
 }
 
+/// Requests to the endpoints, as clients and strangers send them.
+pub fn requests() -> Vec<Vec<u8>> {
+    texts(&[
+        "GET /ping?x=1 HTTP/1.1\r\nHost: localhost:8000\r\nAccept: */*\r\n\r\nGET /metrics HTTP/1.0\r\n\r\n",
+        "POST /stop HTTP/1.1\r\nHost: [::1]\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n{}",
+        "POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0\r\nT: v\r\n\r\n",
+        "\r\nHEAD http://u:1/p HTTP/1.1\r\nHost: t\r\nConnection: upgrade, close\r\nUpgrade: x\r\n\r\n",
+    ])
+}
+
 pub fn responses() -> Vec<Vec<u8>> {
     texts(&[
         "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nServer: x\r\n\r\npong",
