@@ -9,6 +9,7 @@ use crate::clock;
 use crate::message::TestConfig;
 use crate::signals::{Interrupts, Signal};
 use crate::stats::summary::Summary;
+use crate::stats::verdict::{Finding, Severity};
 use progress::Progress;
 use std::io::Write;
 use std::time::Duration;
@@ -194,11 +195,12 @@ fn say_what_is_unknown(ended: &mut Ended, control: &dyn Control) {
     };
     summary.state = "unknown".to_owned();
     summary.notices.clear();
-    summary.verdict.retain(|line| !line.contains(" so far"));
-    summary
-        .verdict
-        .insert(0, format!("The result is unknown: {error}. {known_to}; what happened since is not known."));
-    summary.verdict.insert(1, advice.clone());
+    // What went well until then says nothing of the whole.
+    summary.findings.retain(|finding| finding.code != "all_well");
+    let unknown = format!("The result is unknown: {error}. {known_to}; what happened since is not known.");
+    let found = [unknown, advice.clone()].map(|text| Finding::new("result_unknown", Severity::Failure, text));
+    summary.findings.splice(0..0, found);
+    summary.verdict = summary.findings.iter().map(|finding| finding.text.clone()).collect();
     *error = format!("{error}\n{advice}");
 }
 
@@ -266,7 +268,7 @@ mod tests {
     fn running(second: u64) -> Summary {
         Summary {
             state: "running".to_owned(),
-            verdict: vec!["All well so far: the plan is kept, no errors.".to_owned()],
+            findings: vec![Finding::new("all_well", Severity::Info, "All well so far.".to_owned())],
             series: vec![SeriesPoint { second, ..SeriesPoint::default() }],
             ..Summary::default()
         }

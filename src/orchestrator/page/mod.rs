@@ -50,6 +50,9 @@ fn test(page: &mut String, summary: &Summary) {
         total.errors.iter().map(|(kind, n)| format!("{} {}", escape(kind), format_count(*n))).collect();
     if errors > 0 {
         page.push_str(&format!("<p class=\"bad\">{} errors: {}</p>", format_count(errors), kinds.join(", ")));
+    } else if total.error_statuses() > 0 {
+        let statuses = format_count(total.error_statuses());
+        page.push_str(&format!("<p class=\"bad\">{statuses} error statuses (4xx or 5xx)</p>"));
     } else if summary.is_original_only() {
         page.push_str("<p class=\"dim\">Errors are unknown</p>");
     } else {
@@ -131,6 +134,18 @@ mod tests {
         let page = render(&Dashboard::default());
         assert!(page.contains("POST /configure starts one") && page.contains("No driver"));
         assert!(!page.contains("http://") && !page.contains("https://"), "no outside resources");
+    }
+
+    #[test]
+    fn error_statuses_are_no_good_news() {
+        let status = BTreeMap::from([("200".to_owned(), 1_901), ("503".to_owned(), 99)]);
+        let total = Stats { status, ..Stats::default() };
+        let page = render(&Dashboard {
+            test: Some(Summary { total, ..Summary::default() }),
+            ..Dashboard::default()
+        });
+        assert!(page.contains("<p class=\"bad\">99 error statuses (4xx or 5xx)</p>"), "{page}");
+        assert!(!page.contains("No errors"));
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub fn drivers(summary: &Summary) -> String {
         "requests",
         "responses",
         "errors",
+        "4xx, 5xx",
         "queued",
         "requests/s",
         "mean ms",
@@ -35,7 +36,7 @@ pub fn drivers(summary: &Summary) -> String {
         let mut cells = row(&driver.node_id, &driver.state, &driver.stats);
         if driver.is_original() {
             // It reports latencies and no counts.
-            cells[2..7].iter_mut().for_each(|cell| *cell = "-".to_owned());
+            cells[2..8].iter_mut().for_each(|cell| *cell = "-".to_owned());
         }
         cells
     });
@@ -53,6 +54,7 @@ fn row(name: &str, state: &str, stats: &Stats) -> Vec<String> {
         format_count(stats.requests),
         format_count(stats.responses),
         format_count(stats.errors_total()),
+        format_count(stats.error_statuses()),
         format_count(stats.queued),
         format_figure(stats.throughput_rps),
         figure(|d| d.mean),

@@ -40,7 +40,7 @@ pub struct Finding {
     /// A word that stays the same: `all_well`, `generator_saturated`, `generator_lag`, `ports_exhausted`, `target_slow`,
     /// `never_sent`, `nothing_sent`, `errors`, `error_status`, `resent`, `driver_lost`, `driver_behind`,
     /// `original_drivers`, `no_final_report`, `counts_differ`, `reports_missing`, `clock_unknown`, `shared_host`,
-    /// `stopped`, `failed` or `note`.
+    /// `stopped`, `failed`, `result_unknown` or `note`.
     pub code: String,
     /// How bad it is.
     pub severity: Severity,
@@ -52,7 +52,8 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn new(code: &str, severity: Severity, text: String) -> Finding {
+    /// A finding that is about no single driver.
+    pub fn new(code: &str, severity: Severity, text: String) -> Finding {
         Finding { code: code.to_owned(), severity, text, driver: None }
     }
 
