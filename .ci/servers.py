@@ -42,7 +42,7 @@ def floodgate(*words):
     done = subprocess.run([FLOODGATE, "run", "--json", *words], stdout=subprocess.PIPE, timeout=120, check=True)
     summary = json.loads(done.stdout)
     keys = {"schema", "test_id", "test_type", "state", "plan", "started_at", "total", "drivers", "thresholds",
-            "conservation", "verdict", "series"}
+            "conservation", "verdict", "findings", "series"}
     assert keys == set(summary), set(summary) ^ keys
     assert summary["schema"] == "floodgate.summary/1" and summary["state"] == "completed", summary["state"]
     return summary
