@@ -9,6 +9,7 @@ use super::outbox::Outbox;
 use crate::bus::{Bus, BusError, Topic};
 use crate::clock;
 use crate::http::StopFlag;
+use crate::http::os::ports::waiting_share;
 use crate::message::{self, Histograms, LatencyMs, Metrics, NodeRef, TargetCount};
 use crate::stats::generator::{Generator, TargetOn};
 use crate::stats::histogram::{Histogram, round_ms};
@@ -28,6 +29,9 @@ const LAST_PATIENCE: Duration = Duration::from_secs(6);
 
 /// Drafts that may wait for the reporter's next look: two are made in a second, and an attempt takes two.
 pub const MAX_DRAFTS: usize = 16;
+
+/// A smaller share of local ports in TIME_WAIT is not reported.
+const LEAST_WAITING: f64 = 0.1;
 
 /// What the engine hands over.
 #[derive(Clone, Debug)]
@@ -197,6 +201,14 @@ impl Reporter {
         "Kafka was unavailable".to_owned()
     }
 
+    /// The same with what is known of the host. To a target on the same host, ports wait on either side of it, and that
+    /// holds nobody up.
+    fn with_host(&self, generator: Generator) -> Generator {
+        let is_far = self.target_on.is_none();
+        let waiting = is_far.then(waiting_share).flatten().filter(|share| *share >= LEAST_WAITING);
+        Generator { target_on: self.target_on, ports_waiting: waiting.map(round_ms), ..generator }
+    }
+
     /// A report as it will be sent, without its number.
     fn metrics(&self, report: Report) -> Metrics {
         let Report { draft, target } = report;
@@ -226,7 +238,7 @@ impl Reporter {
                 lag: Some(encode(&draft.lag)),
             }),
             counts: Some(draft.counts),
-            generator: draft.generator.map(|generator| Generator { target_on: self.target_on, ..generator }),
+            generator: draft.generator.map(|generator| self.with_host(generator)),
             error_samples: draft.causes,
             target_restarted: target == Some(TargetCount::Restarted),
             target_seen: target.and_then(TargetCount::seen),

@@ -5,7 +5,7 @@ use super::runs::Run;
 use crate::schedule::{Schedule, Share};
 use crate::stats::generator::Generator;
 use crate::stats::summary::{Conservation, Stats};
-use crate::stats::verdict::{Facts, LATE_MS, Originals, is_starved, lags};
+use crate::stats::verdict::{Facts, LATE_MS, Originals, PORTS_SHARE, is_starved, lags};
 use crate::units::format_ms;
 
 /// What the figures say; losses, causes, clocks and the fleet's generator are the caller's to add.
@@ -35,6 +35,7 @@ pub fn facts(run: &Run, figures: &Aggregate, total: &Stats, conservation: &Conse
         rates_rps,
         behind: if finished { laggards(figures, &starved) } else { behind.collect() },
         starved,
+        short_of_ports: short_of_ports(figures),
         original: figures.originals().keys().cloned().collect(),
         reports_missing: conservation.reports_missing,
         differences: if finished { conservation.differences() } else { Vec::new() },
@@ -76,6 +77,15 @@ fn starved(figures: &Aggregate) -> Vec<(String, Generator)> {
         Some((driver.node.node_id.clone(), generator))
     });
     if figures.drivers().len() > 1 { starved.collect() } else { Vec::new() }
+}
+
+/// Drivers whose hosts have too many sockets in TIME_WAIT.
+fn short_of_ports(figures: &Aggregate) -> Vec<(String, f64)> {
+    let short = figures.drivers().iter().filter_map(|driver| {
+        let share = driver.shown.as_ref()?.generator?.ports_waiting.filter(|share| *share >= PORTS_SHARE)?;
+        Some((driver.node.node_id.clone(), share))
+    });
+    short.collect()
 }
 
 /// Of several drivers, those whose own delay is too great to be overlooked, unless that is known to have another cause.

@@ -42,7 +42,7 @@ impl Witness {
             cpu_wait: known(self.waited_ns),
             rest: Some(share(self.rested_ns, self.observed_ns)).filter(|rest| *rest > 0.0),
             worker_s: self.observed_ns as f64 / 1e9,
-            target_on: None,
+            ..Generator::default()
         })
     }
 }
@@ -73,6 +73,10 @@ pub struct Generator {
     pub rest: Option<f64>,
     /// The workers' time together, in s: what each share is a share of.
     pub worker_s: f64,
+    /// Of the driver's host: sockets that wait out their time after a connection was closed (TIME_WAIT), for each local
+    /// port that connections can have; left out if they are few. Of a fleet, the greatest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ports_waiting: Option<f64>,
     /// Where the target runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_on: Option<TargetOn>,
@@ -80,6 +84,8 @@ pub struct Generator {
 
 /// Longest time of workers that is believed, in s: 100,000 of them for the longest plan.
 const MAX_WORKER_S: f64 = 1e11;
+/// Most sockets in TIME_WAIT for each port that are believed: each pair of addresses has all ports.
+const MAX_PORTS_WAITING: f64 = 1e6;
 
 impl Generator {
     /// This, as far as it can be true: a share outside 0 to 1 is unknown.
@@ -92,6 +98,7 @@ impl Generator {
             cpu_wait: share(self.cpu_wait),
             rest: share(self.rest),
             worker_s,
+            ports_waiting: self.ports_waiting.filter(|share| (0.0..=MAX_PORTS_WAITING).contains(share)),
             ..self
         }
     }
@@ -110,6 +117,7 @@ impl Generator {
             // Who does not rest leaves that out.
             rest: mean(|g| Some(g.rest.unwrap_or(0.0))).filter(|rest| *rest > 0.0),
             worker_s: drivers.clone().map(|g| g.worker_s).sum(),
+            ports_waiting: drivers.clone().filter_map(|g| g.ports_waiting).reduce(f64::max),
             target_on: drivers.filter_map(|g| g.target_on).min(),
         }
     }

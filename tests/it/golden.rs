@@ -156,6 +156,7 @@ fn metrics() {
                 cpu_wait: Some(0.0625),
                 rest: None,
                 worker_s: 3.0,
+                ports_waiting: None,
                 target_on: Some(TargetOn::SameHost),
             }),
             error_samples: vec![ErrorSample {

@@ -6,6 +6,7 @@ pub mod limits;
 pub mod listener;
 pub mod own;
 pub mod poller;
+pub mod ports;
 mod shortage;
 pub mod socket;
 pub mod waker;

@@ -74,7 +74,7 @@ fn has_no_source(address: SocketAddr) -> bool {
     socket.connect(address).is_err_and(|e| e.kind() == io::ErrorKind::AddrNotAvailable)
 }
 
-fn port_range() -> Option<(u16, u16)> {
+pub(super) fn port_range() -> Option<(u16, u16)> {
     parse_range(&std::fs::read_to_string(PORT_RANGE).ok()?)
 }
 

@@ -6,7 +6,7 @@
 //! generator had time to spare, or would have had it. A queue can also come from a pause of the generator: many are due at once after it.
 
 use super::words::{of, percent};
-use super::{Facts, Finding, errors};
+use super::{Facts, Finding, MOST_NAMES, errors};
 use crate::stats::distribution::Distribution;
 use crate::stats::generator::{Generator, TargetOn};
 use crate::units::{format_figure, format_ms};
@@ -25,6 +25,9 @@ pub const RATE_SHARE: f64 = 0.99;
 pub const LEAST_REQUESTS: u64 = 10;
 /// Shares of less time than this are no finding, in s: the kernel books CPU time by the tick, which may take 10 ms.
 const LEAST_WORKER_S: f64 = 0.2;
+/// A host with this many sockets in TIME_WAIT for each local port opens connections slowly: measured with half of them,
+/// a `connect` took 2 ms.
+pub const PORTS_SHARE: f64 = 0.4;
 /// More than this share is most of it.
 const MOSTLY: f64 = 0.5;
 /// Threads of a generator that have nothing to do for the rest of their time can hardly hold a closed loop back.
@@ -53,6 +56,11 @@ pub fn has_time_to_spare(facts: &Facts) -> bool {
 
 pub fn find(facts: &Facts, found: &mut Vec<Finding>) {
     let missed = missed(facts);
+    if !missed.is_empty() {
+        found.extend(
+            facts.short_of_ports.iter().take(MOST_NAMES).map(|(name, share)| few_ports(name, *share)),
+        );
+    }
     let generator = generator(facts, !missed.is_empty());
     let is_lag = generator.as_ref().is_some_and(|finding| finding.code == "generator_lag");
     // A lagging generator explains a missing rate, but no queue.
@@ -74,7 +82,7 @@ pub fn find(facts: &Facts, found: &mut Vec<Finding>) {
 /// even ask.
 fn is_idle_enough(facts: &Facts) -> bool {
     let had_cpu = !is_starved(&facts.generator) || is_slow_for_any(facts);
-    had_cpu && errors::shortage(facts).is_none()
+    had_cpu && errors::shortage(facts).is_none() && facts.short_of_ports.is_empty()
 }
 
 /// Whether the target was too slow even for a generator that had not waited for a CPU: without those waits, in which the
@@ -86,6 +94,16 @@ fn is_slow_for_any(facts: &Facts) -> bool {
     let had = 1.0 - cpu_wait;
     let asleep = 1.0 - busy;
     asleep > MOSTLY * had && sent < RATE_SHARE * planned * had
+}
+
+fn few_ports(driver: &str, share: f64) -> Finding {
+    let text = format!(
+        "The host of driver {driver} is short of local ports, and not the target: {} of them wait out their minute after \
+         a connection was closed (TIME_WAIT), so opening another one takes long; keep connections open, use more \
+         hosts, or widen net.ipv4.ip_local_port_range.",
+        percent(share)
+    );
+    Finding::warning("ports_exhausted", text).of(driver)
 }
 
 /// How the plan was missed.

@@ -48,6 +48,9 @@ pub struct Facts {
     pub generator: Generator,
     /// Of several drivers, those that are starved by their own figures ([`super::is_starved`]).
     pub starved: Vec<(String, Generator)>,
+    /// Drivers whose host has too many sockets in TIME_WAIT, and how many for each local port
+    /// ([`super::PORTS_SHARE`]).
+    pub short_of_ports: Vec<(String, f64)>,
     /// Drivers that were lost.
     pub lost: Vec<LostDriver>,
     /// Drivers that fell behind: name and how.

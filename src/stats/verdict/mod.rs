@@ -13,7 +13,8 @@ mod originals;
 mod words;
 
 pub use bottleneck::{
-    BUSY_SHARE, CPU_WAIT_SHARE, LAG_FLOOR_MS, LAG_SHARE, LEAST_REQUESTS, RATE_SHARE, is_starved, lags,
+    BUSY_SHARE, CPU_WAIT_SHARE, LAG_FLOOR_MS, LAG_SHARE, LEAST_REQUESTS, PORTS_SHARE, RATE_SHARE, is_starved,
+    lags,
 };
 pub use drivers::LATE_MS;
 pub use facts::{Facts, LostDriver};

@@ -61,6 +61,22 @@ fn both_are_named_if_the_target_is_too_slow_for_any_generator() {
 }
 
 #[test]
+fn a_host_short_of_ports_is_named_if_the_plan_was_missed() {
+    let short = |sent| Facts {
+        short_of_ports: vec![("m1".to_owned(), 0.5)],
+        rates_rps: Some((1_000.0, sent)),
+        ..kept()
+    };
+    assert_eq!(codes(&short(1_000.0)), ["all_well"]);
+    let lines = verdict(&short(520.0));
+    assert!(
+        lines[0].starts_with("The host of driver m1 is short of local ports, and not the target: 50 %"),
+        "{lines:?}"
+    );
+    assert_eq!(lines.len(), 1, "{lines:?}");
+}
+
+#[test]
 fn one_starved_driver_of_many_is_named_beside_the_target() {
     let facts = Facts { queued: 500, starved: vec![("b".to_owned(), busy(0.9, 0.5))], ..kept() };
     assert_eq!(codes(&facts), ["generator_saturated", "target_slow"]);

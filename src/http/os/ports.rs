@@ -1,0 +1,42 @@
+//! How many of this host's local ports wait out their time after a connection was closed.
+
+use super::shortage;
+
+/// Sockets of this host's network by state.
+const SOCKETS: &str = "/proc/net/sockstat";
+
+/// Sockets in TIME_WAIT for each local port that the kernel gives to connections; none where it is not known. The more
+/// there are, the longer `connect` searches for a free port.
+pub fn waiting_share() -> Option<f64> {
+    let waiting = parse(&std::fs::read_to_string(SOCKETS).ok()?)?;
+    let (first, last) = shortage::port_range()?;
+    Some(waiting as f64 / (f64::from(last) - f64::from(first) + 1.0))
+}
+
+/// `TCP: inuse 5 orphan 0 tw 14116 alloc 7 mem 1`
+fn parse(text: &str) -> Option<u64> {
+    let mut words = text.lines().find_map(|line| line.strip_prefix("TCP:"))?.split_ascii_whitespace();
+    words.find(|word| *word == "tw")?;
+    words.next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sockets_in_time_wait_are_read() {
+        let text = "sockets: used 83\nTCP: inuse 5 orphan 0 tw 14116 alloc 7 mem 1\nUDP: inuse 1 mem 0\n";
+        assert_eq!(parse(text), Some(14_116));
+        for odd in ["", "TCP: inuse 5", "TCP: tw", "TCP: tw many", "UDP: tw 5"] {
+            assert_eq!(parse(odd), None, "{odd:?}");
+        }
+    }
+
+    #[test]
+    fn a_share_is_of_all_ports() {
+        if let Some(share) = waiting_share() {
+            assert!((0.0..100.0).contains(&share), "{share}");
+        }
+    }
+}
