@@ -158,7 +158,7 @@ impl Core {
             let how = "wait for its end, or end it with POST /stop";
             return Err(ApiError::new(
                 409,
-                format!("the test {other:?} is {}: {how}", test.run.phase.name()),
+                format!("the test {other:?} is {}: {how}", test.run.phase.state()),
             ));
         }
         config.drivers = self.fleet.named();
@@ -355,7 +355,7 @@ impl Core {
 fn configured(run: &Run) -> Configured {
     Configured {
         test_id: run.config.test_id.clone(),
-        state: run.phase.name().to_owned(),
+        state: run.phase.state(),
         drivers: run.members.iter().map(|member| member.node.node_id.clone()).collect(),
         original: run.originals.names(),
     }

@@ -3,6 +3,7 @@
 use super::fleet::{Node, Presence};
 use crate::clock::NS_PER_MS;
 use crate::message::{DriverState, LatencyMs};
+use crate::stats::states::RunState;
 use crate::stats::summary::Summary;
 use serde::{Deserialize, Serialize};
 
@@ -60,8 +61,8 @@ pub struct HistoryRow {
     pub test_id: String,
     /// `AVALANCHE` or `TSUNAMI`.
     pub test_type: String,
-    /// `completed`, `aborted` or `failed`.
-    pub state: String,
+    /// How it ended.
+    pub state: RunState,
     /// When its gate opened, in ms since 1970 (broker time); null where it never did.
     pub started_at: Option<f64>,
     /// Requests sent.
@@ -78,7 +79,7 @@ impl HistoryRow {
         HistoryRow {
             test_id: summary.test_id.clone(),
             test_type: summary.test_type.clone(),
-            state: summary.state.clone(),
+            state: summary.state,
             started_at: summary.started_at,
             requests: summary.total.requests,
             errors: summary.total.errors_total(),

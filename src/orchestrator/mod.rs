@@ -31,6 +31,7 @@ pub use shell::Control;
 
 use crate::bus::Connector;
 use crate::http::server::{Options, Server};
+use crate::stats::states::RunState;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::SocketAddr;
@@ -80,7 +81,7 @@ pub struct Configured {
     /// The test's id.
     pub test_id: String,
     /// Its state; after a configuration `ready`: the drivers get ready, and the gate opens when all are.
-    pub state: String,
+    pub state: RunState,
     /// The drivers that it names.
     pub drivers: Vec<String>,
     /// Drivers of the original protocol that can read the plan, too; nobody waits for them.

@@ -9,7 +9,8 @@ use crate::message::{DriverState, LatencyMs};
 use crate::stats::causes::{ErrorSample, Samples};
 use crate::stats::generator::Generator;
 use crate::stats::histogram::{Histogram, round_ms};
-use crate::stats::summary::{Conservation, Distribution, DriverSummary, ORIGINAL, SCHEMA, Stats, Summary};
+use crate::stats::states::DriverRowState;
+use crate::stats::summary::{Conservation, Distribution, DriverSummary, SCHEMA, Stats, Summary};
 use crate::stats::verdict::{LostDriver, findings, verdict};
 
 /// The result as it stands: of a running test, its newest whole second.
@@ -36,7 +37,7 @@ pub fn summary(run: &Run, figures: &Aggregate, fleet: &Fleet, offset_known: bool
         schema: SCHEMA.to_owned(),
         test_id: run.config.test_id.clone(),
         test_type: run.config.test_type.name().to_owned(),
-        state: run.phase.name().to_owned(),
+        state: run.phase.state(),
         // A plan holds only texts, numbers and lists of them.
         plan: serde_json::to_value(&run.config).unwrap_or_default(),
         started_at: run.started_at_ms,
@@ -99,26 +100,26 @@ fn driver_row(run: &Run, member: &Member, driver: &DriverFigures) -> DriverSumma
         .with(&shown.generator.unwrap_or_default()),
         None => Stats::default(),
     };
-    DriverSummary { node_id: member.node.node_id.clone(), state: state(run, member).to_owned(), stats }
+    DriverSummary { node_id: member.node.node_id.clone(), state: state(run, member), stats }
 }
 
-fn state(run: &Run, member: &Member) -> &'static str {
+fn state(run: &Run, member: &Member) -> DriverRowState {
     if member.refused.is_some() {
-        "refused"
+        DriverRowState::Refused
     } else if member.lost.is_some() || member.left.is_some() {
-        "lost"
+        DriverRowState::Lost
     } else if member.report_refused.is_some() {
-        "unreported"
+        DriverRowState::Unreported
     } else if member.done {
-        "done"
+        DriverRowState::Done
     } else if run.phase == Phase::Running && member.state != Some(DriverState::Finishing) {
-        "running"
+        DriverRowState::Running
     } else if matches!(run.phase, Phase::Running | Phase::Finishing) {
-        "finishing"
+        DriverRowState::Finishing
     } else if member.ready {
-        "ready"
+        DriverRowState::Ready
     } else {
-        "waiting"
+        DriverRowState::Waiting
     }
 }
 
@@ -138,7 +139,7 @@ fn original_row(name: &str, latency: &LatencyMs) -> DriverSummary {
         stddev: unknown,
     };
     let stats = Stats { latency_ms: Some(known), ..Stats::default() };
-    DriverSummary { node_id: name.to_owned(), state: ORIGINAL.to_owned(), stats }
+    DriverSummary { node_id: name.to_owned(), state: DriverRowState::Original, stats }
 }
 
 fn lost_driver(loss: Loss) -> LostDriver {

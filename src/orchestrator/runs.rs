@@ -13,6 +13,7 @@ use crate::clock::{NS_PER_MS, NS_PER_S};
 use crate::message::{DriverState, Heartbeat, NodeRef, TestConfig, Trigger};
 use crate::plan::Plan;
 use crate::schedule::Schedule;
+use crate::stats::states::RunState;
 use closing::{Closing, patience_ns};
 use originals::{Originals, READ_PLAN_NS};
 
@@ -54,21 +55,21 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// The word in results.
-    pub fn name(self) -> &'static str {
+    /// The same in results.
+    pub fn state(self) -> RunState {
         match self {
-            Phase::Ready => "ready",
-            Phase::Running => "running",
-            Phase::Finishing => "finishing",
-            Phase::Completed => "completed",
-            Phase::Aborted => "aborted",
-            Phase::Failed => "failed",
+            Phase::Ready => RunState::Ready,
+            Phase::Running => RunState::Running,
+            Phase::Finishing => RunState::Finishing,
+            Phase::Completed => RunState::Completed,
+            Phase::Aborted => RunState::Aborted,
+            Phase::Failed => RunState::Failed,
         }
     }
 
     /// Whether nothing more will happen.
     pub fn is_over(self) -> bool {
-        matches!(self, Phase::Completed | Phase::Aborted | Phase::Failed)
+        self.state().is_over()
     }
 }
 

@@ -8,6 +8,7 @@ pub mod table;
 use crate::clock;
 use crate::message::TestConfig;
 use crate::signals::{Interrupts, Signal};
+use crate::stats::states::{DriverRowState, RunState};
 use crate::stats::summary::Summary;
 use crate::stats::verdict::{Finding, Severity};
 use progress::Progress;
@@ -145,7 +146,7 @@ fn follow(control: &mut dyn Control, plan: TestConfig, interrupts: &Interrupts, 
             Ok(Some(summary)) => {
                 progress.show(&summary);
                 answered_ns = clock::now_ns();
-                let over = is_over(&summary);
+                let over = summary.state.is_over();
                 ended.summary = Some(summary);
                 if over {
                     ended.error = None;
@@ -181,19 +182,15 @@ fn follow(control: &mut dyn Control, plan: TestConfig, interrupts: &Interrupts, 
     }
 }
 
-fn is_over(summary: &Summary) -> bool {
-    ["completed", "aborted", "failed"].contains(&summary.state.as_str())
-}
-
 /// A result that was not seen to its end says so before all else, and what goes on elsewhere.
 fn say_what_is_unknown(ended: &mut Ended, control: &dyn Control) {
     let (Some(error), Some(advice)) = (&mut ended.error, control.out_of_reach()) else { return };
-    let Some(summary) = ended.summary.as_mut().filter(|summary| !is_over(summary)) else { return };
+    let Some(summary) = ended.summary.as_mut().filter(|summary| !summary.state.is_over()) else { return };
     let known_to = match summary.series.last() {
         Some(point) => format!("These figures end with second {}", point.second),
         None => "There are no figures".to_owned(),
     };
-    summary.state = "unknown".to_owned();
+    summary.state = RunState::Unknown;
     summary.notices.clear();
     // What went well until then says nothing of the whole.
     summary.findings.retain(|finding| finding.code != "all_well");
@@ -215,10 +212,12 @@ fn exit_code(ended: &Ended) -> u8 {
         return signal.exit_code();
     }
     match &ended.summary {
-        Some(summary) if ended.error.is_some() || summary.state != "completed" => FAILED,
+        Some(summary) if ended.error.is_some() || summary.state != RunState::Completed => FAILED,
         // Drivers of the original protocol report no counts; who reports latencies had responses.
         Some(summary) if summary.total.responses == 0 && !summary.is_original_only() => FAILED,
-        Some(summary) if summary.drivers.iter().any(|driver| driver.state == "lost") => DRIVER_LOST,
+        Some(summary) if summary.drivers.iter().any(|driver| driver.state == DriverRowState::Lost) => {
+            DRIVER_LOST
+        }
         Some(_) => 0,
         None => FAILED,
     }
@@ -230,8 +229,8 @@ mod tests {
     use crate::message::TestType;
     use crate::stats::summary::{DriverSummary, SeriesPoint};
 
-    fn ended(state: &str, responses: u64, errors: &[&str]) -> Ended {
-        let mut summary = Summary { state: state.to_owned(), ..Summary::default() };
+    fn ended(state: RunState, responses: u64, errors: &[&str]) -> Ended {
+        let mut summary = Summary { state, ..Summary::default() };
         summary.total.responses = responses;
         summary.total.errors = errors.iter().map(|kind| ((*kind).to_owned(), 3)).collect();
         Ended { summary: Some(summary), interrupted: None, error: None }
@@ -267,7 +266,7 @@ mod tests {
 
     fn running(second: u64) -> Summary {
         Summary {
-            state: "running".to_owned(),
+            state: RunState::Running,
             findings: vec![Finding::new("all_well", Severity::Info, "All well so far.".to_owned())],
             series: vec![SeriesPoint { second, ..SeriesPoint::default() }],
             ..Summary::default()
@@ -315,7 +314,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_failed_once_does_no_harm() {
-        let done = Summary { state: "completed".to_owned(), ..running(4) };
+        let done = Summary { state: RunState::Completed, ..running(4) };
         let ended = followed(vec![
             Ok(Some(running(3))),
             Err(Trouble::passing("busy".to_owned())),
@@ -326,21 +325,30 @@ mod tests {
 
     #[test]
     fn exit_codes_tell_what_came_of_the_run() {
-        assert_eq!(exit_code(&ended("completed", 5, &[])), 0);
-        assert_eq!(exit_code(&ended("completed", 5, &["connect"])), 0, "errors alone do not fail a run");
-        assert_eq!(exit_code(&ended("completed", 0, &["timeout"])), 1, "not one complete response");
-        assert_eq!(exit_code(&ended("completed", 0, &["connect", "dns"])), 1, "nothing could be sent");
-        assert_eq!(exit_code(&ended("completed", 0, &[])), 1, "nothing was sent");
+        assert_eq!(exit_code(&ended(RunState::Completed, 5, &[])), 0);
+        assert_eq!(
+            exit_code(&ended(RunState::Completed, 5, &["connect"])),
+            0,
+            "errors alone do not fail a run"
+        );
+        assert_eq!(exit_code(&ended(RunState::Completed, 0, &["timeout"])), 1, "not one complete response");
+        assert_eq!(
+            exit_code(&ended(RunState::Completed, 0, &["connect", "dns"])),
+            1,
+            "nothing could be sent"
+        );
+        assert_eq!(exit_code(&ended(RunState::Completed, 0, &[])), 1, "nothing was sent");
         let lost = |responses| {
-            let mut lost = ended("completed", responses, &[]);
-            let row = |state: &str| DriverSummary { state: state.to_owned(), ..DriverSummary::default() };
-            let rows = ["done", "lost", "original"].map(row).to_vec();
+            let mut lost = ended(RunState::Completed, responses, &[]);
+            let row = |state| DriverSummary { state, ..DriverSummary::default() };
+            let rows =
+                [DriverRowState::Done, DriverRowState::Lost, DriverRowState::Original].map(row).to_vec();
             lost.summary.iter_mut().for_each(|summary| summary.drivers = rows.clone());
             exit_code(&lost)
         };
         assert_eq!((lost(5), lost(0)), (4, 1), "a failure beats a lost driver");
-        assert_eq!(exit_code(&ended("failed", 5, &[])), 1);
-        assert_eq!(exit_code(&ended("aborted", 5, &[])), 1);
-        assert_eq!(exit_code(&Ended { summary: None, ..ended("failed", 0, &[]) }), 1);
+        assert_eq!(exit_code(&ended(RunState::Failed, 5, &[])), 1);
+        assert_eq!(exit_code(&ended(RunState::Aborted, 5, &[])), 1);
+        assert_eq!(exit_code(&Ended { summary: None, ..ended(RunState::Failed, 0, &[]) }), 1);
     }
 }

@@ -5,6 +5,7 @@ use crate::clock;
 use crate::message::TestConfig;
 use crate::orchestrator::START_AHEAD_NS;
 use crate::plan::DEFAULT_DURATION;
+use crate::stats::states::{DriverRowState, RunState};
 use crate::stats::summary::{Stats, Summary};
 use crate::terminal::StatusLine;
 use crate::units::{format_count, format_ms};
@@ -78,7 +79,7 @@ impl Progress {
     /// Shows the newest figures.
     pub fn show(&mut self, summary: &Summary) {
         self.newest = Some(Summary {
-            state: summary.state.clone(),
+            state: summary.state,
             total: summary.total.clone(),
             drivers: summary.drivers.clone(),
             notices: summary.notices.clone(),
@@ -97,7 +98,7 @@ impl Progress {
     fn draw(&mut self, notices: &[String]) {
         let now_ns = clock::now_ns();
         let newest = self.newest.take().unwrap_or_default();
-        if newest.state == "ready" || newest.state.is_empty() {
+        if newest.state == RunState::Ready {
             let mut parts = notices.to_vec();
             parts.push("the drivers get ready: names, connections".to_owned());
             self.put(now_ns, 0, None, &parts.join("  "));
@@ -157,7 +158,7 @@ fn line(goal: Goal, elapsed_s: f64, summary: &Summary, notices: &[String]) -> St
     parts.extend(lost(summary));
     parts.extend(notices.iter().chain(&summary.notices).cloned());
     parts.push(format!("{requests} requests  {rps}/s  p99 {p99}  {}", failures(total)));
-    parts.extend(Some("finishing".to_owned()).filter(|_| summary.state == "finishing"));
+    parts.extend(Some("finishing".to_owned()).filter(|_| summary.state == RunState::Finishing));
     parts.join("  ")
 }
 
@@ -178,8 +179,12 @@ fn failures(total: &Stats) -> String {
 
 /// Which drivers are lost, where some are.
 fn lost(summary: &Summary) -> Option<String> {
-    let lost: Vec<&str> =
-        summary.drivers.iter().filter(|row| row.state == "lost").map(|row| row.node_id.as_str()).collect();
+    let lost: Vec<&str> = summary
+        .drivers
+        .iter()
+        .filter(|row| row.state == DriverRowState::Lost)
+        .map(|row| row.node_id.as_str())
+        .collect();
     match lost[..] {
         [] => None,
         [one] => Some(format!("{one} is lost")),
@@ -195,13 +200,13 @@ mod tests {
 
     #[test]
     fn the_line_says_how_far_how_much_and_how_well() {
-        let mut summary = Summary { state: "running".to_owned(), ..Summary::default() };
+        let mut summary = Summary { state: RunState::Running, ..Summary::default() };
         summary.total.requests = 12_345;
         summary.total.throughput_rps = 4_115.3;
         let text = line(Goal::Seconds(10.0), 3.2, &summary, &[]);
         assert_eq!(text, "3/10 s  12,345 requests  4,115/s  p99 -  no errors");
         summary.total.errors.insert("timeout".to_owned(), 7);
-        summary.state = "finishing".to_owned();
+        summary.state = RunState::Finishing;
         let text = line(Goal::Requests(5), 12.0, &summary, &[]);
         assert_eq!(text, "12 s  12,345 requests  4,115/s  p99 -  7 errors  finishing");
     }
@@ -221,14 +226,15 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_the_figures_stands_before_them() {
-        let mut summary = Summary { state: "running".to_owned(), ..Summary::default() };
+        let mut summary = Summary { state: RunState::Running, ..Summary::default() };
         summary.notices = vec!["no reports for 4 s from driver-2".to_owned()];
-        let row = |name: &str, state: &str| DriverSummary {
+        let row = |name: &str, state: DriverRowState| DriverSummary {
             node_id: name.to_owned(),
-            state: state.to_owned(),
+            state,
             ..DriverSummary::default()
         };
-        summary.drivers = vec![row("driver-1", "running"), row("driver-3", "lost")];
+        summary.drivers =
+            vec![row("driver-1", DriverRowState::Running), row("driver-3", DriverRowState::Lost)];
         let text =
             line(Goal::Seconds(10.0), 7.0, &summary, &["orchestrator has not answered for 6 s".to_owned()]);
         assert_eq!(
@@ -236,7 +242,7 @@ mod tests {
             "7/10 s  driver-3 is lost  orchestrator has not answered for 6 s  no reports for 4 s from driver-2  \
              0 requests  0/s  p99 -  no errors"
         );
-        summary.drivers = vec![row("a", "lost"); 3];
+        summary.drivers = vec![row("a", DriverRowState::Lost); 3];
         assert_eq!(lost(&summary).as_deref(), Some("a and 2 more are lost"));
     }
 

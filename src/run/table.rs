@@ -122,7 +122,7 @@ fn title(summary: &Summary) -> String {
     }
     parts.push(fleet);
     parts.push(format!("{} s", trim_number((summary.total.elapsed_s * 10.0).round() / 10.0)));
-    parts.push(summary.state.clone());
+    parts.push(summary.state.to_string());
     wrap(&parts.join("  "), 2)
 }
 
@@ -156,7 +156,7 @@ fn table(summary: &Summary) -> String {
 
 fn driver_row(driver: &DriverSummary) -> String {
     let mut name = driver.node_id.clone();
-    if !["done", "ready", "running", "finishing"].contains(&driver.state.as_str()) {
+    if !driver.state.is_ordinary() {
         name = format!("{} {name}", driver.state);
     }
     if driver.is_original() {
@@ -264,6 +264,7 @@ fn wrap(text: &str, indent: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::states::{DriverRowState, RunState};
 
     fn distribution(scale: f64) -> Distribution {
         Distribution {
@@ -297,7 +298,7 @@ mod tests {
     fn summary(errors: u64) -> Summary {
         let driver = |i: u64| DriverSummary {
             node_id: format!("driver-{i}"),
-            state: "done".to_owned(),
+            state: DriverRowState::Done,
             stats: stats(500_000, 0),
         };
         let conservation = Conservation {
@@ -312,7 +313,7 @@ mod tests {
         };
         Summary {
             test_type: "AVALANCHE".to_owned(),
-            state: "completed".to_owned(),
+            state: RunState::Completed,
             plan: serde_json::json!({"target_url": "http://127.0.0.1:8000/ping", "connections": 16}),
             total: stats(1_000_000, errors),
             drivers: vec![driver(1), driver(2)],
@@ -390,7 +391,7 @@ mod tests {
         let mut wide = summary(1_500);
         wide.verdict = vec!["a rather long verdict that goes on ".repeat(10)];
         wide.drivers[0].node_id = "a-name-that-is-much-too-long-for-its-column".to_owned();
-        wide.drivers[1].state = "lost".to_owned();
+        wide.drivers[1].state = DriverRowState::Lost;
         wide.conservation.target_seen = Some(5);
         for code in 200..260 {
             wide.total.status.insert(code.to_string(), 1_000_000);

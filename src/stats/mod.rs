@@ -6,6 +6,7 @@ pub mod distribution;
 pub mod generator;
 pub mod histogram;
 pub mod outcome;
+pub mod states;
 pub mod summary;
 pub mod tally;
 pub mod times;

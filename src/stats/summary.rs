@@ -5,6 +5,7 @@ use super::counts::{Counts, is_zero};
 pub use super::distribution::Distribution;
 use super::generator::Generator;
 use super::histogram::{Histogram, round_ms};
+use super::states::{DriverRowState, RunState};
 use super::verdict::Finding;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -112,18 +113,14 @@ impl Stats {
     }
 }
 
-/// The state of a driver of the original protocol in a [`DriverSummary`].
-pub const ORIGINAL: &str = "original";
-
 /// One driver's row. In JSON the figures stand beside the name; of a driver of the original protocol, which reports four
 /// latencies only, all others are null.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DriverSummary {
     /// Its name.
     pub node_id: String,
-    /// `waiting` (not ready yet), `ready`, `running`, `finishing`, `done`, `lost`, `unreported` (its final report was not
-    /// taken), `refused`, or `original` for a driver of the original protocol.
-    pub state: String,
+    /// What became of it.
+    pub state: DriverRowState,
     /// Its figures.
     pub stats: Stats,
 }
@@ -131,21 +128,21 @@ pub struct DriverSummary {
 impl DriverSummary {
     /// Whether it is a driver of the original protocol, which reports no counts.
     pub fn is_original(&self) -> bool {
-        self.state == ORIGINAL
+        self.state == DriverRowState::Original
     }
 }
 
 #[derive(Serialize)]
 struct Row<'a, S> {
     node_id: &'a str,
-    state: &'a str,
+    state: DriverRowState,
     #[serde(flatten)]
     stats: S,
 }
 
 impl Serialize for DriverSummary {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (node_id, state) = (&self.node_id, &self.state);
+        let (node_id, state) = (&self.node_id, self.state);
         if !self.is_original() {
             return Row { node_id, state, stats: &self.stats }.serialize(serializer);
         }
@@ -164,7 +161,7 @@ impl<'de> Deserialize<'de> for DriverSummary {
         #[derive(Deserialize)]
         struct Named {
             node_id: String,
-            state: String,
+            state: DriverRowState,
             #[serde(flatten)]
             stats: Map<String, Value>,
         }
@@ -290,9 +287,8 @@ pub struct Summary {
     pub test_id: String,
     /// `AVALANCHE` or `TSUNAMI`.
     pub test_type: String,
-    /// `ready`, `running`, `finishing`, `completed`, `aborted` or `failed`; `unknown` where `floodgate run` lost the
-    /// orchestrator before the end.
-    pub state: String,
+    /// Where the test stands.
+    pub state: RunState,
     /// The content of the `test_config` message.
     pub plan: serde_json::Value,
     /// When the gate opened, in ms since 1970 (broker time); null where it never did.
@@ -335,16 +331,20 @@ mod tests {
     #[test]
     fn what_an_original_driver_does_not_report_is_null() {
         let stats = Stats { requests: 0, ..Stats::default() };
-        let row = |state: &str| DriverSummary {
-            node_id: "m".to_owned(),
-            state: state.to_owned(),
-            stats: stats.clone(),
-        };
-        let json = |state: &str| serde_json::to_value(row(state)).expect("JSON");
+        let row =
+            |state: DriverRowState| DriverSummary { node_id: "m".to_owned(), state, stats: stats.clone() };
+        let json = |state| serde_json::to_value(row(state)).expect("JSON");
         let fields = ["requests", "responses", "queued", "errors", "status", "throughput_rps"];
-        assert!(fields.iter().all(|field| json(ORIGINAL)[field].is_null()), "{}", json(ORIGINAL));
-        assert_eq!((&json("done")["requests"], &json("done")["errors"]), (&json!(0), &json!({})));
-        for state in [ORIGINAL, "done"] {
+        assert!(
+            fields.iter().all(|field| json(DriverRowState::Original)[field].is_null()),
+            "{}",
+            json(DriverRowState::Original)
+        );
+        assert_eq!(
+            (&json(DriverRowState::Done)["requests"], &json(DriverRowState::Done)["errors"]),
+            (&json!(0), &json!({}))
+        );
+        for state in [DriverRowState::Original, DriverRowState::Done] {
             assert_eq!(serde_json::from_value::<DriverSummary>(json(state)).expect("read"), row(state));
         }
     }

@@ -31,12 +31,12 @@ pub fn render(dashboard: &Dashboard) -> String {
 }
 
 fn is_active(summary: &Summary) -> bool {
-    ["ready", "running", "finishing"].contains(&summary.state.as_str())
+    !summary.state.is_over()
 }
 
 /// The newest test: the verdict first, then what failed, then the figures.
 fn test(page: &mut String, summary: &Summary) {
-    let (id, kind, state) = (escape(&summary.test_id), escape(&summary.test_type), escape(&summary.state));
+    let (id, kind, state) = (escape(&summary.test_id), escape(&summary.test_type), summary.state);
     page.push_str(&format!("<h2>Test {id}</h2><p class=\"dim\">{kind}, <strong>{state}</strong></p>"));
     let well = summary.findings.iter().all(|finding| finding.severity == Severity::Info);
     page.push_str(if well { "<ul class=\"verdict well\">" } else { "<ul class=\"verdict\">" });
@@ -90,6 +90,7 @@ pub fn escape(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::orchestrator::dashboard::{FleetRow, HistoryRow};
+    use crate::stats::states::{DriverRowState, RunState};
     use crate::stats::summary::{DriverSummary, Stats};
     use std::collections::BTreeMap;
 
@@ -99,11 +100,10 @@ mod tests {
     fn nothing_from_outside_is_markup() {
         let evil = || EVIL.to_owned();
         let errors = BTreeMap::from([(evil(), 1)]);
-        let row = DriverSummary { node_id: evil(), state: evil(), stats: Stats::default() };
+        let row = DriverSummary { node_id: evil(), state: DriverRowState::Done, stats: Stats::default() };
         let summary = Summary {
             test_id: evil(),
             test_type: evil(),
-            state: evil(),
             verdict: vec![evil()],
             drivers: vec![row],
             total: Stats { errors, ..Stats::default() },
@@ -118,7 +118,7 @@ mod tests {
             version: Some(evil()),
             ..FleetRow::default()
         };
-        let old = HistoryRow { test_id: evil(), test_type: evil(), state: evil(), ..HistoryRow::default() };
+        let old = HistoryRow { test_id: evil(), test_type: evil(), ..HistoryRow::default() };
         let page = render(&Dashboard {
             fleet: vec![node],
             test: Some(summary),
@@ -126,7 +126,7 @@ mod tests {
             ..Dashboard::default()
         });
         assert!(!page.contains("<script") && !page.contains("alert('x')"));
-        assert!(page.matches("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;").count() >= 14);
+        assert!(page.matches("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;").count() >= 13);
     }
 
     #[test]
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn the_verdict_stands_before_the_figures() {
         let verdict = vec!["Driver a was lost: it left.".to_owned()];
-        let summary = Summary { state: "running".to_owned(), verdict, ..Summary::default() };
+        let summary = Summary { state: RunState::Running, verdict, ..Summary::default() };
         let page = render(&Dashboard { test: Some(summary), ..Dashboard::default() });
         let place = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text} is missing"));
         assert!(place("was lost") < place("No errors"));

@@ -31,9 +31,9 @@ pub fn drivers(summary: &Summary) -> String {
         "busy",
         "CPU wait",
     ];
-    let total = row("all", &summary.state, &summary.total);
+    let total = row("all", summary.state.as_str(), &summary.total);
     let rows = summary.drivers.iter().map(|driver| {
-        let mut cells = row(&driver.node_id, &driver.state, &driver.stats);
+        let mut cells = row(&driver.node_id, driver.state.as_str(), &driver.stats);
         if driver.is_original() {
             // It reports latencies and no counts.
             cells[2..8].iter_mut().for_each(|cell| *cell = "-".to_owned());
@@ -160,7 +160,7 @@ pub fn history(history: &[HistoryRow]) -> String {
         vec![
             escape(&test.test_id),
             escape(&test.test_type),
-            escape(&test.state),
+            test.state.to_string(),
             format_count(test.requests),
             format_count(test.errors),
             optional(test.p99_ms),

@@ -2,6 +2,7 @@
 
 use super::support::*;
 use floodgate::bus::{Start, Topic};
+use floodgate::stats::states::RunState;
 use serde_json::json;
 
 fn last(origin_ms: f64, responses: u64, seen: Option<(u64, u64)>) -> Figures {
@@ -77,7 +78,7 @@ fn an_avalanche_runs_after_another_test_and_no_id_twice() {
     }
     let rows: Vec<_> = first.control().dashboard().history.into_iter().map(|row| row.test_id).collect();
     assert_eq!(rows, ["two", "one"], "the newest first");
-    assert_eq!(first.control().summary("one").map(|s| s.state), Some("completed".to_owned()));
+    assert_eq!(first.control().summary("one").map(|s| s.state), Some(RunState::Completed));
     first.shutdown();
     // A new process on the same bus knows what was used.
     let second = orchestrator(&bus);

@@ -1,0 +1,142 @@
+//! The states of a test and of its drivers, as they stand in results.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Where a test stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunState {
+    /// Configured; its drivers get ready.
+    #[default]
+    Ready,
+    /// The gate is open.
+    Running,
+    /// The load is over; the last reports are awaited.
+    Finishing,
+    /// Over, in order.
+    Completed,
+    /// Over, by STOP.
+    Aborted,
+    /// Never started.
+    Failed,
+    /// Not seen to its end: `floodgate run` lost the orchestrator. Also what this version does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+impl RunState {
+    /// The word in results.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RunState::Ready => "ready",
+            RunState::Running => "running",
+            RunState::Finishing => "finishing",
+            RunState::Completed => "completed",
+            RunState::Aborted => "aborted",
+            RunState::Failed => "failed",
+            RunState::Unknown => "unknown",
+        }
+    }
+
+    /// Whether nothing more will happen.
+    pub fn is_over(self) -> bool {
+        matches!(self, RunState::Completed | RunState::Aborted | RunState::Failed)
+    }
+}
+
+/// What became of one driver of a test.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DriverRowState {
+    /// Not ready yet.
+    #[default]
+    Waiting,
+    /// Waits for the start.
+    Ready,
+    /// Sends.
+    Running,
+    /// Waits for what is in flight, or for its final report to be taken.
+    Finishing,
+    /// Its final report is in.
+    Done,
+    /// It was not there to the end.
+    Lost,
+    /// Its final report was not taken.
+    Unreported,
+    /// It would not execute the plan.
+    Refused,
+    /// A driver of the original protocol, which says nothing of its state.
+    Original,
+    /// A state that this version does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+impl DriverRowState {
+    /// The word in results.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DriverRowState::Waiting => "waiting",
+            DriverRowState::Ready => "ready",
+            DriverRowState::Running => "running",
+            DriverRowState::Finishing => "finishing",
+            DriverRowState::Done => "done",
+            DriverRowState::Lost => "lost",
+            DriverRowState::Unreported => "unreported",
+            DriverRowState::Refused => "refused",
+            DriverRowState::Original => "original",
+            DriverRowState::Unknown => "unknown",
+        }
+    }
+
+    /// Whether it needs no word beside the driver's name: all is as it should be, or it is no driver of ours.
+    pub fn is_ordinary(self) -> bool {
+        use DriverRowState::{Done, Finishing, Ready, Running};
+        matches!(self, Done | Ready | Running | Finishing)
+    }
+}
+
+macro_rules! words {
+    ($($state:ty),*) => {$(
+        impl fmt::Display for $state {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl PartialEq<&str> for $state {
+            fn eq(&self, word: &&str) -> bool {
+                self.as_str() == *word
+            }
+        }
+    )*};
+}
+words!(RunState, DriverRowState);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn states_are_their_words_in_json() {
+        use {DriverRowState as D, RunState as R};
+        let runs = [R::Ready, R::Running, R::Finishing, R::Completed, R::Aborted, R::Failed, R::Unknown];
+        for state in runs {
+            assert_eq!(json!(state), json!(state.as_str()));
+            assert_eq!(serde_json::from_value::<R>(json!(state)).expect("read"), state);
+        }
+        let rows =
+            [D::Waiting, D::Ready, D::Running, D::Finishing, D::Done, D::Lost, D::Unreported, D::Refused];
+        for state in rows.into_iter().chain([D::Original, D::Unknown]) {
+            assert_eq!(json!(state), json!(state.as_str()));
+            assert_eq!(serde_json::from_value::<D>(json!(state)).expect("read"), state);
+        }
+        assert_eq!(
+            serde_json::from_value::<R>(json!("paused")).expect("read"),
+            R::Unknown,
+            "of a later version"
+        );
+    }
+}
