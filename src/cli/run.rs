@@ -21,7 +21,7 @@ pub struct RunArgs {
     /// What to load [default: a target in this process]
     #[arg(value_name = "URL", value_parser = values::url)]
     place: Option<String>,
-    /// The same as a flag
+    /// The URL as a flag
     #[arg(long, value_parser = values::url, conflicts_with = "place")]
     url: Option<String>,
     /// avalanche (closed loop or fixed rate): as fast as the target answers, or at --rate; tsunami (fixed interval): a
@@ -45,7 +45,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "REQUESTS", value_parser = values::requests, allow_negative_numbers = true,
         conflicts_with = "requests")]
     requests_per_driver: Option<u64>,
-    /// How long to send (-z as in oha and hey) [default: 10s, or no limit with --requests]
+    /// How long to send; -z as in oha and hey (-d is not taken: it is the duration in wrk, the body in curl) [default: 10s, or no limit with --requests]
     #[arg(short = 'z', long, value_parser = values::duration, allow_negative_numbers = true)]
     duration: Option<Duration>,
     /// Load before the measurement begins, counted apart
@@ -58,7 +58,7 @@ pub struct RunArgs {
     /// Drivers in this process [default: 2, or 1 with a URL]
     #[arg(long, value_parser = values::drivers, allow_negative_numbers = true, conflicts_with = "orchestrator")]
     drivers: Option<usize>,
-    /// Connections of all drivers together [default: 16, or 1 for each of more drivers]
+    /// Connections of all drivers together [default: 16, or one for each driver if there are more]
     #[arg(short = 'c', long, value_parser = values::fleet_connections, allow_negative_numbers = true)]
     connections: Option<u32>,
     /// Connections of each driver, in place of --connections

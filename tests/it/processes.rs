@@ -66,6 +66,25 @@ fn nothing_reached_is_exit_code_1_and_errors_come_first() {
 }
 
 #[test]
+fn without_one_complete_response_the_exit_code_is_1() {
+    // Connections are accepted by the system, and nobody ever answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("listen");
+    let url = format!("http://{}/", silent.local_addr().expect("addr"));
+    let output = run("floodgate", &["--json", "--url", &url, "-n", "4", "--timeout", "300ms"], &[]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let summary: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    assert_eq!((&summary["state"], &summary["total"]["errors"]["timeout"]), (&"completed".into(), &4.into()));
+}
+
+#[test]
+fn a_proxy_in_the_environment_is_not_used_which_is_said() {
+    let proxy = [("http_proxy", "http://127.0.0.1:1")];
+    let output = run("floodgate", &["-n", "4"], &proxy);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stderr(&output).matches("http_proxy is set, but").count(), 1, "{}", stderr(&output));
+}
+
+#[test]
 fn a_run_against_errors_is_exit_code_0_and_says_so_first() {
     let mut target =
         Running::start("floodgate-target", &["--listen", "127.0.0.1:0", "--error-rate", "10%"], &[]);
