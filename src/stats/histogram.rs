@@ -149,7 +149,8 @@ pub mod fuzzing {
 
     /// Reads bytes in either form.
     pub fn read(bytes: &[u8]) {
-        let _ = v2::read(bytes, |value, count| assert!(value > 0 && count > 0));
+        // A bucket may be that of the value 0: others count zeros.
+        let _ = v2::read(bytes, |_, count| assert!(count > 0));
     }
 
     /// Valid bytes, plain and deflated.
