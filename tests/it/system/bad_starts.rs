@@ -53,11 +53,11 @@ fn a_role_that_cannot_start_says_why(version: &str) {
     assert!((1..10).contains(&seconds), "{seconds} s");
     assert!(said.contains("waiting for kafka") && said.contains("--connect-timeout"), "{said}");
 
-    // The target speaks HTTP, and waits for the end of what it takes for a request.
+    // The target speaks HTTP, and answers what it takes for a malformed request.
     let http = system.target_addr.to_string();
     let said =
         refused("floodgate-driver", &[&["--kafka", &http, "--connect-timeout", "6s"][..], &DRIVER].concat());
-    assert!(said.contains("is it a Kafka broker") && said.contains(&http), "{said}");
+    assert!(said.contains("is not a Kafka broker") && said.contains(&http), "{said}");
 
     if version == "4.3.0" {
         let legacy = ["--kafka", &system.broker, "--kafka-client", "legacy"];

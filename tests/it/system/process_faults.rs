@@ -75,7 +75,8 @@ fn a_driver_that_hangs_for_three_seconds_is_not_lost(version: &str) {
     let lag = |name: &str| row(&summary, name).stats.lag_ms.as_ref().map_or(0.0, |lag| lag.max);
     assert!(lag("d2") > 2_500.0, "the pause shows as its lag: {} ms", lag("d2"));
     assert!(lag("d1") < 1_000.0, "{} ms", lag("d1"));
-    assert!(verdict(&summary).contains("d2 fell behind"), "{}", verdict(&summary));
+    // Too few requests for a finding about d2's lag; the queue that its pause made is explained by the pause.
+    assert!(verdict(&summary).contains("the generator itself may have paused"), "{}", verdict(&summary));
 }
 
 fn a_driver_that_is_told_to_end_reports_and_leaves(version: &str) {
