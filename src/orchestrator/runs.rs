@@ -198,7 +198,8 @@ impl Run {
     /// A driver of the original protocol spoke. Answers whether the run takes its report: from the start until the
     /// moment at which the run is closed at the latest, whoever ended before.
     pub fn original(&mut self, name: &str, is_report: bool, now: Now) -> bool {
-        let started = self.start_ns.is_some() && self.phase != Phase::Ready && self.phase != Phase::Failed;
+        // A fast driver may report before the writer of the trigger has its acknowledgement.
+        let started = self.start_ns.is_some() && self.failed.is_empty();
         let takes = started && self.closing.is_none_or(|closing| now.ns <= closing.at_ns);
         if takes {
             self.originals.heard(name, is_report, now);

@@ -275,6 +275,16 @@ fn original_started(names: &[&str]) -> Run {
 }
 
 #[test]
+fn an_original_driver_may_report_before_its_trigger_is_acknowledged() {
+    let mut run = original_run(&["m"]);
+    assert!(!run.original("m", true, at(900)), "no trigger was written");
+    let commands = run.tick(at(1_000));
+    assert!(run.original("m", true, at(1_001)));
+    run.written(&commands[0], Err("gone".to_owned()), at(1_002));
+    assert!(!run.original("m", true, at(1_003)), "the run failed");
+}
+
+#[test]
 fn original_drivers_alone_are_closed_when_quiet_or_overdue() {
     let mut quiet = original_started(&["m", "gone"]);
     assert!(quiet.original("m", true, at(2_500)));

@@ -24,6 +24,8 @@ pub const CPU_WAIT_SHARE: f64 = 0.10;
 pub const RATE_SHARE: f64 = 0.99;
 /// Fewer requests beyond a limit are no finding.
 pub const LEAST_REQUESTS: u64 = 10;
+/// A smaller share of requests that had to wait for a connection blames nobody: neither side is quiet enough for less.
+pub const QUEUED_SHARE: f64 = 0.01;
 /// Shares of less time than this are no finding, in s: the kernel books CPU time by the tick, which may take 10 ms.
 const LEAST_WORKER_S: f64 = 0.2;
 /// A host with this many sockets in TIME_WAIT for each local port opens connections slowly: measured with half of them,
@@ -121,7 +123,7 @@ fn missed(facts: &Facts) -> Vec<Missed> {
     if facts.never_sent > 0 {
         missed.push(Missed::NeverSent);
     }
-    if facts.queued >= LEAST_REQUESTS {
+    if has_queued(facts) && !has_queued_few(facts) {
         missed.push(Missed::Queued);
     }
     // Without all final reports nobody knows what was sent.
@@ -133,6 +135,21 @@ fn missed(facts: &Facts) -> Vec<Missed> {
         }
     }
     missed
+}
+
+fn has_queued(facts: &Facts) -> bool {
+    facts.queued >= LEAST_REQUESTS
+}
+
+fn has_queued_few(facts: &Facts) -> bool {
+    (facts.queued as f64) < QUEUED_SHARE * facts.sent as f64
+}
+
+/// That a few requests had to wait for a connection, which blames nobody.
+pub fn queued_few(facts: &Facts) -> Option<Finding> {
+    let queued = of(facts.queued, facts.sent, "requests");
+    let text = format!("Note: {queued} were due while every connection was busy.");
+    (has_queued(facts) && has_queued_few(facts)).then(|| Finding::info("queued", text))
 }
 
 fn generator(facts: &Facts, plan_was_missed: bool) -> Option<Finding> {

@@ -39,7 +39,7 @@ pub enum Severity {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// A word that stays the same: `all_well`, `generator_saturated`, `generator_lag`, `ports_exhausted`, `target_slow`,
-    /// `never_sent`, `nothing_sent`, `errors`, `error_status`, `resent`, `driver_lost`, `driver_behind`,
+    /// `queued`, `never_sent`, `nothing_sent`, `errors`, `error_status`, `resent`, `driver_lost`, `driver_behind`,
     /// `original_drivers`, `no_final_report`, `counts_differ`, `reports_missing`, `clock_unknown`, `shared_host`,
     /// `stopped`, `failed`, `result_unknown` or `note`.
     pub code: String,
@@ -102,6 +102,9 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
         found.push(Finding::info("all_well", well(facts)));
     }
     // What only explains the figures stands after them.
+    if has_begun && !alone && !errors::nothing_reached(facts) {
+        found.extend(bottleneck::queued_few(facts));
+    }
     found.extend(bottleneck::shared_host(facts));
     found
 }
