@@ -32,6 +32,7 @@ pub fn facts(run: &Run, figures: &Aggregate, total: &Stats, conservation: &Conse
         due_in_pauses: rates_rps
             .map_or(0.0, |(planned_rps, _)| due_in_pauses(&greatest_lags_ms(figures), planned_rps)),
         latency_p99_ms: total.latency_ms.as_ref().map(|latency| latency.p99),
+        service_p99_ms: total.service_ms.as_ref().map(|service| service.p99),
         rates_rps,
         behind: if finished { laggards(figures, &starved) } else { behind.collect() },
         starved,

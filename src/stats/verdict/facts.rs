@@ -42,6 +42,8 @@ pub struct Facts {
     pub due_in_pauses: f64,
     /// 99th percentile of latency, in ms.
     pub latency_p99_ms: Option<f64>,
+    /// 99th percentile of service time, in ms; unknown before the final reports.
+    pub service_p99_ms: Option<f64>,
     /// Of an open loop: requests/s of the whole fleet that were planned, and that were sent.
     pub rates_rps: Option<(f64, f64)>,
     /// What the fleet's workers did with their time.
