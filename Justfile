@@ -7,7 +7,7 @@ musl := "x86_64-unknown-linux-musl"
 default:
     @just --list --unsorted
 
-# Runs a test in one process: `just run --url http://127.0.0.1:8000/ping --rate 500`
+# Runs a load test in one process: `just run --url http://127.0.0.1:8000/ping --rate 500`
 run *args:
     cargo run --release -- run {{args}}
 
@@ -27,7 +27,7 @@ run-driver id="driver-1" *args:
 kafka version="4.3.0":
     scripts/kafka start {{version}} 9092
 
-# Ends it
+# Stops Kafka
 kafka-stop:
     scripts/kafka stop all
 
@@ -41,20 +41,20 @@ test-kafka *args:
     scripts/kafka start 4.3.0
     eval "$(scripts/kafka env)" && cargo test --locked --test it -- --ignored --skip poison::scene {{args}}
 
-# Measures floodgate beside its peers (those that are installed): `just bench --rounds 5 --only floodgate,wrk,floor`
+# Compares floodgate with its peers (those installed): `just bench --rounds 5 --only floodgate,wrk,floor`
 bench *args:
     cargo bench --locked --bench peers -- {{args}}
 
-# Tries many inputs over every parser that reads from outside: `just fuzz 10000000 SEED`
+# Fuzzes every parser of external input: `just fuzz 10000000 SEED`
 fuzz inputs="1000000" seed="1":
     cargo bench --locked --bench fuzz -- {{inputs}} {{seed}}
 
-# Shows whether the verdict names the right side: starves nginx, the generator, both, nobody (needs nginx and two cores)
+# Checks that the verdict blames the right side: starves nginx, the generator, both, neither (needs nginx and two cores)
 bottleneck *args:
     cargo build --locked --release --bin floodgate
     .ci/starved.py {{args}}
 
-# Checks the format and the lints
+# Checks formatting and lints
 lint:
     cargo fmt --check
     cargo clippy --locked --all-targets -- -D warnings
@@ -63,19 +63,19 @@ lint:
 fmt:
     cargo fmt
 
-# Builds the documentation of the code
+# Builds the API documentation
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
 
-# Runs everything that must hold before a change lands
+# Runs every check that must pass before a change lands
 ci *args:
     .ci/run {{args}}
 
-# Compiles everything with the oldest Rust that Cargo.toml promises
+# Compiles everything with the minimum Rust version that Cargo.toml declares
 oldest-rust:
     .ci/oldest-rust
 
-# Builds static programs to copy to hosts (needs `rustup target add x86_64-unknown-linux-musl` and musl-gcc)
+# Builds static binaries to copy to hosts (needs `rustup target add x86_64-unknown-linux-musl` and musl-gcc)
 static:
     CARGO_PROFILE_RELEASE_STRIP=debuginfo cargo build --locked --release --target {{musl}}
     @cd target/{{musl}}/release && ls -l floodgate floodgate-orchestrator floodgate-driver floodgate-target

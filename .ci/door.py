@@ -1,7 +1,7 @@
-"""The endpoints under strange clients, at full size: they answer within a second, and keep no memory and no descriptors.
+"""Full-size misbehaving clients at the endpoints: others are answered within a second, and nothing leaks.
 
 Usage: door.py PATH PROGRAM [ARGUMENT…]
-The program gets --listen 127.0.0.1:PORT besides; PATH is what honest clients ask for, like /dashboard.
+--listen 127.0.0.1:PORT is added to the arguments; honest clients request PATH, such as /dashboard.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ def connect():
 
 
 def ask():
-    """One honest request; how long its answer took."""
+    """Sends one honest request; returns how long the answer took."""
     begun = time.monotonic()
     with connect() as client:
         client.sendall(f"GET {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
@@ -48,7 +48,7 @@ class Server:
         for _ in range(600):
             with contextlib.suppress(OSError), connect():
                 break
-            assert self.process.poll() is None, "the program ended"
+            assert self.process.poll() is None, "the program exited"
             time.sleep(0.1)
         ask()
         time.sleep(0.5)
@@ -63,7 +63,7 @@ class Server:
         return int(lines["VmHWM"].split()[0])
 
     def check(self, name):
-        """While the strange clients are there."""
+        """Checks while the misbehaving clients are connected."""
         slowest = max(ask() for _ in range(5))
         memory, threads = self.memory_kb(), self.count("task")
         print(f"{name}: answered within {slowest * 1000:.1f} ms, {memory / 1000:.1f} MB at most, {threads} threads")
@@ -72,7 +72,7 @@ class Server:
         assert threads <= self.threads, (name, threads, self.threads)
 
     def settle(self, name):
-        """After they have gone."""
+        """Waits until descriptors are freed after they have gone."""
         for _ in range(100):
             if self.count("fd") <= self.descriptors:
                 return
@@ -81,7 +81,7 @@ class Server:
 
 
 def silent(server, name, count, text):
-    """Many that send this and then nothing."""
+    """Many clients that send this text and then nothing."""
     clients = []
     for _ in range(count):
         client = connect()
@@ -113,7 +113,7 @@ def endless_head(server):
 
 
 def large_bodies(server):
-    """500 that announce 20 MB; every tenth also sends it."""
+    """500 clients that announce 20 MB; every tenth also sends it."""
     head = b"POST /configure HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 20000000\r\n\r\n"
     clients = [connect() for _ in range(500)]
     refused = 0
@@ -131,7 +131,7 @@ def large_bodies(server):
 
 
 def deaf(server):
-    """Pipelines whose answers nobody reads."""
+    """Pipelined requests whose answers are not read."""
     line = f"GET {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode() * 2_000
     clients = []
     for _ in range(40):

@@ -1,8 +1,8 @@
-"""Real brokers with foreign clients (kafka-python): compressed topics and producers, transactions, small records.
+"""Third-party clients (kafka-python) on real brokers: compressed topics and producers, transactions, small records.
 
 Usage: "$(.ci/python-env)" .ci/foreign.py FOLDER VERSION=HOST:PORT[,VERSION=HOST:PORT]...
 
-FOLDER holds floodgate-orchestrator, floodgate-driver and floodgate-target. Every case has topics of its own.
+FOLDER contains floodgate-orchestrator, floodgate-driver and floodgate-target. Every case uses separate topics.
 """
 
 import json
@@ -22,12 +22,12 @@ from kafka.admin import KafkaAdminClient, NewTopic
 FOLDER, BROKERS = sys.argv[1:3]
 CODECS = ["gzip", "snappy", "lz4", "zstd"]
 TOPICS = ["register", "test_config", "trigger", "metrics", "heartbeat"]
-# Far longer than anything takes that works.
+# Far longer than any step takes when it works.
 PATIENCE_S = 40
 
 
 class Role:
-    """A process whose log is read to its end."""
+    """A process whose log is captured to the end."""
 
     def __init__(self, program, *words):
         command = [os.path.join(FOLDER, program), *words]
@@ -55,18 +55,18 @@ def wait(what, found, more=lambda: ""):
         value = found()
         if value:
             return value
-        assert time.monotonic() < deadline, f"waited in vain for: {what}\n{more()}"
+        assert time.monotonic() < deadline, f"timed out waiting for: {what}\n{more()}"
         time.sleep(0.05)
 
 
 class Bus:
-    """Five topics under a prefix that nothing else uses, and a foreign reader of all of them."""
+    """Five topics under a unique prefix, and a kafka-python consumer of all of them."""
 
     def __init__(self, broker, case, **settings):
         self.broker = broker
         self.prefix = f"f{os.getpid()}-{time.time_ns()}-{case}-"
         self.records = []
-        # A setting named topic__setting is for that topic alone.
+        # A setting named topic__setting applies to that topic only.
         config = {"message.timestamp.type": "LogAppendTime"}
         common = {key.replace("_", "."): value for key, value in settings.items() if "__" not in key}
         own = {tuple(key.split("__")): value for key, value in settings.items() if "__" in key}
@@ -86,7 +86,7 @@ class Bus:
         return KafkaProducer(bootstrap_servers=self.broker, compression_type=codec, acks="all", **more)
 
     def send(self, producer, topic, value):
-        """Waits until it is appended."""
+        """Sends a record and waits until it is appended."""
         key = value.get("node_id", value.get("test_id"))
         sent = producer.send(self.prefix + topic, key=key.encode(), value=json.dumps(value).encode(),
                              headers=[("sender", b"foreign.py")])
@@ -144,7 +144,7 @@ def fleet(base):
 
 
 def named(base):
-    """The drivers that a plan would name: alive, and heard of since they registered."""
+    """The drivers that a plan would include: alive, and heard from since they registered."""
     return sorted(row["node_id"] for row in fleet(base) if row["state"] == "alive" and row.get("activity"))
 
 
@@ -157,7 +157,7 @@ def finished(base, test_id):
 
 
 def whole_run(broker, codec):
-    """Orchestrator and two drivers on topics that the broker recompresses; a foreign program reads all five."""
+    """Orchestrator and two drivers on topics that the broker recompresses; kafka-python reads all five."""
     bus = Bus(broker, f"run-{codec}", compression_type=codec)
     with target() as aim, bus.orchestrator() as conductor:
         base, url = url_of(conductor), url_of(aim) + "/ping"
@@ -178,13 +178,13 @@ def whole_run(broker, codec):
                    "trigger": {"test_id", "trigger"}, "metrics": {"node_id", "test_id", "report_id", "metrics"},
                    "heartbeat": {"node_id", "heartbeat", "timestamp"}}[topic] - set(value)
         assert not lacking and key in (value.get("node_id"), value.get("test_id")), (topic, key, value)
-    warned = [line for line in aim.log + conductor.log if "passed over" in line]
+    warned = [line for line in aim.log + conductor.log if "skipped" in line]
     assert not warned, warned
     return f"a whole run, {len(bus.records)} records read by kafka-python"
 
 
 def compressing_producer(broker, codec):
-    """A foreign orchestrator whose records are compressed commands our driver, and ours lists a foreign driver."""
+    """kafka-python sends compressed records: it controls our driver, and our orchestrator lists its driver."""
     bus = Bus(broker, f"producer-{codec}", compression_type="producer")
     producer = bus.producer(codec)
     with target() as aim, bus.driver("d1", url_of(aim) + "/ping"):
@@ -204,11 +204,11 @@ def compressing_producer(broker, codec):
                                                    if row["node_id"] == "foreign" and row["state"] == "alive"])
         assert rows[0]["node_ip"] == "10.9.8.7", rows
     producer.close()
-    return "commands and signs of life of a compressing producer"
+    return "commands and heartbeats from a compressing producer"
 
 
 def transactions(broker):
-    """What an aborted transaction says is not obeyed; a committed one is."""
+    """Commands in an aborted transaction are ignored; those in a committed one are obeyed."""
     bus = Bus(broker, "transactions")
     plain = bus.producer()
     producer = bus.producer(transactional_id=bus.prefix)
@@ -233,11 +233,11 @@ def transactions(broker):
     assert "aborted" not in log and "is stopped" not in log, log
     plain.close()
     producer.close()
-    return "aborted transactions are not obeyed, committed ones are"
+    return "aborted transactions are ignored, committed ones are obeyed"
 
 
 def small_records(broker, most):
-    """A topic that does not take a whole final report."""
+    """A topic whose size limit is below a complete final report."""
     bus = Bus(broker, f"small-{most}", metrics__max_message_bytes=str(most))
     with target() as aim, bus.orchestrator() as conductor:
         base = url_of(conductor)
@@ -258,7 +258,7 @@ def small_records(broker, most):
 
 
 def bad_batches(broker):
-    """Records without a value, without a key, and that are no JSON, between those that are obeyed."""
+    """Records without a value, without a key, or that are not JSON, before a valid one."""
     bus = Bus(broker, "bad", compression_type="producer")
     producer = bus.producer("zstd", linger_ms=200)
     with bus.orchestrator() as conductor:
@@ -268,10 +268,10 @@ def bad_batches(broker):
             producer.send(name, value=value, key=None if value else b"k")
         producer.send(name, key=b"f", value=json.dumps({"node_id": "f", "heartbeat": "YES"}).encode())
         producer.flush()
-        wait("the driver behind bad records",
+        wait("the driver after bad records",
              lambda: any(row["node_id"] == "f" and row["state"] == "alive" for row in fleet(base)), lambda: "".join(conductor.log))
     producer.close()
-    return "records that cannot be read are passed over"
+    return "unreadable records are skipped"
 
 
 def main():

@@ -1,8 +1,8 @@
-"""The main job against real servers: nginx, Python's http.server and a frozen nginx.
+"""The main job against real servers: nginx, Python's http.server, and an nginx that freezes.
 
 Usage: servers.py FLOODGATE FLOODGATE_TARGET
 
-The bounds here leave room for a busy machine; what is exact (counts, the form of the output) is checked exactly.
+Timing bounds leave room for a busy machine; counts and the output format are checked exactly.
 """
 
 import json
@@ -67,7 +67,7 @@ def nginx_and_its_freeze(folder):
         url = f"http://127.0.0.1:{port}/load"
         check_counts("nginx", floodgate("--url", url, "--rate", "1000", "--duration", "2s"), 2000)
         with open(os.path.join(folder, "access.log"), encoding="ascii") as log:
-            assert sum("GET /load " in line for line in log) == 2000, "nginx counted something else"
+            assert sum("GET /load " in line for line in log) == 2000, "nginx counted a different number"
         for client in ("native", "ureq"):
             freeze(server, url, client)
     finally:
@@ -76,7 +76,7 @@ def nginx_and_its_freeze(folder):
 
 
 def freeze(server, url, client):
-    """A second of silence in twenty at 1,000/s: a twentieth of all requests wait, evenly up to a second."""
+    """A freeze of 1 s in 20 s at 1,000/s: a twentieth of all requests wait, uniformly up to 1 s."""
     def stop_for_a_second():
         time.sleep(8)
         server.send_signal(signal.SIGSTOP)
@@ -112,7 +112,7 @@ def python_server(folder):
 
 
 def tsunami():
-    """Gaps of 20 ms are kept against a server that takes 30 ms."""
+    """Intervals of 20 ms are kept although the server takes 30 ms."""
     port = free_port()
     server = subprocess.Popen([TARGET, "--listen", f"127.0.0.1:{port}", "--delay", "30ms"], stderr=subprocess.DEVNULL)
     try:

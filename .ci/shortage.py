@@ -1,4 +1,4 @@
-"""What a host lacks is said in words: no local ports left, or no IPv6. Runs in a network namespace of its own.
+"""A host without free local ports, or without IPv6, is reported as such. Runs in a separate network namespace.
 
 Usage: unshare --net shortage.py FLOODGATE FLOODGATE_TARGET
 """
@@ -18,11 +18,11 @@ FLOODGATE, TARGET = sys.argv[1:3]
 
 
 def own_namespace():
-    """Ends unless this network is a new one, whose loopback is down: what follows would harm another. Brings it up."""
+    """Exits unless the network namespace is new (loopback down), to protect the host's network. Brings loopback up."""
     with socket.socket() as any_socket:
         flags = struct.unpack("16sh14x", fcntl.ioctl(any_socket, 0x8913, struct.pack("16sh14x", b"lo", 0)))[1]
         if flags & 0x1:  # SIOCGIFFLAGS, IFF_UP
-            sys.exit("this is no network namespace of its own: use unshare --net")
+            sys.exit("this is not a separate network namespace: use unshare --net")
         fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh14x", b"lo", flags | 0x1))  # SIOCSIFFLAGS
 
 
@@ -54,7 +54,7 @@ def run(*words):
 
 
 def ports(client, port, first):
-    """More connections than ports, each held for 2 s, by a plan that lasts 0.3 s."""
+    """A 0.3 s plan needs more connections than there are ports; each connection is held for 2 s."""
     setting("ipv4/ip_local_port_range", "20000 60999")
     with target(port, "2s"):
         setting("ipv4/ip_local_port_range", f"{first} {first + 19}")
@@ -71,17 +71,17 @@ def ports(client, port, first):
     assert said.count("no local port") == said.count(short) == 1, said
     assert "ports_exhausted" in [finding["code"] for finding in summary["findings"]], summary["findings"]
     assert not any("target was slower" in line for line in summary["verdict"]), summary["verdict"]
-    print(f"20 ports, {client}: 300 requests = {seen} responses + {errors['connect']} connect; one line in the log")
+    print(f"20 ports, {client}: 300 requests = {seen} responses + {errors['connect']} connect; one log line")
 
 
 def without_ipv6(client, port):
-    """A name whose first address is of IPv6 works over its other one, and nothing is said of ports."""
+    """A name whose first address is IPv6 works over its other address, and no port shortage is logged."""
     both = ("--resolve", f"localhost:{port}:::1", "--resolve", f"localhost:{port}:127.0.0.1")
     with target(port, "0s"):
         summary, said = run("--url", f"http://localhost:{port}/ping", *both, "--client", client, "--requests", "20")
     assert summary["conservation"]["responses"] == 20, summary["conservation"]
     assert "no local port" not in said, said
-    print(f"no IPv6, {client}: 20 responses over the other address, nothing said of ports")
+    print(f"no IPv6, {client}: 20 responses over the other address, no port shortage logged")
 
 
 own_namespace()
@@ -89,7 +89,7 @@ if os.path.exists("/proc/sys/net/ipv6"):
     setting("ipv6/conf/all/disable_ipv6", "1")
 without_ipv6("native", 8001)
 without_ipv6("ureq", 8002)
-# No port is used again within the minute, as between hosts.
+# Ports are not reused within a minute, as between hosts.
 setting("ipv4/tcp_tw_reuse", "0")
 ports("native", 8003, 40000)
 ports("ureq", 8004, 41000)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Does the verdict name the right side? Starves the generator, the target, both or nobody, and prints what a result says.
+"""Does the verdict name the right side? Starves the generator, the target, both or neither, and prints each verdict.
 
-nginx (one worker, no access log) runs on core 0, `floodgate run` on core 1. What starves one of them is busy loops on the
-same core, a frozen or rate-limited nginx, or a CPU limit of a control group (if the host lets us make one). Each case says
-which side is expected; a run is right if its first finding names that side, and for both, if both are named.
+nginx (one worker, no access log) runs on core 0, `floodgate run` on core 1. They are starved by busy loops on the
+same core, by a frozen or rate-limited nginx, or by the CPU limit of a control group (if the host allows one). Each case
+names the expected side; a run is right if its first finding names that side or, for both, if the findings name both.
 
     .ci/starved.py [--seconds 3] [--repeats 5] [--only TEXT] [--floodgate target/release/floodgate]
 
@@ -45,7 +45,7 @@ http {{
     }}
 }}
 """
-# Codes that name a side. Anything else (notes, that all is well) names nobody.
+# Codes that name a side. All others (notes, OK) name nobody.
 SIDES = {
     "generator_saturated": "generator",
     "generator_lag": "generator",
@@ -54,7 +54,7 @@ SIDES = {
     "never_sent": "target",
 }
 
-# name, options of `floodgate run`, who is starved by what, sides that may stand first, sides that must be named.
+# Name, options of `floodgate run`, what starves which side, expected side.
 CASES = [
     ("quiet, closed, 16", ["--connections", "16"], {}, "nobody"),
     ("quiet, 20,000/s, 16", ["--connections", "16", "--rate", "20000"], {}, "nobody"),
@@ -77,7 +77,7 @@ CASES = [
 
 @contextlib.contextmanager
 def running(words, **options):
-    """A process that is ended, by its id, whatever happens."""
+    """A process that is always terminated, by its id."""
     process = subprocess.Popen(words, **options)
     try:
         yield process
@@ -120,7 +120,7 @@ def loops(core):
 
 @contextlib.contextmanager
 def cgroup(percent):
-    """A control group with so much of one core, or none if the host does not let us make one. Yields its procs file."""
+    """A control group with this share of one core. Yields its procs file, or None if the host does not allow one."""
     if os.path.exists("/sys/fs/cgroup/cgroup.controllers"):
         path = f"/sys/fs/cgroup/floodgate-{os.getpid()}"
         limits = {"cpu.max": f"{percent * 1000} 100000"}
@@ -138,7 +138,7 @@ def cgroup(percent):
                 file.write(value)
         yield os.path.join(path, "cgroup.procs")
     except OSError as error:
-        print(f"  (no CPU limit by a control group: {error})")
+        print(f"  (cannot set a CPU limit with a control group: {error})")
         yield None
     finally:
         time.sleep(0.2)
@@ -176,7 +176,7 @@ def run(options, starve, workers, args):
 
 def named(result):
     sides = [SIDES[finding["code"]] for finding in result["findings"] if finding["code"] in SIDES]
-    # A starved generator's unsent requests are not the target's.
+    # Requests left unsent by a starved generator do not blame the target.
     if "generator" in sides and all(f["code"] != "target_slow" for f in result["findings"]):
         sides = [side for side in sides if side == "generator"]
     return sides
@@ -194,7 +194,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--only", default="", help="cases whose name holds this text")
+    parser.add_argument("--only", default="", help="run only cases whose name contains this text")
     parser.add_argument("--floodgate", default="target/release/floodgate")
     args = parser.parse_args()
     wrong = 0
@@ -206,7 +206,7 @@ def main():
             for _ in range(args.repeats):
                 result = run(options, starve, workers, args)
                 if result is None:
-                    print("  left out: this host lets us make no control group")
+                    print("  skipped: this host does not allow control groups")
                     break
                 total = result["total"]
                 sides = named(result)

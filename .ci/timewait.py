@@ -1,5 +1,5 @@
-"""Which side of a connection keeps it in TIME_WAIT when the server closes after each response, and whether 1,000 new
-connections/s leave on time for 25 s. Runs in a network namespace of its own, where tcp_tw_reuse is off.
+"""Checks which side holds TIME_WAIT if the server closes after each response, and that 1,000 new connections/s keep the
+schedule for 25 s. Runs in a separate network namespace with tcp_tw_reuse off.
 
 Usage: unshare --net timewait.py FLOODGATE [WRK]
 """
@@ -17,7 +17,7 @@ FLOODGATE = sys.argv[1]
 WRK = sys.argv[2] if len(sys.argv) > 2 else shutil.which("wrk")
 PORT = 8080
 RATE, SECONDS = 1_000, 25
-# Answers each connection once, says that it closes, and does so a millisecond later.
+# Answers each connection once with Connection: close, and closes a millisecond later.
 SERVER = """
 import asyncio
 
@@ -40,18 +40,18 @@ asyncio.run(main())
 
 
 def own_namespace():
-    """Ends unless this network is a new one, whose loopback is down. Brings it up."""
+    """Exits unless the network namespace is new (loopback down). Brings loopback up."""
     with socket.socket() as any_socket:
         flags = struct.unpack("16sh14x", fcntl.ioctl(any_socket, 0x8913, struct.pack("16sh14x", b"lo", 0)))[1]
         if flags & 0x1:  # SIOCGIFFLAGS, IFF_UP
-            sys.exit("this is no network namespace of its own: use unshare --net")
+            sys.exit("this is not a separate network namespace: use unshare --net")
         fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh14x", b"lo", flags | 0x1))  # SIOCSIFFLAGS
     with open("/proc/sys/net/ipv4/tcp_tw_reuse", "w", encoding="ascii") as file:
         file.write("0")
 
 
 def client_side():
-    """Connections in TIME_WAIT whose remote port is the server's."""
+    """Counts connections in TIME_WAIT whose remote port is the server's."""
     with open("/proc/net/tcp", encoding="ascii") as file:
         rows = [line.split() for line in file.readlines()[1:]]
     return sum(1 for row in rows if row[3] == "06" and int(row[2].split(":")[1], 16) == PORT)
@@ -67,7 +67,7 @@ def floodgate(client):
     share = (client_side() - before) / max(total["responses"], 1)
     print(f"{client:7} sent {sent:,}, queued {total['queued']:,}, errors {sum(total['errors'].values()):,}, lag p99 "
           f"{total['lag_ms']['p99']} ms: {share:.1%} in TIME_WAIT on the client's side; {result['verdict'][0]}")
-    # A client that closes first has no port left after some 20,000 connections.
+    # A client that closes first runs out of ports after some 20,000 connections.
     assert sent == RATE * SECONDS and result["conservation"]["never_sent"] == 0, run.stdout
     return share
 

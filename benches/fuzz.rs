@@ -1,11 +1,11 @@
-//! Tries many inputs over every parser: `just fuzz 1000000`. Fails at the first panic, and where the peak memory grows by
-//! more than a bound.
+//! Runs many inputs through every parser: `just fuzz 1000000`. Fails at the first panic, or if peak memory
+//! grows beyond a bound.
 
 use floodgate::clock;
 use floodgate::fuzzing::{Generator, TARGETS, attempt};
 use std::process::ExitCode;
 
-/// Most growth of the peak memory, in kB.
+/// Maximum growth of peak memory, in kB.
 const MOST_KB: u64 = 64 * 1024;
 
 fn main() -> ExitCode {
@@ -46,7 +46,7 @@ fn run(inputs: u64, seed: u64) -> Result<String, String> {
     if grown_kb <= MOST_KB { Ok(text) } else { Err(format!("{text}: at most {MOST_KB} kB are allowed")) }
 }
 
-/// The most memory that this process ever had, in kB.
+/// Peak memory of this process, in kB.
 fn peak_kb() -> Result<u64, String> {
     let status =
         std::fs::read_to_string("/proc/self/status").map_err(|e| format!("/proc/self/status: {e}"))?;

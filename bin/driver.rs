@@ -1,4 +1,4 @@
-//! `floodgate-driver`: the role on a Kafka bus, until Ctrl-C or SIGTERM.
+//! `floodgate-driver`: runs a driver on Kafka until Ctrl-C or SIGTERM.
 
 use floodgate::cli::{self, DriverArgs};
 use floodgate::signals::Interrupts;
@@ -6,7 +6,7 @@ use floodgate::{driver, logging};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Between two looks at whether the role still works.
+/// Interval between checks that the driver still works.
 const LOOK: Duration = Duration::from_millis(200);
 
 fn main() -> ExitCode {
@@ -28,11 +28,11 @@ fn serve(bus: std::sync::Arc<dyn floodgate::bus::Connector>, config: driver::Con
     let (node_id, name) = (config.node_id.clone(), bus.describe());
     log::info!("driver {node_id:?} joining {name}");
     let driver = driver::start(bus, config)?;
-    // Until here a signal ends the process at once: there is nothing to shut down.
+    // Before this point a signal kills the process at once: there is nothing to shut down.
     let interrupts = Interrupts::listen()?;
     log::info!("driver {node_id:?} ready, over {name}");
     while interrupts.wait_timeout(LOOK).is_none() && driver.failure().is_none() {}
-    log::info!("driver {node_id:?} shutting down (Ctrl-C again ends at once)");
+    log::info!("driver {node_id:?} shutting down (press Ctrl-C again to exit at once)");
     let failure = driver.failure().map(str::to_owned);
     driver.shutdown();
     failure.map_or(Ok(()), Err)

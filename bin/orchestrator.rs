@@ -1,4 +1,4 @@
-//! `floodgate-orchestrator`: the role on a Kafka bus, until Ctrl-C or SIGTERM.
+//! `floodgate-orchestrator`: runs the orchestrator on Kafka until Ctrl-C or SIGTERM.
 
 use floodgate::cli::{self, OrchestratorArgs};
 use floodgate::signals::Interrupts;
@@ -6,16 +6,16 @@ use floodgate::{logging, orchestrator};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Between two looks at whether the role still works.
+/// Interval between checks that the orchestrator still works.
 const LOOK: Duration = Duration::from_millis(200);
 
 fn main() -> ExitCode {
     let args: OrchestratorArgs = cli::parse();
     logging::start(args.bus.log_level, true);
     let mut config = args.config().unwrap_or_else(|e| cli::usage_error(&e));
-    // Not through the log, which may be kept.
+    // Not logged: log files may be kept.
     if let Some(token) = config.ensure_token() {
-        eprintln!("floodgate-orchestrator: the token of this start (give your own by --token-file): {token}");
+        eprintln!("floodgate-orchestrator: generated API token (set your own with --token-file): {token}");
     }
     let bus = cli::bus(&args.bus, "orchestrator").unwrap_or_else(|e| cli::usage_error(&e));
     match serve(bus, config) {
@@ -34,14 +34,14 @@ fn serve(
     let name = bus.describe();
     log::info!("joining {name}");
     let orchestrator = orchestrator::start(bus, config)?;
-    // Until here a signal ends the process at once: there is nothing to shut down.
+    // Before this point a signal kills the process at once: there is nothing to shut down.
     let interrupts = Interrupts::listen()?;
     if let Some(addr) = orchestrator.addr() {
         log::info!("ready: http://{addr}/dashboard, over {name}");
     }
     let control = orchestrator.control();
     while interrupts.wait_timeout(LOOK).is_none() && control.failure().is_none() {}
-    log::info!("shutting down (Ctrl-C again ends at once)");
+    log::info!("shutting down (press Ctrl-C again to exit at once)");
     let failure = control.failure().map(str::to_owned);
     orchestrator.shutdown();
     failure.map_or(Ok(()), Err)

@@ -1,4 +1,4 @@
-//! `floodgate-target`: the role alone, until Ctrl-C or SIGTERM.
+//! `floodgate-target`: runs a target until Ctrl-C or SIGTERM.
 
 use floodgate::cli::{self, TargetArgs};
 use floodgate::signals::Interrupts;
@@ -23,7 +23,7 @@ fn serve(config: target::Config) -> Result<(), String> {
     log::info!("ready: http://{0}/ping, and http://{0}/metrics for the counts", target.addr());
     interrupts.wait();
     let (requests, responses) = target.seen();
-    log::info!("ending after {requests} requests and {responses} responses");
+    log::info!("shutting down after {requests} requests and {responses} responses");
     target.shutdown();
     Ok(())
 }

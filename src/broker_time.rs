@@ -1,22 +1,23 @@
-//! Broker time: how far the bus's clock is from ours, and how well we know it.
+//! Broker time: the offset between the broker's clock and ours, and its error bound.
 //!
-//! A record that left at `sent` and was acknowledged at `acked` (both on our wall clock) was appended in between.
-//! The broker says only the whole millisecond of that moment, so its clock less ours lies between
-//! `append − acked` and `append + 1 − sent`. Each sample is such an interval; where the newest samples overlap,
-//! their intersection is narrower than the best of them (the idea of Marzullo's algorithm), and the estimate is its
-//! middle. Clocks that drifted apart make old samples disagree with new ones: then the new ones count.
+//! A record sent at `sent` and acknowledged at `acked` (both on our wall clock) was appended in between. The
+//! broker reports only the whole millisecond of that moment, so its clock minus ours lies between
+//! `append − acked` and `append + 1 − sent`. Each sample is one of these intervals. Where the newest samples
+//! overlap, their intersection is narrower than the best of them (the idea of Marzullo's algorithm); the
+//! estimate is its middle. When clocks have drifted apart and old samples contradict new ones, the new ones
+//! count.
 
 use std::collections::VecDeque;
 
-/// Samples that are kept: a minute of heartbeats. Clocks drift by less than a few ms in that time.
+/// Number of samples kept: a minute of heartbeats. Clocks drift by less than a few ms in that time.
 const SAMPLES: usize = 64;
 
-/// An offset and its bound, in ms.
+/// An offset and its error bound, in ms.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Offset {
-    /// Broker time less our wall clock.
+    /// Broker time minus our wall clock.
     pub offset_ms: f64,
-    /// The true offset is within this of `offset_ms`.
+    /// The true offset differs from `offset_ms` by at most this.
     pub error_ms: f64,
 }
 
@@ -27,8 +28,8 @@ pub struct BrokerTime {
 }
 
 impl BrokerTime {
-    /// Adds one acknowledged record: when it was sent and acknowledged on our wall clock, and the append time that
-    /// the broker gave, all in ms since 1970.
+    /// Adds one acknowledged record: when it was sent and acknowledged on our wall clock, and the broker's
+    /// append time, all in ms since 1970.
     pub fn add(&mut self, append_ms: i64, sent_wall_ms: f64, acked_wall_ms: f64) {
         if self.samples.len() == SAMPLES {
             self.samples.pop_front();
@@ -37,7 +38,7 @@ impl BrokerTime {
         self.samples.push_back((append_ms - acked_wall_ms, append_ms + 1.0 - sent_wall_ms));
     }
 
-    /// The best estimate; none before the first sample.
+    /// The best estimate; `None` before the first sample.
     pub fn offset(&self) -> Option<Offset> {
         let (mut low, mut high) = *self.samples.back()?;
         for (sample_low, sample_high) in self.samples.iter().rev().skip(1) {
@@ -57,12 +58,12 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn without_a_sample_nothing_is_known() {
+    fn without_samples_the_offset_is_unknown() {
         assert_eq!(BrokerTime::default().offset(), None);
     }
 
     #[test]
-    fn a_step_of_the_brokers_clock_is_followed() {
+    fn the_offset_follows_a_step_of_the_brokers_clock() {
         let mut time = BrokerTime::default();
         (0..70)
             .for_each(|i| time.add(1_000 + i * 10, (1_000 + i * 10) as f64, (1_000 + i * 10) as f64 + 1.0));

@@ -1,7 +1,7 @@
 //! Time: the only file that reads a clock or sleeps.
 //!
-//! All moments inside a process are nanoseconds on one monotonic clock, counted from the first use of this
-//! module. Wall time is read once, at that same moment, so it never jumps while the process lives.
+//! All times inside a process are nanoseconds on one monotonic clock, counted from the first use of this
+//! module. Wall time is read once, at that moment, so it never jumps while the process runs.
 
 #![allow(clippy::disallowed_methods)]
 
@@ -37,10 +37,10 @@ pub trait Clock: Clone + Send + 'static {
     /// Nanoseconds since the clock's origin.
     fn now_ns(&self) -> u64;
 
-    /// Lets `ns` pass; returns how much did. Nothing happens for 0.
+    /// Sleeps for `ns` and returns the time that actually passed. Does nothing for 0.
     fn rest(&self, ns: u64) -> u64;
 
-    /// What the scheduler gave the calling thread; none where that is not known.
+    /// The calling thread's CPU times; `None` if unknown.
     fn cpu_times(&self) -> Option<CpuTimes>;
 }
 
@@ -76,27 +76,27 @@ pub fn now_ns() -> u64 {
     elapsed.as_secs() * NS_PER_S + u64::from(elapsed.subsec_nanos())
 }
 
-/// The wall-clock time, in milliseconds since 1970, of a moment on this process's monotonic clock.
+/// The wall-clock time, in ms since 1970, of a time on this process's monotonic clock.
 pub fn wall_ms(at_ns: u64) -> f64 {
     origin().wall_ms + at_ns as f64 / NS_PER_MS as f64
 }
 
-/// The moment on this process's monotonic clock at which its wall clock shows `wall_ms` (0 if before its origin).
+/// The monotonic time at which the wall clock shows `wall_ms` (0 if before the origin).
 pub fn ns_at_wall(wall_ms: f64) -> u64 {
     ((wall_ms - origin().wall_ms).max(0.0) * NS_PER_MS as f64) as u64
 }
 
-/// Nanoseconds of a duration, saturating after 584 years.
+/// A duration in nanoseconds, saturating after 584 years.
 pub fn to_ns(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// The moment at which `timeout` from now will have passed.
+/// The time `timeout` from now.
 pub fn deadline(timeout: Duration) -> u64 {
     now_ns().saturating_add(to_ns(timeout))
 }
 
-/// Time left until `deadline_ns`, zero when it has passed.
+/// Time left until `deadline_ns`; zero if it has passed.
 pub fn until(deadline_ns: u64) -> Duration {
     Duration::from_nanos(deadline_ns.saturating_sub(now_ns()))
 }
@@ -106,7 +106,7 @@ pub fn sleep(duration: Duration) {
     std::thread::sleep(duration);
 }
 
-/// Blocks the calling thread until `deadline_ns`; returns at once if it has passed.
+/// Blocks the calling thread until `deadline_ns`; returns immediately if it has passed.
 pub fn sleep_until(deadline_ns: u64) {
     let left = until(deadline_ns);
     if !left.is_zero() {
@@ -114,7 +114,7 @@ pub fn sleep_until(deadline_ns: u64) {
     }
 }
 
-/// A clock that moves only when it is told to, for tests.
+/// A manually advanced clock, for tests.
 #[derive(Clone, Debug, Default)]
 pub struct ManualClock(Arc<AtomicU64>);
 
@@ -124,7 +124,7 @@ impl ManualClock {
         self.0.fetch_add(ns, Ordering::SeqCst);
     }
 
-    /// Moves the clock forward to `at_ns`; a moment in the past changes nothing.
+    /// Moves the clock forward to `at_ns`; does nothing if that is in the past.
     pub fn advance_to_ns(&self, at_ns: u64) {
         self.0.fetch_max(at_ns, Ordering::SeqCst);
     }

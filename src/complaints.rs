@@ -1,15 +1,15 @@
-//! Warnings about what strangers send: clipped, and one line a second of each kind, however much of it comes.
+//! Warnings about invalid input from other programs: clipped, at most one line per second of each kind.
 
 use crate::clock::{NS_PER_S, now_ns};
 use crate::units::clip;
 use std::collections::BTreeMap;
 
-/// Shortest time between two lines of one kind.
+/// Minimum time between two lines of one kind.
 const PAUSE_NS: u64 = NS_PER_S;
 /// Longest line, in characters.
 const MAX_CHARS: usize = 400;
 
-/// What one thread complains about.
+/// The warnings of one thread, by kind.
 #[derive(Debug, Default)]
 pub struct Complaints(BTreeMap<&'static str, Kind>);
 
@@ -37,7 +37,7 @@ impl Complaints {
         let line = clip(text, MAX_CHARS);
         match std::mem::take(&mut known.suppressed) {
             0 => Some(line),
-            more => Some(format!("{line} (and {more} more like it since the last such line)")),
+            more => Some(format!("{line} (and {more} more like this since the last one)")),
         }
     }
 }
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_short_line_a_second_of_each_kind() {
+    fn each_kind_logs_one_short_line_per_second() {
         let mut complaints = Complaints::default();
         let long = "x\n".repeat(1 << 20);
         let first = complaints.line("metrics", &long, 5).expect("the first one");
@@ -55,7 +55,7 @@ mod tests {
         (0..1_000).for_each(|n| assert_eq!(complaints.line("metrics", &long, 6 + n), None));
         assert_eq!(complaints.line("trigger", "other", 7).as_deref(), Some("other"));
         let next = complaints.line("metrics", "again", 5 + PAUSE_NS).expect("a second later");
-        assert_eq!(next, "again (and 1000 more like it since the last such line)");
+        assert_eq!(next, "again (and 1000 more like this since the last one)");
         assert_eq!(complaints.line("metrics", "then", 5 + 2 * PAUSE_NS).as_deref(), Some("then"));
     }
 }

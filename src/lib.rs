@@ -10,45 +10,45 @@
 //!                                               heartbeat
 //! ```
 //!
-//! The data's way, in one direction: command line → plan → `test_config` → bus → driver session → schedule, of
-//! which driver i of n takes its share → worker (clock, HTTP client → sample → tally) → collector (the driver's
-//! tally) → reporter → `metrics` → bus → orchestrator's aggregate → summary → table, JSON, dashboard.
+//! Data flows in one direction: command line → plan → `test_config` → bus → driver session → schedule (driver
+//! i of n takes its share) → worker (clock, HTTP client → sample → tally) → collector (the driver's tally) →
+//! reporter → `metrics` → bus → orchestrator's aggregate → summary → table, JSON, dashboard.
 //!
-//! # Words
+//! # Glossary
 //!
 //! | word | meaning |
 //! |---|---|
-//! | plan | what to send, how fast, how much: the content of one `test_config` |
+//! | plan | what to send, how fast and how much: the content of one `test_config` |
 //! | schedule | pure function: the k-th request → its planned start, and when to stop |
 //! | share | the part of the fleet's schedule that one driver executes |
-//! | ticket | the index k of one planned request; within a driver one atomic cursor hands them out |
+//! | ticket | the index k of one planned request; one atomic cursor per driver hands them out |
 //! | latency | from the **planned** start to the last byte of the response |
 //! | service time | from the actual send to the last byte |
-//! | lag | send less the later of its planned start and the moment a slot was free: the generator's own health |
+//! | lag | send time minus the later of its planned start and the moment a slot was free: the generator's own health |
 //! | queued | planned start passed while every slot was busy: the target is slower than the plan |
 //! | tally | one worker's or driver's counts and histograms; tallies merge |
 //! | report | one `metrics` message: a driver's cumulative, numbered tally |
-//! | fleet | the registered drivers and who of them is alive |
+//! | fleet | the registered drivers, and which of them are alive |
 //! | run | the life of one test: configured → ready → running → finishing → completed / aborted / failed |
-//! | epoch | start time of a role's process in ms: two processes with one node id are two drivers |
-//! | open / closed loop | requests start by the schedule, or when the last one ended |
+//! | epoch | start time of a role's process, in ms: two processes with the same node id are two drivers |
+//! | open / closed loop | requests start on schedule / when the previous one ends |
 //!
-//! # Who may import whom
+//! # Import rules
 //!
 //! | layer | modules | may import |
 //! |---|---|---|
-//! | 0, values: no net, threads, clock or log | [`units`] [`message`] [`plan`] [`schedule`] [`stats`] [`broker_time`] | layer 0; `stats` no message |
-//! | 1, effects: one file or folder for each dependency | [`clock`] [`complaints`] [`names`] [`bus`] [`http`] [`logging`] [`signals`] [`terminal`] [`threads`] | layers 0 and 1; `bus` no stats and no plan, `http` no bus |
+//! | 0, values: no network, threads, clock or log | [`units`] [`message`] [`plan`] [`schedule`] [`stats`] [`broker_time`] | layer 0, but `stats` not message |
+//! | 1, effects: one file or folder per dependency | [`clock`] [`complaints`] [`names`] [`bus`] [`http`] [`logging`] [`signals`] [`terminal`] [`threads`] | layers 0 and 1, but `bus` not stats or plan, `http` not bus |
 //! | 2, roles | [`driver`] [`orchestrator`] [`target`] | layers 0 and 1, never each other |
-//! | 3, where roles meet | [`cli`] [`run`] | everything below |
+//! | 3, combinations of roles | [`cli`] [`run`] | everything below |
 //!
-//! `tests/it/tidy.rs` reads the sources and fails where this table, or a limit of size, is broken.
+//! `tests/it/tidy.rs` checks the sources against this table and against size limits.
 //!
 //! # Reading order
 //!
-//! [`message`] (what the roles say), [`plan`] and [`schedule`] (what is sent when), [`stats`] (what comes out),
-//! [`driver::worker`] (the hot loop), [`driver::session`], `orchestrator::runs` and `orchestrator::aggregate` (the
-//! protocol), then the shells around them.
+//! [`message`] (what the roles exchange), [`plan`] and [`schedule`] (what is sent when), [`stats`] (the
+//! results), [`driver::worker`] (the hot loop), [`driver::session`], `orchestrator::runs` and
+//! `orchestrator::aggregate` (the protocol), then the shells around them.
 pub mod broker_time;
 pub mod bus;
 pub mod cli;

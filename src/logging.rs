@@ -1,21 +1,21 @@
-//! Logs: to standard error, one line each. Standard output is for results alone.
+//! Logging to standard error, one line per message. Standard output is reserved for results.
 
 use log::LevelFilter;
 use simplelog::{ConfigBuilder, LevelPadding, WriteLogger};
 use std::io::{Stderr, Write};
 use std::sync::{Mutex, PoisonError};
 
-/// Takes each complete line in place of standard error, so that a progress bar is not torn.
+/// Receives each complete line instead of standard error, so that logs do not tear a progress bar.
 pub type Printer = Box<dyn Fn(&str) + Send>;
 
 static PRINTER: Mutex<Option<Printer>> = Mutex::new(None);
 
-/// Sends log lines through `printer`, or, with none, to standard error again.
+/// Sends log lines to `printer`, or to standard error again if `None`.
 pub fn set_printer(printer: Option<Printer>) {
     *PRINTER.lock().unwrap_or_else(PoisonError::into_inner) = printer;
 }
 
-/// Where the lines go: gathers whole ones, so that those of two threads or processes do not mix.
+/// Buffers complete lines, so that those of different threads or processes do not mix.
 struct Sink {
     stderr: Stderr,
     pending: Vec<u8>,
@@ -28,7 +28,7 @@ impl Write for Sink {
             let line: Vec<u8> = self.pending.drain(..=end).collect();
             match PRINTER.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
                 Some(print) => print(String::from_utf8_lossy(&line).trim_end()),
-                // A log that cannot be written must not end the process.
+                // A failed write to the log must not end the process.
                 None => drop(self.stderr.write_all(&line)),
             }
         }
@@ -40,9 +40,9 @@ impl Write for Sink {
     }
 }
 
-/// Starts logging at `level`, each line with its time (UTC) where `timed`. A second call changes nothing.
+/// Starts logging at `level`, with UTC timestamps if `timed`. A second call does nothing.
 ///
-/// What the libraries say of themselves is left out: their faults reach us as errors and are told in our words.
+/// Messages of libraries are suppressed: their faults reach us as errors, which we report ourselves.
 pub fn start(level: LevelFilter, timed: bool) {
     let config = ConfigBuilder::new()
         .set_time_level(if timed { LevelFilter::Error } else { LevelFilter::Off })
@@ -54,6 +54,6 @@ pub fn start(level: LevelFilter, timed: bool) {
         .add_filter_allow_str("floodgate")
         .build();
     let sink = Sink { stderr: std::io::stderr(), pending: Vec::new() };
-    // It fails only where a logger is there already.
+    // Fails only if a logger is already set.
     let _ = WriteLogger::init(level, config, sink);
 }

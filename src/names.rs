@@ -1,4 +1,4 @@
-//! Host names to addresses, for every role, with a deadline.
+//! Resolves host names with a deadline, for all roles.
 
 use crate::clock;
 use crossbeam_channel::{RecvTimeoutError, bounded};
@@ -6,22 +6,22 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::thread;
 use std::time::Duration;
 
-/// Most addresses of a name that are used.
+/// Maximum number of addresses used per name.
 pub const MAX_ADDRESSES: usize = 16;
-/// Longest wait for what the system says of `localhost`. It needs no network, so a system that takes longer has it
-/// in no file and asks in vain. Who waits may have little time, and must still connect in it.
+/// Longest wait for the system to resolve `localhost`. This needs no network, so a slower system has no entry
+/// for it and its lookup will fail. The caller may have little time, and must still connect within it.
 const LOCALHOST_PATIENCE: Duration = Duration::from_millis(100);
 
-/// Looks a host name up, or reads an address; `timeout` bounds the wait.
+/// Resolves a host name or parses an address; `timeout` bounds the wait.
 ///
-/// `localhost` is this host even where the system does not know it, as in a container without `/etc/hosts`
+/// `localhost` is this host even if the system cannot resolve it, as in a container without `/etc/hosts`
 /// (RFC 6761, section 6.3).
 ///
-/// The system's resolver cannot be interrupted. Where it is not done in time its thread is left to end with the
-/// resolver's own bound (usually 5 s for each server, twice): it owns nothing and its late answer goes nowhere.
+/// The system's resolver cannot be interrupted. If it is late, its thread is abandoned and ends at the
+/// resolver's own timeout (usually 5 s per server, twice). It holds no resources; its result is discarded.
 ///
 /// # Errors
-/// Why the name has no address, without the name.
+/// Why the name cannot be resolved, without the name itself.
 pub fn look_up(host: &str, port: u16, timeout: Duration) -> Result<Vec<SocketAddr>, String> {
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(ip, port)]);
@@ -36,7 +36,7 @@ fn is_localhost(host: &str) -> bool {
     host.strip_suffix('.').unwrap_or(host).eq_ignore_ascii_case("localhost")
 }
 
-/// What the system says of `localhost`, or else what it always means.
+/// The system's addresses of `localhost`, or else the loopback addresses.
 fn or_loopback(port: u16, asked: Result<Vec<SocketAddr>, String>) -> Vec<SocketAddr> {
     let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
     asked.unwrap_or_else(|_| loopback.map(|ip| SocketAddr::new(ip, port)).to_vec())
@@ -48,10 +48,10 @@ fn ask_system(host: &str, port: u16, timeout: Duration) -> Result<Vec<SocketAddr
     let helper = thread::Builder::new().name("resolve".to_owned()).spawn(move || {
         let found =
             (name.as_str(), port).to_socket_addrs().map(|all| all.take(MAX_ADDRESSES).collect::<Vec<_>>());
-        // Nobody waits any more where this fails.
+        // Fails only if the caller no longer waits.
         let _ = answer.send(found);
     });
-    let helper = helper.map_err(|e| format!("no thread for the look-up: {e}"))?;
+    let helper = helper.map_err(|e| format!("cannot start a lookup thread: {e}"))?;
     let deadline_ns = clock::now_ns().saturating_add(clock::to_ns(timeout));
     match answered.recv_timeout(clock::until(deadline_ns)) {
         Ok(found) => {
@@ -63,7 +63,7 @@ fn ask_system(host: &str, port: u16, timeout: Duration) -> Result<Vec<SocketAddr
             }
         }
         Err(RecvTimeoutError::Timeout) => Err(format!("no answer in {} ms", timeout.as_millis())),
-        Err(RecvTimeoutError::Disconnected) => Err("the look-up failed".to_owned()),
+        Err(RecvTimeoutError::Disconnected) => Err("the lookup failed".to_owned()),
     }
 }
 
@@ -72,26 +72,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_read_without_a_look_up() {
+    fn addresses_are_parsed_without_a_lookup() {
         let found = look_up("::1", 80, Duration::ZERO).unwrap();
         assert_eq!(found, ["[::1]:80".parse().unwrap()]);
     }
 
     #[test]
-    fn a_name_is_looked_up() {
+    fn a_name_is_resolved() {
         let found = look_up("localhost", 81, Duration::from_secs(10)).unwrap();
         assert!(found.iter().all(|a| a.ip().is_loopback() && a.port() == 81), "{found:?}");
     }
 
     #[test]
-    fn localhost_is_this_host_whatever_the_system_knows() {
+    fn localhost_is_always_this_host() {
         let loopback: [SocketAddr; 2] = ["127.0.0.1:82".parse().unwrap(), "[::1]:82".parse().unwrap()];
         assert_eq!(or_loopback(82, Err("Try again".to_owned())), loopback);
         assert_eq!(or_loopback(82, Ok(vec![loopback[1]])), [loopback[1]], "the system is asked first");
         for (host, expected) in [("LocalHost", true), ("localhost.", true), ("localhost.example", false)] {
             assert_eq!(is_localhost(host), expected, "{host}");
         }
-        // Too little time for any answer, as where a resolver has no file and asks servers that are not there.
+        // Too little time for any answer, like a resolver without a hosts file whose servers do not respond.
         let found = look_up("localhost", 82, Duration::ZERO).unwrap();
         assert!(!found.is_empty() && found.iter().all(|a| a.ip().is_loopback()), "{found:?}");
     }
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn the_wait_is_bounded() {
         let begun_ns = clock::now_ns();
-        // Whether it answers within a nanosecond or not, nobody waits for it.
+        // The call must not wait, whether or not the resolver answers within a nanosecond.
         let _ = look_up("no-such-host.invalid", 80, Duration::from_nanos(1));
         assert!(clock::now_ns() - begun_ns < 2 * clock::NS_PER_S);
     }

@@ -1,4 +1,4 @@
-//! Ctrl-C, SIGTERM and SIGHUP: the first one is a request to end in order, the second one ends the process at once.
+//! Ctrl-C, SIGTERM and SIGHUP: the first one requests a graceful shutdown, the second one exits immediately.
 
 use crossbeam_channel::{Receiver, bounded};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -7,12 +7,12 @@ use std::fmt;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// What asked the process to end.
+/// The signal that asked the process to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Signal(i32);
 
 impl Signal {
-    /// Exit code of a process that the signal ended: 128 and its number (129, 130 or 143).
+    /// Exit code of a process ended by the signal: 128 plus its number (129, 130 or 143).
     pub fn exit_code(self) -> u8 {
         u8::try_from(128 + self.0).unwrap_or(u8::MAX)
     }
@@ -28,7 +28,7 @@ impl fmt::Display for Signal {
     }
 }
 
-/// Listens for the signals from now on, until it is dropped.
+/// Listens for the signals until it is dropped.
 pub struct Interrupts {
     first: Receiver<Signal>,
     handle: Handle,
@@ -36,7 +36,8 @@ pub struct Interrupts {
 }
 
 impl Interrupts {
-    /// Begins to listen. SIGHUP stays ignored where it was at the start (`nohup`). The error says what the system refused.
+    /// Starts listening. SIGHUP stays ignored if it was ignored at the start (`nohup`). The error says what
+    /// the system refused.
     pub fn listen() -> Result<Interrupts, String> {
         let fail = |e: std::io::Error| format!("cannot listen for Ctrl-C, SIGTERM and SIGHUP: {e}");
         let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(fail)?;
@@ -62,13 +63,13 @@ impl Interrupts {
         let _ = self.first.recv();
     }
 
-    /// Waits for the first signal up to `timeout`; returns it once.
+    /// Waits for the first signal for up to `timeout`; returns it only once.
     pub fn wait_timeout(&self, timeout: Duration) -> Option<Signal> {
         self.first.recv_timeout(timeout).ok()
     }
 }
 
-/// Whether this process ignores a signal: a bit in the mask that the kernel shows (proc(5), `SigIgn`).
+/// Whether this process ignores a signal: a bit in the kernel's `SigIgn` mask (proc(5)).
 fn is_ignored(signal: i32) -> bool {
     let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return false };
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -1,4 +1,4 @@
-//! Threads whose panic is noticed: it is logged with the thread's name, and somebody is told.
+//! Threads whose panics are reported: logged with the thread's name and passed to a callback.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,26 +9,26 @@ use std::time::Duration;
 use crate::clock;
 use crate::units::clip;
 
-/// Between two looks at a thread that is waited for.
+/// Interval between two checks of a thread being joined.
 const LOOK: Duration = Duration::from_millis(10);
-/// Most of a panic's text that is told, in characters.
+/// Maximum length of a reported panic message, in characters.
 const MAX_CHARS: usize = 300;
 
 /// A running thread.
 #[derive(Debug)]
 pub struct Thread(JoinHandle<()>);
 
-/// Starts a thread. If `body` panics, `on_panic` is called on the same thread with what happened, in words.
+/// Starts a thread. If `body` panics, `on_panic` is called on the same thread with a description.
 ///
 /// # Errors
-/// The system has no thread left.
+/// The system cannot start another thread.
 pub fn spawn(
     name: &str,
     body: impl FnOnce() + Send + 'static,
     on_panic: impl FnOnce(String) + Send + 'static,
 ) -> Result<Thread, String> {
     let own_name = name.to_owned();
-    // What a panic left halfway is not used again but behind locks, whose users know of it.
+    // State left inconsistent by a panic is only used again behind locks, whose users handle poisoning.
     let guarded = move || {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(body)) {
             let what = format!("thread {own_name} panicked: {}", words(payload.as_ref()));
@@ -37,17 +37,17 @@ pub fn spawn(
         }
     };
     let started = Builder::new().name(name.to_owned()).spawn(guarded);
-    started.map(Thread).map_err(|e| format!("thread {name} cannot be started: {e}"))
+    started.map(Thread).map_err(|e| format!("cannot start thread {name}: {e}"))
 }
 
 impl Thread {
-    /// Waits for its end.
+    /// Waits until it ends.
     pub fn join(self) {
-        // Its panic, if there was one, has been told.
+        // A panic has already been reported.
         let _ = self.0.join();
     }
 
-    /// Waits for its end, but no longer than `patience`; whether it came.
+    /// Waits until it ends, but at most `patience`; returns whether it ended.
     pub fn join_within(self, patience: Duration) -> bool {
         let deadline_ns = clock::deadline(patience);
         while !self.0.is_finished() {
@@ -64,20 +64,20 @@ impl Thread {
 fn words(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    clip(text.unwrap_or("without words"), MAX_CHARS)
+    clip(text.unwrap_or("no message"), MAX_CHARS)
 }
 
-/// Why a role cannot go on; clones share it, and the first reason stays.
+/// Why a role cannot continue. Clones share it; the first reason is kept.
 #[derive(Clone, Debug, Default)]
 pub struct Failure(Arc<OnceLock<String>>);
 
 impl Failure {
-    /// Notes a reason; whether it is the first.
+    /// Sets the reason unless there is one; returns whether it was set.
     pub fn set(&self, why: String) -> bool {
         self.0.set(why).is_ok()
     }
 
-    /// The reason, if there is one.
+    /// The reason, if any.
     pub fn get(&self) -> Option<&str> {
         self.0.get().map(String::as_str)
     }
@@ -89,11 +89,11 @@ mod tests {
     use crossbeam_channel::bounded;
 
     #[test]
-    fn a_panic_is_told_with_its_words_and_its_thread() {
+    fn a_panic_is_reported_with_its_message_and_thread() {
         let cases: [(fn(), &str); 3] = [
             (|| panic!("at once"), "thread t7 panicked: at once"),
             (|| panic!("{}", "ab\n".repeat(500)), "thread t7 panicked: ab\\nab"),
-            (|| std::panic::panic_any(7), "thread t7 panicked: without words"),
+            (|| std::panic::panic_any(7), "thread t7 panicked: no message"),
         ];
         for (body, words) in cases {
             let (tell, told) = bounded(1);
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn who_ends_in_order_tells_nothing_and_is_waited_for_within_bounds() {
+    fn a_normal_end_reports_nothing_and_joins_are_bounded() {
         let (go, gone) = bounded::<()>(1);
         let quiet = |what: String| unreachable!("{what}");
         let body = move || {
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_failure_stays() {
+    fn the_first_failure_is_kept() {
         let failure = Failure::default();
         assert_eq!(failure.get(), None);
         assert!(failure.clone().set("one".to_owned()) && !failure.set("two".to_owned()));

@@ -1,8 +1,8 @@
-//! Numbers as people write and read them: `250ms`, `1.5s`, `1%`, `12,345`, `1.2 MB`.
+//! Human-readable numbers: `250ms`, `1.5s`, `1%`, `12,345`, `1.2 MB`.
 
 use std::time::Duration;
 
-/// Reads a duration with its unit: `250us`, `10ms`, `1.5s`, `2m` or `1h`. A bare `0` needs none.
+/// Parses a duration with a unit: `250us`, `10ms`, `1.5s`, `2m` or `1h`. A bare `0` needs no unit.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let hint = || format!("duration {text:?}: use a number with a unit, like 250us, 10ms, 1.5s, 2m or 1h");
     let trimmed = text.trim();
@@ -21,14 +21,14 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         _ => return Err(hint()),
     };
     let seconds = value * seconds_per_unit;
-    // Ten years: far above every limit of a plan, far below what a Duration holds.
+    // Ten years: far above every limit of a plan, far below the maximum of a Duration.
     if seconds > 3.2e8 {
         return Err(format!("duration {text:?} is longer than ten years"));
     }
     Ok(Duration::from_nanos((seconds * 1e9).round() as u64))
 }
 
-/// Reads a share: `1%`, `0.5%`, or a fraction between 0 and 1.
+/// Parses a share: `1%`, `0.5%`, or a fraction from 0 to 1.
 pub fn parse_fraction(text: &str) -> Result<f64, String> {
     let hint = || format!("share {text:?}: use a percentage like 1% or a number from 0 to 1");
     let trimmed = text.trim();
@@ -38,7 +38,7 @@ pub fn parse_fraction(text: &str) -> Result<f64, String> {
     if (0.0..=1.0).contains(&fraction) { Ok(fraction) } else { Err(hint()) }
 }
 
-/// A duration in the largest unit that keeps it a short number: `250us`, `10ms`, `1.5s`.
+/// Formats a duration in the largest fitting unit: `250us`, `10ms`, `1.5s`.
 pub fn format_duration(duration: Duration) -> String {
     let us = duration.as_micros();
     if us == 0 {
@@ -52,12 +52,12 @@ pub fn format_duration(duration: Duration) -> String {
     }
 }
 
-/// A number of ms with three digits that matter: `0.215 ms`, `12.3 ms`, `1,234 ms`.
+/// Formats ms with three significant digits: `0.215 ms`, `12.3 ms`, `1,234 ms`.
 pub fn format_ms(ms: f64) -> String {
     format!("{} ms", format_figure(ms))
 }
 
-/// A figure with three digits that matter and thousands apart.
+/// Formats a number with three significant digits and thousands separators.
 pub fn format_figure(value: f64) -> String {
     match value.abs() {
         v if v >= 100.0 => format_count(value.round() as u64),
@@ -67,7 +67,7 @@ pub fn format_figure(value: f64) -> String {
     }
 }
 
-/// A whole number with commas between thousands.
+/// Formats a whole number with thousands separators.
 pub fn format_count(count: u64) -> String {
     let digits = count.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
@@ -80,7 +80,7 @@ pub fn format_count(count: u64) -> String {
     out
 }
 
-/// Bytes in decimal units: `812 B`, `1.24 MB`.
+/// Formats bytes in decimal units: `812 B`, `1.24 MB`.
 pub fn format_bytes(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
     let mut value = bytes as f64;
@@ -92,13 +92,13 @@ pub fn format_bytes(bytes: u64) -> String {
     if unit == 0 { format!("{bytes} B") } else { format!("{} {}", format_figure(value), UNITS[unit]) }
 }
 
-/// A number without needless zeros: `1.5`, `20`, `0.001`.
+/// Formats a number without trailing zeros: `1.5`, `20`, `0.001`.
 pub fn trim_number(value: f64) -> String {
     let text = format!("{value:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// A foreign text as it may stand in a message or a log: at most `most_chars` of it, without control characters.
+/// Makes external text safe for messages and logs: at most `most_chars` characters, no control characters.
 pub fn clip(text: &str, most_chars: usize) -> String {
     let mut clipped = String::new();
     let mut chars = text.chars();
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_read_with_their_units() {
+    fn durations_are_parsed_with_their_units() {
         let cases = [("250us", 250), ("10ms", 10_000), ("1.5s", 1_500_000), ("2m", 120_000_000), ("0", 0)];
         for (text, us) in cases {
             assert_eq!(parse_duration(text), Ok(Duration::from_micros(us)), "{text}");
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn fractions_are_read_as_percentages_too() {
+    fn fractions_and_percentages_are_parsed() {
         assert_eq!(parse_fraction("1%"), Ok(0.01));
         assert_eq!(parse_fraction("0.25"), Ok(0.25));
         for text in ["101%", "-1%", "x", "1.5", "NaN"] {
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_texts_are_clipped_and_cannot_steer_a_terminal() {
+    fn untrusted_text_is_clipped_and_cannot_control_a_terminal() {
         assert_eq!(clip("déjà vu", 7), "déjà vu");
         assert_eq!(clip("déjà vu", 4), "déjà…");
         assert_eq!(clip("a\n\u{1b}[31mb", 100), "a\\n\\u{1b}[31mb");

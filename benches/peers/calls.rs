@@ -1,12 +1,12 @@
-//! How each client is called.
+//! The command line of each client.
 
 use std::path::Path;
 
-/// What a client is asked to do: a closed loop.
+/// The load for a client: a closed loop.
 pub struct Load<'a> {
     /// What to load.
     pub url: &'a str,
-    /// For HTTPS, the server's own certificate (PEM), which no public root has signed.
+    /// For HTTPS, the server's self-signed certificate (PEM).
     pub certificate: Option<&'a Path>,
     /// Connections.
     pub connections: usize,
@@ -14,22 +14,22 @@ pub struct Load<'a> {
     pub seconds: u64,
 }
 
-/// The words of a command line in which no word holds a blank.
+/// Splits a command line whose words contain no spaces.
 pub fn words(text: &str) -> Vec<String> {
     text.split_whitespace().map(str::to_owned).collect()
 }
 
-/// `flag` where the server's certificate is not one that a client would accept by itself.
+/// `flag` if the server's certificate is not publicly trusted.
 fn lenient<'a>(load: &Load, flag: &'a str) -> &'a str {
     if load.certificate.is_some() { flag } else { "" }
 }
 
-/// The floor that wakes for each answer.
+/// The floor that wakes up for each answer.
 pub fn floor(program: &str, load: &Load) -> Vec<String> {
     words(&format!("{program} floor {} {} {} wakes", load.url, load.connections, load.seconds))
 }
 
-/// The floor that rests as floodgate does.
+/// The floor that rests like floodgate.
 pub fn floor_resting(program: &str, load: &Load) -> Vec<String> {
     words(&format!("{program} floor {} {} {} rests", load.url, load.connections, load.seconds))
 }
@@ -45,7 +45,7 @@ pub fn floodgate(program: &str, load: &Load) -> Vec<String> {
     command
 }
 
-/// floodgate with its other client.
+/// floodgate with its ureq client.
 pub fn floodgate_ureq(program: &str, load: &Load) -> Vec<String> {
     let mut command = floodgate(program, load);
     command.extend(words("--client ureq"));
@@ -84,7 +84,7 @@ pub fn vegeta(program: &str, load: &Load) -> Vec<String> {
     vec!["sh".to_owned(), "-c".to_owned(), pipe]
 }
 
-/// k6, with the least of a script.
+/// k6, with a minimal script.
 pub fn k6(program: &str, load: &Load) -> Vec<String> {
     let Load { url, connections, seconds, .. } = load;
     let script = std::env::temp_dir().join("floodgate-bench-k6.js");
@@ -92,7 +92,7 @@ pub fn k6(program: &str, load: &Load) -> Vec<String> {
         "import http from 'k6/http';\nexport default function () {{ http.get('{url}'); }}\n\
          export function handleSummary(data) {{ return {{ stdout: JSON.stringify(data) }}; }}\n"
     );
-    // Where it cannot be written k6 itself fails with words.
+    // If the script cannot be written, k6 itself reports the error.
     let _ = std::fs::write(&script, text);
     let insecure = lenient(load, "--insecure-skip-tls-verify");
     words(&format!(

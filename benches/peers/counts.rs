@@ -1,8 +1,8 @@
-//! How many requests of each client were answered, as its own output says it.
+//! How many requests of each client were answered, according to its output.
 
 use serde_json::Value;
 
-/// Answered requests, and the seconds that they took where the tool says so.
+/// Answered requests, and their duration in seconds if the tool reports it.
 pub type Counted = (f64, Option<f64>);
 
 fn number_after(output: &str, mark: &str) -> Option<f64> {
@@ -14,25 +14,25 @@ fn json(output: &str) -> Option<Value> {
     serde_json::from_str(&output[output.find('{')?..]).ok()
 }
 
-/// Of the floor.
+/// The floor's output.
 pub fn floor(output: &str) -> Option<Counted> {
     Some((number_after(output, "requests ")?, number_after(output, "seconds ")))
 }
 
-/// Of `floodgate run --json`.
+/// The output of `floodgate run --json`.
 pub fn floodgate(output: &str) -> Option<Counted> {
     let total = &json(output)?["total"];
     Some((total["responses"].as_f64()?, total["elapsed_s"].as_f64()))
 }
 
-/// Of wrk.
+/// The output of wrk.
 pub fn wrk(output: &str) -> Option<Counted> {
     let line = output.lines().find(|line| line.contains(" requests in "))?;
     let requests = line.split_whitespace().next()?.parse().ok()?;
     Some((requests, number_after(line, " requests in ")))
 }
 
-/// Of ab.
+/// The output of ab.
 pub fn ab(output: &str) -> Option<Counted> {
     let failed = number_after(output, "Failed requests:")?;
     Some((
@@ -41,21 +41,21 @@ pub fn ab(output: &str) -> Option<Counted> {
     ))
 }
 
-/// Of oha in JSON.
+/// The JSON output of oha.
 pub fn oha(output: &str) -> Option<Counted> {
     let result = json(output)?;
     let codes = result["statusCodeDistribution"].as_object()?;
     Some((codes.values().filter_map(Value::as_f64).sum(), result["summary"]["total"].as_f64()))
 }
 
-/// Of hey.
+/// The output of hey.
 pub fn hey(output: &str) -> Option<Counted> {
     let line = output.lines().find(|line| line.trim_end().ends_with("responses"))?;
     let requests = line.split_whitespace().nth(1)?.parse().ok()?;
     Some((requests, number_after(output, "Total:")))
 }
 
-/// Of `vegeta report` in JSON.
+/// The JSON output of `vegeta report`.
 pub fn vegeta(output: &str) -> Option<Counted> {
     let result = json(output)?;
     Some((
@@ -64,7 +64,7 @@ pub fn vegeta(output: &str) -> Option<Counted> {
     ))
 }
 
-/// Of the k6 script's summary.
+/// The summary from the k6 script.
 pub fn k6(output: &str) -> Option<Counted> {
     let result = json(output)?;
     let value = |metric: &str, name: &str| result["metrics"][metric]["values"][name].as_f64();

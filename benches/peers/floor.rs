@@ -1,6 +1,6 @@
-//! The floor: the least that any client can do on the same sockets: epoll, read, write, and nothing else. It parses
-//! nothing and measures nothing; it only counts answers by their known length. It wakes for each answer, or rests as
-//! floodgate does in a closed loop, so that several answers share a wake-up.
+//! The floor: the minimum that any client must do on the same sockets: epoll, read, write. It parses and
+//! measures nothing, and counts answers by their known length. It wakes up for each answer, or rests like
+//! floodgate in a closed loop, so that several answers share a wake-up.
 
 use floodgate::clock::{Clock, SystemClock};
 use floodgate::driver::coalescing::Coalescing;
@@ -60,7 +60,7 @@ fn run(
             let connection = &mut connections[event.data.u64() as usize];
             match connection.read(&mut buffer) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-                // nginx writes these small answers whole.
+                // nginx writes these small answers in one piece.
                 Ok(_) => {
                     requests += 1;
                     connection.write_all(request)?;

@@ -1,13 +1,14 @@
-//! Peers side by side: what one request costs the host that sends it, for floodgate, wrk, ab, oha, hey, vegeta, k6
-//! and a bare loop of system calls (the floor, which wakes for each answer or rests in between), as far as they are
-//! installed.
+//! Compares clients: the CPU time per request on the sending host, for floodgate, wrk, ab, oha, hey, vegeta,
+//! k6 and a bare loop of system calls (the floor, which wakes up for each answer or rests in between), as far
+//! as they are installed.
 //!
 //! `just bench [--seconds 5] [--rounds 5] [--connections 32,256] [--bytes 4] [--only floodgate,wrk]
 //! [--https on|off|only] [--out results/bench.md]`
 //!
-//! The server is nginx on one core, the client is pinned to another; the clients take turns, so that a machine whose
-//! speed drifts is fair to all; quoted are medians over the rounds, and the median of each round's ratio to wrk.
-//! After HTTP comes the same over HTTPS, where nginx has one cipher for all (and openssl is there for a certificate).
+//! The server is nginx on one core; the client is pinned to another. The clients take turns, so that a
+//! machine whose speed drifts treats all of them equally. The results are medians over the rounds, and the
+//! median of each round's ratio to wrk. The HTTP part is followed by HTTPS if openssl can make a certificate;
+//! nginx then offers one cipher to all.
 
 mod calls;
 mod certificate;
@@ -88,7 +89,7 @@ fn options(arguments: &[String]) -> Result<Options, String> {
 fn bench(options: &Options) -> Result<(), String> {
     let server = server::Nginx::start(options.https, options.bytes)?;
     let mut tools = tools::installed(options.only.as_deref())?;
-    // The floor takes each read for a whole answer.
+    // The floor assumes that each read is a whole answer.
     tools.retain(|tool| options.bytes == SMALL_BODY.len() || !tool.is_floor());
     let mut text = table::head(options.rounds, options.seconds, options.bytes);
     if options.http {
@@ -99,7 +100,7 @@ fn bench(options: &Options) -> Result<(), String> {
         let words = format!("nginx with {} on one core", secure.cipher);
         text += &side(options, &tools, &secure.url(), Some(&secure.certificate), &words)?;
     } else if options.https {
-        text += "\nHTTPS is not measured: there is no openssl to make a certificate.\n";
+        text += "\nHTTPS is not measured: openssl, which makes the certificate, is not installed.\n";
     }
     print!("{text}");
     if let Some(folder) = Path::new(&options.out).parent() {
@@ -108,7 +109,7 @@ fn bench(options: &Options) -> Result<(), String> {
     std::fs::write(&options.out, text).map_err(|e| format!("{}: {e}", options.out))
 }
 
-/// The tables of one side of the server, HTTP or HTTPS.
+/// The tables for HTTP or HTTPS.
 fn side(
     options: &Options,
     tools: &[Tool],
@@ -136,7 +137,7 @@ fn rounds(tools: &[Tool], load: &Load, rounds: usize) -> Result<Vec<Vec<Run>>, S
                 "{scheme}, {} connections, round {round}: {:9} {:6.2} µs/request",
                 load.connections, tool.name, run.cpu_us
             );
-            // The first round warms caches and the clock of the processor up and does not count.
+            // The first round warms up caches and the processor's clock and does not count.
             if round > 0 {
                 own.push(run);
             }

@@ -1,11 +1,11 @@
-//! One run of a client as a whole process: its CPU time by the kernel's own account, its peak memory, its output.
+//! One run of a client as a whole process: CPU time as the kernel accounts for it, peak memory, output.
 
 use super::tools::Tool;
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Kernel clock ticks a second (`USER_HZ`), which is 100 on every Linux architecture in use.
+/// Kernel clock ticks per second (`USER_HZ`), 100 on all Linux architectures in use.
 const TICKS_PER_S: f64 = 100.0;
 
 /// A finished process.
@@ -19,16 +19,16 @@ pub struct Finished {
 /// A measured run.
 #[derive(Clone)]
 pub struct Run {
-    /// CPU time for each request, in µs.
+    /// CPU time per request, in µs.
     pub cpu_us: f64,
-    /// Requests in a second.
+    /// Requests per second.
     pub rps: f64,
     /// Peak memory in MB.
     pub peak_mb: f64,
 }
 
 impl Finished {
-    /// Divides by the requests that the tool says it made.
+    /// Divides by the number of requests that the tool reports.
     pub fn counted(&self, tool: &Tool) -> Result<Run, String> {
         let (requests, seconds) = tool.requests(&self.output).ok_or_else(|| {
             let end: String =
@@ -43,7 +43,7 @@ impl Finished {
     }
 }
 
-/// Runs a command to its end, at most `timeout`.
+/// Runs a command until it ends, at most for `timeout`.
 #[allow(clippy::disallowed_methods)]
 pub fn run(command: &[String], timeout: Duration) -> Result<Finished, String> {
     let before_s = children_cpu_s()?;
@@ -92,7 +92,7 @@ fn children_cpu_s() -> Result<f64, String> {
     Ok((ticks(13) + ticks(14)) / TICKS_PER_S)
 }
 
-/// Greatest peak memory of a process and its children.
+/// Maximum peak memory of a process and its children.
 fn peak_of_tree_kb(pid: u32) -> u64 {
     let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     let of_children = children.split_whitespace().filter_map(|child| child.parse().ok()).map(peak_kb);

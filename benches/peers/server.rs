@@ -1,4 +1,4 @@
-//! nginx on loopback ports, one for HTTP and one for HTTPS; one worker process, pinned to the first core.
+//! nginx on loopback ports, one for HTTP and one for HTTPS, with one worker process pinned to the first core.
 
 use super::certificate::{CIPHER, Certificate, negotiated};
 use std::net::{TcpListener, TcpStream};
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// What is answered where no other length is asked for.
+/// The default answer.
 pub const SMALL_BODY: &str = "pong";
 
-/// A running nginx; ends with this value.
+/// A running nginx, stopped on drop.
 pub struct Nginx {
     child: Child,
     folder: PathBuf,
@@ -20,15 +20,15 @@ pub struct Nginx {
 /// The HTTPS side of a server.
 pub struct Secure {
     port: u16,
-    /// What a client that checks must trust (PEM).
+    /// The certificate (PEM), which a client that verifies must trust.
     pub certificate: PathBuf,
-    /// Version and cipher that clients are given.
+    /// The TLS version and cipher negotiated with clients.
     pub cipher: String,
 }
 
 impl Nginx {
-    /// Starts it with bodies of so many bytes, and waits until it answers; with HTTPS where it is wanted and openssl is
-    /// there to make a certificate.
+    /// Starts nginx with bodies of this size and waits until it answers. Serves HTTPS if requested and if
+    /// openssl is available to make a certificate.
     pub fn start(with_https: bool, bytes: usize) -> Result<Nginx, String> {
         let port = free_port()?;
         let folder = std::env::temp_dir().join(format!("floodgate-bench-{port}"));
@@ -57,12 +57,12 @@ impl Nginx {
         Ok(server)
     }
 
-    /// What to load.
+    /// The URL to load.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}/ping", self.port)
     }
 
-    /// The HTTPS side, where there is one.
+    /// The HTTPS side, if any.
     pub fn secure(&self) -> Option<&Secure> {
         self.secure.as_ref()
     }
@@ -84,7 +84,7 @@ impl Nginx {
 }
 
 impl Secure {
-    /// What to load.
+    /// The URL to load.
     pub fn url(&self) -> String {
         format!("https://127.0.0.1:{}/ping", self.port)
     }
@@ -114,7 +114,7 @@ fn spawn(config: &Path) -> Result<Child, String> {
         .map_err(|e| format!("nginx cannot be started ({e}): install nginx and util-linux"))
 }
 
-/// The small body from nginx's memory, any other from a file.
+/// The small body from nginx's memory, any other body from a file.
 fn answer(folder: &Path, bytes: usize) -> Result<String, String> {
     if bytes == SMALL_BODY.len() {
         return Ok(format!("return 200 \"{SMALL_BODY}\";"));

@@ -1,10 +1,10 @@
-//! The result as a table in Markdown.
+//! The result as a Markdown table.
 
 use super::measure::Run;
 use super::tools::Tool;
 use std::fmt::Write;
 
-/// What was measured on, and how.
+/// The test machine and method.
 pub fn head(rounds: usize, seconds: u64, bytes: usize) -> String {
     format!(
         "Machine: {}; medians of {rounds} rounds of {seconds} s, clients in turn; bodies of {bytes} bytes.\n",
@@ -12,7 +12,7 @@ pub fn head(rounds: usize, seconds: u64, bytes: usize) -> String {
     )
 }
 
-/// Medians of each client, and the median over the rounds of its ratio to wrk.
+/// Medians per client, and the median over the rounds of its ratio to wrk.
 pub fn render(tools: &[Tool], connections: usize, server: &str, runs: &[Vec<Run>]) -> String {
     let mut text = format!("\n{connections} connections, closed loop, {server}, the client on another:\n\n");
     let runs_of = |name: &str| tools.iter().position(|tool| tool.name == name).map(|index| &runs[index]);
@@ -34,7 +34,7 @@ pub fn render(tools: &[Tool], connections: usize, server: &str, runs: &[Vec<Run>
     text
 }
 
-/// What a request costs floodgate, as a part of what it costs each other client.
+/// CPU per request of floodgate relative to each other client.
 fn compare(own: &[Run], tools: &[Tool], runs: &[Vec<Run>]) -> String {
     let others = tools.iter().zip(runs).filter(|(tool, _)| !tool.name.starts_with("floodgate"));
     let parts =
@@ -43,7 +43,7 @@ fn compare(own: &[Run], tools: &[Tool], runs: &[Vec<Run>]) -> String {
     if parts.is_empty() { String::new() } else { format!("\nCPU of floodgate: {}.\n", parts.join(", ")) }
 }
 
-/// The median over the rounds of one figure's ratio.
+/// The median over the rounds of one metric's ratio.
 fn ratio(own: &[Run], theirs: &[Run], of: fn(&Run) -> f64) -> f64 {
     median(own.iter().zip(theirs).map(|(a, b)| of(a) / of(b)))
 }

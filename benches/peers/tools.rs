@@ -1,10 +1,10 @@
-//! The clients that can be run here.
+//! The available clients.
 
 use super::calls::{self, Load};
 use super::counts::{self, Counted};
 use std::process::{Command, Stdio};
 
-/// The core that every client is pinned to; the server has the first one.
+/// The core that every client is pinned to; the server uses the first one.
 const CLIENT_CORE: &str = "1";
 
 /// A client.
@@ -17,25 +17,25 @@ pub struct Tool {
 }
 
 impl Tool {
-    /// The whole command line.
+    /// The full command line.
     pub fn command(&self, load: &Load) -> Vec<String> {
         let mut command = calls::words(&format!("taskset -c {CLIENT_CORE}"));
         command.extend((self.build)(&self.program, load));
         command
     }
 
-    /// Whether it is the bare loop of system calls, which neither speaks TLS nor reads bodies.
+    /// Whether it is the bare loop of system calls, which supports neither TLS nor reading bodies.
     pub fn is_floor(&self) -> bool {
         self.name.starts_with("floor")
     }
 
-    /// Requests in an output, and the seconds that they took where the tool says so.
+    /// The number of requests in an output, and their duration in seconds if the tool reports it.
     pub fn requests(&self, output: &str) -> Option<Counted> {
         (self.count)(output).filter(|(requests, _)| *requests > 0.0)
     }
 }
 
-/// All clients that can be run here, in the order of the table; floodgate and the floor always.
+/// All available clients, in table order; floodgate and the floor always.
 pub fn installed(only: Option<&[String]>) -> Result<Vec<Tool>, String> {
     let itself = std::env::current_exe().map_err(|e| e.to_string())?.display().to_string();
     let all = [
@@ -73,7 +73,7 @@ fn exists(program: &str) -> bool {
         Command::new("sh").args(["-c", &format!("command -v {program}")]).stdout(Stdio::null()).status();
     let there = found.is_ok_and(|status| status.success());
     if !there {
-        eprintln!("{program} is not installed and stays out");
+        eprintln!("{program} is not installed: skipped");
     }
     there
 }

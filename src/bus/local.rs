@@ -1,8 +1,9 @@
-//! The in-process bus: bounded logs behind one lock, and a wake-up channel for each handle.
+//! The in-process bus: bounded logs behind one lock, and a wake-up channel per handle.
 //!
-//! It behaves as a Kafka cluster does whose topics have one partition and `LogAppendTime`. A topic keeps its newest
-//! records only ([`LocalLimits`]), and fewer of those that all its readers have read, so that a long test takes no more
-//! memory than a short one. A reader that falls behind goes on at the oldest record and the log says so.
+//! It behaves like a Kafka cluster whose topics have one partition and `LogAppendTime`. A topic keeps only
+//! its newest records ([`LocalLimits`]), and even fewer once all its readers have read them, so that a long
+//! test uses no more memory than a short one. A reader that falls behind continues at the oldest record, with
+//! a warning in the log.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,17 +17,17 @@ use crate::clock;
 
 /// The only partition of each local topic.
 const PARTITION: i32 = 0;
-/// Most records that one poll returns.
+/// Maximum number of records per poll.
 const MAX_POLL_RECORDS: usize = 1_000;
 
-/// How much a local topic keeps; the oldest records go first.
+/// How much a local topic keeps; the oldest records are dropped first.
 #[derive(Clone, Copy, Debug)]
 pub struct LocalLimits {
-    /// Most records in one topic, at least 1.
+    /// Maximum records in one topic, at least 1.
     pub records: usize,
-    /// Most bytes of keys and values in one topic; the newest record stays whatever its size.
+    /// Maximum bytes of keys and values in one topic; the newest record is kept whatever its size.
     pub bytes: usize,
-    /// What every reader has read goes at the next append, while the topic holds more bytes than this.
+    /// Records that every reader has read are dropped at the next append while the topic exceeds this size.
     pub read_bytes: usize,
 }
 
@@ -43,7 +44,7 @@ pub struct LocalConnector {
 }
 
 impl LocalConnector {
-    /// A new, empty bus with the usual limits.
+    /// A new, empty bus with the default limits.
     pub fn new() -> Self {
         Self::default()
     }
@@ -79,7 +80,8 @@ struct Hub {
 }
 
 impl Hub {
-    // Nothing can panic halfway through a change to the logs, so a poisoned lock still guards whole ones.
+    // Nothing can panic halfway through a change to the logs, so a poisoned lock still guards
+    // consistent ones.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Topic, Log>> {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -88,7 +90,7 @@ impl Hub {
 #[derive(Debug)]
 struct Reader {
     id: u64,
-    /// The next offset that it reads.
+    /// The next offset it reads.
     next: i64,
     wake: Sender<()>,
 }
@@ -116,12 +118,12 @@ impl Log {
             }
         }
         for reader in &self.readers {
-            // A full channel means that the reader has a wake-up waiting already.
+            // A full channel means that a wake-up is already pending.
             let _ = reader.wake.try_send(());
         }
     }
 
-    /// Whether the oldest record is more than the topic keeps.
+    /// Whether the topic must drop its oldest record.
     fn is_beyond(&self, limits: LocalLimits) -> bool {
         let unread_offset = self.readers.iter().map(|reader| reader.next).min();
         let is_read = unread_offset.is_some_and(|offset| offset > self.first_offset);
@@ -129,14 +131,14 @@ impl Log {
         self.records.len() > limits.records || self.bytes > most_bytes
     }
 
-    /// Copies what the reader `id` has not read yet into `into` while that holds fewer than the limit.
+    /// Copies the unread records of reader `id` into `into`, up to the poll limit.
     fn read(&mut self, topic: Topic, id: u64, into: &mut Vec<Record>) {
         let end = self.end();
         let Some(reader) = self.readers.iter_mut().find(|reader| reader.id == id) else { return };
         let at = reader.next.clamp(self.first_offset, end);
         if at != reader.next {
             let (name, next) = (topic.name(), reader.next);
-            log::warn!("topic {name}: offset {next} is no longer kept; reading on from {at}");
+            log::warn!("topic {name}: offset {next} is no longer available; continuing at {at}");
         }
         let skip = (at - self.first_offset) as usize;
         let room = MAX_POLL_RECORDS.saturating_sub(into.len());
@@ -188,7 +190,7 @@ impl Bus for LocalBus {
         let sent_ns = clock::now_ns();
         let mut logs = self.hub.lock();
         let log = logs.entry(topic).or_default();
-        // Read under the lock, so that append times never run backwards along the offsets.
+        // Read under the lock, so that append times never decrease with the offset.
         let append_ms = Some(clock::wall_ms(clock::now_ns()) as i64);
         let offset = log.end();
         let key = key.to_string();
@@ -261,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn keeps_within_its_bytes_yet_always_the_newest() {
+    fn stays_within_its_bytes_but_always_keeps_the_newest() {
         let connector = LocalConnector::with_limits(LocalLimits { records: 100, bytes: 10, read_bytes: 10 });
         let mut bus = connector.open();
         bus.subscribe(Topic::Metrics, Start::Beginning, SOON).unwrap();
@@ -275,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn keeps_less_of_what_every_reader_has_read() {
+    fn keeps_fewer_records_once_every_reader_has_read_them() {
         let connector =
             LocalConnector::with_limits(LocalLimits { records: 100, bytes: 1_000, read_bytes: 20 });
         let (mut quick, mut slow) = (connector.open(), connector.open());
@@ -310,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dropped_handle_is_forgotten() {
+    fn a_dropped_handle_is_unregistered() {
         let connector = LocalConnector::new();
         let mut bus = connector.open();
         bus.subscribe(Topic::Trigger, Start::End, SOON).unwrap();

@@ -1,6 +1,6 @@
-//! The bus: five topics of bytes between the roles. It knows neither plans nor statistics.
+//! The bus: five topics of bytes between the roles. It knows nothing of plans or statistics.
 //!
-//! One handle belongs to one thread; a [`Connector`] opens as many as a role needs, so that a slow publisher
+//! Each handle belongs to one thread; a [`Connector`] opens as many as a role needs, so that a slow publisher
 //! never delays another. Every call has a deadline.
 
 pub mod kafka;
@@ -15,18 +15,18 @@ use std::time::Duration;
 pub enum Topic {
     /// Drivers announce themselves.
     Register,
-    /// What to send, how fast, how much.
+    /// What to send, how fast and how much.
     TestConfig,
     /// When to start, and when to stop early.
     Trigger,
-    /// Cumulative reports of the drivers.
+    /// The drivers' cumulative reports.
     Metrics,
-    /// Signs of life, readiness and clock offsets.
+    /// Heartbeats, readiness and clock offsets.
     Heartbeat,
 }
 
 impl Topic {
-    /// All five, in the order in which a test uses them.
+    /// All five, in the order a test uses them.
     pub const ALL: [Topic; 5] =
         [Topic::Register, Topic::TestConfig, Topic::Trigger, Topic::Metrics, Topic::Heartbeat];
 
@@ -42,31 +42,31 @@ impl Topic {
     }
 }
 
-/// One record as it was read.
+/// A record read from the bus.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// Where it was read.
+    /// Its topic.
     pub topic: Topic,
-    /// Its partition; 0 where the bus has only one.
+    /// Its partition; 0 if the bus has only one.
     pub partition: i32,
     /// Its offset within the partition.
     pub offset: i64,
-    /// Its key: the node id, empty where there is none (lossy where it is not UTF-8).
+    /// Its key: the node id, or empty. Invalid UTF-8 is replaced.
     pub key: String,
-    /// Its bytes.
+    /// Its value.
     pub value: Vec<u8>,
-    /// When the broker appended it (ms since 1970), where the broker says so.
+    /// When the broker appended it, in ms since 1970; `None` if the broker does not report it.
     pub append_ms: Option<i64>,
 }
 
-/// What the bus says of a record that it took.
+/// The acknowledgement of a published record.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Appended {
-    /// Broker time at which the record was appended, in ms since 1970; none where the broker does not say.
+    /// Broker time at which the record was appended, in ms since 1970; `None` if not reported.
     pub append_ms: Option<i64>,
-    /// When the successful attempt was sent, on [`crate::clock::now_ns`].
+    /// When the successful attempt was sent, per [`crate::clock::now_ns`].
     pub sent_ns: u64,
-    /// When its answer was there, on the same clock.
+    /// When its response was received, on the same clock.
     pub acked_ns: u64,
 }
 
@@ -74,37 +74,37 @@ pub struct Appended {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Position(pub BTreeMap<i32, i64>);
 
-/// Where a subscription begins.
+/// Where a subscription starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// At the oldest record that is still there.
+    /// At the oldest record still stored.
     Beginning,
     /// After the newest record.
     End,
-    /// At a position noted earlier; partitions that it does not name are read from their beginning.
+    /// At an earlier position; partitions not included in it are read from their beginning.
     At(Position),
 }
 
-/// Why the bus could not do it. The text names what failed, with which value, and how to mend it.
+/// Why a call failed. The text says what failed, with which value, and how to fix it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BusError {
-    /// Nobody answers, or not in time; the same call may succeed later.
+    /// No response, or not in time; the same call may succeed later.
     Unavailable(String),
-    /// The record cannot be taken as it is, today or later (refused by the broker's rules).
+    /// The broker's rules reject the record permanently.
     Rejected(String),
-    /// The record is larger than the bus or the topic takes; a smaller one may be taken.
+    /// The record is larger than the bus or the topic accepts; a smaller one may be accepted.
     TooLarge {
         /// Its size as the bus counts it.
         bytes: usize,
         /// What failed, and how to fix it.
         text: String,
     },
-    /// The bus is of a kind, version or layout that this client cannot use.
+    /// This client does not support the bus's kind, version or layout.
     Unsupported(String),
 }
 
 impl BusError {
-    /// Whether trying again later can help.
+    /// Whether a retry can help.
     pub fn is_transient(&self) -> bool {
         matches!(self, BusError::Unavailable(_))
     }
@@ -123,7 +123,7 @@ impl fmt::Display for BusError {
 
 impl std::error::Error for BusError {}
 
-/// Largest record that is published, in bytes. Brokers take 1 MiB by default; this leaves room for the frame.
+/// Largest published record, in bytes. Brokers accept 1 MiB by default; this leaves room for the frame.
 pub const MAX_RECORD_BYTES: usize = 1_000_000;
 
 /// Refuses a record whose key and value together exceed [`MAX_RECORD_BYTES`].
@@ -142,7 +142,7 @@ fn check_size(topic: Topic, key: &str, value: &[u8]) -> Result<(), BusError> {
 
 /// One thread's handle on the bus.
 pub trait Bus: Send {
-    /// Appends one record under `key` and waits until it is durable, retrying inside until `timeout` has passed.
+    /// Appends one record under `key` and waits until it is durable, retrying until `timeout` has passed.
     /// After [`BusError::Unavailable`] it may or may not have been appended.
     fn publish(
         &mut self,
@@ -155,24 +155,23 @@ pub trait Bus: Send {
     /// The position after the newest record of `topic`.
     fn end(&mut self, topic: Topic, timeout: Duration) -> Result<Position, BusError>;
 
-    /// Adds `topic` to what [`Bus::poll`] reads, or moves it where it is read already.
+    /// Adds `topic` to the topics that [`Bus::poll`] reads, or moves its position if it is already read.
     fn subscribe(&mut self, topic: Topic, start: Start, timeout: Duration) -> Result<(), BusError>;
 
-    /// The next records of all subscribed topics, in order within each partition; waits up to `timeout` for the
-    /// first. An empty answer means that the bus was read and held nothing new; an error means that at least one
-    /// topic could not be read for the whole of `timeout` (what was read of others comes with the next call).
+    /// The next records of all subscribed topics, in order within each partition; waits up to `timeout` for
+    /// the first. An empty result means that the bus was read and contained nothing new. An error means that
+    /// at least one topic could not be read during all of `timeout`; the next call returns what others held.
     fn poll(&mut self, timeout: Duration) -> Result<Vec<Record>, BusError>;
 }
 
-/// Opens handles: one for each thread.
+/// Opens handles: one per thread.
 pub trait Connector: Send + Sync {
-    /// A new handle; connects lazily, so that it succeeds while the bus is away.
+    /// A new handle. It connects lazily, so this succeeds even while the bus is unavailable.
     fn open(&self) -> Box<dyn Bus>;
 
-    /// Makes sure that the bus can be reached and that all five topics exist, creating those that do not.
-    /// Tries until `timeout` has passed.
+    /// Waits until the bus can be reached and creates missing topics. Retries until `timeout` has passed.
     fn prepare(&self, timeout: Duration) -> Result<(), BusError>;
 
-    /// What this is, for messages: `kafka 127.0.0.1:9092`.
+    /// A description for messages: `kafka 127.0.0.1:9092`.
     fn describe(&self) -> String;
 }

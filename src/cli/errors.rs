@@ -1,12 +1,13 @@
-//! The words in which a wrong command line is refused.
+//! Error messages for invalid command lines.
 
 use clap::error::{ContextKind, ErrorKind};
 use std::error::Error as _;
 
-/// Flags whose values are not repeated, since they may hold a secret. Their own errors quote what is none.
+/// Flags whose values are not repeated, since they may contain a secret. Their parsers quote only the safe
+/// part.
 const NOT_QUOTED: [&str; 6] = ["[URL]", "--url", "--target", "--orchestrator", "--header", "--token"];
 
-/// What is wrong and how to fix it. A list of all flags below that would hide it.
+/// What is wrong and how to fix it. Omits clap's usage text, which would bury the message.
 pub fn text(error: &clap::Error) -> String {
     value(error).unwrap_or_else(|| without_usage(&error.to_string()))
 }
@@ -20,7 +21,7 @@ fn value(error: &clap::Error) -> Option<String> {
     let (flag, value) = (context(ContextKind::InvalidArg)?, context(ContextKind::InvalidValue)?);
     let flag = flag.split(' ').next().unwrap_or_default();
     let why = error.source()?.to_string();
-    // Errors that are read elsewhere, too, quote the value themselves.
+    // Errors that are also shown elsewhere quote the value themselves.
     let quoted = format!("{value:?}: ");
     let why = why.split_once(&quoted).filter(|(before, _)| before.len() < 20).map_or(&*why, |(_, why)| why);
     let name = if flag == "[URL]" { String::new() } else { format!("{flag}: ") };

@@ -1,10 +1,10 @@
-//! What fuzzing feeds: the values of flags.
+//! Fuzzing entry point: flag values.
 
 use super::values;
 use crate::http::Pinned;
 use crate::units::{parse_duration, parse_fraction};
 
-/// One text as every kind of value.
+/// Parses one text as every kind of flag value.
 pub fn values(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let text = text.as_ref();

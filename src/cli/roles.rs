@@ -1,4 +1,4 @@
-//! The flags of the three role programs. Each can also be given as an environment variable.
+//! The flags of the three role programs. Each can also be set by an environment variable.
 
 use super::run::read_certificates;
 use super::token::TokenArgs;
@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Where the bus is.
+/// The Kafka cluster and the log level.
 #[derive(Args, Clone, Debug)]
 pub struct KafkaArgs {
     /// Bootstrap brokers
@@ -30,13 +30,13 @@ pub struct KafkaArgs {
         required = true
     )]
     kafka: Vec<String>,
-    /// Prefix of the topic names, for shared clusters; the same for all roles
+    /// Topic name prefix, for shared clusters; must be the same for all roles
     #[arg(long, env = "FLOODGATE_TOPIC_PREFIX", default_value = "")]
     topic_prefix: String,
-    /// modern: brokers from 0.11 to 4.x; legacy: older ones
+    /// Kafka client: modern for brokers 0.11 to 4.x, legacy for older ones
     #[arg(long, env = "FLOODGATE_KAFKA_CLIENT", value_name = "modern|legacy", default_value = "modern")]
     kafka_client: KafkaClientKind,
-    /// How long the start waits for the brokers
+    /// How long to wait for the brokers at startup
     #[arg(long, env = "FLOODGATE_CONNECT_TIMEOUT", default_value = "30s", value_parser = connect_timeout)]
     connect_timeout: Duration,
     /// Log lines on standard error: off, error, warn, info, debug or trace
@@ -50,7 +50,7 @@ fn connect_timeout(text: &str) -> Result<Duration, String> {
         .and_then(|d| if d <= most { Ok(d) } else { Err("use a duration up to 24h".to_owned()) })
 }
 
-/// The bus that the flags name. The error says which one is wrong.
+/// The bus that the flags describe. The error names the invalid flag.
 pub fn bus(args: &KafkaArgs, role: &str) -> Result<Arc<dyn Connector>, String> {
     let mut settings = KafkaSettings::new(args.kafka.clone());
     settings.topic_prefix.clone_from(&args.topic_prefix);
@@ -59,22 +59,22 @@ pub fn bus(args: &KafkaArgs, role: &str) -> Result<Arc<dyn Connector>, String> {
     Ok(Arc::new(KafkaConnector::new(settings)?))
 }
 
-/// Manages the fleet, configures and starts tests, and adds up what the drivers report.
+/// Manages the fleet, configures and starts tests, and aggregates the drivers' reports.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "floodgate-orchestrator", version)]
 pub struct OrchestratorArgs {
     /// The bus and the log.
     #[command(flatten)]
     pub bus: KafkaArgs,
-    /// Where the HTTP API listens; :8080 is 127.0.0.1:8080, and any other address needs a token
+    /// Listen address of the HTTP API; :8080 means 127.0.0.1:8080; a non-loopback address requires a token
     #[arg(long, env = "FLOODGATE_LISTEN", default_value = "127.0.0.1:8080", value_parser = values::listen)]
     listen: SocketAddr,
-    /// What a request that changes something must bring along, as Authorization: Bearer TOKEN; required, and made and
-    /// printed once if absent, where the API listens on another address than a loopback one.
+    /// The token that every request that changes state must send as Authorization: Bearer TOKEN. Required if
+    /// the API listens on a non-loopback address; if absent there, one is generated and printed once.
     #[command(flatten)]
     token: TokenArgs,
-    /// A name by which the API is reached, besides addresses and localhost; repeatable. Requests for other
-    /// names are refused, because a web page could make a browser send them
+    /// Host name under which the API may be reached, besides IP addresses and localhost; repeatable. Requests
+    /// for other names are rejected, to protect against DNS rebinding from a browser
     #[arg(
         long = "allow-host",
         env = "FLOODGATE_ALLOW_HOST",
@@ -97,25 +97,25 @@ impl OrchestratorArgs {
     }
 }
 
-/// Waits for plans, loads the target, and reports what really happened.
+/// Waits for plans, loads the target, and reports what actually happened.
 ///
-/// The settings of a test are used where a plan leaves them open.
+/// Load settings such as --rate apply only if a plan does not set its own.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "floodgate-driver", version)]
 pub struct DriverArgs {
     /// The bus and the log.
     #[command(flatten)]
     pub bus: KafkaArgs,
-    /// Its name in the fleet, unique
+    /// Unique name of this driver in the fleet
     #[arg(long, env = "FLOODGATE_NODE_ID", value_parser = values::node_id)]
     node_id: String,
     /// Address shown for this node
     #[arg(long, env = "FLOODGATE_NODE_IP", value_parser = values::node_ip)]
     node_ip: String,
-    /// What to load; plans that name another host are refused
+    /// URL to load; plans for any other host are refused
     #[arg(long, env = "FLOODGATE_TARGET", value_name = "URL", value_parser = values::url)]
     target: String,
-    /// A host that plans may name besides the target's; repeatable
+    /// Another host that plans may load; repeatable
     #[arg(
         long = "allow-target",
         env = "FLOODGATE_ALLOW_TARGET",
@@ -123,7 +123,7 @@ pub struct DriverArgs {
         value_delimiter = ','
     )]
     allow_targets: Vec<String>,
-    /// The orchestrator's address, for the reader of the process list; drivers speak through the bus alone
+    /// Orchestrator address, shown in the process list only; drivers communicate through Kafka alone
     #[arg(long, env = "FLOODGATE_ORCHESTRATOR", value_name = "URL", value_parser = values::url)]
     orchestrator: Option<String>,
     /// Requests per second of this driver, for avalanche (closed loop or fixed rate)
@@ -135,19 +135,19 @@ pub struct DriverArgs {
     /// Requests of this driver
     #[arg(long, env = "FLOODGATE_REQUESTS", value_parser = values::requests, allow_negative_numbers = true)]
     requests: Option<u64>,
-    /// Connections of this driver
+    /// Connections of this driver [default: 16]
     #[arg(long, env = "FLOODGATE_CONNECTIONS", value_parser = values::connections, allow_negative_numbers = true)]
     connections: Option<u32>,
     /// Response timeout
     #[arg(long, env = "FLOODGATE_TIMEOUT", value_parser = values::timeout, allow_negative_numbers = true)]
     timeout: Option<Duration>,
-    /// HTTP client [default: what the URL needs]
+    /// HTTP client [default: depends on the URL]
     #[arg(long, env = "FLOODGATE_CLIENT", value_name = "native|ureq")]
     client: Option<ClientKind>,
-    /// Certificates (PEM) to trust besides the public roots
+    /// PEM file of CA certificates to trust in addition to the public roots
     #[arg(long, env = "FLOODGATE_CA_CERT", value_name = "FILE")]
     ca_cert: Option<PathBuf>,
-    /// Threads of the native client [default: one per core but one]
+    /// Threads of the native client [default: number of cores minus one]
     #[arg(long, env = "FLOODGATE_THREADS", value_parser = values::threads, allow_negative_numbers = true)]
     threads: Option<usize>,
     /// Use this address for HOST:PORT instead of looking HOST up; repeatable
@@ -182,20 +182,20 @@ impl DriverArgs {
     }
 }
 
-/// A server to load: GET /ping answers pong, GET /metrics tells what it counted.
+/// A server to load: GET /ping answers pong, GET /metrics returns its counters.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "floodgate-target", version)]
 pub struct TargetArgs {
-    /// Where it listens; :8000 is 127.0.0.1:8000
+    /// Listen address; :8000 means 127.0.0.1:8000
     #[arg(long, env = "FLOODGATE_LISTEN", default_value = "127.0.0.1:8000", value_parser = values::listen)]
     listen: SocketAddr,
     /// Response delay
     #[arg(long, env = "FLOODGATE_DELAY", default_value = "0", value_parser = values::answer_delay)]
     delay: Duration,
-    /// Share of requests that are answered 500, evenly spread, like 1%
+    /// Fraction of requests answered with status 500, evenly spread, like 1%
     #[arg(long, env = "FLOODGATE_ERROR_RATE", default_value = "0", value_parser = parse_fraction)]
     error_rate: f64,
-    /// Hold all answers back now and then: every 10s for 1s is 10s:1s
+    /// Stall all responses periodically: 10s:1s stalls for 1s every 10s
     #[arg(long, env = "FLOODGATE_STALL", value_name = "EVERY:FOR")]
     stall: Option<Stall>,
     /// Log lines on standard error: off, error, warn, info, debug or trace

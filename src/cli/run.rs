@@ -18,81 +18,83 @@ use std::time::Duration;
 /// Flags of `floodgate run`; rates, counts and connections are totals over all drivers.
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
-    /// What to load [default: a target in this process]
+    /// URL to load [default: a target in this process]
     #[arg(value_name = "URL", value_parser = values::url)]
     place: Option<String>,
-    /// The URL as a flag
+    /// URL to load, as a flag
     #[arg(long, value_parser = values::url, conflicts_with = "place")]
     url: Option<String>,
-    /// avalanche (closed loop or fixed rate): as fast as the target answers, or at --rate; tsunami (fixed interval): a
-    /// --delay between starts
+    /// avalanche (closed loop or fixed rate): as fast as the target responds, or at --rate; tsunami (fixed
+    /// interval): one request every --delay
     #[arg(long, value_name = "avalanche|tsunami", value_parser = values::test_type)]
     test_type: Option<TestType>,
-    /// Gap between the starts of two requests, for tsunami (which it implies) [default: 10ms]
+    /// Gap between the starts of two requests of a driver; implies tsunami [default: 10ms]
     #[arg(long, value_parser = values::delay, allow_negative_numbers = true)]
     delay: Option<Duration>,
-    /// Requests per second to hold, of all drivers together, for avalanche
+    /// Requests per second, over all drivers, for avalanche [default: closed loop]
     #[arg(long, value_parser = values::fleet_rate, allow_negative_numbers = true)]
     rate: Option<f64>,
-    /// Requests per second of each driver, in place of --rate
+    /// Requests per second of each driver, instead of --rate
     #[arg(long, value_name = "RATE", value_parser = values::rate, allow_negative_numbers = true,
         conflicts_with_all = ["rate", "stages"])]
     rate_per_driver: Option<f64>,
-    /// Requests of all drivers together
+    /// Total number of requests, over all drivers
     #[arg(short = 'n', long, value_parser = values::requests, allow_negative_numbers = true)]
     requests: Option<u64>,
-    /// Requests of each driver, in place of --requests
+    /// Requests of each driver, instead of --requests
     #[arg(long, value_name = "REQUESTS", value_parser = values::requests, allow_negative_numbers = true,
         conflicts_with = "requests")]
     requests_per_driver: Option<u64>,
-    /// How long to send; -z as in oha and hey (-d is not taken: it is the duration in wrk, the body in curl) [default: 10s, or no limit with --requests]
+    /// Duration of the test; -z as in oha and hey (not -d: it is the duration in wrk, but the body in curl)
+    /// [default: 10s, or no limit with --requests]
     #[arg(short = 'z', long, value_parser = values::duration, allow_negative_numbers = true)]
     duration: Option<Duration>,
-    /// Load before the measurement begins, counted apart
+    /// Warm-up before the measurement; counted separately [default: none]
     #[arg(long, value_parser = values::warmup, allow_negative_numbers = true)]
     warmup: Option<Duration>,
-    /// A rate of all drivers together that changes linearly, like 30s:100,1m:500: to 100/s within 30 s, then to 500/s
+    /// Linear ramps of the rate over all drivers: 30s:100,1m:500 goes to 100/s within 30 s, then to 500/s
     /// within 1 min
     #[arg(long, value_parser = values::stages, conflicts_with_all = ["duration", "delay"])]
     stages: Option<values::Stages>,
-    /// Drivers in this process [default: 2, or 1 with a URL]
+    /// Number of drivers in this process [default: 2, or 1 with a URL]
     #[arg(long, value_parser = values::drivers, allow_negative_numbers = true, conflicts_with = "orchestrator")]
     drivers: Option<usize>,
-    /// Connections of all drivers together [default: 16, or one for each driver if there are more]
+    /// Total number of connections, over all drivers [default: 16, or one per driver if there are more
+    /// drivers]
     #[arg(short = 'c', long, value_parser = values::fleet_connections, allow_negative_numbers = true)]
     connections: Option<u32>,
-    /// Connections of each driver, in place of --connections
+    /// Connections of each driver, instead of --connections
     #[arg(long, value_name = "CONNECTIONS", value_parser = values::connections, allow_negative_numbers = true,
         conflicts_with = "connections")]
     connections_per_driver: Option<u32>,
     /// HTTP method [default: GET, or POST with --body]
     #[arg(short = 'X', long)]
     method: Option<String>,
-    /// A header line; repeatable
+    /// Request header; repeatable
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = values::header)]
     headers: Vec<(String, String)>,
-    /// Request body, or @FILE; at most 700,000 bytes
+    /// Request body, or @FILE to read it from a file; at most 700,000 bytes
     #[arg(long, value_name = "TEXT|@FILE")]
     body: Option<String>,
-    /// Tools disagree on it, so that it must be neither: a wrk user's duration would be sent as a body.
+    /// Rejected because tools disagree on its meaning: a wrk user's duration would be sent as a body.
     #[arg(short = 'd', hide = true, value_parser = values::neither)]
     ambiguous: Option<String>,
     /// Response timeout [default: 10s]
     #[arg(long, value_parser = values::timeout, allow_negative_numbers = true)]
     timeout: Option<Duration>,
-    /// HTTP client [default: what the URL needs]
+    /// HTTP client [default: depends on the URL]
     #[arg(long, value_name = "native|ureq")]
     client: Option<ClientKind>,
-    /// Certificates (PEM) to trust besides the public roots
+    /// PEM file of CA certificates to trust in addition to the public roots
     #[arg(long, value_name = "FILE", conflicts_with = "orchestrator")]
     ca_cert: Option<PathBuf>,
-    /// Threads of the native client in each driver [default: one per core but one]
+    /// Threads of the native client in each driver [default: number of cores minus one]
     #[arg(long, value_parser = values::threads, allow_negative_numbers = true, conflicts_with = "orchestrator")]
     threads: Option<usize>,
-    /// Open a connection for each request
+    /// Open a new connection for each request
     #[arg(long, conflicts_with = "max_requests_per_connection")]
     new_connection_per_request: bool,
-    /// Requests after which a connection is closed and another opened [default: no limit]
+    /// Open a new connection after this many requests [default: no limit]
     #[arg(long, value_name = "N", value_parser = values::per_connection, allow_negative_numbers = true)]
     max_requests_per_connection: Option<u64>,
     /// Use this address for HOST:PORT instead of looking HOST up; repeatable
@@ -113,7 +115,7 @@ pub struct RunArgs {
 }
 
 impl RunArgs {
-    /// Checks what the flags say together. The error names the flag and what is allowed.
+    /// Checks the combination of flags. The error names the flag and says what is allowed.
     pub fn settings(mut self) -> Result<Settings, String> {
         self.url = self.place.take().or(self.url);
         self.check_token()?;
@@ -125,7 +127,7 @@ impl RunArgs {
         if let (Some(client), Some(url)) = (self.client, &self.url)
             && !client.serves(&Request::get(url)?)
         {
-            return Err(format!("--client {client} cannot send {url}: use --client ureq, or leave it out"));
+            return Err(format!("--client {client} cannot send {url}: use --client ureq, or omit --client"));
         }
         let place = match self.orchestrator {
             Some(url) => Place::Remote(remote::Config { url, token: self.token.read()? }),
@@ -143,10 +145,11 @@ impl RunArgs {
         Ok(Settings { plan, place, json: self.json })
     }
 
-    /// A token for nobody is a mistake; one from the environment may be there for other runs.
+    /// A token without an orchestrator is a mistake, unless it comes from the environment: it may be for
+    /// other runs.
     fn check_token(&self) -> Result<(), String> {
         if self.token.is_flag() && self.orchestrator.is_none() {
-            return Err("--token is the secret of an orchestrator: add --orchestrator URL, or leave it out"
+            return Err("--token is used only with an orchestrator: add --orchestrator URL, or omit --token"
                 .to_owned());
         }
         Ok(())
@@ -177,7 +180,7 @@ impl RunArgs {
     }
 
     fn totals(&self) -> Totals {
-        // On a remote fleet the drivers' own settings decide what is left open.
+        // On a remote fleet the drivers' own settings fill in what the plan leaves open.
         let open = self.orchestrator.is_none() && self.connections_per_driver.is_none();
         let usual = open.then(|| DEFAULT_CONNECTIONS.max(self.local_drivers() as u32));
         Totals {
@@ -211,7 +214,8 @@ impl RunArgs {
     }
 }
 
-/// Whether JSON carries a text in no more room than base64 would take; each control character takes six bytes there.
+/// Whether a text takes no more space in JSON than in base64; JSON needs six bytes for each control
+/// character.
 fn is_plain(text: &str) -> bool {
     let escaped: usize = text
         .bytes()
@@ -229,12 +233,12 @@ fn read_body(given: &str) -> Result<Vec<u8>, String> {
     read_limited(Path::new(path), MAX_BODY_BYTES as u64).map_err(|e| format!("--body {given}: {e}"))
 }
 
-/// Reads a file of certificates.
+/// Reads a certificate file.
 pub fn read_certificates(path: &Path) -> Result<Vec<u8>, String> {
     let name = path.display();
     let bytes = read_limited(path, 16 << 20).map_err(|e| format!("--ca-cert {name}: {e}"))?;
     if !String::from_utf8_lossy(&bytes).contains("-----BEGIN CERTIFICATE-----") {
-        return Err(format!("--ca-cert {name}: holds no certificate in PEM form"));
+        return Err(format!("--ca-cert {name}: contains no PEM certificate"));
     }
     Ok(bytes)
 }
@@ -250,7 +254,7 @@ fn read_limited(path: &Path, most: u64) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// A plan's errors in the words of the command line.
+/// Translates a plan's errors into the terms of the command line.
 fn say(errors: &[PlanError]) -> String {
     let flag = |field: &'static str| match field {
         "test_message_delay" => "--delay",
@@ -272,7 +276,7 @@ fn say(errors: &[PlanError]) -> String {
     let wire = [("test_message_delay", "--delay"), ("AVALANCHE", "avalanche"), ("TSUNAMI", "tsunami")];
     let reason = |text: &str| wire.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
     let lines = errors.iter().map(|e| match e.field {
-        // Its reason names the part.
+        // The reason names the part of the request.
         "request" => reason(&e.reason),
         field => format!("{}: {}", flag(field), reason(&e.reason)),
     });

@@ -1,4 +1,4 @@
-//! The token of an orchestrator's API, as a flag, a file or an environment variable.
+//! The orchestrator's API token, from a flag, a file or an environment variable.
 
 use clap::Args;
 use std::ffi::OsString;
@@ -6,23 +6,23 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Longest token, in bytes.
+/// Maximum length of a token, in bytes.
 const MAX_BYTES: usize = 512;
 
-/// Where the token is.
+/// Where the token comes from.
 #[derive(Args, Clone, Debug, Default)]
 pub struct TokenArgs {
-    /// The token of the orchestrator's API; every user of this host can see it in the process list, so prefer
+    /// API token of the orchestrator; visible to every user of this host in the process list, so prefer
     /// --token-file or the environment variable
     #[arg(long, env = "FLOODGATE_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     token: Option<String>,
-    /// A file that holds the token
+    /// File that contains the API token
     #[arg(long, env = "FLOODGATE_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
 }
 
 impl TokenArgs {
-    /// Whether it is given on the command line: a variable may be meant for other runs.
+    /// Whether the token was passed on the command line: a variable may be meant for other runs.
     pub fn is_flag(&self) -> bool {
         let differs =
             |name: &str, given: Option<OsString>| given.is_some() && std::env::var_os(name) != given;
@@ -30,11 +30,11 @@ impl TokenArgs {
             || differs("FLOODGATE_TOKEN_FILE", self.token_file.clone().map(OsString::from))
     }
 
-    /// The token, if one is given. No error repeats it.
+    /// The token, if specified. No error repeats it.
     pub fn read(&self) -> Result<Option<String>, String> {
         match (&self.token, &self.token_file) {
             (Some(_), Some(_)) => {
-                Err("give the token once: by --token (FLOODGATE_TOKEN) or by --token-file \
+                Err("specify the token once: with --token (FLOODGATE_TOKEN) or with --token-file \
                                        (FLOODGATE_TOKEN_FILE)"
                     .to_owned())
             }
@@ -59,11 +59,11 @@ fn read(path: &Path) -> Result<String, String> {
 fn check(name: &str, text: &str) -> Result<String, String> {
     let token = text.trim();
     if token.is_empty() {
-        return Err(format!("{name} is empty: give a secret, or leave it out"));
+        return Err(format!("{name} is empty: specify a token, or omit the flag"));
     }
     if token.len() > MAX_BYTES || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(format!(
-            "{name}: a token is 1 to {MAX_BYTES} letters, digits or signs, without spaces inside (like the output of \
+            "{name}: a token is 1 to {MAX_BYTES} printable ASCII characters without spaces (like the output of \
              `openssl rand -hex 16`)"
         ));
     }

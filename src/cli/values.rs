@@ -1,4 +1,4 @@
-//! Values of flags, each checked against the limits of a plan.
+//! Parsers for flag values, each checked against the limits of a plan.
 
 use crate::message::{Stage, TestType};
 use crate::plan::limits;
@@ -10,11 +10,11 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Longest name of a driver, in bytes.
+/// Maximum length of a driver name, in bytes.
 const MAX_NODE_ID_BYTES: usize = 128;
-/// Longest host name, in bytes (RFC 1035, section 2.3.4).
+/// Maximum length of a host name, in bytes (RFC 1035, section 2.3.4).
 const MAX_HOST_BYTES: usize = 253;
-/// Most drivers in one process.
+/// Allowed number of drivers in one process.
 pub const DRIVERS: RangeInclusive<usize> = 1..=256;
 
 fn number<T: FromStr + PartialOrd + Display>(text: &str, allowed: &RangeInclusive<T>) -> Result<T, String> {
@@ -32,7 +32,7 @@ fn duration_ms(text: &str, allowed: &RangeInclusive<u64>) -> Result<Duration, St
     Ok(duration)
 }
 
-/// A limit of durations in its largest whole unit.
+/// Formats a duration limit in its largest whole unit.
 fn length(limit: Duration) -> String {
     match limit.as_secs() {
         s if s >= 86_400 && s.is_multiple_of(86_400) => format!("{} days", s / 86_400),
@@ -46,7 +46,7 @@ pub fn rate(text: &str) -> Result<f64, String> {
     number(text, &limits::RATE_RPS)
 }
 
-/// Requests/s of the whole fleet.
+/// Total requests/s of the fleet.
 pub fn fleet_rate(text: &str) -> Result<f64, String> {
     number(text, &limits::FLEET_RATE_RPS)
 }
@@ -59,7 +59,7 @@ pub fn connections(text: &str) -> Result<u32, String> {
     number(text, &limits::CONNECTIONS)
 }
 
-/// Connections of the whole fleet.
+/// Total connections of the fleet.
 pub fn fleet_connections(text: &str) -> Result<u32, String> {
     number(text, &limits::FLEET_CONNECTIONS)
 }
@@ -88,7 +88,7 @@ pub fn timeout(text: &str) -> Result<Duration, String> {
     duration_ms(text, &limits::TIMEOUT_MS)
 }
 
-/// A gap between starts; parts of a millisecond are allowed.
+/// A gap between starts; fractions of a millisecond are allowed.
 pub fn delay(text: &str) -> Result<Duration, String> {
     let duration = parse_duration(text)?;
     if !limits::DELAY_MS.contains(&(duration.as_secs_f64() * 1e3)) {
@@ -99,7 +99,7 @@ pub fn delay(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
-/// A target's own delay; may be 0.
+/// A target's response delay; may be 0.
 pub fn answer_delay(text: &str) -> Result<Duration, String> {
     let longest = crate::target::behavior::LONGEST;
     let delay = parse_duration(text)?;
@@ -120,18 +120,19 @@ pub fn test_type(text: &str) -> Result<TestType, String> {
     text.parse().map_err(|_| words.to_owned())
 }
 
-/// How much is logged.
+/// A log level.
 pub fn log_level(text: &str) -> Result<LevelFilter, String> {
     text.trim().parse().map_err(|_| "use off, error, warn, info, debug or trace".to_owned())
 }
 
-/// A flag that other tools take for two different things.
+/// A flag that means two different things in other tools.
 pub fn neither(_: &str) -> Result<String, String> {
-    Err("some tools take -d for the duration, others for the body: use -z for the duration, --body for the body"
+    Err("-d is the duration in some tools and the body in others: use -z for the duration, --body for the body"
         .to_owned())
 }
 
-/// An address to listen on. Without a host, and for `localhost`, it is the loopback one: others must be asked for.
+/// An address to listen on. Without a host, or with `localhost`, it is the loopback address; others must be
+/// explicit.
 pub fn listen(text: &str) -> Result<SocketAddr, String> {
     let trimmed = text.trim();
     let port = trimmed.strip_prefix(':').or_else(|| trimmed.strip_prefix("localhost:"));
@@ -139,11 +140,11 @@ pub fn listen(text: &str) -> Result<SocketAddr, String> {
         Some(port) => format!("127.0.0.1:{port}"),
         None => trimmed.to_owned(),
     };
-    let how = "use ADDRESS:PORT, like 127.0.0.1:8080, or 0.0.0.0:8080 for every address of this host";
+    let how = "use ADDRESS:PORT, like 127.0.0.1:8080, or 0.0.0.0:8080 for all interfaces of this host";
     address.parse().map_err(|_| how.to_owned())
 }
 
-/// A driver's name: it stands in tables, logs and lists.
+/// A driver's name, as shown in tables, logs and lists.
 pub fn node_id(text: &str) -> Result<String, String> {
     let plain = text.chars().all(|c| !c.is_whitespace() && !c.is_control());
     if text.is_empty() || text.len() > MAX_NODE_ID_BYTES || !plain {
@@ -152,7 +153,7 @@ pub fn node_id(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// The address of a node as people know it: an IP address or a host name.
+/// The address shown for a node: an IP address or a host name.
 pub fn node_ip(text: &str) -> Result<String, String> {
     let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     let is_name = !text.is_empty() && text.len() <= MAX_HOST_BYTES && text.chars().all(name);
@@ -170,7 +171,7 @@ pub fn header(text: &str) -> Result<(String, String), String> {
     Ok(pair)
 }
 
-/// `30s:100,1m:500`: durations and the requests/s at the end of each.
+/// `30s:100,1m:500`: the duration of each stage and the requests/s at its end.
 pub fn stages(text: &str) -> Result<Stages, String> {
     let read = |(at, part): (usize, &str)| {
         let wrong = |why: String| format!("stage {}, {part:?}: {why}", at + 1);
@@ -190,7 +191,7 @@ pub fn stages(text: &str) -> Result<Stages, String> {
     text.split(',').enumerate().map(read).collect::<Result<Vec<_>, String>>().map(Stages)
 }
 
-/// A name in the header field `Host`, without a port.
+/// A host name as in the `Host` header, without a port.
 pub fn host_name(text: &str) -> Result<String, String> {
     let name = text.strip_suffix('.').unwrap_or(text);
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
@@ -200,7 +201,7 @@ pub fn host_name(text: &str) -> Result<String, String> {
     Ok(name.to_owned())
 }
 
-/// The stages of one flag.
+/// The value of `--stages`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stages(pub Vec<Stage>);
 
@@ -209,7 +210,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_outside_their_limits_are_refused_with_what_is_allowed() {
+    fn numbers_outside_their_limits_are_refused_with_the_allowed_range() {
         for text in ["0", "-5", "1e400", "NaN", "x", ""] {
             assert!(rate(text).is_err_and(|e| e.contains("0.001 to 10000000")), "{text}");
         }

@@ -1,5 +1,5 @@
-//! Which hosts a driver may load: its own target's, and those of `--allow-target`. So nobody who can write a plan
-//! can turn a fleet against a host that the fleet's operators did not name.
+//! Which hosts a driver may load: that of its target, and those of `--allow-target`. So a plan cannot turn a
+//! fleet against a host that the fleet's operators did not allow.
 
 use crate::plan::request::parse_url;
 
@@ -10,7 +10,7 @@ pub struct Allowed {
 }
 
 impl Allowed {
-    /// `target_url` is the driver's own; each of `more` is `HOST` or `HOST:PORT` (`[::1]:80` for IPv6).
+    /// `target_url` is the driver's target; each of `more` is `HOST` or `HOST:PORT` (`[::1]:80` for IPv6).
     pub fn new(target_url: Option<&str>, more: &[String]) -> Result<Allowed, String> {
         let mut hosts = Vec::new();
         if let Some(url) = target_url {
@@ -23,14 +23,14 @@ impl Allowed {
         Ok(Allowed { hosts })
     }
 
-    /// An error that says how to allow `host` where it is not.
+    /// Fails if `host` is not allowed; the error says how to allow it.
     pub fn check(&self, host: &str, port: u16) -> Result<(), String> {
         let host = plain(host);
         if self.hosts.iter().any(|(name, only)| *name == host && only.is_none_or(|only| only == port)) {
             return Ok(());
         }
         Err(format!(
-            "this driver does not load {host}:{port}; start it with --target on that host or with --allow-target {host}:{port}"
+            "this driver may not load {host}:{port}; start it with --target on that host or with --allow-target {host}:{port}"
         ))
     }
 }
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn rubbish_is_refused_with_words() {
+    fn malformed_hosts_are_refused_with_a_hint() {
         for text in ["", ":80", "a:0", "a:99999", "a:b", "http://a/", "a b"] {
             let error = Allowed::new(None, &[text.to_owned()]).expect_err(text);
             assert!(error.contains("--allow-target"), "{error}");

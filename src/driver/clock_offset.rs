@@ -1,16 +1,16 @@
-//! The driver's estimate of broker time, written by the heartbeat thread and read by the others.
+//! The driver's estimate of broker time: the heartbeat thread updates it, the other threads read it.
 
 use crate::broker_time::{BrokerTime, Offset};
 use crate::bus::Appended;
 use crate::clock;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A shared estimate; never held while anything waits.
+/// A shared estimate; its lock is never held during a blocking call.
 #[derive(Clone, Debug, Default)]
 pub struct SharedOffset(Arc<Mutex<BrokerTime>>);
 
 impl SharedOffset {
-    /// Takes in what the bus said of a record; without an append time there is nothing to learn.
+    /// Updates the estimate from a published record; does nothing without an append time.
     pub fn learn(&self, appended: &Appended) {
         if let Some(append_ms) = appended.append_ms {
             let mut time = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,53 +1,54 @@
-//! Coalescing of wake-ups in a closed loop, as network cards coalesce their interrupts.
+//! Wake-up coalescing in a closed loop, like interrupt coalescing in network cards.
 //!
-//! A target that is a little slower than the loop lets its thread fall asleep after nearly every response, and putting
-//! it to sleep and waking it costs either side about as much as a response does. A short rest before the next look lets
-//! some responses gather, so that one wake-up serves them all. It must not bend what is measured: in a closed loop the
-//! mean latency is the number of connections over the throughput (Little's law), so rests are taken only where they do
-//! not lower the throughput, and that is tried again and again, in short windows with and without them in turn.
+//! If the target is slightly slower than the loop, the worker's thread falls asleep after nearly every
+//! response, and each sleep and wake-up costs both sides about as much as a response. A short rest before the
+//! next poll lets several responses accumulate, so that one wake-up serves them all. Rests must not distort
+//! the measurement: in a closed loop the mean latency is the number of connections divided by the throughput
+//! (Little's law), so rests are used only if they do not lower the throughput. Trials check this repeatedly,
+//! in short alternating windows with and without rests.
 //!
-//! Pure: times and counts go in, lengths of rests come out.
+//! Pure: times and counts go in, rest durations come out.
 
-/// Longest rest, and so the longest time for which one lets a response lie.
+/// Maximum rest, and so the maximum time that a response waits because of one.
 pub const MAX_REST_NS: u64 = 50_000;
-/// A look that brought this many responses was worth its wake-up.
+/// A poll that returned this many responses was worth its wake-up.
 pub const ENOUGH_RESPONSES: u64 = 8;
-/// With fewer requests in flight a target could run out of work during a rest.
+/// With fewer requests in flight, the target could run out of work during a rest.
 const LEAST_IN_FLIGHT: usize = 16;
-/// A longest rest that brings fewer responses than this, at the rate seen without rests, is not even tried.
+/// If a maximum rest would gather fewer responses than this, at the rate without rests, rests are not tried.
 const LEAST_GAIN: f64 = 2.0;
-/// Rests are good where the throughput with them is at least this part of the one without: windows differ by a few
-/// responses in any case.
+/// Rests are kept if the throughput with them is at least this fraction of that without: windows always
+/// differ by a few responses.
 const SAME_RATE: f64 = 0.995;
-/// Windows of one kind and the other take turns this many times; the best of each kind are compared, because
-/// whatever else disturbs a window only makes it slower.
+/// Number of windows in a trial, alternately without and with rests. The best of each kind are compared,
+/// because any other disturbance only makes a window slower.
 const TRIAL_WINDOWS: u32 = 8;
-/// Length of a window.
+/// Duration of a window.
 const WINDOW_NS: u64 = 20_000_000;
-/// How long rests that were found good are kept before the next trial. A trial takes 160 ms, half of them without rests:
-/// one each second would waste a few percent of what they save.
+/// How long rests are kept after a successful trial. A trial takes 160 ms, half of it without rests: one per
+/// second would waste a few percent of what rests save.
 const KEPT_NS: u64 = 5_000_000_000;
-/// How long rests that were found bad are left before the next trial.
+/// How long to wait after a failed trial before the next one.
 const LEFT_NS: u64 = 10_000_000_000;
 
 /// Decides when a worker rests.
 #[derive(Debug)]
 pub struct Coalescing {
     is_resting: bool,
-    /// End of what the last trial decided; a trial is under way where it has passed.
+    /// Until when the last trial's decision holds; 0 during a trial.
     settled_until_ns: u64,
-    /// Windows of the trial that are over.
+    /// Completed windows of the trial.
     tried: u32,
-    /// Best rates of the trial, in responses for each ns: without rests, with rests.
+    /// Best rates of the trial, in responses per ns: without rests, with rests.
     best: [f64; 2],
-    /// Length of a rest, by the rate that the trial saw without rests.
+    /// Duration of a rest, derived from the trial's rate without rests.
     rest_ns: u64,
     window_began_ns: u64,
     responses: u64,
 }
 
 impl Coalescing {
-    /// Begins with a trial.
+    /// Starts with a trial.
     pub fn new(now_ns: u64) -> Coalescing {
         Coalescing {
             is_resting: false,
@@ -60,8 +61,8 @@ impl Coalescing {
         }
     }
 
-    /// How long to rest before the next look, after one that brought `completed` responses while `in_flight` requests
-    /// are under way; 0 where not at all.
+    /// How long to rest before the next poll, after one that returned `completed` responses, with `in_flight`
+    /// requests in flight; 0 for no rest.
     #[inline]
     pub fn rest_ns(&mut self, now_ns: u64, completed: u64, in_flight: usize) -> u64 {
         self.responses += completed;
@@ -103,8 +104,8 @@ impl Coalescing {
     }
 }
 
-/// The time that enough responses take at a `rate`, so that a fast target with few connections to work on has always
-/// some left: a longer rest would let it run out of work, and be undone by the trial.
+/// The time in which enough responses arrive at `rate`. A longer rest could let a fast target with few
+/// connections run out of work, and the trial would reject it.
 fn rest_ns(rate: f64) -> u64 {
     ((ENOUGH_RESPONSES as f64 / rate) as u64).min(MAX_REST_NS)
 }
@@ -114,8 +115,8 @@ mod tests {
     use super::*;
     use crate::clock::NS_PER_S as S;
 
-    /// A loop of looks, each of which finds what `target` makes of the time since the last one. Returns the rests in each
-    /// second.
+    /// A loop of polls, each of which returns `target(time since the last poll)` responses. Returns the
+    /// number of rests in each second.
     fn rests(seconds: u64, in_flight: usize, target: fn(elapsed_ns: u64) -> u64) -> Vec<u64> {
         const LOOK_NS: u64 = 10_000;
         let mut coalescing = Coalescing::new(0);
@@ -131,8 +132,8 @@ mod tests {
     }
 
     #[test]
-    fn a_target_that_is_the_bottleneck_is_looked_at_less_often() {
-        // 100,000 responses/s, whatever the loop does.
+    fn a_target_that_is_the_bottleneck_is_polled_less_often() {
+        // 100,000 responses/s, regardless of the loop.
         let rests = rests(4, 32, |elapsed_ns| elapsed_ns / 10_000);
         assert!(rests[1..].iter().all(|n| *n > 14_000), "{rests:?}");
         assert!(rests[0] > 10_000, "the trial takes a part of the first second: {rests:?}");
@@ -147,12 +148,12 @@ mod tests {
         };
         assert!((39_000..=40_000).contains(&longest_rest_ns(200_000)));
         assert!((19_500..=20_000).contains(&longest_rest_ns(400_000)));
-        assert_eq!(longest_rest_ns(100_000), MAX_REST_NS, "80 µs would let a response lie too long");
+        assert_eq!(longest_rest_ns(100_000), MAX_REST_NS, "80 µs would delay a response too long");
     }
 
     #[test]
-    fn rests_that_lower_the_throughput_are_tried_and_left() {
-        // One response a look: a rest is time lost.
+    fn rests_that_lower_the_throughput_are_tried_and_dropped() {
+        // One response per poll: a rest is lost time.
         let rests = rests(11, 32, |_| 1);
         assert!(rests[0] > 0 && rests[0] < 1_500, "{rests:?}");
         assert_eq!(rests[1..10], [0; 9]);
@@ -160,14 +161,14 @@ mod tests {
     }
 
     #[test]
-    fn where_little_could_gather_no_rest_is_even_tried() {
+    fn rests_that_would_gather_little_are_not_tried() {
         let slow = |elapsed_ns: u64| elapsed_ns / 30_000;
         assert_eq!(rests(2, 32, slow), [0, 0]);
         assert_eq!(rests(2, LEAST_IN_FLIGHT - 1, |elapsed_ns| elapsed_ns / 10_000), [0, 0]);
     }
 
     #[test]
-    fn a_look_that_brought_enough_is_followed_by_the_next_at_once() {
+    fn a_poll_with_enough_responses_is_followed_by_the_next_at_once() {
         let rests = rests(2, 256, |elapsed_ns| (elapsed_ns / 1_000).min(64));
         assert_eq!(rests, [0, 0]);
     }

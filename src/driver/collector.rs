@@ -1,4 +1,4 @@
-//! Collects the workers' tallies and makes the driver's cumulative drafts of them, twice a second.
+//! Merges the workers' tallies into the driver's cumulative drafts, twice a second.
 //!
 //! Pure: hand-overs and times go in, drafts come out.
 
@@ -11,36 +11,36 @@ use crate::stats::histogram::Histogram;
 use crate::stats::outcome::ErrorKind;
 use crate::stats::tally::Tally;
 
-/// A worker that did not hand over this long after the end of an interval is not waited for: it waits for a slow
-/// response, and its part comes with a later draft.
+/// How long after the end of an interval a draft waits for missing hand-overs. A late worker is waiting for a
+/// slow response, and its counts come with a later draft.
 const GRACE_NS: u64 = 200_000_000;
 
-/// A report before it has a number.
+/// A report without its number.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Draft {
-    /// Whether it is the last one.
+    /// Whether this is the last draft.
     pub is_final: bool,
-    /// When the measurement began, on the process's clock.
+    /// Start of the measurement, on the process's clock.
     pub origin_ns: u64,
     /// First measured send, on the process's clock.
     pub first_send_ns: Option<u64>,
-    /// Time since the origin that it covers.
+    /// The time since the origin that the draft covers.
     pub elapsed_ns: u64,
     /// Counts so far.
     pub counts: Counts,
     /// Latencies so far.
     pub latency: Histogram,
-    /// Service times; in the final draft.
+    /// Service times; only in the final draft.
     pub service: Option<Histogram>,
     /// Lag so far.
     pub lag: Histogram,
     /// Why requests failed.
     pub causes: Vec<ErrorSample>,
-    /// What the workers did with their time.
+    /// How the workers spent their time.
     pub generator: Option<Generator>,
 }
 
-/// The driver's tally and who of its workers handed over what.
+/// The driver's tally, and how far each worker has handed over.
 pub struct Collector {
     tally: Tally,
     through: Vec<u64>,
@@ -63,7 +63,7 @@ impl Collector {
         }
     }
 
-    /// Takes in what a worker counted.
+    /// Adds a worker's counts.
     pub fn add(&mut self, handover: &Handover) {
         self.tally.merge(&handover.tally);
         self.last_end_ns = self.last_end_ns.max(handover.last_end_ns);
@@ -82,12 +82,12 @@ impl Collector {
         self.ended.iter().all(|ended| *ended)
     }
 
-    /// When the next draft is made without the hand-overs that are missing.
+    /// When the next draft is made even if hand-overs are missing.
     pub fn late_draft_ns(&self, cursor: &Cursor) -> u64 {
         cursor.origin_ns() + GRACE_NS + (self.drafted + 1) * INTERVAL_NS
     }
 
-    /// The next draft that is due at `now_ns`, where there is one.
+    /// The next draft, if one is due at `now_ns`.
     pub fn draft(&mut self, now_ns: u64, cursor: &Cursor) -> Option<Draft> {
         let begun = now_ns.saturating_sub(cursor.origin_ns()) / INTERVAL_NS;
         let waited = now_ns.saturating_sub(cursor.origin_ns() + GRACE_NS) / INTERVAL_NS;
@@ -114,8 +114,8 @@ impl Collector {
         })
     }
 
-    /// The last draft. `stopped_ns` is when the test was stopped before its end. What workers sent and never
-    /// ended (they are stuck in a client) counts as aborted.
+    /// The final draft. `stopped_ns` is when the test was stopped early, if it was. Requests without an end,
+    /// of workers that are stuck in a client, count as aborted.
     pub fn final_draft(&mut self, cursor: &Cursor, stopped_ns: Option<u64>) -> Draft {
         let lost = self.tally.sent.saturating_sub(self.tally.ended());
         self.tally.add_errors(ErrorKind::Aborted, lost);
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_draft_waits_for_all_workers_but_not_for_ever() {
+    fn a_draft_waits_for_all_workers_but_not_indefinitely() {
         let (mut collector, cursor) = (Collector::new(2), cursor());
         collector.add(&handover(0, 1, 3, 3, false));
         assert_eq!(collector.draft(S + 510 * MS, &cursor), None);
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_driver_that_ran_to_its_end_reports_all_that_was_planned() {
+    fn a_driver_that_ran_to_the_end_reports_the_whole_plan() {
         let (mut collector, cursor) = (Collector::new(1), cursor());
         collector.add(&handover(0, 20, 100, 100, true));
         let draft = collector.final_draft(&cursor, None);

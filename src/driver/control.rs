@@ -1,4 +1,4 @@
-//! The control thread: reads plans and triggers, asks the session what to do, and does it.
+//! The control thread: reads plans and triggers, and executes what the session decides.
 
 use super::clock_offset::SharedOffset;
 use super::engine::Engine;
@@ -17,25 +17,26 @@ use crossbeam_channel::{Receiver, Sender};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Longest wait for a record or for getting ready, and so for a look at the engine and at the end of the process.
+/// Maximum wait for a record or for preparation, and so the interval at which the engine and shutdown are
+/// checked.
 const POLL: Duration = Duration::from_millis(100);
-/// Longest wait for a start; an orchestrator's is one second ahead.
+/// How far ahead a start may be; an orchestrator schedules it one second ahead.
 const MOST_AHEAD_NS: u64 = 600 * clock::NS_PER_S;
-/// Events of one engine that may wait: it sends three, and five more where a thread breaks down.
+/// Queued events of one engine: it sends three, plus five if a thread panics.
 const EVENTS: usize = 8;
-/// Longest wait for a test's end and its last report when the process ends: for the workers, for a look at the target,
-/// and for the bus.
+/// At shutdown, how long to wait for the end of the test and its last report: for the workers, for reading
+/// the target's count, and for the bus.
 const LEAVE_PATIENCE: Duration = Duration::from_secs(15);
-/// How long another process of this driver's name is told of it.
+/// Timeout for telling another process with this driver's name about this one.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 
-/// What a control thread is given.
+/// What a control thread starts with.
 pub struct Given {
-    /// Which driver it is.
+    /// The driver's identity.
     pub identity: NodeRef,
-    /// How it announced itself.
+    /// The registration it published.
     pub register: Register,
-    /// How its clients are made.
+    /// Settings of its HTTP clients.
     pub settings: ClientSettings,
     /// Opens the bus of each test's reports.
     pub connector: Arc<dyn Connector>,
@@ -43,15 +44,15 @@ pub struct Given {
     pub bus: Box<dyn Bus>,
     /// Decides what to do.
     pub session: Session,
-    /// Broker time, as the heartbeat knows it.
+    /// Broker time, as estimated by the heartbeat thread.
     pub offset: SharedOffset,
-    /// What the heartbeat says.
+    /// The content of the heartbeats.
     pub beats: SlotSender<Beat>,
-    /// Set when the process ends.
+    /// Set when the process shuts down.
     pub leave: StopFlag,
 }
 
-/// The control thread's belongings.
+/// The state of the control thread.
 pub struct Control {
     given: Given,
     preparing: Option<Preparing>,
@@ -63,8 +64,8 @@ pub struct Control {
 }
 
 impl Control {
-    /// Joins the bus: notes the ends of `test_config`, `trigger` and `register`, then registers. So nothing that is
-    /// sent after the registration escapes this driver, and nothing older is obeyed.
+    /// Joins the bus: subscribes at the ends of `test_config`, `trigger` and `register`, then registers. So
+    /// this driver sees everything sent after its registration and ignores anything older.
     pub fn join_bus(
         connector: &dyn Connector,
         register: &Register,
@@ -79,7 +80,7 @@ impl Control {
         Ok(bus)
     }
 
-    /// A control thread's state at its start.
+    /// The initial state.
     pub fn new(given: Given) -> Control {
         Control {
             rivals: Rivals::new(given.identity.clone()),
@@ -92,8 +93,8 @@ impl Control {
         }
     }
 
-    /// Works until the process ends; then stops the load, waits for its final report and lets the heartbeat say
-    /// goodbye.
+    /// Runs until the process shuts down; then stops the load, waits for its final report and lets the
+    /// heartbeat thread say goodbye.
     pub fn run(mut self) {
         let mut away = false;
         while !self.given.leave.is_stopped() {
@@ -102,14 +103,14 @@ impl Control {
                 away = records.is_err();
                 match &records {
                     Ok(_) => log::info!("{} is available again", self.given.connector.describe()),
-                    Err(error) => log::warn!("Kafka is unavailable, no plan or trigger can be read: {error}"),
+                    Err(error) => log::warn!("Kafka is unavailable, cannot read plans or triggers: {error}"),
                 }
             }
             for record in records.unwrap_or_default() {
                 self.look_for_rivals(&record);
                 match read(&record) {
                     Some(Ok(event)) => {
-                        // What the engine did before this record was sent is known before it is obeyed.
+                        // Engine events from before this record must be handled before it.
                         self.take_engine_events();
                         self.take(event);
                     }
@@ -129,15 +130,12 @@ impl Control {
             self.given.session.leave().into_iter().for_each(|beat| self.given.beats.put(beat));
             engine.stop();
             if !engine.join_within(LEAVE_PATIENCE) {
-                log::error!(
-                    "the test did not end within {} s, nobody waits for it longer",
-                    LEAVE_PATIENCE.as_secs()
-                );
+                log::error!("the test did not end within {} s; giving up on it", LEAVE_PATIENCE.as_secs());
             }
         }
     }
 
-    /// Says so where another process has this driver's name, and lets it know of this one.
+    /// Warns if another process uses this driver's name, and tells that process about this one.
     fn look_for_rivals(&mut self, record: &Record) {
         let register = Some(record).filter(|record| record.topic == Topic::Register);
         let register = register.and_then(|record| message::decode::<Register>(&record.value).ok());
@@ -147,7 +145,7 @@ impl Control {
                 let bytes = message::encode(&self.given.register);
                 let node_id = &self.given.identity.node_id;
                 if let Err(error) = self.given.bus.publish(Topic::Register, node_id, &bytes, ANSWER_WITHIN) {
-                    log::warn!("the other process could not be told: {error}");
+                    log::warn!("could not notify the other process: {error}");
                 }
             }
             Some(Rival::Older(warning)) => log::warn!("{warning}"),
@@ -174,24 +172,25 @@ impl Control {
         }
     }
 
-    /// Does one thing; returns what came of it, where the session must know.
+    /// Executes one action; returns an event if the session must know the outcome.
     fn act(&mut self, action: Action) -> Option<Event> {
         match action {
             Action::Announce(beat) => {
                 if let Some(reason) = &beat.reason {
                     let test_id = beat.test_id.as_deref().unwrap_or_default();
-                    self.complaints.warn("refused", &format!("test {test_id:?} is refused: {reason}"));
+                    self.complaints.warn("refused", &format!("test {test_id:?} refused: {reason}"));
                 }
                 self.given.beats.put(beat);
                 None
             }
             Action::Prepare(assignment) => {
-                log::info!("test {:?}: plan read", assignment.test_id);
+                log::info!("test {:?}: plan received", assignment.test_id);
                 match Preparing::start(*assignment, self.given.settings.clone()) {
                     Ok(preparing) => self.preparing = Some(preparing),
                     Err(error) => return Some(Event::Prepared(Err(error))),
                 }
-                // Mostly it takes no time, and the next look would come after the next wait for a record.
+                // Usually it takes no time, and the next check would come only after another wait for a
+                // record.
                 self.end_of_preparing(POLL)
             }
             Action::Start { start_at_ms } => self.start(start_at_ms),
@@ -208,7 +207,7 @@ impl Control {
         }
     }
 
-    /// What came of getting ready, where it is over within `patience`.
+    /// The outcome of preparation, if it ends within `patience`.
     fn end_of_preparing(&mut self, patience: Duration) -> Option<Event> {
         let result = self.preparing.as_ref()?.result(patience)?;
         self.preparing.take().into_iter().for_each(Preparing::join);
@@ -242,23 +241,23 @@ impl Control {
     }
 }
 
-/// When the gate opens, on the process's clock: never before now. A start too far ahead is refused, since nothing
-/// would be seen of it but a driver that is busy for ever.
+/// When the gate opens, on the process's clock: never before now. A start too far ahead is refused, since the
+/// driver would just appear to be busy indefinitely.
 fn opens_ns(start_at_ms: Option<f64>, offset_ms: f64, now_ns: u64) -> Result<u64, String> {
     let Some(at_ms) = start_at_ms else { return Ok(now_ns) };
     let start_ns = clock::ns_at_wall(at_ms - offset_ms).max(now_ns);
     if start_ns - now_ns > MOST_AHEAD_NS {
         let seconds = (start_ns - now_ns) / clock::NS_PER_S;
         return Err(format!(
-            "start_at_ms {at_ms} is {seconds} s ahead by this host's clock, at most {} s are waited: check the clocks \
-             of the hosts, or the trigger",
+            "start_at_ms {at_ms} is {seconds} s ahead of this host's clock, but at most {} s are allowed: check the \
+             clocks of the hosts, or the trigger",
             MOST_AHEAD_NS / clock::NS_PER_S
         ));
     }
     Ok(start_ns)
 }
 
-/// What a record of `test_config` or `trigger` says; the error says why it is ignored.
+/// Decodes a record of `test_config` or `trigger`; the error says why it is ignored.
 fn read(record: &Record) -> Option<Result<Event, String>> {
     let event = match record.topic {
         Topic::TestConfig => {

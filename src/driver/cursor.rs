@@ -1,12 +1,12 @@
-//! The cursor: hands out the tickets of a driver's share, one after the other, to all its workers.
+//! The cursor: hands out the tickets of a driver's share in order to all its workers.
 
 use crate::schedule::Share;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A claimed ticket, in moments of the process's clock.
+/// A claimed ticket; its time is on the process's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Due {
-    /// When the schedule wants it to start.
+    /// Its planned start.
     pub planned_ns: u64,
     /// Whether it belongs to the warm-up.
     pub warmup: bool,
@@ -24,13 +24,13 @@ pub struct Cursor {
     hard_end_ns: u64,
 }
 
-/// After the last `timeout` a driver waits this long for what is in flight, then gives it up, so that its final
-/// report is in before the orchestrator closes the run.
+/// After the last `timeout` a driver waits this long for requests in flight, then gives up on them, so that
+/// its final report arrives before the orchestrator closes the run.
 const HARD_END_GRACE_NS: u64 = 2_000_000_000;
 
 impl Cursor {
-    /// A share that begins (with its warm-up) at `start_ns`. What is due and unsent `timeout_ns` after the planned
-    /// end is given up.
+    /// A share that begins (with its warm-up) at `start_ns`. Requests still unsent `timeout_ns` after the
+    /// planned end are never sent.
     pub fn new(share: Share, start_ns: u64, timeout_ns: u64) -> Cursor {
         let origin_ns = start_ns + share.warmup_ns();
         let end_ns = share.planned_end_ns().map_or(u64::MAX, |end| origin_ns.saturating_add(end));
@@ -56,7 +56,7 @@ impl Cursor {
         self.origin_ns
     }
 
-    /// Whether requests start by the schedule whatever the target does.
+    /// Whether requests start by the schedule, regardless of the target.
     pub fn is_open(&self) -> bool {
         self.share.is_open()
     }
@@ -66,18 +66,18 @@ impl Cursor {
         &self.share
     }
 
-    /// Whether what is still due is given up.
+    /// Whether requests still unsent are given up.
     pub fn gives_up(&self, now_ns: u64) -> bool {
         now_ns >= self.give_up_ns
     }
 
-    /// Whether even what is in flight is given up.
+    /// Whether even requests in flight are given up.
     pub fn is_hard_end(&self, now_ns: u64) -> bool {
         now_ns >= self.hard_end_ns
     }
 
-    /// The next ticket for a slot that is free since `free_ns`; none when there will be no more. Each call may use
-    /// up a ticket, so it must only be made with a free slot in hand.
+    /// The next ticket for a slot that has been free since `free_ns`; `None` if there will be no more. Each
+    /// call may use up a ticket, so call it only with a free slot.
     #[inline]
     pub fn claim(&self, now_ns: u64, free_ns: u64) -> Option<Due> {
         if self.share.is_open() { self.claim_open() } else { self.claim_closed(now_ns, free_ns) }
@@ -93,7 +93,7 @@ impl Cursor {
         Some(Due { planned_ns: self.origin_ns + start_ns, warmup: false })
     }
 
-    /// In a closed loop a request is planned for the moment its slot became free.
+    /// In a closed loop a request is planned for the time at which its slot became free.
     fn claim_closed(&self, now_ns: u64, free_ns: u64) -> Option<Due> {
         if now_ns < self.origin_ns {
             return Some(Due { planned_ns: free_ns.max(self.start_ns), warmup: true });

@@ -1,4 +1,4 @@
-//! The engine: the threads of one test. Workers send, one thread collects, one reports.
+//! The engine: the threads of one test. Workers send, one thread collects, and one reports.
 
 use super::collector::{Collector, Draft};
 use super::cursor::Cursor;
@@ -18,14 +18,16 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Longest time between two looks at the stop flag. Hand-overs, which make most drafts, do not wait for it.
+/// Maximum interval between checks of the stop flag. Hand-overs, which trigger most drafts, do not wait for
+/// it.
 const LOOK_NS: u64 = 100 * clock::NS_PER_MS;
-/// Hand-overs that may wait for each worker: that of an interval and the last one. What a worker cannot hand over it
-/// keeps and adds to, so more would only hold memory.
+/// Queued hand-overs per worker: that of an interval and the last one. What a worker cannot hand over it
+/// keeps and adds to, so a longer queue would only waste memory.
 const HANDOVERS_PER_WORKER: usize = 2;
-/// Clients end what is in flight well within this after a stop.
+/// After a stop, clients abort requests in flight well within this time.
 const STOP_PATIENCE_NS: u64 = 3 * clock::NS_PER_S;
-/// The reporter takes what waits after each attempt, of two seconds at most.
+/// Timeout for passing on the last draft. The reporter empties its queue after each attempt, which takes at
+/// most 2 s.
 const LAST_DRAFT_WITHIN: Duration = Duration::from_secs(10);
 
 /// A running test.
@@ -35,8 +37,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts a test whose first request may leave at `start_ns`. The end of the load and the end of the last
-    /// report come through `events`.
+    /// Starts a test whose first request may be sent at `start_ns`. The end of the load and of the last
+    /// report are signalled through `events`.
     pub fn start(
         prepared: Prepared,
         start_ns: u64,
@@ -57,19 +59,19 @@ impl Engine {
         Ok(Engine { stop, thread: Some(thread) })
     }
 
-    /// Ends the load; what is in flight is aborted.
+    /// Ends the load and aborts requests in flight.
     pub fn stop(&self) {
         self.stop.stop();
     }
 
-    /// Waits for the end of the test and its last report, but no longer than `patience`; whether it came.
+    /// Waits up to `patience` for the end of the test and its last report; returns whether it ended.
     pub fn join_within(mut self, patience: Duration) -> bool {
         self.thread.take().is_none_or(|thread| thread.join_within(patience))
     }
 }
 
 impl Drop for Engine {
-    /// A load that nobody can stop any more must not go on.
+    /// A load that nothing can stop any more must not continue.
     fn drop(&mut self) {
         self.stop.stop();
     }
@@ -101,20 +103,20 @@ fn conduct(
     let ended = load(&task, clients, &recipe, &drafts, events);
     log_end(&reporting_of, &ended.draft.counts);
     let target = before.and_then(|before| count_of_target(before, &recipe));
-    // Before the last report leaves: who has read that may send the next plan at once.
+    // Before the last report is sent: an orchestrator that has read it may send the next plan at once.
     let _ = events.send(Event::LoadEnded);
     if drafts.send_timeout(Report { draft: ended.draft, target }, LAST_DRAFT_WITHIN).is_err() {
-        log::error!("the final report is lost: its reporter does not run");
+        log::error!("the final report is lost: the reporter is not running");
     }
     drop(drafts);
     match reporting {
         Ok(thread) => thread.join(),
         Err(error) => {
-            log::error!("nothing is reported: {error}");
+            log::error!("cannot report: {error}");
             let _ = events.send(Event::Broken(error));
         }
     }
-    // One that is stuck in its client did not keep the report waiting.
+    // After the report, so that a worker stuck in its client does not delay it.
     ended.workers.into_iter().for_each(Thread::join);
     let _ = events.send(Event::Reported);
 }
@@ -129,13 +131,13 @@ fn log_end(test_id: &str, counts: &Counts) {
     );
 }
 
-/// A load that is over.
+/// A finished load.
 struct Ended {
     draft: Draft,
     workers: Vec<Thread>,
 }
 
-/// Runs the workers to their end and hands every draft to the reporter but the final one, which it returns.
+/// Runs the workers to their end. Passes every draft to the reporter, except the final one, which it returns.
 fn load(
     task: &Arc<Task>,
     clients: Clients,
@@ -169,7 +171,7 @@ where
     Ended { draft, workers }
 }
 
-/// The final draft, with all that was handed over.
+/// The final draft, with everything that was handed over.
 fn last_draft(
     collector: &mut Collector,
     handovers: &Receiver<Handover>,
@@ -183,16 +185,15 @@ fn last_draft(
 fn count_of_target(before: Reading, recipe: &Recipe) -> Option<TargetCount> {
     let Some(after) = recipe.read_target() else {
         log::warn!(
-            "the target's /metrics cannot be read at the end as at the start: the result lacks what it counted"
+            "the target's /metrics, readable at the start, cannot be read at the end: the result lacks the target's count"
         );
         return None;
     };
     Some(between(before, after))
 }
 
-/// Starts a worker for each of `makes`, which gives it its client. Where a thread or a client cannot be had the load
-/// goes on without it, and says so.
-/// The first one that panics ends the load.
+/// Starts a worker for each of `makes`, which creates its client. If a thread or a client cannot be created,
+/// the load runs without it, and an error is logged. The first panic ends the load.
 fn spawn<C, F>(task: &Arc<Task>, makes: Vec<F>, events: &Sender<Event>) -> (Vec<Thread>, Receiver<Handover>)
 where
     C: Client + 'static,
@@ -206,7 +207,7 @@ where
         let body = move || match make() {
             Ok(client) => worker::run(index, client, &SystemClock, &task, &out),
             Err(error) => {
-                log::error!("worker {index} does not run: {error}");
+                log::error!("worker {index} cannot start: {error}");
                 let _ = out.send(Handover::nothing(index));
             }
         };
@@ -220,7 +221,9 @@ where
         match threads::spawn(&format!("worker-{index}"), body, on_panic) {
             Ok(worker) => workers.push(worker),
             Err(error) => {
-                log::error!("only {index} workers run: no thread for more ({error}); use fewer connections");
+                log::error!(
+                    "only {index} workers are running: cannot start more threads ({error}); use fewer connections"
+                );
                 break;
             }
         }
@@ -228,7 +231,8 @@ where
     (workers, handovers)
 }
 
-/// Takes hand-overs and makes drafts until all workers have ended; returns when the test was stopped, if it was.
+/// Merges hand-overs and makes drafts until all workers have ended; returns when the test was stopped, if it
+/// was.
 fn collect(
     collector: &mut Collector,
     handovers: &Receiver<Handover>,
@@ -239,7 +243,7 @@ fn collect(
     while !collector.is_over() {
         let look_ns = collector.late_draft_ns(&task.cursor).min(clock::now_ns() + LOOK_NS);
         match handovers.recv_timeout(clock::until(look_ns)) {
-            // All that wait are taken at once, for whether a draft is due takes a look at every worker.
+            // Take all that are queued at once: checking whether a draft is due visits every worker.
             Ok(handover) => std::iter::once(handover)
                 .chain(handovers.try_iter().take(handovers.len()))
                 .for_each(|handover| collector.add(&handover)),
@@ -255,7 +259,7 @@ fn collect(
             }
         }
         if let Some(draft) = collector.draft(now_ns, &task.cursor) {
-            // It is cumulative: what does not fit comes with the next one.
+            // Drafts are cumulative: if the queue is full, the next one includes this one.
             let _ = drafts.try_send(Report { draft, target: None });
         }
     }

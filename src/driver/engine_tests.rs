@@ -6,7 +6,7 @@ use crate::stats::outcome::{ErrorKind, Outcome};
 use crate::stats::tally::{Sample, Tally};
 use crossbeam_channel::{bounded, unbounded};
 
-/// A client of one slot that answers at once, until something happens to it.
+/// A client with one slot that responds at once, until it panics or gets stuck.
 struct Fake {
     held: Option<Completion>,
     sent: u64,
@@ -65,13 +65,13 @@ fn task() -> Arc<Task> {
 }
 
 #[test]
-fn a_panic_of_a_worker_ends_the_load_with_its_reason_and_what_the_others_counted() {
+fn a_worker_panic_ends_the_load_and_keeps_its_reason_and_the_counts_of_the_others() {
     let (task, (drafts, _kept), (events, happened)) =
         (task(), crossbeam_channel::bounded(MAX_DRAFTS), unbounded());
     let make = |panics_at: u64| move || Ok(Fake::new(panics_at, None));
     let ended = run_all(&task, vec![make(u64::MAX), make(300)], &drafts, &events);
     ended.workers.into_iter().for_each(Thread::join);
-    let Ok(Event::Broken(why)) = happened.try_recv() else { panic!("nothing is said") };
+    let Ok(Event::Broken(why)) = happened.try_recv() else { panic!("no event") };
     assert_eq!(why, "thread worker-1 panicked: request 300 is one too many");
     assert!(happened.try_recv().is_err(), "once");
     let counts = ended.draft.counts;
@@ -79,20 +79,20 @@ fn a_panic_of_a_worker_ends_the_load_with_its_reason_and_what_the_others_counted
 }
 
 #[test]
-fn a_worker_that_is_stuck_after_a_stop_does_not_keep_the_last_report_waiting() {
+fn a_worker_stuck_after_a_stop_does_not_delay_the_last_report() {
     let (task, (drafts, _kept), (events, _)) = (task(), crossbeam_channel::bounded(MAX_DRAFTS), unbounded());
     let (release, stuck) = bounded::<()>(0);
     task.stop.stop();
     let make = move || Ok(Fake::new(u64::MAX, Some(stuck)));
     let ended = run_all(&task, vec![make], &drafts, &events);
-    // Waited for, the worker would never end: what lets it go comes after.
+    // The worker is released only below, so waiting for it would hang.
     assert!(ended.draft.is_final);
     drop(release);
     ended.workers.into_iter().for_each(Thread::join);
 }
 
 #[test]
-fn what_was_handed_over_is_in_the_last_report_although_nobody_waited_for_it() {
+fn queued_hand_overs_are_in_the_last_report() {
     let (task, (out, handovers)) = (task(), bounded(4));
     for (sent, worker) in [(3u64, 0), (4, 1)] {
         let mut tally = Tally::new();

@@ -1,6 +1,7 @@
-//! The heartbeat: a thread and a bus handle of its own, so that no slow target and no slow report delays it.
+//! The heartbeat: a separate thread and bus handle, so that neither a slow target nor a slow report delays
+//! it.
 //!
-//! Every heartbeat also measures broker time. The same thread registers the driver again now and then.
+//! Every heartbeat also measures broker time. The same thread periodically registers the driver again.
 
 use super::clock_offset::SharedOffset;
 use super::registering::Registering;
@@ -12,18 +13,18 @@ use crate::message::{self, DriverState, Heartbeat, NodeRef};
 use crate::stats::histogram::round_ms;
 use std::time::Duration;
 
-/// Time between two heartbeats.
+/// Interval between heartbeats.
 pub const INTERVAL: Duration = Duration::from_secs(1);
-/// The same while a test is about to start: each one makes the clock offset more exact.
+/// Interval while a test is about to start: each heartbeat improves the clock offset.
 const INTERVAL_READY: Duration = Duration::from_millis(100);
-/// Heartbeats of a new driver that come quickly, for the same reason.
+/// How many heartbeats a new driver sends at the short interval, for the same reason.
 const QUICK_BEATS: u32 = 10;
-/// The same of a driver that is ready: longer than an orchestrator waits for the others, not for ever.
+/// How many a ready driver sends: for longer than an orchestrator waits for the others, but not indefinitely.
 const QUICK_BEATS_READY: u32 = 150;
-/// Longest time for one heartbeat; a newer one says more.
+/// Timeout for one heartbeat; a newer one is more useful.
 const ATTEMPT: Duration = Duration::from_secs(2);
 
-/// Publishes a heartbeat at every change and every second, until the writing end of `beats` is gone; then says
+/// Publishes a heartbeat at every change and every second, until the sender of `beats` is dropped; then says
 /// goodbye.
 pub fn run(
     mut bus: Box<dyn Bus>,
@@ -59,13 +60,11 @@ pub fn run(
             Taken::Closed => break,
         }
     }
-    // Of a load that was cut off, the goodbye says so once more.
+    // If a load was cut off, the goodbye repeats that.
     let last = match beat.state {
         DriverState::Finishing => beat,
-        // Who ends in order says `finishing` first.
-        DriverState::Running => {
-            Beat { reason: Some("it broke down in mid-run: see its log".to_owned()), ..beat }
-        }
+        // An orderly shutdown announces `finishing` first.
+        DriverState::Running => Beat { reason: Some("it crashed mid-run: see its log".to_owned()), ..beat },
         _ => Beat::idle(),
     };
     let left = Beat { state: DriverState::Left, ..last };
@@ -74,13 +73,13 @@ pub fn run(
     }
 }
 
-/// One that is not taken is tried again with the next heartbeat.
+/// A failed registration is retried with the next heartbeat.
 fn register_again(bus: &mut dyn Bus, registering: &mut Registering) {
     if registering.is_due(clock::now_ns()) {
         let register = &registering.register;
         match bus.publish(Topic::Register, &register.node_id, &message::encode(register), ATTEMPT) {
             Ok(_) => registering.done(clock::now_ns()),
-            Err(error) => log::debug!("not registered again: {error}"),
+            Err(error) => log::debug!("cannot register again: {error}"),
         }
     }
 }

@@ -1,7 +1,8 @@
-//! The driver: executes its share of a plan and reports what really happened.
+//! The driver: executes its share of a plan and reports what actually happened.
 //!
-//! Threads: *control* reads plans and triggers, *heartbeat* says that the driver lives; before a test *prepare* gets
-//! all ready; while it runs *workers* send, *engine* collects their tallies, and *reporter* publishes them.
+//! Threads: *control* reads plans and triggers; *heartbeat* shows that the driver is alive; *prepare* gets
+//! everything ready before a test; during the test *workers* send, *engine* collects their tallies, and
+//! *reporter* publishes them.
 
 pub mod allowed;
 pub mod clock_offset;
@@ -39,20 +40,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// What a driver is started with.
+/// Configuration of a driver.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
-    /// Its name in the fleet.
+    /// Unique name in the fleet.
     pub node_id: String,
-    /// The address by which its operator knows it.
+    /// Address shown for this node.
     pub node_ip: String,
-    /// Its own settings, where a plan leaves them open; with its target.
+    /// Its target, and its settings for what a plan leaves open.
     pub defaults: Defaults,
-    /// Hosts that it may load besides its target's: `HOST` or `HOST:PORT`.
+    /// Hosts that it may load in addition to its target's: `HOST` or `HOST:PORT`.
     pub allow_targets: Vec<String>,
-    /// Its clients.
+    /// Settings of its HTTP clients.
     pub clients: ClientSettings,
-    /// How long it waits for the bus at its start.
+    /// How long it waits for the bus at startup.
     pub connect_timeout: Duration,
 }
 
@@ -64,7 +65,7 @@ pub struct Driver {
     heartbeat: Thread,
 }
 
-/// Joins the bus and waits for plans. The error says what is wrong with the settings or with the bus.
+/// Joins the bus and waits for plans. The error says what is wrong with the settings or the bus.
 pub fn start(connector: Arc<dyn Connector>, config: Config) -> Result<Driver, String> {
     check(&config)?;
     let allowed = Allowed::new(config.defaults.target_url.as_deref(), &config.allow_targets)?;
@@ -79,7 +80,7 @@ pub fn start(connector: Arc<dyn Connector>, config: Config) -> Result<Driver, St
     let (beats, waiting) = slot::slot();
     let (heartbeat_bus, own_offset, own_identity) = (connector.open(), offset.clone(), identity.clone());
     let (leave, failure) = (StopFlag::default(), Failure::default());
-    // Without either thread the driver is of no use: a running load is stopped, and the process learns why.
+    // The driver cannot work without either thread: a running load is stopped, and the process learns why.
     let on_panic = || {
         let (leave, failure) = (leave.clone(), failure.clone());
         move |what| {
@@ -109,19 +110,20 @@ pub fn start(connector: Arc<dyn Connector>, config: Config) -> Result<Driver, St
 }
 
 impl Driver {
-    /// Tells the threads to end without waiting for them, so that many drivers of one process end at the same time.
+    /// Tells the threads to end without waiting for them, so that many drivers in one process can end in
+    /// parallel.
     pub fn begin_shutdown(&self) {
         self.leave.stop();
     }
 
-    /// Stops a running load, sends its final report, says goodbye and ends all threads.
+    /// Stops a running load, sends its final report, says goodbye and joins all threads.
     pub fn shutdown(self) {
         self.leave.stop();
         self.control.join();
         self.heartbeat.join();
     }
 
-    /// Why it ends by itself; none while it works.
+    /// Why the driver has failed; `None` while it works.
     pub fn failure(&self) -> Option<&str> {
         self.failure.get()
     }
@@ -137,7 +139,7 @@ fn check(config: &Config) -> Result<(), String> {
     }
 }
 
-/// Start of this driver in ms since 1970, different for each driver of a process.
+/// Start time of this driver in ms since 1970, different for each driver in a process.
 fn new_epoch() -> u64 {
     static LAST: AtomicU64 = AtomicU64::new(0);
     let now_ms = clock::wall_ms(clock::now_ns()) as u64;

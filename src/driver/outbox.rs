@@ -1,20 +1,21 @@
-//! The reports of one test that wait to be taken by the bus.
+//! The reports of one test that wait to be published.
 //!
-//! A number is given at the first attempt to send, and that report is retried unchanged. Of those that wait meanwhile,
-//! the ones at whole seconds are kept, so that a series has no hole after an outage of the bus; another one is replaced
-//! by the next, because reports are cumulative. Beyond a limit the oldest go: their counts are in the next one.
+//! A report gets its number at the first attempt to send it, and is then retried unchanged. Of the reports
+//! that wait behind it, those at whole seconds are kept, so that a bus outage leaves no hole in the series;
+//! any other is replaced by the next one, because reports are cumulative. Beyond a limit the oldest are
+//! dropped: the next one includes them.
 
 use std::collections::VecDeque;
 
-/// Most reports that wait: the seconds of a minute. A report takes a few KB.
+/// Maximum number of waiting reports: one minute. A report takes a few KB.
 pub const MAX_WAITING: usize = 60;
 
-/// Reports in the order in which they are sent.
+/// Reports in sending order.
 #[derive(Debug)]
 pub struct Outbox<T> {
     numbered: u64,
     sending: Option<T>,
-    /// With whether it stands for a whole second.
+    /// Each with whether it is at a whole second.
     waiting: VecDeque<(bool, T)>,
 }
 
@@ -25,7 +26,7 @@ impl<T> Default for Outbox<T> {
 }
 
 impl<T> Outbox<T> {
-    /// Adds a report, in place of one that stands for no whole second.
+    /// Adds a report; replaces the last one if that is not at a whole second.
     pub fn offer(&mut self, report: T, whole_second: bool) {
         if self.waiting.back().is_some_and(|(whole, _)| !*whole) {
             self.waiting.pop_back();
@@ -36,7 +37,7 @@ impl<T> Outbox<T> {
         }
     }
 
-    /// The report to send now: the one that was sent in vain, or else the oldest one under the next number.
+    /// The report to send now: the one whose last attempt failed, else the oldest one, with the next number.
     pub fn next(&mut self, number: impl FnOnce(u64, &mut T)) -> Option<&mut T> {
         if self.sending.is_none() {
             let (_, mut report) = self.waiting.pop_front()?;
@@ -47,12 +48,12 @@ impl<T> Outbox<T> {
         self.sending.as_mut()
     }
 
-    /// The report was taken, or can never be.
+    /// The report was published, or never can be.
     pub fn done(&mut self) {
         self.sending = None;
     }
 
-    /// Drops what waits but the newest one: there is no time for more.
+    /// Drops all waiting reports except the newest, when there is no time for more.
     pub fn keep_newest(&mut self) {
         self.waiting.drain(..self.waiting.len().saturating_sub(1));
     }
@@ -75,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_given_once_and_a_newer_report_replaces_a_half_second() {
+    fn each_report_gets_one_number_and_a_newer_one_replaces_a_half_second() {
         let mut outbox: Outbox<Numbered> = Outbox::default();
         assert_eq!(outbox.next(number), None);
         outbox.offer((0, 10), true);
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_seconds_wait_for_each_other_up_to_a_limit() {
+    fn whole_seconds_queue_up_to_a_limit() {
         let mut outbox: Outbox<Numbered> = Outbox::default();
         for second in 0..MAX_WAITING + 5 {
             outbox.offer((0, 1_000), false);

@@ -14,49 +14,49 @@ use crate::stats::generator::TargetOn;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Longest wait for a name look-up.
+/// Timeout of a name lookup.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longest wait for a floodgate-target's counts.
+/// Timeout for reading a floodgate-target's counts.
 const METRICS_TIMEOUT: Duration = Duration::from_secs(2);
-/// Largest answer of one, in bytes.
+/// Maximum size of its response, in bytes.
 const METRICS_BYTES: u64 = 64 * 1024;
-/// Longest wait for a connection; a shorter `--timeout` counts.
+/// Connect timeout, unless `--timeout` is shorter.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longest time for all of it, of which opening connections may have what the other waits leave; less than an
-/// orchestrator gives its drivers to get ready, since the way to it takes its time, too.
+/// Timeout of the whole preparation; opening connections may use what the other steps leave. Shorter than the
+/// orchestrator's timeout for its drivers to get ready, since messages take time, too.
 const PREPARE_WITHIN: Duration = Duration::from_secs(8);
-/// How long a driver that is ready keeps connections to a target for a gate that does not open.
+/// How long a ready driver keeps connections open while the gate stays closed.
 const HELD_NS: u64 = 30 * clock::NS_PER_S;
-/// Most threads that a driver starts for requests.
+/// Maximum number of threads that a driver starts for requests.
 pub const MAX_THREADS: usize = 4_096;
 
-/// What of a driver's settings its clients need.
+/// The driver settings its HTTP clients use.
 #[derive(Clone, Debug, Default)]
 pub struct ClientSettings {
-    /// The client to use where the plan names none.
+    /// The client to use if the plan names none.
     pub client: Option<ClientKind>,
-    /// Certificates (PEM) that are trusted besides the public roots.
+    /// Certificates (PEM) to trust in addition to the public roots.
     pub ca_pem: Option<Vec<u8>>,
-    /// Threads of the native client; one per core less one where there is none.
+    /// Threads of the native client; if absent, the number of cores minus one.
     pub threads: Option<usize>,
-    /// Addresses that stand for a host and port, instead of what a look-up would find.
+    /// Addresses to use for a host and port instead of a lookup.
     pub pinned: Vec<Pinned>,
-    /// Whether this process runs the target, too.
+    /// Whether this process also runs the target.
     pub runs_target: bool,
 }
 
 /// The clients of a test.
 pub enum Clients {
-    /// One for each worker, with their connections open where the load is a closed loop.
+    /// One for each worker, with open connections if the load is a closed loop.
     Native(Vec<NativeClient>),
-    /// So many, each of which its worker makes by [`Recipe::ureq`].
+    /// Only their number: each worker makes its client with [`Recipe::ureq`].
     Ureq(usize),
 }
 
 /// How the clients of a test are made.
 #[derive(Clone)]
 pub struct Recipe {
-    /// Ends everything in flight.
+    /// Aborts everything in flight.
     pub stop: StopFlag,
     request: Arc<Request>,
     settings: Settings,
@@ -64,20 +64,20 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// A client of many connections.
+    /// A client with many connections.
     fn native(&self, slots: usize) -> Result<NativeClient, String> {
         let (request, addresses) = (Arc::clone(&self.request), self.addresses.clone());
         NativeClient::new(request, &self.settings, slots, addresses, self.stop.clone())
             .map_err(|e| e.to_string())
     }
 
-    /// A client of one connection.
+    /// A client with one connection.
     pub fn ureq(&self) -> Result<UreqClient, String> {
         let (request, addresses) = (Arc::clone(&self.request), self.addresses.clone());
         UreqClient::new(request, &self.settings, addresses, self.stop.clone()).map_err(|e| e.to_string())
     }
 
-    /// What a floodgate-target has counted; none where the target is something else.
+    /// What a floodgate-target has counted; `None` if the target is something else.
     pub fn read_target(&self) -> Option<Reading> {
         if self.request.is_https() {
             return None;
@@ -90,8 +90,8 @@ impl Recipe {
         Reading::parse(&answer.body)
     }
 
-    /// The clients, so far as they can be made by another thread than their worker's. A ureq client is made once and
-    /// thrown away, so that what cannot work is refused before the start.
+    /// The clients, if they can be made outside their worker's thread. For ureq, one client is made and
+    /// thrown away, so that a plan that cannot work is refused before the start.
     fn clients(&self, kind: ClientKind, slots: &[usize]) -> Result<Clients, String> {
         match kind {
             ClientKind::Native => {
@@ -103,25 +103,25 @@ impl Recipe {
     }
 }
 
-/// All that a test needs when the gate opens.
+/// Everything a test needs when the gate opens.
 pub struct Prepared {
     /// What to do.
     pub assignment: Assignment,
-    /// With what.
+    /// The clients to use.
     pub clients: Clients,
-    /// How these were made.
+    /// How they were made.
     pub recipe: Recipe,
-    /// What a floodgate-target had counted; none where the target is something else.
+    /// What a floodgate-target had counted; `None` if the target is something else.
     pub before: Option<Reading>,
-    /// Where the target runs, if that is near.
+    /// Where the target runs, if on this host.
     pub target_on: Option<TargetOn>,
-    /// Since when connections have been held open; none where they are not any more.
+    /// Since when connections have been held open; `None` after their release.
     pub open_since_ns: Option<u64>,
 }
 
 impl Prepared {
-    /// Closes the connections that were opened ahead once nobody has opened the gate for long: their requests open them
-    /// then.
+    /// Closes the connections that were opened ahead if the gate has stayed closed for long; requests then
+    /// open their own.
     pub fn release(&mut self, now_ns: u64) {
         let Clients::Native(clients) = &mut self.clients else { return };
         if self.open_since_ns.is_some_and(|since_ns| now_ns >= since_ns + HELD_NS) {
@@ -131,9 +131,9 @@ impl Prepared {
     }
 }
 
-/// Resolves the target, raises the limits, makes the clients and opens their connections. A raised `stop`, which is that
-/// of the whole test, ends it early, but for a look-up or a wait for `/metrics` that is under way. The error says why the
-/// plan is refused.
+/// Resolves the target, raises the limits, makes the clients and opens their connections. `stop`, the flag of
+/// the whole test, ends this early, but does not interrupt a lookup or a read of `/metrics`. The error says
+/// why the plan is refused.
 pub fn prepare(
     assignment: Assignment,
     settings: &ClientSettings,
@@ -166,7 +166,7 @@ pub fn prepare(
     Ok(Prepared { clients, recipe, before, target_on, assignment, open_since_ns: Some(clock::now_ns()) })
 }
 
-/// Whether the target has this host's CPUs, or those of this process.
+/// Whether the target runs in this process or on this host.
 fn target_on(addresses: &Addresses, settings: &ClientSettings) -> Option<TargetOn> {
     if settings.runs_target {
         return Some(TargetOn::SameProcess);
@@ -175,15 +175,17 @@ fn target_on(addresses: &Addresses, settings: &ClientSettings) -> Option<TargetO
     is_near.then_some(TargetOn::SameHost)
 }
 
-/// Most connections that a worker opens before the load begins. An open loop opens one when a request needs it, since it
-/// may never need them all; and where connections carry a limited number of requests, opening them is a part of the load.
+/// Maximum number of connections that a worker opens before the load begins. An open loop opens them on
+/// demand, since it may never need them all. If connections carry a limited number of requests, opening them
+/// is part of the load.
 fn most_ahead(assignment: &Assignment) -> usize {
     let plan = &assignment.plan;
     let is_closed = matches!(plan.load(), Load::Closed);
     if !is_closed || plan.max_requests_per_connection().is_some() {
         return 0;
     }
-    // A warm-up uses all connections, however few requests follow; and any worker may get every one of these.
+    // A warm-up uses all connections, however few requests follow; and one worker may get all of those
+    // requests.
     let requests = plan.requests().filter(|_| plan.warmup().is_zero());
     let requests = requests.map(|all| all.of(assignment.part, assignment.parts));
     requests.map_or(usize::MAX, |requests| requests.try_into().unwrap_or(usize::MAX))
@@ -194,12 +196,12 @@ fn open_ahead(clients: &mut Clients, most: usize, until_ns: u64) {
     let open = clients.iter_mut().map(|client| client.open_ahead(most, clock::until(until_ns)));
     let open: usize = open.sum();
     if open > 0 {
-        log::info!("{open} connections are open");
+        log::info!("{open} connections open");
     }
 }
 
-/// Where the requests go, found once for the whole test. A name without an address is no refusal: every request then
-/// ends as a counted `dns` error.
+/// The target's addresses, resolved once for the whole test. A failed lookup does not refuse the plan: every
+/// request then counts as a `dns` error.
 fn addresses(request: &Request, settings: &ClientSettings) -> Addresses {
     match pinned(&settings.pinned, request.host(), request.port()) {
         none if none.is_empty() => {
@@ -219,7 +221,7 @@ fn slots(kind: ClientKind, connections: usize, settings: &ClientSettings) -> Res
         ClientKind::Native => Ok(split(connections, threads(settings, connections))),
         ClientKind::Ureq if connections <= MAX_THREADS => Ok(vec![1; connections]),
         ClientKind::Ureq => Err(format!(
-            "connections {connections}: the ureq client starts a thread for each, at most {MAX_THREADS}"
+            "connections {connections}: the ureq client starts one thread per connection, at most {MAX_THREADS}"
         )),
     }
 }
@@ -234,13 +236,13 @@ fn choose(assignment: &Assignment, settings: &ClientSettings) -> Result<ClientKi
     Ok(kind)
 }
 
-/// One thread for each core but one: that one is for the reports, and for a target on the same host.
+/// By default one thread per core, except one core for the reports and for a target on the same host.
 fn threads(settings: &ClientSettings, connections: usize) -> usize {
     let spare = std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1));
     settings.threads.unwrap_or(spare).clamp(1, MAX_THREADS).min(connections)
 }
 
-/// `total` in `parts` that differ by one at the most.
+/// Splits `total` into `parts` that differ by at most one.
 fn split(total: usize, parts: usize) -> Vec<usize> {
     (0..parts).map(|part| total / parts + usize::from(part < total % parts)).collect()
 }

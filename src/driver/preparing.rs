@@ -1,4 +1,4 @@
-//! Getting ready on a thread of its own, so that the control thread hears a STOP and the end of its process meanwhile.
+//! Preparation on a separate thread, so that the control thread can still react to a STOP and to shutdown.
 
 use super::prepare::{ClientSettings, Prepared, prepare};
 use super::session::Assignment;
@@ -7,7 +7,7 @@ use crate::threads::{self, Thread};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-/// A preparation under way.
+/// A preparation in progress.
 pub struct Preparing {
     stop: StopFlag,
     result: Receiver<Result<Prepared, String>>,
@@ -15,15 +15,15 @@ pub struct Preparing {
 }
 
 impl Preparing {
-    /// Begins to prepare.
+    /// Starts to prepare.
     ///
     /// # Errors
-    /// Where there is no thread for it.
+    /// If its thread cannot be started.
     pub fn start(assignment: Assignment, settings: ClientSettings) -> Result<Preparing, String> {
         let (stop, (out, result)) = (StopFlag::default(), crossbeam_channel::bounded(1));
         let (its_stop, broken) = (stop.clone(), out.clone());
         let body = move || {
-            // Who has given it up does not listen any more.
+            // Nobody receives the result of a cancelled preparation.
             let _ = out.send(prepare(assignment, &settings, its_stop));
         };
         let on_panic = move |what| {
@@ -33,17 +33,17 @@ impl Preparing {
         Ok(Preparing { stop, result, thread })
     }
 
-    /// What came of it, once it is there; waits for that `patience` at the most.
+    /// The outcome, once available; waits at most `patience` for it.
     pub fn result(&self, patience: Duration) -> Option<Result<Prepared, String>> {
         match self.result.recv_timeout(patience) {
             Ok(result) => Some(result),
             Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => Some(Err("getting ready failed: see the log".to_owned())),
+            Err(RecvTimeoutError::Disconnected) => Some(Err("preparation failed: see the log".to_owned())),
         }
     }
 
-    /// Gives it up and waits for its end: that comes at once where connections are being opened, else with the end of
-    /// the look-up (5 s at the most) or the wait for `/metrics` (2 s) that is under way.
+    /// Cancels it and waits for its end: at once while connections are being opened, else at the end of the
+    /// current lookup (at most 5 s) or read of `/metrics` (at most 2 s).
     pub fn cancel(self) {
         self.stop.stop();
         self.join();

@@ -1,6 +1,7 @@
-//! The reporter: numbers the drafts of one test and publishes them, each until the bus has taken it.
+//! The reporter: numbers the drafts of one test and publishes them, retrying each until the bus has accepted
+//! it.
 //!
-//! A report that the bus refuses because of its size is sent with less in it: first without the histograms of service
+//! A report that is too large for the bus is reduced and retried: first without the histograms of service
 //! time and lag, then without any.
 
 use super::clock_offset::SharedOffset;
@@ -17,49 +18,50 @@ use crate::units::format_count;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-/// One attempt to publish, after which the flag that ends the reporter is looked at.
+/// Timeout of one attempt to publish; between attempts the reporter checks whether to end.
 const ATTEMPT: Duration = Duration::from_secs(2);
-/// Shortest time between two attempts that failed.
+/// Pause after a failed attempt.
 const PAUSE: Duration = Duration::from_millis(100);
 const LOOK: Duration = Duration::from_millis(100);
-/// After its final draft a reporter keeps trying this long.
+/// How long the reporter retries after the final draft.
 const FINAL_PATIENCE: Duration = Duration::from_secs(60);
-/// The same once the process ends.
+/// How long it retries during shutdown.
 const LAST_PATIENCE: Duration = Duration::from_secs(6);
 
-/// Drafts that may wait for the reporter's next look: two are made in a second, and an attempt takes two.
+/// Drafts that may queue up while the reporter is busy: two are made per second, and an attempt takes up to 2
+/// s.
 pub const MAX_DRAFTS: usize = 16;
 
-/// A smaller share of local ports in TIME_WAIT is not reported.
+/// Minimum share of local ports in TIME_WAIT that is reported.
 const LEAST_WAITING: f64 = 0.1;
 
-/// What the engine hands over.
+/// What the engine passes to the reporter.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// The figures.
     pub draft: Draft,
-    /// What the target counted; in the final one.
+    /// What the target counted; only in the final report.
     pub target: Option<TargetCount>,
 }
 
-/// What became of an attempt.
+/// The outcome of an attempt.
 enum Sent {
-    /// Nothing waited.
+    /// Nothing to send.
     Nothing,
     Taken,
-    /// It waits for the next attempt.
+    /// The report must be retried.
     NotNow,
-    /// The bus will never take it, and why.
+    /// The bus will never accept it, and why.
     Refused(String),
 }
 
-/// How much a report holds. It only ever falls: reports grow.
+/// How much detail reports have. It never increases again, since reports only grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Detail {
     All,
-    /// No histogram but that of the latency.
+    /// Only the latency histogram.
     Latency,
-    /// No histogram and no samples of errors.
+    /// No histograms and no error samples.
     Counts,
 }
 
@@ -98,21 +100,21 @@ impl Detail {
 
 /// One test's reporter.
 pub struct Reporter {
-    /// Who reports.
+    /// The driver that reports.
     pub identity: NodeRef,
-    /// On which test.
+    /// The test it reports on.
     pub test_id: String,
-    /// For times in broker time.
+    /// Converts times to broker time.
     pub offset: SharedOffset,
-    /// Where the target runs, if that is near.
+    /// Where the target runs, if on this host.
     pub target_on: Option<TargetOn>,
-    /// Set when the process ends: then a reporter has little patience left.
+    /// Set when the process shuts down: the reporter then gives up sooner.
     pub hurry: StopFlag,
 }
 
 impl Reporter {
-    /// Publishes what comes through `drafts` until its writing end is gone and everything is taken (or given up).
-    /// Returns why the final report was not taken, if it was not.
+    /// Publishes everything from `drafts` until its sender is dropped and every report is published or given
+    /// up. Returns why the final report was not published, if it was not.
     pub fn run(&self, bus: &mut dyn Bus, drafts: &Receiver<Report>) -> Option<String> {
         let mut outbox = Outbox::default();
         let mut detail = Detail::All;
@@ -122,7 +124,7 @@ impl Reporter {
             match drafts.recv_timeout(if outbox.is_empty() { LOOK } else { Duration::ZERO }) {
                 Ok(report) => {
                     self.offer(&mut outbox, report);
-                    // All that came during an attempt is looked at before the next one.
+                    // Handle everything that arrived during an attempt before the next one.
                     drafts.try_iter().for_each(|report| self.offer(&mut outbox, report));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -153,7 +155,7 @@ impl Reporter {
         }
     }
 
-    /// Encodes its histograms at once, since they take far less memory then.
+    /// Queues a report; encodes its histograms at once, since they then take far less memory.
     fn offer(&self, outbox: &mut Outbox<Box<Metrics>>, report: Report) {
         let whole_second = report.draft.is_final || report.draft.elapsed_ns.is_multiple_of(clock::NS_PER_S);
         outbox.offer(Box::new(self.metrics(report)), whole_second);
@@ -170,7 +172,7 @@ impl Reporter {
                 Sent::Taken
             }
             Err(BusError::Unavailable(text)) => {
-                log::debug!("a report waits: {text}");
+                log::debug!("cannot publish a report yet: {text}");
                 clock::sleep(PAUSE);
                 Sent::NotNow
             }
@@ -201,15 +203,15 @@ impl Reporter {
         "Kafka was unavailable".to_owned()
     }
 
-    /// The same with what is known of the host. To a target on the same host, ports wait on either side of it, and that
-    /// holds nobody up.
+    /// Adds what is known about the host. Omits ports in TIME_WAIT if the target runs on the same host: they
+    /// may belong to either side, and do no harm.
     fn with_host(&self, generator: Generator) -> Generator {
         let is_far = self.target_on.is_none();
         let waiting = is_far.then(waiting_share).flatten().filter(|share| *share >= LEAST_WAITING);
         Generator { target_on: self.target_on, ports_waiting: waiting.map(round_ms), ..generator }
     }
 
-    /// A report as it will be sent, without its number.
+    /// The report to send, still without its number.
     fn metrics(&self, report: Report) -> Metrics {
         let Report { draft, target } = report;
         let figures = draft.latency.distribution();

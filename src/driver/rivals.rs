@@ -1,26 +1,26 @@
 //! Other processes that register under this driver's name. Pure.
 //!
-//! The newest process of a name is in the fleet. An older one that hears of it registers again, once, so that the newer
-//! one and the orchestrator hear that both live.
+//! The newest process with a name is in the fleet. An older one that sees it register registers again, once,
+//! so that the newer one and the orchestrator learn that both are alive.
 
 use crate::message::{NodeRef, Register};
 use std::collections::BTreeSet;
 
-/// Most other processes that are told; a further one is ignored.
+/// Maximum number of other processes that are handled; any further ones are ignored.
 const MAX_TOLD: usize = 16;
-/// Longest address that is said, in characters.
+/// Maximum length of a logged address, in characters.
 const MAX_ADDRESS_CHARS: usize = 100;
 
-/// What to make of a registration under this driver's name.
+/// Another process with this driver's name.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Rival {
-    /// A newer process, which takes this one's place: say so, and register again. With a warning.
+    /// A newer process, which replaces this one: log this warning and register again.
     Newer(String),
-    /// An older one lives. With a warning.
+    /// An older process is alive: log this warning.
     Older(String),
 }
 
-/// The other processes of this driver's name.
+/// The other processes with this driver's name.
 #[derive(Debug)]
 pub struct Rivals {
     own: NodeRef,
@@ -33,7 +33,7 @@ impl Rivals {
         Rivals { own, told: BTreeSet::new() }
     }
 
-    /// A registration was read; answers once for each other process of the same name.
+    /// Handles a registration; returns `Some` once for each other process with the same name.
     pub fn registered(&mut self, message: &Register) -> Option<Rival> {
         let epoch = message.epoch.filter(|epoch| *epoch != self.own.epoch)?;
         if message.node_id != self.own.node_id || self.told.len() >= MAX_TOLD || !self.told.insert(epoch) {
@@ -41,15 +41,15 @@ impl Rivals {
         }
         let address: String = message.node_ip.chars().take(MAX_ADDRESS_CHARS).collect();
         let name = &self.own.node_id;
-        let both = format!("another process ({address:?}) runs as driver {name:?}");
+        let both = format!("another process ({address:?}) is running as driver {name:?}");
         Some(if epoch > self.own.epoch {
             Rival::Newer(format!(
-                "{both}: it is newer and is in the fleet now; this one gets no plans until that one ends; change the \
-                 --node-id of one of them"
+                "{both}: it is newer and is in the fleet now; this one gets no plans until the other one exits; \
+                 change the --node-id of one of them"
             ))
         } else {
             Rival::Older(format!(
-                "{both}: this one is newer and is in the fleet; the other one gets no plans until this one ends; \
+                "{both}: this one is newer and is in the fleet; the other one gets no plans until this one exits; \
                  change the --node-id of one of them"
             ))
         })
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn each_other_process_of_the_name_is_told_once() {
+    fn each_other_process_with_the_name_is_reported_once() {
         let mut rivals = Rivals::new(NodeRef { node_id: "a".to_owned(), epoch: 5 });
         assert_eq!(rivals.registered(&register("a", 5)), None, "its own");
         assert_eq!(rivals.registered(&register("b", 6)), None);

@@ -1,14 +1,14 @@
-//! The session: what a driver makes of the messages that it reads. Pure: an event goes in, actions come out.
+//! The session: the driver's state machine. Pure: an event goes in, actions come out.
 //!
 //! idle → (plan understood) preparing → (prepared) ready → (trigger) running → (load ended) finishing →
-//! (report taken) idle
+//! (report published) idle
 
 use super::allowed::Allowed;
 use crate::message::{DriverState, NodeRef, TestConfig, Trigger};
 use crate::plan::{Defaults, Plan, limits};
 use crate::units::clip;
 
-/// Longest reason that is said in heartbeats, in characters.
+/// Maximum length of a reason in heartbeats, in characters.
 const MAX_REASON_CHARS: usize = 500;
 
 /// What one driver does in one test.
@@ -16,13 +16,13 @@ const MAX_REASON_CHARS: usize = 500;
 pub struct Assignment {
     /// The test.
     pub test_id: String,
-    /// Hash of the plan as it was understood.
+    /// Hash of the plan as understood.
     pub plan_hash: String,
-    /// Which share, from 0.
+    /// The index of the share, from 0.
     pub part: u64,
-    /// Of how many shares.
+    /// The number of shares.
     pub parts: u64,
-    /// The plan, completed by the driver's own settings.
+    /// The plan, completed with the driver's own settings.
     pub plan: Plan,
 }
 
@@ -31,52 +31,52 @@ pub struct Assignment {
 pub enum Event {
     /// A plan was read.
     Config(Box<TestConfig>),
-    /// What [`Action::Prepare`] asked for is done, or cannot be done.
+    /// [`Action::Prepare`] has succeeded or failed.
     Prepared(Result<(), String>),
     /// A trigger was read.
     Trigger(Trigger),
-    /// What [`Action::Start`] asked for cannot be done, and why.
+    /// [`Action::Start`] has failed, and why.
     NotStarted(String),
-    /// A thread of the running test broke down, and why: the load ends, and what is known of it is reported.
+    /// A thread of the running test crashed, and why: the load ends, and the counts so far are reported.
     Broken(String),
     /// All workers have ended.
     LoadEnded,
-    /// The final report will never be taken by the bus, and why. [`Event::Reported`] follows.
+    /// The bus will never accept the final report, and why. [`Event::Reported`] follows.
     ReportRefused(String),
-    /// The final report was taken by the bus, or given up.
+    /// The final report was published, or given up.
     Reported,
 }
 
 /// What to do about it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// Say this in heartbeats from now on, the first at once.
+    /// Publish this in heartbeats from now on, starting at once.
     Announce(Beat),
-    /// Resolve names, open clients, look at the target; then tell by [`Event::Prepared`].
+    /// Resolve names, open clients, read the target's count; then return [`Event::Prepared`].
     Prepare(Box<Assignment>),
-    /// Open the gate at this moment in broker time; at once where there is none.
+    /// Open the gate.
     Start {
-        /// ms since 1970.
+        /// When, in broker time (ms since 1970); at once if absent.
         start_at_ms: Option<f64>,
     },
-    /// End the load at once; what is in flight is aborted.
+    /// End the load at once and abort requests in flight.
     Stop,
-    /// Throw away what was prepared, or is being prepared: no [`Event::Prepared`] comes of that any more.
+    /// Discard what was prepared, or is being prepared: no [`Event::Prepared`] follows.
     Discard,
 }
 
-/// What heartbeats say besides names and clocks.
+/// The content of heartbeats, apart from names and clocks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Beat {
     /// What the driver is doing.
     pub state: DriverState,
-    /// The test that this is about.
+    /// The test that the state refers to.
     pub test_id: Option<String>,
-    /// Hash of the plan as it was understood.
+    /// Hash of the plan as understood.
     pub plan_hash: Option<String>,
-    /// Why it refused, or was told to end.
+    /// Why it refused the plan or ended early.
     pub reason: Option<String>,
-    /// What to say once this has been said.
+    /// What to publish after this has been published once.
     pub next: Option<Box<Beat>>,
 }
 
@@ -92,7 +92,7 @@ impl Beat {
     }
 
     fn refused(test_id: &str, reason: String) -> Beat {
-        // Both can be foreign; a heartbeat must fit into a record.
+        // Both may contain external text; a heartbeat must fit into a record.
         let test_id = Some(clip(test_id, limits::TEST_ID_CHARS));
         let reason = Some(clip(&reason, MAX_REASON_CHARS));
         Beat { state: DriverState::Refused, test_id, plan_hash: None, reason, next: None }
@@ -102,7 +102,7 @@ impl Beat {
 #[derive(Debug, PartialEq)]
 enum State {
     Idle,
-    /// With the start that was read meanwhile: who knows nothing of getting ready writes it at once.
+    /// With a start that arrived during preparation: an original orchestrator sends it right after the plan.
     Preparing(Box<Assignment>, Option<Trigger>),
     Ready(Box<Assignment>),
     Running(Box<Assignment>),
@@ -116,22 +116,22 @@ pub struct Session {
     defaults: Defaults,
     allowed: Allowed,
     state: State,
-    /// Why the running test's final report was not taken.
+    /// Why the running test's final report was not published.
     report_refused: Option<String>,
-    /// The next plan, read while the last test's final report was on its way, and its start if that came too.
+    /// The next plan, received while the last test's final report was being sent, and its start if received.
     following: Option<(Box<TestConfig>, Option<Trigger>)>,
-    /// Why the running test is not executed to its end.
+    /// Why the running test ends early.
     broken: Option<String>,
 }
 
 impl Session {
-    /// An idle driver with its name, the settings that complete a plan, and the hosts that it may load.
+    /// An idle driver with its identity, the settings that complete a plan, and the hosts that it may load.
     pub fn new(identity: NodeRef, defaults: Defaults, allowed: Allowed) -> Session {
         let state = State::Idle;
         Session { identity, defaults, allowed, state, report_refused: None, following: None, broken: None }
     }
 
-    /// Takes one event.
+    /// Handles one event.
     pub fn handle(&mut self, event: Event) -> Vec<Action> {
         match event {
             Event::Config(config) => self.on_config(&config),
@@ -156,23 +156,25 @@ impl Session {
         let Some((part, parts)) = self.share_of(config) else { return Vec::new() };
         if let Some((current, beat)) = self.busy() {
             if current.test_id == config.test_id {
-                // The record came twice, and does no harm.
+                // A harmless duplicate of the record.
                 return Vec::new();
             }
             if matches!(self.state, State::Finishing(_)) {
-                // The orchestrator has the final report already, or soon gives up; its next plan waits a moment.
+                // The orchestrator already has the final report, or soon gives up; its next plan waits until
+                // then.
                 let start = self.following.take().filter(|(known, _)| known.test_id == config.test_id);
                 self.following = Some((Box::new(config.clone()), start.and_then(|(_, start)| start)));
                 return Vec::new();
             }
             let reason = format!("still running test {:?}; stop it first", current.test_id);
-            // Said once: who conducts the running test would take a driver that speaks of another one for lost.
+            // Published only once: the running test's orchestrator would consider a driver lost that reports
+            // another test.
             let refused = Beat::refused(&config.test_id, reason);
             return vec![Action::Announce(Beat { next: Some(Box::new(beat)), ..refused })];
         }
         let mut actions = Vec::new();
         match &self.state {
-            // The record came twice.
+            // A duplicate of the record.
             State::Preparing(current, _)
                 if current.test_id == config.test_id && current.plan_hash == config.plan_hash() =>
             {
@@ -195,8 +197,8 @@ impl Session {
         actions
     }
 
-    /// Which share of how many is ours; none where the plan does not name this life of this driver. A plan without
-    /// any names (the original form) is for everyone who reads it.
+    /// The index of our share and the number of shares; `None` if the plan does not name this epoch of this
+    /// driver. A plan without names (the original form) is for every driver.
     fn share_of(&self, config: &TestConfig) -> Option<(u64, u64)> {
         if config.drivers.is_empty() {
             return Some((0, 1));
@@ -296,11 +298,11 @@ impl Session {
         let mut beat = Beat::idle();
         if let State::Finishing(current) = state {
             if refused.is_some() {
-                // Said until there is something else to say: nothing else tells of it.
+                // Repeated until the next state change: no other message carries it.
                 (beat.test_id, beat.reason) = (Some(current.test_id.clone()), refused);
             }
             if broken.is_some() {
-                // Said once more: the beat that said it may have been replaced before it left.
+                // Repeated once: the beat with the reason may have been replaced before it was published.
                 let next = Some(Box::new(beat));
                 beat = Beat { reason: broken, next, ..Beat::of(DriverState::Finishing, &current) };
             }
@@ -313,7 +315,7 @@ impl Session {
         actions
     }
 
-    /// The test that is running or being reported, and what is said of it.
+    /// The test that is running or being reported, and its beat.
     fn busy(&self) -> Option<(&Assignment, Beat)> {
         match &self.state {
             State::Running(current) => Some((current, Beat::of(DriverState::Running, current))),
@@ -322,10 +324,10 @@ impl Session {
         }
     }
 
-    /// The process is told to end: what to say of the load that this cuts off; none where there is none.
+    /// At shutdown: the beat about the load that is cut off; `None` if there is none.
     pub fn leave(&self) -> Option<Beat> {
         let State::Running(current) = &self.state else { return None };
-        let reason = Some("it was told to end in mid-run".to_owned());
+        let reason = Some("it was shut down mid-run".to_owned());
         Some(Beat { reason, ..Beat::of(DriverState::Finishing, current) })
     }
 

@@ -58,7 +58,7 @@ fn a_test_goes_from_plan_to_report() {
 }
 
 #[test]
-fn a_plan_for_others_or_for_an_earlier_life_is_ignored() {
+fn a_plan_for_others_or_for_an_earlier_epoch_is_ignored() {
     for other in
         [NodeRef { node_id: "d1".to_owned(), epoch: 6 }, NodeRef { node_id: "x".to_owned(), epoch: 7 }]
     {
@@ -76,7 +76,7 @@ fn a_plan_without_names_is_for_everyone() {
 }
 
 #[test]
-fn what_cannot_be_done_is_refused_with_its_reason() {
+fn an_impossible_plan_is_refused_with_a_reason() {
     let mut foreign = config("t1");
     foreign.target_url = Some("http://example.org/".to_owned());
     let actions = session().handle(read(foreign));
@@ -118,11 +118,11 @@ fn a_second_plan_replaces_a_ready_one_and_never_a_running_one() {
     assert!(session.is_busy());
     let [Action::Announce(refused)] = actions.as_slice() else { panic!("{actions:?}") };
     let next = refused.next.as_ref().map(|beat| (beat.state, beat.test_id.as_deref()));
-    assert_eq!(next, Some((DriverState::Running, Some("t2"))), "said once, then of the running test again");
+    assert_eq!(next, Some((DriverState::Running, Some("t2"))), "refused once, then back to the running test");
 }
 
 #[test]
-fn an_end_in_mid_run_is_said() {
+fn a_shutdown_mid_run_is_announced() {
     let mut session = ready();
     assert_eq!(session.leave(), None);
     session.handle(Event::Trigger(Trigger::start("t1", 1.0)));
@@ -155,10 +155,10 @@ fn a_stop_ends_what_it_names() {
 }
 
 #[test]
-fn getting_ready_can_be_stopped_and_is_begun_once_for_each_plan() {
+fn preparation_can_be_stopped_and_starts_once_for_each_plan() {
     let mut session = session();
     session.handle(read(config("t1")));
-    assert_eq!(session.handle(read(config("t1"))), [], "the record came twice");
+    assert_eq!(session.handle(read(config("t1"))), [], "a duplicate of the record");
     assert_eq!(session.handle(Event::Trigger(Trigger::stop("another", "test"))), []);
     let actions = session.handle(Event::Trigger(Trigger::stop("t1", "changed my mind")));
     assert_eq!(actions, [Action::Announce(Beat::idle()), Action::Discard]);
@@ -169,7 +169,7 @@ fn getting_ready_can_be_stopped_and_is_begun_once_for_each_plan() {
 }
 
 #[test]
-fn a_start_that_comes_before_all_is_ready_waits_for_that() {
+fn a_start_that_arrives_during_preparation_waits_for_its_end() {
     let start = |test_id: &str| Event::Trigger(Trigger::start(test_id, 123.0));
     let mut session = session();
     session.handle(read(config("t1")));
@@ -194,7 +194,7 @@ fn a_start_that_comes_before_all_is_ready_waits_for_that() {
 }
 
 #[test]
-fn another_plan_of_the_same_name_takes_the_place_of_the_one_that_is_being_prepared() {
+fn a_different_plan_with_the_same_id_replaces_the_one_being_prepared() {
     let mut session = session();
     session.handle(read(config("t1")));
     let other = TestConfig { connections: Some(7), ..config("t1") };
@@ -203,19 +203,19 @@ fn another_plan_of_the_same_name_takes_the_place_of_the_one_that_is_being_prepar
 }
 
 #[test]
-fn a_running_driver_refuses_another_plan_once_and_then_speaks_of_its_own_again() {
+fn a_running_driver_refuses_another_plan_once_and_then_reports_its_own_again() {
     let mut session = ready();
     session.handle(Event::Trigger(Trigger::start("t1", 1.0)));
-    assert_eq!(session.handle(read(config("t1"))), [], "its own plan, read twice");
+    assert_eq!(session.handle(read(config("t1"))), [], "a duplicate of its own plan");
     let actions = session.handle(read(config("t2")));
     let [Action::Announce(beat)] = actions.as_slice() else { panic!("{actions:?}") };
     assert_eq!((beat.state, beat.test_id.as_deref()), (DriverState::Refused, Some("t2")));
-    let next = beat.next.as_deref().expect("goes on with its own test");
+    let next = beat.next.as_deref().expect("continues with its own test");
     assert_eq!((next.state, next.test_id.as_deref()), (DriverState::Running, Some("t1")));
 }
 
 #[test]
-fn a_plan_that_comes_while_the_last_report_leaves_waits_for_it() {
+fn a_plan_that_arrives_while_the_last_report_is_being_sent_waits_for_it() {
     let finishing = || {
         let mut session = ready();
         session.handle(Event::Trigger(Trigger::start("t1", 1.0)));
@@ -233,7 +233,7 @@ fn a_plan_that_comes_while_the_last_report_leaves_waits_for_it() {
     stopped.handle(Event::Trigger(Trigger::stop("t2", "too late")));
     assert_eq!(stopped.handle(Event::Reported), [Action::Announce(Beat::idle())]);
 
-    // Who knows nothing of getting ready writes plan and start at once.
+    // An original orchestrator sends the start right after the plan.
     let mut started = finishing();
     assert_eq!(started.handle(Event::Trigger(Trigger::start("t2", 77.0))), []);
     assert_eq!(started.handle(Event::Trigger(Trigger::start("t2", 99.0))), []);
@@ -246,7 +246,7 @@ fn a_plan_that_comes_while_the_last_report_leaves_waits_for_it() {
 }
 
 #[test]
-fn a_break_down_is_said_as_the_reason_of_the_end_and_once_more_before_idle() {
+fn a_crash_is_the_reason_of_the_end_and_is_repeated_before_idle() {
     let mut session = ready();
     session.handle(Event::Trigger(Trigger::start("t1", 1.0)));
     assert_eq!(session.handle(Event::Broken("thread worker-0 panicked: at once".to_owned())), []);
@@ -265,7 +265,7 @@ fn a_break_down_is_said_as_the_reason_of_the_end_and_once_more_before_idle() {
 }
 
 #[test]
-fn a_start_that_cannot_be_made_is_refused_with_its_reason() {
+fn an_impossible_start_is_refused_with_a_reason() {
     let mut session = ready();
     session.handle(Event::Trigger(Trigger::start("t1", 1e300)));
     let actions = session.handle(Event::NotStarted("too far ahead".to_owned()));
@@ -284,14 +284,14 @@ fn a_refusal_of_a_huge_plan_fits_into_a_heartbeat() {
 }
 
 #[test]
-fn the_end_of_a_run_stops_whoever_still_executes_it() {
+fn the_end_of_a_run_stops_drivers_that_still_execute_it() {
     let end = |id: &str| Event::Trigger(Trigger { trigger: Word::End, ..Trigger::stop(id, "") });
     let mut session = ready();
     session.handle(Event::Trigger(Trigger::start("t1", 0.0)));
     assert!(session.handle(end("another")).is_empty());
     assert_eq!(session.handle(end("t1")), [Action::Stop]);
     session.handle(Event::LoadEnded);
-    assert!(session.handle(end("t1")).is_empty(), "its final report is on its way");
+    assert!(session.handle(end("t1")).is_empty(), "its final report is being sent");
     let mut waiting = ready();
     assert!(waiting.handle(end("t1")).contains(&Action::Discard), "no start follows an end");
 }

@@ -1,4 +1,4 @@
-//! A channel of one place, in which a newer value replaces one that was not taken yet.
+//! A channel of capacity one, in which a newer value replaces one that was not received yet.
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub fn slot<T>() -> (SlotSender<T>, SlotReceiver<T>) {
 }
 
 impl<T> SlotSender<T> {
-    /// Puts `value` in, in place of one that is still there. Never waits.
+    /// Stores `value`, replacing any previous one. Never blocks.
     pub fn put(&self, mut value: T) {
         while let Err(TrySendError::Full(back)) = self.sender.try_send(value) {
             let _ = self.receiver.try_recv();
@@ -28,14 +28,14 @@ impl<T> SlotSender<T> {
     }
 }
 
-/// What a wait on a slot came to.
+/// The outcome of a wait on a slot.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Taken<T> {
     /// The newest value.
     Value(T),
-    /// Nothing came in time.
+    /// The wait timed out.
     Nothing,
-    /// The writing end is gone and the slot is empty.
+    /// The sender was dropped and the slot is empty.
     Closed,
 }
 

@@ -1,12 +1,12 @@
-//! What a floodgate-target counted while a driver loaded it: its `/metrics`, read before and after.
+//! What a floodgate-target counted during a test, from its `/metrics` before and after.
 
 use crate::message::{MAX_INSTANCE_BYTES, TargetCount, TargetSeen};
 use serde::Deserialize;
 
-/// How the `Server` header of a floodgate-target begins.
+/// Prefix of a floodgate-target's `Server` header.
 pub const SERVER: &str = "floodgate-target";
 
-/// A floodgate-target's count at one moment.
+/// A floodgate-target's count at one point in time.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Reading {
     requests: u64,
@@ -15,7 +15,7 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Reads the body of `/metrics`; none where it holds no count.
+    /// Parses the body of `/metrics`; `None` if it contains no count.
     pub fn parse(body: &[u8]) -> Option<Reading> {
         let mut reading: Reading = serde_json::from_slice(body).ok()?;
         reading.instance = reading.instance.filter(|name| name.len() <= MAX_INSTANCE_BYTES);
@@ -23,8 +23,8 @@ impl Reading {
     }
 }
 
-/// Joins the reading of a ready driver and the one at its end. A count that went back began anew, whether or not the
-/// target says who it is.
+/// Combines the readings before and after a test. A count that decreased means a restart, even if the target
+/// does not identify its instance.
 pub fn between(before: Reading, after: Reading) -> TargetCount {
     if before.instance != after.instance || after.requests < before.requests {
         return TargetCount::Restarted;
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_is_known_by_the_name_or_by_a_count_that_went_back() {
+    fn a_restart_is_detected_by_the_instance_or_by_a_decreased_count() {
         for (before, after) in [
             (r#"{"requests":3,"instance":"a"}"#, r#"{"requests":9,"instance":"b"}"#),
             (r#"{"requests":3}"#, r#"{"requests":9,"instance":"b"}"#),
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_count_is_none_and_no_name_is_endless() {
+    fn malformed_counts_are_none_and_long_names_are_dropped() {
         for body in ["", "[]", "{}", r#"{"requests":-1}"#, r#"{"requests":"7"}"#, r#"{"instance":"a"}"#] {
             assert_eq!(Reading::parse(body.as_bytes()), None, "{body}");
         }

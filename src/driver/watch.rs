@@ -1,23 +1,23 @@
-//! A worker's watch over its own time, by the accounts that the kernel keeps of each thread.
+//! How a worker spends its time, from the CPU times that the kernel keeps for each thread.
 //!
-//! A thread that neither runs nor wants to is waiting for something to do: for a response, for the next planned start,
-//! or in a rest. So *busy* is time on a CPU and time in wait for one, whatever the client does inside its waits, and
-//! nothing is measured for it in the hot loop: the accounts are read when counts are handed over.
+//! A thread that neither runs nor waits for a CPU is idle: it waits for a response or for the next planned
+//! start, or rests. So *busy* is time on a CPU plus CPU wait, no matter how the client waits. The hot loop
+//! measures nothing for it: CPU times are read when counts are handed over.
 
 use crate::clock::CpuTimes;
 use crate::stats::generator::Witness;
 
-/// A worker that sent this many requests since the last look looks again when it hands over.
+/// A worker that sent this many requests since the last reading takes another one when it hands over.
 const ENOUGH_SENT: u64 = 100;
-/// One that did less looks at every so many hand-overs: a look takes some µs, and a driver may have thousands of workers
-/// that send a request now and then.
+/// A less active worker takes a reading at every so many hand-overs: a reading takes some µs, and a driver
+/// may have thousands of workers that rarely send.
 const PASSED: u32 = 4;
 
-/// Looks at the thread's accounts from the first measured request to the last. Pure: what `accounts` gives is read only
-/// where it is wanted.
+/// Tracks the thread's CPU times from the first measured request to the last. Pure: calls `accounts` only
+/// when it needs a reading.
 #[derive(Debug, Default)]
 pub struct Watch {
-    /// When the last look was, and what it saw; none before the first.
+    /// Time and value of the last reading; `None` before the first.
     last: Option<(u64, Option<CpuTimes>)>,
     has_ended: bool,
     passed: u32,
@@ -25,7 +25,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Begins, unless it has begun.
+    /// Begins, unless already begun.
     #[inline]
     pub fn begin(&mut self, now_ns: u64, accounts: impl FnOnce() -> Option<CpuTimes>) {
         if self.last.is_none() {
@@ -33,7 +33,7 @@ impl Watch {
         }
     }
 
-    /// Counts a rest of this length, 0 where there was none.
+    /// Counts a rest of this duration; 0 if there was none.
     #[inline]
     pub fn rested(&mut self, ns: u64) {
         if self.last.is_some() {
@@ -41,7 +41,7 @@ impl Watch {
         }
     }
 
-    /// Looks, if the worker did enough since the last look or that is long ago.
+    /// Takes a reading if the worker did enough since the last one, or if that was long ago.
     pub fn look_if_worthwhile(
         &mut self,
         now_ns: u64,
@@ -54,7 +54,7 @@ impl Watch {
         }
     }
 
-    /// Looks for the last time: the worker has nothing more to send.
+    /// Takes the last reading: the worker has nothing more to send.
     #[inline]
     pub fn end(&mut self, now_ns: u64, accounts: impl FnOnce() -> Option<CpuTimes>) {
         if !self.has_ended {
@@ -63,7 +63,7 @@ impl Watch {
         }
     }
 
-    /// What was seen since the last call.
+    /// What was observed since the last call.
     pub fn take(&mut self) -> Witness {
         std::mem::take(&mut self.seen)
     }
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_before_the_first_request_and_after_the_last_one_is_not_seen() {
+    fn only_the_time_from_the_first_request_to_the_last_is_observed() {
         let mut watch = Watch::default();
         watch.rested(50);
         watch.look_if_worthwhile(900 * MS, ENOUGH_SENT, || accounts(900 * MS));
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_that_does_little_looks_seldom_and_misses_nothing() {
+    fn an_inactive_worker_takes_few_readings_and_misses_nothing() {
         let (mut watch, mut looks) = (Watch::default(), 0);
         watch.begin(0, || accounts(0));
         for half in 1..=8 {
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn where_the_kernel_says_nothing_the_shares_are_unknown() {
+    fn without_cpu_times_the_shares_are_unknown() {
         let mut watch = Watch::default();
         watch.begin(0, || None);
         watch.end(10, || accounts(10));

@@ -1,7 +1,7 @@
 //! The hot loop: claim, wait, send, record. One loop for both clients, both test types and every stop rule.
 //!
-//! Nothing in it locks, allocates, formats or logs per request. A worker owns its tally and hands it over every
-//! [`INTERVAL_NS`]; the next one has room for as much, so that it seldom grows.
+//! Nothing in it locks, allocates, formats or logs per request. A worker owns its tally and hands it over
+//! every [`INTERVAL_NS`]; the next one has the same capacity, so that it seldom grows.
 
 use super::coalescing::Coalescing;
 use super::cursor::{Cursor, Due};
@@ -13,14 +13,14 @@ use crate::stats::tally::{Sample, Tally};
 use crossbeam_channel::Sender;
 use std::time::Duration;
 
-/// Time between two hand-overs of a worker's tally, and so between two reports of a driver.
+/// Interval between hand-overs of a worker's tally, and so between a driver's reports.
 pub const INTERVAL_NS: u64 = 500_000_000;
-/// Longest time between two looks at the stop flag.
+/// Maximum interval between checks of the stop flag.
 const LOOK_NS: u64 = 100_000_000;
-/// First and longest pause of a closed loop after a request that never reached a server, so that a refused port
-/// does not become a busy loop.
+/// Initial and maximum pause of a closed loop after a request that never reached a server, so that a refused
+/// connection does not cause a busy loop.
 const PAUSE_NS: std::ops::RangeInclusive<u64> = 1_000_000..=100_000_000;
-/// Longest wait for room in the channel of the last hand-over.
+/// Maximum wait for room in the channel at the last hand-over.
 const LAST_HANDOVER_WAIT: Duration = Duration::from_secs(5);
 
 /// What a worker counted since its last hand-over.
@@ -28,11 +28,11 @@ const LAST_HANDOVER_WAIT: Duration = Duration::from_secs(5);
 pub struct Handover {
     /// Which worker.
     pub worker: usize,
-    /// Everything up to this many intervals after the origin is in.
+    /// Everything up to this many intervals after the origin is included.
     pub through: u64,
     /// What was counted.
     pub tally: Tally,
-    /// Its first measured send, once there was one.
+    /// Its first measured send, if any yet.
     pub first_send_ns: Option<u64>,
     /// The end of its last measured request so far.
     pub last_end_ns: u64,
@@ -41,7 +41,7 @@ pub struct Handover {
 }
 
 impl Handover {
-    /// What a worker hands over that never ran.
+    /// The hand-over of a worker that never ran.
     pub fn nothing(worker: usize) -> Handover {
         let tally = Tally::new();
         Handover { worker, through: 0, tally, first_send_ns: None, last_end_ns: 0, ended: true }
@@ -53,7 +53,7 @@ impl Handover {
 pub struct Task {
     /// Where tickets come from.
     pub cursor: Cursor,
-    /// Set when the test is over before its end.
+    /// Set to stop the test early.
     pub stop: StopFlag,
 }
 
@@ -109,15 +109,15 @@ pub fn run<C: Client, K: Clock>(
     recorder.hand_over_last(now_ns, &task.cursor, handovers);
 }
 
-/// The ticket that waits for its planned start.
+/// The ticket that is waiting for its planned start.
 struct Hand {
     held: Option<Due>,
     over: bool,
 }
 
 impl Hand {
-    /// Sends all that is due while slots are free; returns when the next one is due (`u64::MAX`: not before
-    /// something completes).
+    /// Sends all requests that are due while slots are free; returns when the next one is due (`u64::MAX`:
+    /// not before a request completes).
     fn send_due<C: Client>(
         &mut self,
         mut now_ns: u64,
@@ -146,7 +146,8 @@ impl Hand {
                 return due.planned_ns;
             }
             let ready_ns = due.planned_ns.max(free_ns);
-            // One reading of the clock for each send: it dates this one and is the present for the next.
+            // One clock reading per send: the send time of this request is also the current time for the next
+            // one.
             now_ns = client.send(Ticket { planned_ns: due.planned_ns, ready_ns, warmup: due.warmup });
             recorder.record_sent(now_ns, ready_ns, &due);
         }
@@ -154,7 +155,7 @@ impl Hand {
     }
 }
 
-/// Counts, and what decides when to hand over.
+/// A worker's counts, and the state that decides when to hand over.
 struct Recorder {
     worker: usize,
     open: bool,
@@ -224,7 +225,7 @@ impl Recorder {
     fn hand_over(&mut self, now_ns: u64, cursor: &Cursor, handovers: &Sender<Handover>) {
         self.handed_through = (now_ns - cursor.origin_ns()) / INTERVAL_NS;
         let handover = self.take(false);
-        // A full channel means that the collector is late: what it did not take is handed over next time.
+        // If the channel is full, the collector is late: these counts are handed over next time.
         if let Err(refused) = handovers.try_send(handover) {
             self.tally = refused.into_inner().tally;
         }
@@ -232,7 +233,7 @@ impl Recorder {
 
     fn hand_over_last(&mut self, now_ns: u64, cursor: &Cursor, handovers: &Sender<Handover>) {
         self.handed_through = now_ns.saturating_sub(cursor.origin_ns()) / INTERVAL_NS;
-        // The collector outlives its workers; if it is gone, there is nobody left to report to.
+        // The collector normally outlives its workers; if it is gone, nothing can be reported.
         let _ = handovers.send_timeout(self.take(true), LAST_HANDOVER_WAIT);
     }
 

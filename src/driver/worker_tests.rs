@@ -6,10 +6,10 @@ use crate::schedule::Schedule;
 use crate::stats::outcome::ErrorKind;
 use std::collections::VecDeque;
 
-/// When a request that is sent at this moment ends, and how.
+/// When a request sent at this time ends, and how.
 type Target = fn(sent_ns: u64) -> (u64, Outcome);
 
-/// A client whose time is the manual clock and whose target is a function.
+/// A client with a manual clock, whose target is a function.
 struct FakeClient {
     clock: ManualClock,
     target: Target,
@@ -96,7 +96,7 @@ fn run_with(
     Run { tally, sends: sends.take(), handovers: through, last_end_ns }
 }
 
-/// Sets the stop flag when its time has come.
+/// Sets the stop flag at a given time.
 #[derive(Clone)]
 struct StoppingClock {
     clock: ManualClock,
@@ -117,7 +117,7 @@ impl Clock for StoppingClock {
         self.clock.rest(ns)
     }
 
-    /// Runs for a quarter of the time and waits for a CPU for another.
+    /// Runs for a quarter of the time and waits for a CPU for another quarter.
     fn cpu_times(&self) -> Option<CpuTimes> {
         let quarter_ns = 1 + self.clock.now_ns() / 4;
         Some(CpuTimes { on_cpu_ns: quarter_ns, waited_ns: quarter_ns })
@@ -129,7 +129,7 @@ fn ok_after_ms(ms: u64, sent_ns: u64) -> (u64, Outcome) {
 }
 
 #[test]
-fn tsunami_keeps_its_gap_whatever_the_latency_is() {
+fn tsunami_keeps_its_gap_regardless_of_latency() {
     let run = run_with(
         16,
         |sent| ok_after_ms(30, sent),
@@ -142,12 +142,12 @@ fn tsunami_keeps_its_gap_whatever_the_latency_is() {
     assert_eq!(run.sends, (0..100).map(|k| k * 20 * MS).collect::<Vec<_>>());
     assert_eq!(run.last_end_ns, (99 * 20 + 30) * MS);
     assert_eq!((run.tally.queued, run.tally.responses()), (0, 100));
-    assert_eq!(run.tally.lag.histogram().max_ms(), 0.001, "the least that a histogram tells apart");
+    assert_eq!(run.tally.lag.histogram().max_ms(), 0.001, "the resolution of a histogram");
 }
 
 #[test]
 fn a_stalled_target_shows_as_queued_and_never_as_lag() {
-    // Nothing is answered between 5 s and 6 s; else after 1 ms.
+    // No response between 5 s and 6 s; otherwise after 1 ms.
     let stall: Target = |sent| {
         let ends = sent + MS;
         (if (5 * S..6 * S).contains(&ends) { 6 * S } else { ends }, Outcome::Status(200))
@@ -182,7 +182,7 @@ fn a_closed_loop_with_a_duration_plans_nothing_after_it() {
 }
 
 #[test]
-fn a_target_that_never_answers_cannot_make_the_run_endless() {
+fn a_target_that_never_responds_cannot_make_the_run_endless() {
     let timeout: Target = |sent| (sent + 2 * S, Outcome::Error(ErrorKind::Timeout));
     let run = run_with(10, timeout, None, |c| {
         (c.target_throughput, c.duration_ms) = (Some(100.0), Some(3_000));
@@ -202,7 +202,7 @@ fn a_stop_counts_what_is_in_flight_as_aborted() {
 }
 
 #[test]
-fn warm_up_stays_out_of_every_other_figure() {
+fn warm_up_is_excluded_from_all_other_figures() {
     let run = run_with(
         8,
         |sent| ok_after_ms(1, sent),
@@ -225,18 +225,18 @@ fn warm_up_stays_out_of_every_other_figure() {
 }
 
 #[test]
-fn what_a_stop_cuts_off_in_the_warm_up_is_counted_there_and_nowhere_else() {
+fn warm_up_requests_aborted_by_a_stop_count_only_as_warm_up() {
     let run = run_with(5, |sent| ok_after_ms(400, sent), Some(S), |c| c.warmup_ms = Some(60_000));
     assert_eq!((run.tally.warmup_sent, run.tally.warmup_errors), (15, 5));
     assert_eq!((run.tally.sent, run.tally.ended()), (0, 0));
 }
 
 #[test]
-fn a_refused_port_is_not_a_busy_loop() {
+fn a_refused_connection_does_not_cause_a_busy_loop() {
     let refused: Target = |sent| (sent + MS / 10, Outcome::Error(ErrorKind::Connect));
     let run = run_with(16, refused, None, |c| c.duration_ms = Some(10_000));
     assert!((50..5_000).contains(&run.tally.sent), "{} attempts", run.tally.sent);
-    assert!(run.tally.lag.histogram().percentile_ms(99.0) < 1.0, "a pause is no lag of the generator");
+    assert!(run.tally.lag.histogram().percentile_ms(99.0) < 1.0, "a pause is not generator lag");
     let counted = run_with(16, refused, None, |c| c.message_count_per_driver = Some(10));
     assert_eq!(counted.tally.counts(10, 0).errors.get("connect"), Some(&10));
 }
@@ -254,7 +254,7 @@ fn tallies_are_handed_over_twice_a_second() {
     assert_eq!(run.handovers, [1, 2, 3, 4, 5, 5]);
 }
 
-/// Serves one request after the other, each in 10 µs.
+/// Serves requests one at a time, each in 10 µs.
 fn one_after_the_other(sent_ns: u64) -> (u64, Outcome) {
     thread_local!(static FREE_NS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) });
     let ended_ns = FREE_NS.get().max(sent_ns) + 10_000;
@@ -266,24 +266,24 @@ fn one_after_the_other(sent_ns: u64) -> (u64, Outcome) {
 fn a_closed_loop_wakes_for_several_responses_at_a_time_and_the_target_stays_busy() {
     let run = run_with(32, one_after_the_other, None, |c| c.duration_ms = Some(2_000));
     let wakes: std::collections::BTreeSet<u64> = run.sends.iter().copied().collect();
-    assert!(run.tally.sent >= 199_900, "all that the target can serve: {}", run.tally.sent);
+    assert!(run.tally.sent >= 199_900, "not all that the target can serve: {}", run.tally.sent);
     assert!(wakes.len() < run.sends.len() / 3, "{} wakes for {} requests", wakes.len(), run.sends.len());
 }
 
 #[test]
-fn rests_and_the_accounts_of_the_thread_are_handed_over() {
+fn rests_and_cpu_times_are_handed_over() {
     let run = run_with(32, one_after_the_other, None, |c| c.duration_ms = Some(2_000));
     let witness = run.tally.witness;
     assert!((2 * S - 10 * MS..=2 * S).contains(&witness.observed_ns), "{witness:?}");
     let generator = witness.generator().expect("observed");
     assert!(generator.busy.is_some_and(|busy| (busy - 0.5).abs() < 0.001), "{generator:?}");
     assert!(generator.cpu_wait.is_some_and(|wait| (wait - 0.25).abs() < 0.001), "{generator:?}");
-    // The target serves one request each 10 µs: the loop rests for 50 µs at a time, outside of trials.
+    // The target serves one request every 10 µs: outside of trials the loop rests for 50 µs at a time.
     assert!(generator.rest.is_some_and(|rest| (0.5..1.0).contains(&rest)), "{generator:?}");
 }
 
 #[test]
-fn the_wait_for_the_last_responses_is_not_the_workers_time() {
+fn the_wait_for_the_last_responses_is_not_observed() {
     let run = run_with(
         16,
         |sent| ok_after_ms(1_500, sent),
@@ -305,7 +305,7 @@ fn an_open_loop_never_rests() {
 }
 
 #[test]
-fn what_a_late_collector_has_no_room_for_comes_with_the_next_hand_over() {
+fn counts_that_a_late_collector_has_no_room_for_come_with_the_next_hand_over() {
     let mut config = TestConfig::new("t", TestType::Avalanche);
     (config.target_url, config.duration_ms) = (Some("http://127.0.0.1/".to_owned()), Some(10_000));
     let plan = Plan::new(&config, &Defaults::default()).expect("a valid plan");

@@ -1,8 +1,8 @@
-//! Inputs from a seed: random bytes, and valid inputs with something wrong in them. The same seed gives the same.
+//! Generates inputs from a seed: random bytes, and valid inputs with faults. Reproducible from the seed.
 
-/// Longest input that is made, in bytes.
+/// Maximum size of a generated input, in bytes.
 const MAX_BYTES: usize = 64 * 1024;
-/// What lengths and counts are set to.
+/// Values for lengths and counts.
 const NUMBERS: [u64; 12] = [
     0,
     1,
@@ -17,7 +17,7 @@ const NUMBERS: [u64; 12] = [
     u64::MAX - 1,
     u64::MAX,
 ];
-/// What stands in texts where it should not.
+/// Words to insert where they do not belong.
 const WORDS: [&[u8]; 20] = [
     b"[",
     b"{\"a\":",
@@ -41,13 +41,13 @@ const WORDS: [&[u8]; 20] = [
     b":",
 ];
 
-/// A source of inputs. The numbers are of xorshift64* (Vigna, "An experimental exploration of Marsaglia's xorshift
-/// generators, scrambled", 2016).
+/// A generator of inputs. Random numbers come from xorshift64* (Vigna, "An experimental exploration of
+/// Marsaglia's xorshift generators, scrambled", 2016).
 #[derive(Clone, Debug)]
 pub struct Generator(u64);
 
 impl Generator {
-    /// A source whose inputs depend on nothing but `seed`.
+    /// A generator whose inputs depend only on `seed`.
     pub fn new(seed: u64) -> Generator {
         Generator(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
@@ -64,7 +64,8 @@ impl Generator {
         (self.next() % end.max(1) as u64) as usize
     }
 
-    /// The next input: of ten, one is random, one is a seed as it is, and the others are seeds with up to eight faults.
+    /// The next input. Of ten, one is random, one an unchanged seed, and eight are seeds with up to eight
+    /// faults.
     pub fn input(&mut self, seeds: &[Vec<u8>]) -> Vec<u8> {
         let kind = self.below(10);
         if kind == 0 || seeds.is_empty() {
@@ -116,7 +117,7 @@ impl Generator {
         input.iter_mut().skip(at).zip(field).for_each(|(byte, new)| *byte = *new);
     }
 
-    /// The decimal number at or after a place.
+    /// The decimal number at or after an offset.
     fn set_digits(&mut self, input: &mut Vec<u8>, at: usize) {
         let Some(begin) = input.iter().skip(at).position(u8::is_ascii_digit).map(|n| n + at) else { return };
         let end = input

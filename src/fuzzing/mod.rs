@@ -1,5 +1,5 @@
-//! One entry for each parser that reads from outside, and inputs for them: what `cargo test`, `just fuzz` and the
-//! targets in `fuzz/` share. Not a part of the public interface.
+//! One entry per parser of external input, and inputs for them, shared by `cargo test`, `just fuzz` and the
+//! targets in `fuzz/`. Not part of the public interface.
 
 mod generator;
 mod seeds;
@@ -22,15 +22,15 @@ use crate::units::clip;
 /// One parser.
 #[derive(Clone, Copy)]
 pub struct Target {
-    /// Its name, which is that of its file in `fuzz/fuzz_targets/`.
+    /// Its name, also that of its file in `fuzz/fuzz_targets/`.
     pub name: &'static str,
-    /// Feeds it; only a panic is a failure.
+    /// Runs it; only a panic is a failure.
     pub run: fn(&[u8]),
-    /// Valid inputs, to be mutated.
+    /// Valid inputs to mutate.
     pub seeds: fn() -> Vec<Vec<u8>>,
 }
 
-/// All of them.
+/// All parsers.
 pub const TARGETS: [Target; 15] = [
     Target { name: "register", run: register, seeds: seeds::registers },
     Target { name: "test_config", run: test_config, seeds: seeds::plans },
@@ -64,7 +64,7 @@ pub fn metrics(bytes: &[u8]) {
     orchestrator::record(crate::bus::Topic::Metrics, bytes);
 }
 
-/// A `test_config` record, as orchestrators and drivers read it, to the schedule of a share.
+/// A `test_config` record, as orchestrators and drivers read it, up to the schedule of a share.
 pub fn test_config(bytes: &[u8]) {
     orchestrator::record(crate::bus::Topic::TestConfig, bytes);
     let Ok(config) = decode::<TestConfig>(bytes) else { return };
@@ -81,7 +81,7 @@ pub fn trigger(bytes: &[u8]) {
     let _ = decode::<Trigger>(bytes).map(|trigger| trigger.is_stop());
 }
 
-/// A histogram: its text, and the bytes that a text may hold.
+/// A histogram: as text, and as the bytes that the text may encode.
 pub fn histogram(bytes: &[u8]) {
     histograms::read(bytes);
     if let Ok(text) = std::str::from_utf8(bytes)
@@ -111,7 +111,7 @@ pub fn http_response(bytes: &[u8]) {
     }
 }
 
-/// Requests as the endpoints read them: where the bytes are cut must change nothing.
+/// Requests as the endpoints parse them. Where the bytes are cut must not matter.
 pub fn http_request(bytes: &[u8]) {
     let limits = Limits { head_bytes: 1_024, body_bytes: 256, keeps_body: true };
     let whole = read_all(bytes, usize::MAX, limits);
@@ -133,7 +133,7 @@ pub fn chunked(bytes: &[u8]) {
     }
 }
 
-/// A URL as a plan or a flag gives it.
+/// A URL from a plan or a flag.
 pub fn url(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     if let Ok(request) = Request::get(&text) {
@@ -141,7 +141,7 @@ pub fn url(bytes: &[u8]) {
     }
 }
 
-/// The entries by name, for `fuzz/`; what is not in another module.
+/// The entries by name, for `fuzz/`, except those in other modules.
 pub mod entries {
     pub use super::{
         chunked, heartbeat, histogram, http_request, http_response, metrics, register, test_config, trigger,
@@ -154,19 +154,19 @@ pub mod entries {
     pub use crate::orchestrator::fuzzing::configure;
 }
 
-/// Runs `target` on one input; a panic becomes an error that holds the input.
+/// Runs `target` on one input. A panic becomes an error that contains the input.
 ///
 /// # Errors
-/// The name of the target, what it said, and the input in a form that can be pasted into a test.
+/// The name of the target, the panic message, and the input in a form that can be pasted into a test.
 pub fn attempt(target: &Target, input: &[u8]) -> Result<(), String> {
     std::panic::catch_unwind(|| (target.run)(input)).map_err(|payload| {
         let words = payload.downcast_ref::<String>().map(String::as_str);
-        let words = words.or(payload.downcast_ref::<&str>().copied()).unwrap_or("without words");
+        let words = words.or(payload.downcast_ref::<&str>().copied()).unwrap_or("no message");
         format!("{} panicked ({}) over b\"{}\"", target.name, clip(words, 300), input.escape_ascii())
     })
 }
 
-/// Whether an input is small enough for the parsers of messages, whose readers take no larger one.
+/// Whether an input is small enough for the message parsers, whose callers reject larger ones.
 pub fn is_readable(input: &[u8]) -> bool {
     bounds::check(input).is_ok()
 }

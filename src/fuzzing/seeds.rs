@@ -1,4 +1,4 @@
-//! Valid inputs of each parser: what a mutation breaks at one place only reaches the places behind it.
+//! Valid inputs for each parser, so that a mutation in one place still reaches the code behind it.
 
 use crate::stats::histogram::Histogram;
 
@@ -66,7 +66,7 @@ pub fn reports() -> Vec<Vec<u8>> {
     seeds
 }
 
-/// Requests to the endpoints, as clients and strangers send them.
+/// Requests to the endpoints, from ordinary and unknown clients.
 pub fn requests() -> Vec<Vec<u8>> {
     texts(&[
         "GET /ping?x=1 HTTP/1.1\r\nHost: localhost:8000\r\nAccept: */*\r\n\r\nGET /metrics HTTP/1.0\r\n\r\n",
@@ -102,7 +102,7 @@ pub fn frames() -> Vec<Vec<u8>> {
     ]
 }
 
-/// Answers with a correlation id, of several kinds.
+/// Kafka responses of several kinds, with a correlation id.
 pub fn answers() -> Vec<Vec<u8>> {
     let mut produced = vec![0, 0, 0, 7, 0, 2, 2, b't', 2, 0, 0, 0, 0, 0, 0];
     produced.extend([0; 24]);

@@ -1,16 +1,16 @@
-//! Why a request failed, in words for a reader: of errors of the system and of TLS.
+//! Readable causes of failed requests: system errors and TLS errors.
 
 use super::os::errors;
 use crate::stats::causes::Key;
 use rustls::{AlertDescription, CertificateError, Error as TlsError};
 use std::io;
 
-/// Causes that no error of the system stands for.
+/// Causes that have no system error.
 pub const NO_ADDRESS: &str = "the host name has no address";
 /// See [`NO_ADDRESS`].
-pub const CONNECT_TIMEOUT: &str = "no answer to the connect in time";
+pub const CONNECT_TIMEOUT: &str = "the connect timed out";
 /// See [`NO_ADDRESS`].
-pub const HANDSHAKE_TIMEOUT: &str = "the TLS handshake was not done in time";
+pub const HANDSHAKE_TIMEOUT: &str = "the TLS handshake timed out";
 /// See [`NO_ADDRESS`].
 pub const HANDSHAKE_CLOSED: &str = "the server closed the connection during the TLS handshake";
 /// See [`NO_ADDRESS`].
@@ -18,7 +18,7 @@ pub const CLOSED_UNANSWERED: &str = "the server closed the connection without a 
 /// See [`NO_ADDRESS`].
 pub const CLOSED_HALFWAY: &str = "the server closed the connection in the middle of a response";
 
-/// The error of TLS inside an error of a connection.
+/// The TLS error inside a connection error.
 pub fn tls_error(error: &io::Error) -> Option<&TlsError> {
     error.get_ref()?.downcast_ref()
 }
@@ -33,7 +33,7 @@ pub fn key(error: &io::Error) -> Key {
     }
 }
 
-/// The cause of a failed connection in words.
+/// The cause of a failed connection as text.
 pub fn words(error: &io::Error) -> String {
     if let Some(tls) = tls_error(error) {
         return tls_words(tls);
@@ -50,13 +50,13 @@ fn tls_words(error: &TlsError) -> String {
             "the server demands a client certificate".to_owned()
         }
         TlsError::AlertReceived(alert) => format!("the server sent the TLS alert {alert:?}"),
-        TlsError::InvalidMessage(_) => "what the server sent is not TLS".to_owned(),
+        TlsError::InvalidMessage(_) => "the server's reply is not TLS".to_owned(),
         TlsError::InvalidCertificate(other) => format!("the server's certificate is not valid: {other}"),
         other => other.to_string(),
     }
 }
 
-/// What is wrong with the server's certificate, for the usual cases.
+/// What is wrong with the server's certificate, for the common cases.
 fn certificate(error: &TlsError) -> Option<&'static str> {
     let TlsError::InvalidCertificate(wrong) = error else { return None };
     Some(match wrong {
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn alerts_and_certificates_have_causes_of_their_own() {
+    fn alerts_and_certificates_have_distinct_causes() {
         let of = |error: TlsError| io::Error::new(io::ErrorKind::InvalidData, error);
         let expired = of(TlsError::InvalidCertificate(CertificateError::Expired));
         let unknown = of(TlsError::InvalidCertificate(CertificateError::UnknownIssuer));

@@ -7,17 +7,17 @@ use std::str::FromStr;
 /// One of the clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientKind {
-    /// Many connections on each thread: the lightest.
+    /// Many connections per thread; the most efficient.
     Native,
-    /// One connection on each thread, by the crate `ureq`.
+    /// One connection per thread, based on the crate `ureq`.
     Ureq,
 }
 
 impl ClientKind {
-    /// All of them, the one to prefer first.
+    /// All clients, the preferred one first.
     pub const ALL: [ClientKind; 2] = [ClientKind::Native, ClientKind::Ureq];
 
-    /// Whether this client can send the request: today both send all that a plan can hold.
+    /// Whether this client can send the request. Today both can send everything a plan can express.
     pub fn serves(self, request: &Request) -> bool {
         match self {
             ClientKind::Native | ClientKind::Ureq => {
@@ -26,7 +26,7 @@ impl ClientKind {
         }
     }
 
-    /// The lightest client that can send the request.
+    /// The most efficient client that can send the request.
     pub fn default_for(request: &Request) -> ClientKind {
         ClientKind::ALL.into_iter().find(|kind| kind.serves(request)).unwrap_or(ClientKind::Ureq)
     }
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_read_as_they_are_written() {
+    fn names_round_trip() {
         for kind in ClientKind::ALL {
             assert_eq!(kind.to_string().parse(), Ok(kind));
         }
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lightest_client_that_can_is_the_default() {
+    fn the_most_efficient_capable_client_is_the_default() {
         assert_eq!(ClientKind::default_for(&Request::get("http://h/").unwrap()), ClientKind::Native);
         assert_eq!(ClientKind::default_for(&Request::get("https://h/").unwrap()), ClientKind::Native);
     }

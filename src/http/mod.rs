@@ -1,7 +1,7 @@
-//! HTTP: the clients that send the load, behind one trait, and the small server that the endpoints stand on.
+//! HTTP: the clients that send the load, behind one trait, and the small server behind the endpoints.
 //!
-//! A client offers **slots**. The hot loop puts one request into a free slot, and collects what completes.
-//! `native` has many slots (connections) on one thread; `ureq` has one, whose `send` blocks.
+//! A client offers **slots**. The hot loop puts one request into a free slot and collects completions.
+//! `native` has many slots (connections) on one thread; `ureq` has one slot and a blocking `send`.
 
 mod cause;
 mod kind;
@@ -26,31 +26,31 @@ use crate::stats::outcome::Outcome;
 use std::fmt;
 use std::time::Duration;
 
-/// Limits and times that a client keeps.
+/// Limits and timeouts of a client.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Longest time from the send of a request to the last byte of its response.
+    /// Maximum time from sending a request to the last byte of its response.
     pub timeout: Duration,
-    /// Longest time for name look-up, TCP connect and TLS handshake; part of `timeout`, never longer.
+    /// Maximum time for name lookup, TCP connect and TLS handshake; part of `timeout` and never longer.
     pub connect_timeout: Duration,
-    /// Requests after which a connection is closed, at least 1; none where it is kept as long as the server keeps it.
-    /// The last request on a connection says `Connection: close` (RFC 9112, section 9.6).
+    /// Requests after which a connection is closed, at least 1; `None` to keep it open as long as the server
+    /// does. The last request on a connection sends `Connection: close` (RFC 9112, section 9.6).
     pub max_requests_per_connection: Option<u64>,
-    /// Certificates (PEM) that are trusted besides the public roots.
+    /// Certificates (PEM) to trust in addition to the public roots.
     pub ca_pem: Option<Vec<u8>>,
 }
 
-/// Largest response head that is read, in bytes; a longer one is a protocol error.
+/// Maximum size of a response head, in bytes; a longer one is a protocol error.
 pub const MAX_HEAD_BYTES: usize = 64 * 1024;
-/// Most header lines in a response; more are a protocol error. (The client on ureq reads 128, which is ureq's limit.)
+/// Maximum header lines in a response; more are a protocol error. (The ureq client reads 128, ureq's limit.)
 pub const MAX_HEADERS: usize = 256;
-/// Largest response body that is read (and thrown away), in bytes; a longer one is a protocol error.
+/// Maximum size of a response body (which is discarded), in bytes; a longer one is a protocol error.
 pub const MAX_BODY_BYTES: u64 = 1 << 30;
 
-/// How often a client that waits looks at its [`StopFlag`], in nanoseconds.
+/// How often a waiting client checks its [`StopFlag`], in nanoseconds.
 pub const STOP_LOOK_NS: u64 = 100 * NS_PER_MS;
 
-/// A client that cannot be built: says what is wrong and what is allowed.
+/// A client that cannot be built: what is wrong and what is allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientError(String);
 
@@ -68,62 +68,62 @@ impl fmt::Display for ClientError {
 
 impl std::error::Error for ClientError {}
 
-/// What the hot loop knows of a request when it sends it; the client hands it back with the completion.
+/// What the hot loop knows about a request when it sends it. The client returns it with the completion.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ticket {
-    /// When the schedule wanted it to start.
+    /// Planned start.
     pub planned_ns: u64,
-    /// The later of its planned start and the moment its slot became free.
+    /// The later of the planned start and the moment its slot became free.
     pub ready_ns: u64,
-    /// Whether it belongs to the warm-up and stays out of every figure but `warmup_sent`.
+    /// Whether it belongs to the warm-up, which counts only in `warmup_sent`.
     pub warmup: bool,
 }
 
-/// One request that came to its end, well or not.
+/// A request that has ended, successfully or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Completion {
-    /// As given to [`Client::send`].
+    /// As passed to [`Client::send`].
     pub ticket: Ticket,
-    /// When the client began to send it (before a new connection was opened, where one was needed).
+    /// When the client began to send it, before opening a connection if it needed a new one.
     pub sent_ns: u64,
-    /// When its last byte, or its error, was there.
+    /// When its last byte or its error arrived.
     pub ended_ns: u64,
-    /// A status, or what went wrong.
+    /// A status, or the error.
     pub outcome: Outcome,
-    /// Bytes of the response, head included where the client sees it.
+    /// Bytes of the response, including the head if the client sees it.
     pub bytes: u64,
-    /// Whether it was sent a second time, on a new connection, because the first attempt cannot have reached the server.
+    /// Whether it was resent on a new connection, because the first attempt cannot have reached the server.
     pub resent: bool,
 }
 
-/// A generator of HTTP load that is used by one thread.
+/// A generator of HTTP load, used by one thread.
 ///
-/// Once the [`StopFlag`] that a client was built with is raised, everything in flight ends as
-/// [`crate::stats::outcome::ErrorKind::Aborted`] within 200 ms, and so does each further request at once.
+/// Once the client's [`StopFlag`] is raised, everything in flight ends as
+/// [`crate::stats::outcome::ErrorKind::Aborted`] within 200 ms, and every further request does so at once.
 pub trait Client {
-    /// When the slot that the next [`Client::send`] takes became free (the one that has been free longest), or
-    /// none while every slot is busy.
+    /// When the slot that the next [`Client::send`] will use became free (the one free for longest); `None`
+    /// while all slots are busy.
     fn free_since_ns(&self) -> Option<u64>;
 
-    /// Requests that were sent and did not complete yet.
+    /// Requests sent and not yet completed.
     fn in_flight(&self) -> usize;
 
-    /// Starts the request in the slot that has been free longest, and returns the moment at which it began to. Must
-    /// not be called while none is free.
+    /// Starts the request in the slot that has been free longest, and returns the time at which it began.
+    /// Must not be called while no slot is free.
     fn send(&mut self, ticket: Ticket) -> u64;
 
-    /// Waits until something completes or `until_ns` is there, and hands every completion to `sink`; with a moment
-    /// in the past it only collects what is already there. Deadlines of requests are kept here.
+    /// Waits until something completes or `until_ns` is reached, and passes every completion to `sink`. With
+    /// a time in the past it only collects what is already complete. Request deadlines are enforced here.
     fn poll<F: FnMut(Completion)>(&mut self, until_ns: u64, sink: F);
 
-    /// Gives up everything in flight, each as [`crate::stats::outcome::ErrorKind::Aborted`], at once.
+    /// Aborts everything in flight at once, each request as [`crate::stats::outcome::ErrorKind::Aborted`].
     fn abort<F: FnMut(Completion)>(&mut self, sink: F);
 
-    /// Says that [`Client::send`] will not be called again: connections that carry no request are closed, and the others
-    /// once their request has ended, so that they do not take the place of somebody else's.
+    /// Tells the client that [`Client::send`] will not be called again. It closes idle connections now and
+    /// the others when their request ends, so that they do not occupy server capacity.
     fn retire(&mut self) {}
 
-    /// Why requests failed since the last call, in words. Called now and then, never for each request.
+    /// Why requests failed since the last call, as text. Called occasionally, never per request.
     fn take_causes(&mut self) -> Causes {
         Causes::default()
     }

@@ -1,18 +1,17 @@
-//! The bytes of a request, made once and sent as often as the plan wants.
+//! The bytes of a request, rendered once and sent as often as the plan says.
 
 use crate::plan::request::Request;
 use http::header::{ACCEPT, HOST, HeaderName, USER_AGENT};
 
-/// What the client calls itself where the plan does not say otherwise.
+/// Default `User-Agent`.
 pub const USER_AGENT_VALUE: &str = concat!("floodgate/", env!("CARGO_PKG_VERSION"));
 
-/// The request as HTTP/1.1 bytes (RFC 9112, section 3), body included.
+/// The request as HTTP/1.1 bytes (RFC 9112, section 3), including the body.
 pub fn render(request: &Request) -> Vec<u8> {
     rendered(request, false)
 }
 
-/// The same, saying that the connection will not be used again (RFC 9112, section 9.6). A plan has no `Connection` field
-/// of its own.
+/// Like [`render`], with `Connection: close` (RFC 9112, section 9.6). A plan never has a `Connection` field.
 pub fn render_last(request: &Request) -> Vec<u8> {
     rendered(request, true)
 }
@@ -43,15 +42,14 @@ fn rendered(request: &Request, says_close: bool) -> Vec<u8> {
     out
 }
 
-/// The authority, without a port that its scheme implies (RFC 9110, section 7.2).
+/// The authority, without the port if the scheme implies it (RFC 9110, section 7.2).
 pub fn host_value(request: &Request) -> String {
     let host = request.uri().host().unwrap_or_default();
     let usual = if request.is_https() { 443 } else { 80 };
     if request.port() == usual { host.to_owned() } else { format!("{host}:{}", request.port()) }
 }
 
-/// A length is sent with a body, and without one where the method means that there should be one
-/// (RFC 9110, section 8.6).
+/// `Content-Length` is sent with a body, or if the method anticipates a body (RFC 9110, section 8.6).
 pub fn sends_length(request: &Request) -> bool {
     !request.body().is_empty() || matches!(request.method().as_str(), "POST" | "PUT" | "PATCH")
 }
@@ -91,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn an_implied_port_is_left_out_of_host() {
+    fn host_omits_an_implied_port() {
         assert!(text("GET", "http://h:80", &[], b"").contains("host: h\r\n"));
         assert!(text("GET", "https://h:443", &[], b"").contains("host: h\r\n"));
         assert!(text("GET", "https://h:80", &[], b"").contains("host: h:80\r\n"));
@@ -99,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_of_the_plan_replace_the_usual_ones() {
+    fn headers_from_the_plan_replace_the_defaults() {
         let given = [("Host", "other"), ("User-Agent", "me"), ("Accept", "text/plain"), ("X-Key", "v")];
         let expected =
             "GET / HTTP/1.1\r\nhost: other\r\nuser-agent: me\r\naccept: text/plain\r\nx-key: v\r\n\r\n";
@@ -107,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_goes_with_a_body_and_with_methods_that_should_have_one() {
+    fn content_length_is_sent_with_bodies_and_with_methods_that_anticipate_one() {
         assert!(text("POST", "http://h", &[], b"abc").ends_with("content-length: 3\r\n\r\nabc"));
         assert!(text("POST", "http://h", &[], b"").ends_with("content-length: 0\r\n\r\n"));
         assert!(text("DELETE", "http://h", &[], b"x").ends_with("content-length: 1\r\n\r\nx"));

@@ -1,4 +1,4 @@
-//! Name look-up, once per run: every client of a run sends to the addresses found here.
+//! Name lookup, once per run. Every client of a run uses the addresses found here.
 
 pub use crate::names::MAX_ADDRESSES;
 
@@ -10,10 +10,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Longest attempt at an address while others are left.
+/// Maximum time for one address while others remain.
 const MAX_ATTEMPT_NS: u64 = NS_PER_S;
 
-/// A name that has no address, or none in time.
+/// A name without an address, or a lookup that timed out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResolveError {
     host: String,
@@ -32,7 +32,7 @@ impl fmt::Display for ResolveError {
 
 impl std::error::Error for ResolveError {}
 
-/// An address that stands for a host and port, instead of what a look-up would find.
+/// An address to use for a host and port instead of a lookup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pinned {
     host: String,
@@ -43,7 +43,7 @@ pub struct Pinned {
 impl std::str::FromStr for Pinned {
     type Err = String;
 
-    /// Reads `HOST:PORT:ADDR`; an IPv6 address may stand in brackets.
+    /// Parses `HOST:PORT:ADDR`; an IPv6 address may be in brackets.
     fn from_str(text: &str) -> Result<Pinned, String> {
         let read = || {
             let (host, rest) = text.split_once(':')?;
@@ -57,22 +57,22 @@ impl std::str::FromStr for Pinned {
     }
 }
 
-/// The addresses that are pinned for a host and port, in the order in which they were given.
+/// The addresses pinned for a host and port, in the order given.
 pub fn pinned(all: &[Pinned], host: &str, port: u16) -> Vec<SocketAddr> {
     let matching = all.iter().filter(|one| one.port == port && one.host.eq_ignore_ascii_case(host));
     matching.map(|one| SocketAddr::new(one.address, port)).take(MAX_ADDRESSES).collect()
 }
 
-/// Looks a host name up, or reads an address; `timeout` bounds the wait.
+/// Resolves a host name or parses an address; `timeout` bounds the wait.
 ///
 /// # Errors
-/// [`ResolveError`] where the name has no address or the time was over.
+/// [`ResolveError`] if the name has no address or the lookup timed out.
 pub fn resolve(host: &str, port: u16, timeout: Duration) -> Result<Vec<SocketAddr>, ResolveError> {
     names::look_up(host, port, timeout).map_err(|reason| ResolveError { host: host.to_owned(), reason })
 }
 
-/// Where the requests of a run go: addresses that are tried in turn, or the error with which each request ends
-/// where there are none, so that a name without an address is counted and not a crash.
+/// Where a run's requests go: addresses to try in turn. If there are none, the error with which each request
+/// ends, so that an unresolvable name is counted instead of crashing the run.
 #[derive(Clone, Debug)]
 pub struct Addresses(Result<Arc<[SocketAddr]>, ErrorKind>);
 
@@ -85,8 +85,8 @@ impl Addresses {
         self.0.as_deref().map_err(|kind| *kind)
     }
 
-    /// Longest attempt at an address while there are others to try, in nanoseconds: its part of the time for connecting,
-    /// and not more than a second, in which all but the slowest networks answer.
+    /// Maximum time for one address while others remain, in nanoseconds: an equal share of the connect
+    /// timeout, but at most a second, in which all but the slowest networks answer.
     pub fn attempt_ns(&self, connect_timeout_ns: u64) -> u64 {
         let count = self.get().map_or(1, |addresses| addresses.len() as u64);
         (connect_timeout_ns / count).min(MAX_ATTEMPT_NS)
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pinned_addresses_stand_for_their_host_and_port() {
+    fn pinned_addresses_match_their_host_and_port() {
         let read = |text: &str| text.parse::<Pinned>();
         let all = ["a.b:80:10.0.0.1", "A.b:80:[::1]", "a.b:81:10.0.0.2", "c:80:10.0.0.3"];
         let all: Vec<Pinned> = all.iter().map(|text| read(text).unwrap()).collect();
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_is_told_by_name_and_becomes_dns() {
+    fn an_unresolvable_name_is_reported_and_becomes_dns() {
         let failed = resolve("no-such-host.invalid", 80, Duration::from_secs(10));
         assert!(failed.as_ref().unwrap_err().to_string().contains("no-such-host.invalid"));
         assert_eq!(Addresses::from(failed).get(), Err(ErrorKind::Dns));

@@ -1,9 +1,9 @@
-//! One flag that ends everything that is in flight.
+//! A flag that aborts everything in flight.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A flag that is raised once and never lowered; its copies are one.
+/// A flag that is raised once and never lowered. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct StopFlag(Arc<AtomicBool>);
 
@@ -13,7 +13,7 @@ impl StopFlag {
         self.0.store(true, Ordering::Release);
     }
 
-    /// Whether it was raised.
+    /// Whether the flag is raised.
     #[inline]
     pub fn is_stopped(&self) -> bool {
         self.0.load(Ordering::Acquire)

@@ -1,4 +1,4 @@
-//! TLS for both clients: whom they trust, and what they offer.
+//! TLS for both clients: what they trust and what they offer.
 
 use crate::http::{ClientError, Settings};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -12,7 +12,7 @@ use rustls::{
 };
 use std::sync::Arc;
 
-/// What a client needs to open TLS to one host.
+/// What a client needs to open a TLS session with one host.
 #[derive(Clone, Debug)]
 pub struct TlsClient {
     config: Arc<ClientConfig>,
@@ -20,14 +20,14 @@ pub struct TlsClient {
 }
 
 impl TlsClient {
-    /// Trusts the public roots (Mozilla's) and the certificates in the settings. Sessions are resumed where the
-    /// server allows it; `http/1.1` is the one protocol offered.
+    /// Trusts the public roots (Mozilla's) and the certificates in the settings. Resumes sessions if the
+    /// server allows it; offers only `http/1.1`.
     ///
     /// # Errors
-    /// Where the certificates cannot be read, or `host` is neither a DNS name nor an address.
+    /// If the certificates cannot be read, or `host` is neither a DNS name nor an address.
     pub fn new(settings: &Settings, host: &str) -> Result<TlsClient, ClientError> {
         let name = ServerName::try_from(host.to_owned())
-            .map_err(|e| ClientError::new(format!("host {host:?} cannot be checked by TLS: {e}")))?;
+            .map_err(|e| ClientError::new(format!("host {host:?} is not a valid TLS server name: {e}")))?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let trust = Trust::new(settings, Arc::clone(&provider))?;
         let builder = ClientConfig::builder_with_provider(provider)
@@ -39,17 +39,18 @@ impl TlsClient {
         Ok(TlsClient { config: Arc::new(config), name })
     }
 
-    /// A session that has not begun.
+    /// A new session, handshake not started.
     ///
     /// # Errors
-    /// As `rustls` has them; none is known for a configuration that could be built.
+    /// As `rustls` reports them; none is known for a valid configuration.
     pub fn session(&self) -> Result<ClientConnection, rustls::Error> {
         ClientConnection::new(Arc::clone(&self.config), self.name.clone())
     }
 }
 
-/// The usual rules of the web, and one more: a certificate that was given is trusted as a server's own, too. What
-/// `openssl req -x509` makes says of itself that it is an authority, and those rules take none for a server.
+/// The usual WebPKI rules, with one exception: a configured certificate is also trusted as the server's own.
+/// Certificates from `openssl req -x509` are marked as authorities, which WebPKI rejects as server
+/// certificates.
 #[derive(Debug)]
 struct Trust {
     web: Arc<WebPkiServerVerifier>,
@@ -79,7 +80,7 @@ impl ServerCertVerifier for Trust {
     ) -> Result<ServerCertVerified, Error> {
         let checked = self.web.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         match checked {
-            // An authority in a server's place is such an `Other`; validity in time was checked before it.
+            // An authority used as a server certificate is such an `Other`; dates were checked before.
             Err(Error::InvalidCertificate(CertificateError::Other(_)))
                 if self.given.iter().any(|own| own == end_entity) =>
             {
@@ -123,7 +124,7 @@ fn given(settings: &Settings) -> Result<Vec<CertificateDer<'static>>, ClientErro
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let read = read.map_err(unreadable)?;
     if read.is_empty() {
-        return Err(ClientError::new("the CA file holds no certificate: PEM is expected".to_owned()));
+        return Err(ClientError::new("the CA file contains no certificate: PEM is expected".to_owned()));
     }
     Ok(read)
 }

@@ -1,19 +1,21 @@
-//! What JSON of strangers may be, looked at before it is parsed: how large, how deep, how many values.
+//! Limits on untrusted JSON, checked before it is parsed: size, depth and number of values.
 //!
-//! A parser takes stack for each level, and up to forty bytes of memory for each byte of small values. None of our
-//! messages comes near these bounds.
+//! A parser needs stack for each level, and up to forty bytes of memory for each byte of small values. None
+//! of our messages comes near these limits.
 
-/// Largest message that is read, in bytes: more than [`crate::message::encode`] makes of the largest plan that is sent.
+/// Largest message that is accepted, in bytes: more than [`crate::message::encode`] produces for the largest
+/// plan.
 pub const MAX_MESSAGE_BYTES: usize = 1 << 20;
-/// Deepest nesting of objects and lists.
+/// Maximum nesting depth of objects and lists.
 pub const MAX_DEPTH: usize = 32;
-/// Most values in all objects and lists together; a plan of the largest fleet has a quarter of it.
+/// Maximum number of values in all objects and lists together; a plan for the largest fleet has a quarter of
+/// this.
 pub const MAX_VALUES: usize = 100_000;
 
-/// Refuses what should not be parsed. Takes no memory; text that is not JSON is left to the parser.
+/// Refuses input that should not be parsed. Allocates nothing; text that is not JSON is left to the parser.
 ///
 /// # Errors
-/// Which bound is broken, in words.
+/// A description of the limit that is exceeded.
 pub fn check(json: &[u8]) -> Result<(), String> {
     if json.len() > MAX_MESSAGE_BYTES {
         return Err(format!("message of {} bytes: at most {MAX_MESSAGE_BYTES} are read", json.len()));

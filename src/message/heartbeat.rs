@@ -1,4 +1,4 @@
-//! `heartbeat`: a sign of life and what a driver is doing.
+//! `heartbeat`: shows that a driver is alive and what it is doing.
 
 use super::tolerant::{maybe, number_or_zero, text};
 use serde::de::IgnoredAny;
@@ -8,33 +8,33 @@ use serde::{Deserialize, Deserializer, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DriverState {
-    /// Waits for a plan.
+    /// Waiting for a plan.
     Idle,
-    /// Understood a plan and waits for the trigger.
+    /// Has accepted a plan and is waiting for the trigger.
     Ready,
-    /// Sends.
+    /// Sending.
     Running,
-    /// Sends no more; waits for what is in flight, then for its final report to be taken.
+    /// No longer sending; waiting for requests in flight, then for its final report to be accepted.
     Finishing,
-    /// Will not execute the plan; the reason says why.
+    /// Refuses to execute the plan; see the reason.
     Refused,
-    /// Has ended in order.
+    /// Has shut down normally.
     Left,
 }
 
-/// `heartbeat`: a sign of life, every second and at every change of state.
+/// `heartbeat`: sent every second and at every change of state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Heartbeat {
     /// The driver's name.
     #[serde(deserialize_with = "text")]
     pub node_id: String,
-    /// Always `YES`; what else programs write there counts as the same.
+    /// Always `YES`; any other value is read as `YES`.
     #[serde(default = "yes", deserialize_with = "always_yes")]
     pub heartbeat: String,
-    /// The driver's wall clock, in ms since 1970 (a text in some original drivers: then 0).
+    /// The driver's wall clock, in ms since 1970 (0 if it is a text, as from some original drivers).
     #[serde(default, deserialize_with = "number_or_zero")]
     pub timestamp: f64,
-    /// Start of its process; none for a driver of the original protocol.
+    /// Start of its process; `None` for a driver of the original protocol.
     #[serde(default, deserialize_with = "maybe", skip_serializing_if = "Option::is_none")]
     pub epoch: Option<u64>,
     /// What it is doing.
@@ -43,16 +43,16 @@ pub struct Heartbeat {
     /// Why it refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The test that its state is about.
+    /// The test that its state refers to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_id: Option<String>,
-    /// [`plan_hash`](super::TestConfig::plan_hash) of the plan as it understood it.
+    /// [`plan_hash`](super::TestConfig::plan_hash) of the plan as the driver read it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_hash: Option<String>,
-    /// Broker time less the driver's wall clock, in ms; none where the broker gives no append times.
+    /// Broker time minus the driver's wall clock, in ms; `None` if the broker provides no append times.
     #[serde(default, deserialize_with = "maybe", skip_serializing_if = "Option::is_none")]
     pub clock_offset_ms: Option<f64>,
-    /// The offset is true within this many ms.
+    /// Maximum error of the offset, in ms.
     #[serde(default, deserialize_with = "maybe", skip_serializing_if = "Option::is_none")]
     pub clock_error_ms: Option<f64>,
 }

@@ -1,27 +1,28 @@
-//! The four latencies of the original protocol, in the spellings that its programs use.
+//! The four latencies of the original protocol, in all spellings that its programs use.
 
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
-/// The latencies of the original protocol, in ms, cumulative. None is a figure that a program does not report.
+/// The latencies of the original protocol, in ms, cumulative. `None` is a figure that a program does not
+/// report.
 ///
-/// Reading takes any letter case, `avg` and `average` for the mean, `p50` for the median, names without `_latency` or
-/// with a unit `_ms`, and texts that hold a number or a duration with its unit.
+/// Reading accepts any letter case, `avg` and `average` for the mean, `p50` for the median, names without
+/// `_latency` or with the suffix `_ms`, and texts that contain a number or a duration with its unit.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct LatencyMs {
     /// Arithmetic mean.
     pub mean_latency: Option<f64>,
     /// 50th percentile.
     pub median_latency: Option<f64>,
-    /// Least.
+    /// Minimum.
     pub min_latency: Option<f64>,
-    /// Greatest.
+    /// Maximum.
     pub max_latency: Option<f64>,
 }
 
 impl LatencyMs {
-    /// The figure that a field of this name holds; none for any other field.
+    /// The figure for a field of this name; `None` for any other field.
     fn figure(&mut self, field: &str) -> Option<&mut Option<f64>> {
         let name: String = field.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
         let name = name.to_ascii_lowercase();
@@ -43,7 +44,7 @@ impl<'de> Deserialize<'de> for LatencyMs {
     }
 }
 
-/// Reads the object of the figures; anything else holds none.
+/// Reads the object with the figures; anything else has none.
 struct Object;
 
 impl<'de> Visitor<'de> for Object {
@@ -95,7 +96,7 @@ impl<'de> Visitor<'de> for Object {
     }
 }
 
-/// One figure; whatever is no number is unknown.
+/// One figure; anything that is not a number is unknown.
 struct Figure(Option<f64>);
 
 impl<'de> Deserialize<'de> for Figure {

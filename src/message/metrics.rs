@@ -16,37 +16,38 @@ pub struct Histograms {
     /// Send to last byte; in the final report.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
-    /// The generator's own delay; older drivers send it in the final report alone.
+    /// The generator's own delay; older drivers send it only in the final report.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lag: Option<String>,
 }
 
-/// What one process of a floodgate-target had counted before and after a driver's part.
+/// Requests that one floodgate-target process had counted before and after a driver's part.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetSeen {
     /// Requests counted when the driver was ready.
     pub before: u64,
     /// Requests counted at its end.
     pub after: u64,
-    /// Which process counted, by a name of its own that is unique for ever; none of an older target or driver.
+    /// Globally unique name of the counting process; `None` from an older target or driver.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
 }
 
-/// Longest name of a target's process that is taken, in bytes; a longer one is as good as none.
+/// Maximum length of a target process's name, in bytes; a longer name is ignored.
 pub const MAX_INSTANCE_BYTES: usize = 64;
 
-/// What a final report says of a floodgate-target.
+/// What a final report says about a floodgate-target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetCount {
     /// One process counted from the driver's start to its end.
     Seen(TargetSeen),
-    /// It was another process at the end: what the first one counted after the driver's first reading is lost.
+    /// It was a different process at the end: what the first one counted after the driver's first reading is
+    /// lost.
     Restarted,
 }
 
 impl TargetCount {
-    /// The form on the wire; none where it is not known.
+    /// The wire form; `None` if unknown.
     pub fn seen(self) -> Option<TargetSeen> {
         match self {
             TargetCount::Seen(seen) => Some(seen),
@@ -55,16 +56,16 @@ impl TargetCount {
     }
 }
 
-/// `metrics`: one cumulative, numbered report of a driver. Fields after `metrics` are none in the original form.
+/// `metrics`: one cumulative, numbered report of a driver. The original form has no fields after `metrics`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
     /// The driver's name.
     #[serde(deserialize_with = "text")]
     pub node_id: String,
-    /// Which test.
+    /// The test's id.
     #[serde(deserialize_with = "text")]
     pub test_id: String,
-    /// Unique; empty for programs that send none.
+    /// Unique; empty for programs that do not send it.
     #[serde(default, deserialize_with = "text")]
     pub report_id: String,
     /// Latencies so far.
@@ -73,7 +74,7 @@ pub struct Metrics {
     /// Start of the driver's process, in ms since 1970.
     #[serde(default, deserialize_with = "maybe", skip_serializing_if = "Option::is_none")]
     pub epoch: Option<u64>,
-    /// 1 for the first report of this driver on this test; a number is given once.
+    /// 1 for the first report of this driver on this test; numbers are not reused.
     #[serde(default, deserialize_with = "maybe", skip_serializing_if = "Option::is_none")]
     pub sequence: Option<u64>,
     /// Whether it is the last one.
@@ -85,7 +86,7 @@ pub struct Metrics {
     /// Its first measured send, in broker time, ms since 1970.
     #[serde(default, deserialize_with = "maybe", skip_serializing_if = "Option::is_none")]
     pub first_send_ms: Option<f64>,
-    /// Time since its origin up to which this report counts, in ms; of the final one, the end of its last request.
+    /// Time since its origin that this report covers, in ms; in the final one, the end of its last request.
     #[serde(default, deserialize_with = "maybe", skip_serializing_if = "Option::is_none")]
     pub elapsed_ms: Option<f64>,
     /// Counts so far.
@@ -94,17 +95,17 @@ pub struct Metrics {
     /// Histograms so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub histograms: Option<Histograms>,
-    /// What the driver's workers did with their time so far.
+    /// How the driver's workers have spent their time so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generator: Option<Generator>,
-    /// Why requests failed so far, in words; the most frequent causes of each kind.
+    /// Why requests have failed so far: the most frequent causes of each kind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub error_samples: Vec<ErrorSample>,
-    /// In the final report, where the target is a floodgate-target.
+    /// In the final report, if the target is a floodgate-target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_seen: Option<TargetSeen>,
-    /// In the final report, in place of `target_seen`: the target that counted at the end was not the process that
-    /// counted at the start, so nobody knows how many requests both together saw.
+    /// In the final report, instead of `target_seen`: the process that counted at the end is not the one that
+    /// counted at the start, so it is unknown how many requests both received together.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub target_restarted: bool,
 }

@@ -1,8 +1,8 @@
-//! The five messages between the roles, one struct each. Read tolerantly, written strictly.
+//! The five messages between the roles, one struct each. Reading is tolerant, writing is strict.
 //!
 //! The first fields of each are those of the original protocol; the others are additions that an old reader
-//! ignores. Reading takes numbers as strings, `node_ip` for `node_IP`, any letter case in `test_type` and `trigger`, and
-//! the spellings of latencies that programs of the original protocol use.
+//! ignores. Reading accepts numbers as strings, `node_ip` for `node_IP`, any letter case in `test_type` and
+//! `trigger`, and the spellings of latencies that programs of the original protocol use.
 
 pub mod bounds;
 mod heartbeat;
@@ -28,21 +28,21 @@ use crate::units::clip;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Most of a foreign text that an error or a log line quotes, in characters.
+/// Maximum length of a foreign text quoted in an error or a log line, in characters.
 pub const MAX_QUOTE_CHARS: usize = 200;
 
 /// The strict JSON form.
 pub fn encode<T: Serialize>(message: &T) -> Vec<u8> {
-    // These structs hold only texts, numbers and maps with text keys, which always have a JSON form.
+    // These structs contain only texts, numbers and maps with text keys, which always have a JSON form.
     serde_json::to_vec(message).unwrap_or_default()
 }
 
-/// A text without the byte order mark that some programs put before it.
+/// A text without the leading byte order mark that some programs write.
 pub fn without_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
-/// Reads a message of anyone tolerantly; the error says in a few words what is wrong with it.
+/// Reads an untrusted message tolerantly; the error briefly says what is wrong with it.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     bounds::check(bytes)?;
     serde_json::from_slice(without_mark(bytes)).map_err(|e| clip(&e.to_string(), MAX_QUOTE_CHARS))

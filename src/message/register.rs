@@ -9,17 +9,17 @@ use serde::{Deserialize, Serialize};
 pub struct Register {
     /// The driver's name.
     pub node_id: String,
-    /// The address by which its operator knows it; empty for programs that send none.
+    /// Address shown for this node; empty for programs that send none.
     pub node_ip: String,
     /// Always `DRIVER_NODE_REGISTER`.
     pub message_type: String,
-    /// Start of the driver's process, in ms since 1970; none for a driver of the original protocol.
+    /// Start of the driver's process, in ms since 1970; `None` for a driver of the original protocol.
     pub epoch: Option<u64>,
     /// Version of its program.
     pub version: Option<String>,
-    /// Processor cores that it may use.
+    /// CPU cores that it may use.
     pub cores: Option<u32>,
-    /// Most connections that its limits on descriptors allow.
+    /// Maximum number of connections that its file descriptor limit allows.
     pub max_connections: Option<u64>,
 }
 
@@ -28,7 +28,7 @@ pub fn register_type() -> String {
     "DRIVER_NODE_REGISTER".to_owned()
 }
 
-/// The form on the wire. Of the original's readers some want `node_IP`, the others `node_ip`.
+/// The wire form. Some readers of the original protocol expect `node_IP`, others `node_ip`.
 #[derive(Clone, Serialize, Deserialize)]
 struct Wire {
     #[serde(deserialize_with = "text")]

@@ -6,13 +6,13 @@ use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-/// One leg of a changing rate: linear from the rate before it to `rate`.
+/// One stage of a changing rate: linear from the previous rate to `rate`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stage {
     /// How long the change takes, in ms.
     #[serde(alias = "duration", deserialize_with = "number")]
     pub duration_ms: u64,
-    /// Requests/s at the end of the stage, of each driver or of the fleet, as the list that it stands in.
+    /// Requests/s at the end of the stage, per driver or for the fleet, depending on the list it is in.
     #[serde(deserialize_with = "number", serialize_with = "whole")]
     pub rate: f64,
 }
@@ -20,21 +20,21 @@ pub struct Stage {
 /// What differs from a plain `GET`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RequestSpec {
-    /// The method; `GET` where there is none.
+    /// The method; `GET` if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
-    /// Header lines besides those that the client sets.
+    /// Header lines in addition to those that the client sets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<(String, String)>,
     /// The body as text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
-    /// The body as base64, for bytes that are not text; not together with `body`.
+    /// The body as base64, for bytes that are not text; excludes `body`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_base64: Option<String>,
 }
 
-/// One driver of a test: the name and the life of its process.
+/// One driver of a test: its name and the epoch of its process.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct NodeRef {
     /// The driver's name.
@@ -52,9 +52,9 @@ pub struct TestConfig {
     /// Unique.
     #[serde(deserialize_with = "text")]
     pub test_id: String,
-    /// Closed loop or rate (AVALANCHE), or a fixed gap (TSUNAMI).
+    /// AVALANCHE (closed loop or fixed rate) or TSUNAMI (fixed interval).
     pub test_type: TestType,
-    /// TSUNAMI: ms between the starts of two requests on one driver. Ignored by AVALANCHE.
+    /// TSUNAMI: interval between the starts of two requests on one driver, in ms. Ignored by AVALANCHE.
     #[serde(
         default,
         deserialize_with = "delay",
@@ -62,7 +62,7 @@ pub struct TestConfig {
         skip_serializing_if = "Option::is_none"
     )]
     pub test_message_delay: Option<f64>,
-    /// Most requests of each driver.
+    /// Maximum number of requests per driver.
     #[serde(default, deserialize_with = "maybe", skip_serializing_if = "Option::is_none")]
     pub message_count_per_driver: Option<u64>,
     /// AVALANCHE: requests/s per driver to hold.
@@ -73,7 +73,7 @@ pub struct TestConfig {
         skip_serializing_if = "Option::is_none"
     )]
     pub target_throughput: Option<f64>,
-    /// No request is planned at or after this many ms.
+    /// No request is planned at or after this time, in ms.
     #[serde(default, deserialize_with = "maybe", skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<u64>,
     /// Load before the measurement begins, in ms.
@@ -85,16 +85,16 @@ pub struct TestConfig {
     /// Connections per driver.
     #[serde(default, deserialize_with = "maybe", skip_serializing_if = "Option::is_none")]
     pub connections: Option<u32>,
-    /// Longest wait for one response, in ms.
+    /// Response timeout, in ms.
     #[serde(default, deserialize_with = "maybe", skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
-    /// Requests after which a connection is closed and another opened; no limit where there is none.
+    /// Requests after which a connection is closed and a new one opened; no limit if absent.
     #[serde(default, deserialize_with = "maybe", skip_serializing_if = "Option::is_none")]
     pub max_requests_per_connection: Option<u64>,
-    /// `native` or `ureq`; where there is none, each driver takes what the URL needs.
+    /// `native` or `ureq`; if absent, each driver uses what the URL requires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,
-    /// What to load; each driver's own target where there is none.
+    /// The target's URL; if absent, each driver's own target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_url: Option<String>,
     /// What differs from a plain `GET`.
@@ -103,14 +103,14 @@ pub struct TestConfig {
     /// The drivers of this test; driver i of n sends the tickets i, i+n, i+2n…
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drivers: Vec<NodeRef>,
-    /// Numbers of the whole fleet, in place of those for each driver.
+    /// Totals for the whole fleet, instead of numbers per driver.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fleet: Option<Totals>,
     /// `--fail-if` expressions, judged by the orchestrator.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub thresholds: Vec<String>,
-    /// Fields that follow from the others and are there for drivers of the original protocol only, which need them.
-    /// They are no part of the plan: reading drops them, and this list.
+    /// Fields that are derived from the others and written only for drivers of the original protocol, which
+    /// need them. They are not part of the plan: reading drops them and this list.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub derived: Vec<String>,
 }
@@ -140,7 +140,7 @@ impl<'de> Deserialize<'de> for TestConfig {
     }
 }
 
-/// Reads a `test_config`, also where it is wrapped as one orchestrator of the original protocol does:
+/// Reads a `test_config`, also if wrapped as by one orchestrator of the original protocol:
 /// `{"node_ip": …, "test_config": {…}}`.
 pub fn decode_config(bytes: &[u8]) -> Result<TestConfig, String> {
     #[derive(Deserialize)]
@@ -160,7 +160,8 @@ pub fn decode_config(bytes: &[u8]) -> Result<TestConfig, String> {
     }
 }
 
-/// A delay, or none if absent. An empty text is neither: a form that was not filled in must not become the default.
+/// A delay, or `None` if absent. An empty text is an error: a form field left empty must not become the
+/// default.
 fn delay<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
     match Value::deserialize(deserializer)? {
         Value::String(text) if text.trim().is_empty() => {
@@ -171,7 +172,7 @@ fn delay<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::E
 }
 
 impl TestConfig {
-    /// A plan with nothing but an id and a type.
+    /// A plan with only an id and a type.
     pub fn new(test_id: &str, test_type: TestType) -> TestConfig {
         TestConfig {
             test_id: test_id.to_owned(),
@@ -195,7 +196,7 @@ impl TestConfig {
         }
     }
 
-    /// 64-bit FNV-1a over the strict form, in hex: two readers that understood the same plan get the same hash.
+    /// 64-bit FNV-1a over the strict form, in hex: two readers that read the same plan get the same hash.
     /// Source: <http://www.isthe.com/chongo/tech/comp/fnv/>.
     pub fn plan_hash(&self) -> String {
         let hash = encode(self).iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {

@@ -7,9 +7,9 @@ use serde_json::Value;
 /// How the requests of a test are paced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TestType {
-    /// As fast as the target answers, or at a rate to hold.
+    /// Closed loop (as fast as the target responds) or fixed rate.
     Avalanche,
-    /// With a fixed gap between starts.
+    /// Fixed interval between starts.
     Tsunami,
 }
 

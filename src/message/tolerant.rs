@@ -1,10 +1,11 @@
-//! Reading values as other programs write them: numbers as texts, texts as numbers, whole numbers with a fraction.
+//! Reads values as other programs write them: numbers as texts, texts as numbers, whole numbers with a
+//! fraction.
 
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serializer};
 use serde_json::Value;
 
-/// Characters of a foreign text that an error quotes.
+/// Maximum length of a foreign text quoted in an error, in characters.
 const MAX_SHOWN_CHARS: usize = 40;
 
 /// A text, or a number as text.
@@ -26,7 +27,7 @@ pub(super) fn maybe_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<O
     }
 }
 
-/// As much of a foreign value as a line of a log needs.
+/// A foreign value, shortened for a log line.
 pub(super) fn shown(value: &Value) -> String {
     match value {
         Value::String(text) => {
@@ -39,7 +40,8 @@ pub(super) fn shown(value: &Value) -> String {
     }
 }
 
-/// A number; a whole one without a fraction, because programs that expect an integer refuse `100.0`.
+/// A number. Whole numbers are written without a fraction, because programs that expect an integer refuse
+/// `100.0`.
 pub(super) fn whole<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     if number.fract() == 0.0 && number.abs() < 9e15 {
         serializer.serialize_i64(*number as i64)
@@ -56,12 +58,12 @@ pub(super) fn maybe_whole<S: Serializer>(number: &Option<f64>, serializer: S) ->
     }
 }
 
-/// A number, or a text that holds one.
+/// A number, or a text that contains one.
 pub(super) fn number<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<T, D::Error> {
     read_number(Value::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
-/// A number, a text that holds one, or nothing (null, or an empty text).
+/// A number, a text that contains one, or nothing (null, or an empty text).
 pub(super) fn maybe<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
@@ -72,7 +74,7 @@ pub(super) fn maybe<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     }
 }
 
-/// A number where there is one, else 0.
+/// A number, or 0 if it is not one.
 pub(super) fn number_or_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     Ok(read_number(Value::deserialize(deserializer)?).unwrap_or_default())
 }

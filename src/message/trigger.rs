@@ -1,4 +1,4 @@
-//! `trigger`: when a test starts, or that it is over.
+//! `trigger`: starts a test, or ends it.
 
 use super::tolerant::{maybe, shown, text};
 use serde::de::Error as _;
@@ -13,12 +13,12 @@ pub enum Word {
     Yes,
     /// Closes the gate; read also from `NO`.
     Stop,
-    /// Closes the run for every reader: whoever still executes the test stops.
+    /// Closes the run for every reader: a driver that still executes the test stops.
     End,
 }
 
 impl<'de> Deserialize<'de> for Word {
-    /// In any letter case. Every other word is an error, so that nobody takes it for a start.
+    /// Accepts any letter case. Every other word is an error, so that it is never mistaken for a start.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
         match value.as_str().map(|word| word.trim().to_ascii_uppercase()).as_deref() {
@@ -30,10 +30,10 @@ impl<'de> Deserialize<'de> for Word {
     }
 }
 
-/// `trigger`: when to start, or that the test is over.
+/// `trigger`: starts a test, or ends it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trigger {
-    /// Which test.
+    /// The test's id.
     #[serde(deserialize_with = "text")]
     pub test_id: String,
     /// What to do.

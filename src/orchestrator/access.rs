@@ -1,23 +1,24 @@
-//! Who may ask: what browsers say of themselves, and the token. Pure; asked before a body is read.
+//! Access control: browser headers and the token. Pure; checked before a body is read.
 
 use super::ApiError;
 use crate::http::server::Request;
 use std::hint::black_box;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// What a request must show.
+/// What a request needs to be accepted.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
-    /// The token that a request which changes something must bring along; none where everybody may.
+    /// The token that a request that changes something must send; `None` if no token is required.
     pub token: Option<String>,
-    /// Names in `Host` that are taken besides addresses and `localhost`.
+    /// Names accepted in `Host` in addition to IP addresses and `localhost`.
     pub hosts: Vec<String>,
 }
 
 impl Access {
-    /// Refuses what a page of another site makes a browser send. A name that someone else controls can lead to this
-    /// server's address (DNS rebinding), and the browser then takes that page for one of this server's own: so names
-    /// must be known. A browser always sends `Host`; only HTTP/1.0 can do without it.
+    /// Refuses requests that a page of another site makes a browser send. A name that someone else controls
+    /// can resolve to this server's address (DNS rebinding), and the browser then treats that page as one of
+    /// this server's own, so only known names are accepted. A browser always sends `Host`; only HTTP/1.0 may
+    /// omit it.
     pub fn check_site(&self, head: &Request) -> Result<(), ApiError> {
         let host = head.header("host");
         if let Some(host) = host.filter(|host| !self.is_own(host)) {
@@ -31,8 +32,9 @@ impl Access {
         let origins = head.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("origin"));
         for (_, origin) in origins {
             if !is_same_site(origin, host.unwrap_or_default()) {
-                let message =
-                    format!("this came from a page of {origin}: only this server's own pages may do that");
+                let message = format!(
+                    "this request came from a page of {origin}: only this server's own pages may send it"
+                );
                 return Err(ApiError::new(403, message));
             }
         }
@@ -56,8 +58,10 @@ impl Access {
         });
         match given {
             Some(given) if same(given.as_bytes(), token.as_bytes()) => Ok(()),
-            Some(_) => Err(ApiError::new(401, "the token is not the one of this orchestrator")),
-            None => Err(ApiError::new(401, "a token is needed: send the header Authorization: Bearer TOKEN")),
+            Some(_) => Err(ApiError::new(401, "the token does not match this orchestrator's")),
+            None => {
+                Err(ApiError::new(401, "a token is required: send the header Authorization: Bearer TOKEN"))
+            }
         }
     }
 }
@@ -72,7 +76,7 @@ fn name_of(host: &str) -> &str {
     name.strip_suffix('.').unwrap_or(name)
 }
 
-/// Whether a page of `origin` was loaded from `host`; a port that the scheme implies may be left out.
+/// Whether a page of `origin` was loaded from `host`; the scheme's default port may be omitted.
 fn is_same_site(origin: &str, host: &str) -> bool {
     let usual = match origin.split_once("://") {
         Some(("http", _)) => ":80",
@@ -84,7 +88,7 @@ fn is_same_site(origin: &str, host: &str) -> bool {
     !theirs.is_empty() && bare(theirs) == bare(host)
 }
 
-/// Compares in a time that tells nothing of where the two differ.
+/// Compares in time that does not depend on where the two differ.
 fn same(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |differs, (x, y)| black_box(differs | (x ^ y))) == 0
 }
@@ -100,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn only_known_names_and_addresses_are_taken() {
+    fn only_known_names_and_addresses_are_accepted() {
         let access = Access { hosts: vec!["box.example".to_owned()], ..Access::default() };
         for host in [
             "127.0.0.1",
@@ -135,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_may_only_ask_the_server_that_it_came_from() {
+    fn a_page_may_only_call_the_server_it_came_from() {
         let access = Access::default();
         let from = |host: &str, origin: &str| status(&access, &[("Host", host), ("Origin", origin)]);
         assert_eq!(from("127.0.0.1:8080", "http://127.0.0.1:8080"), 200);
@@ -152,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_the_same_only_when_all_bytes_are() {
+    fn tokens_match_only_if_all_bytes_match() {
         assert!(same(b"", b"") && same(b"secret", b"secret"));
         assert!(!same(b"secret", b"secreT") && !same(b"secret", b"secre") && !same(b"", b"x"));
         let access = Access { token: Some("s3cret".to_owned()), ..Access::default() };

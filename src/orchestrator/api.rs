@@ -1,4 +1,4 @@
-//! The HTTP API: what each path and method does, and how it answers.
+//! The HTTP API: what each path and method does and returns.
 
 use super::access::Access;
 use super::body::read_strict;
@@ -9,7 +9,7 @@ use crate::http::server::{Handler, Request, Response};
 use serde::Deserialize;
 use serde_json::json;
 
-/// Every path, with the methods that it takes.
+/// Every path, with the methods that it accepts.
 const ROUTES: [(&str, &[&str]); 6] = [
     ("/", &["GET", "HEAD"]),
     ("/dashboard", &["GET", "HEAD"]),
@@ -19,7 +19,7 @@ const ROUTES: [(&str, &[&str]); 6] = [
     ("/stop", &["POST"]),
 ];
 
-/// The body of `POST /stop`; an empty one stops the running test.
+/// The body of `POST /stop`; an empty body stops the running test.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct StopBody {
@@ -34,8 +34,8 @@ pub struct Api {
 }
 
 impl Handler for Api {
-    /// Refuses before the body is read: strangers, unknown paths, wrong methods. Reads need no token, so that pages,
-    /// health checks and scrapers work without it; whatever changes something does.
+    /// Refuses unknown clients, unknown paths and wrong methods before the body is read. Reads need no token,
+    /// so that pages, health checks and scrapers work without one; requests that change something do.
     fn admit(&self, head: &Request) -> Result<(), Response> {
         self.access.check_site(head).map_err(|e| error(&e))?;
         route(head)?;
@@ -47,7 +47,7 @@ impl Handler for Api {
 
     fn answer(&self, request: &Request) -> Response {
         let control = &self.control;
-        // Some programs begin every text with a byte order mark.
+        // Some programs start every text with a byte order mark.
         let body = request.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&request.body);
         let answered = match route(request) {
             Err(refusal) => return refusal,
@@ -66,7 +66,7 @@ impl Handler for Api {
     }
 }
 
-/// The path, if it is one of ours and the method is one of its own; else the refusal.
+/// The path, if it exists and accepts the method; otherwise the error response.
 fn route(head: &Request) -> Result<&'static str, Response> {
     let Some((path, allowed)) = ROUTES.iter().find(|(path, _)| *path == head.path) else {
         let message = format!(
@@ -84,7 +84,7 @@ fn route(head: &Request) -> Result<&'static str, Response> {
 
 fn registered(known: bool) -> serde_json::Value {
     match known {
-        true => json!({ "ok": true, "note": "this node was registered already, and is alive" }),
+        true => json!({ "ok": true, "note": "this node is already registered and alive" }),
         false => json!({ "ok": true }),
     }
 }
@@ -100,7 +100,7 @@ fn stop(control: &Control, body: &[u8]) -> Result<Response, ApiError> {
     control.stop(asked.test_id.as_deref(), reason).map(|stopped| Response::json(202, &stopped))
 }
 
-/// JSON, but for a browser, which names `text/html`, a page.
+/// JSON, or a page for a browser, which accepts `text/html`.
 fn dashboard(control: &Control, request: &Request) -> Response {
     let mut dashboard = control.dashboard();
     if let Some(test) = &mut dashboard.test {

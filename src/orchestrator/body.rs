@@ -1,7 +1,7 @@
 //! Bodies of the HTTP API: JSON in, messages out. An error says what is wrong, where, and what is allowed.
 //!
-//! On the bus unknown fields are ignored, for an older reader must understand a newer writer. Here a person may have
-//! written the body, and a limit with a misspelled name must not become a flood without one.
+//! On the bus, unknown fields are ignored, because an older reader must understand a newer writer. Here, a
+//! person may have written the body, and a misspelled limit must not become a flood without a limit.
 
 use super::ApiError;
 use crate::message::{TestConfig, bounds};
@@ -12,11 +12,11 @@ use serde_json::error::Category;
 
 /// The smallest body of `POST /configure`.
 const PLAN: &str = r#"{"test_id": "t1", "test_type": "AVALANCHE"}"#;
-/// Characters of a body or a value that an error shows.
+/// Maximum length of the part of a body or value that an error shows, in characters.
 const MOST_SHOWN: usize = 40;
 
-/// Reads a plan in which every field is known, itself or as `test_config` of an outer object (so one orchestrator of
-/// the original protocol wraps it). A missing `test_id` is made up.
+/// Reads a plan, in which every field must be known, either directly or as `test_config` of an outer object
+/// (as one orchestrator of the original protocol wraps it). A missing `test_id` is generated.
 pub fn read_plan(body: &[u8]) -> Result<TestConfig, ApiError> {
     let (value, text) = object(body, PLAN)?;
     let wrapped = value.get("test_config").filter(|_| value.get("test_id").is_none());
@@ -24,7 +24,7 @@ pub fn read_plan(body: &[u8]) -> Result<TestConfig, ApiError> {
     fields::check(plan).map_err(|why| ApiError::new(400, why))?;
     let known = plan.get("test_id").is_some();
     if known && wrapped.is_none() {
-        // From the text, which tells a field that is there twice.
+        // Read from the text, which reveals duplicate fields.
         return typed(&mut serde_json::Deserializer::from_slice(text), &value);
     }
     let mut plan = plan.clone();
@@ -34,7 +34,7 @@ pub fn read_plan(body: &[u8]) -> Result<TestConfig, ApiError> {
     typed(plan.clone(), &plan)
 }
 
-/// Reads a body in which every field is one of `names`.
+/// Reads a body in which every field must be one of `names`.
 pub fn read_strict<T: DeserializeOwned>(body: &[u8], what: &str, names: &[&str]) -> Result<T, ApiError> {
     let example = format!("{{\"{}\": …}}", names.first().unwrap_or(&"field"));
     let (value, text) = object(body, &example)?;
@@ -42,7 +42,7 @@ pub fn read_strict<T: DeserializeOwned>(body: &[u8], what: &str, names: &[&str])
     typed(&mut serde_json::Deserializer::from_slice(text), &value)
 }
 
-/// Reads a body as a message is read, whatever else it holds.
+/// Reads a body like a message, ignoring unknown fields.
 pub fn read_json<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, ApiError> {
     let (value, text) = object(body, example)?;
     typed(&mut serde_json::Deserializer::from_slice(text), &value)
@@ -60,7 +60,7 @@ fn object<'a>(body: &'a [u8], example: &str) -> Result<(Value, &'a [u8]), ApiErr
         let message = format!("The body must be one JSON object, like {example} (it begins with `{begin}`)");
         return Err(ApiError::new(400, message));
     }
-    // The threads that serve have little stack.
+    // The server threads have small stacks.
     bounds::check(body).map_err(|why| ApiError::new(400, format!("The body is too large: {why}")))?;
     let value: Value = serde_json::from_slice(body).map_err(|e| ApiError::new(400, not_json(body, &e)))?;
     Ok((value, body))
@@ -76,7 +76,7 @@ fn not_json(body: &[u8], error: &serde_json::Error) -> String {
     }
 }
 
-/// Reads the message; an error names the field and what its value must be.
+/// Reads the message; an error names the field and the required value.
 fn typed<'de, D, T>(reader: D, body: &Value) -> Result<T, ApiError>
 where
     D: serde::Deserializer<'de>,
@@ -96,17 +96,17 @@ fn wrong(path: &str, why: &str, body: &Value) -> String {
         return format!("{field} is missing{kind}");
     }
     if let Some(field) = quoted("duplicate field `") {
-        return format!("{field} is there twice: leave one of them out");
+        return format!("{field} appears twice: remove one of them");
     }
     match fields::kind(&plain(path)) {
         Some(kind) => format!("{path} must be {kind}{}", got(path, body)),
-        // The reader calls the whole body "."; its own words then name the field.
+        // The reader calls the whole body "."; its error text then names the field.
         None if matches!(path, "." | "?") || why.starts_with(path) => why.to_owned(),
         None => format!("{path}: {why}"),
     }
 }
 
-/// A path without its list indices: `stages[0].rate` is `stages[].rate`.
+/// A path without its list indices: `stages[0].rate` becomes `stages[].rate`.
 fn plain(path: &str) -> String {
     let mut out = String::new();
     for (at, part) in path.split('[').enumerate() {
@@ -117,7 +117,7 @@ fn plain(path: &str) -> String {
     out
 }
 
-/// The value that was given at this path.
+/// The value at this path.
 fn got(path: &str, body: &Value) -> String {
     let pointer = format!("/{}", path.replace(['.', '['], "/").replace(']', ""));
     match body.pointer(&pointer) {

@@ -19,14 +19,14 @@ use crate::plan::{Plan, check_split, limits};
 use crate::stats::summary::Summary;
 use std::collections::VecDeque;
 
-/// Most finished tests whose whole result is kept.
+/// Maximum number of finished tests whose full result is kept.
 const MAX_RESULTS: usize = 10;
-/// A registration that was appended longer ago than this does not make its node alive, in ms.
+/// A registration appended longer ago than this does not make its node alive, in ms.
 const FRESH_MS: f64 = 5_000.0;
-/// How much longer than the gate has been open a driver may say that it has been running, in s.
+/// How much longer than the gate has been open a driver may claim to have been running, in s.
 const RUNNING_SLACK_S: u64 = 60;
 
-/// All that the orchestrator knows.
+/// The orchestrator's state.
 #[derive(Debug, Default)]
 pub struct Core {
     fleet: Fleet,
@@ -45,7 +45,7 @@ struct Test {
     run: Run,
     figures: Aggregate,
     recorded: bool,
-    /// The phase that was logged last.
+    /// The last logged phase.
     logged: Option<Phase>,
 }
 
@@ -55,7 +55,7 @@ impl Core {
         Now { ns, broker_ms: wall_ms(ns) + self.time.offset().map_or(0.0, |offset| offset.offset_ms) }
     }
 
-    /// A message was read.
+    /// Handles a message that was read.
     pub fn message(&mut self, message: &Message, now: Now) {
         match message {
             Message::Register(register, append_ms) => {
@@ -88,7 +88,8 @@ impl Core {
         }
     }
 
-    /// Time passes; `bus_away` says why the bus could not be read since the last time. What must be written follows.
+    /// Advances time; `bus_away` says why the bus could not be read since the last tick. Returns what must be
+    /// written.
     pub fn tick(&mut self, now: Now, bus_away: Option<String>) -> Vec<Command> {
         let changes = self.fleet.tick(now.ns, bus_away.is_none());
         self.journal.silent(&changes);
@@ -103,7 +104,7 @@ impl Core {
         commands
     }
 
-    /// What happened since the last time, for the log.
+    /// What has happened since the last call, for the log.
     pub fn take_lines(&mut self) -> Vec<(log::Level, String)> {
         self.journal.take()
     }
@@ -127,7 +128,7 @@ impl Core {
         self.journal.test(&test.run, result);
     }
 
-    /// What became of a command for the test `test_id`.
+    /// Handles the result of writing a command for the test `test_id`.
     pub fn written(&mut self, test_id: &str, command: &Command, result: Result<Appended, String>, now: Now) {
         if let Ok(appended) = &result {
             self.learn_time(appended);
@@ -137,25 +138,26 @@ impl Core {
         }
     }
 
-    /// A record of ours was written. Each tells the broker's time (a `test_config` always goes before its trigger), so
-    /// none is written for the clock alone, which a reader might take for a driver's.
+    /// Learns the broker's time from a record of ours that was written. A `test_config` always precedes its
+    /// trigger, so no record needs to be written for the clock alone, which a reader might mistake for a
+    /// driver's.
     pub fn learn_time(&mut self, appended: &Appended) {
         if let Some(append_ms) = appended.append_ms {
             self.time.add(append_ms, wall_ms(appended.sent_ns), wall_ms(appended.acked_ns));
         }
     }
 
-    /// Takes a plan, names the fleet's drivers in it, and gives the command that writes it.
+    /// Accepts a plan, names the fleet's drivers in it, and returns the command that writes it.
     pub fn configure(&mut self, mut config: TestConfig) -> Result<(Configured, Command), ApiError> {
         let plan = check(&config)?;
         self.check_bus()?;
         let id = &config.test_id;
         if self.ids.contains(id) {
-            return Err(ApiError::new(409, format!("test_id {id:?} was used: choose a new one")));
+            return Err(ApiError::new(409, format!("test_id {id:?} was already used: choose a new one")));
         }
         if let Some(test) = self.newest.as_ref().filter(|test| !test.run.phase.is_over()) {
             let other = &test.run.config.test_id;
-            let how = "wait for its end, or end it with POST /stop";
+            let how = "wait until it ends, or stop it with POST /stop";
             return Err(ApiError::new(
                 409,
                 format!("the test {other:?} is {}: {how}", test.run.phase.state()),
@@ -168,12 +170,11 @@ impl Core {
             return Err(ApiError::new(409, format!("no driver is alive: {how}")));
         }
         if config.drivers.is_empty() && !self.fleet.is_without_ours() {
-            let why =
-                "only drivers of the original protocol are known, and others may not have been heard of yet";
+            let why = "only drivers of the original protocol are known, and others may not have been heard from yet";
             return Err(ApiError::new(409, format!("no driver is alive: {why}: try again in 5 s")));
         }
         if config.drivers.is_empty() && count(&plan, originals.len()).is_none() {
-            let why = "there are only drivers of the original protocol, which end by a count alone";
+            let why = "there are only drivers of the original protocol, which only stop after a fixed count";
             return Err(ApiError::new(400, format!("message_count_per_driver: {why}: set it")));
         }
         let drivers = config.drivers.len();
@@ -209,7 +210,8 @@ impl Core {
         (configured, command)
     }
 
-    /// Ends the running test, or the one that is named; answers its id, its state, and the command that writes it.
+    /// Ends the running test, or the given one; returns its id, its state, and the command that writes the
+    /// STOP.
     pub fn stop(
         &mut self,
         test_id: Option<&str>,
@@ -231,7 +233,7 @@ impl Core {
         Ok((configured, command))
     }
 
-    /// The result of a test as it stands; none where it is unknown or too old.
+    /// The current result of a test; `None` if the test is unknown or too old.
     pub fn summary(&self, test_id: &str) -> Option<Summary> {
         match self.newest.as_ref().filter(|test| test.run.config.test_id == test_id) {
             Some(test) => Some(self.result(test)),
@@ -239,7 +241,7 @@ impl Core {
         }
     }
 
-    /// All that the dashboard shows.
+    /// Everything that the dashboard shows.
     pub fn dashboard(&self, now_ns: u64) -> Dashboard {
         let test = self.newest.as_ref().map(|test| self.result(test));
         let merged = test.as_ref().and_then(|test| test.total.latency_ms.as_ref());
@@ -257,7 +259,7 @@ impl Core {
         }
     }
 
-    /// Whether this node is alive already; an error where the fleet would ignore the registration.
+    /// Whether this node is already alive; an error if the fleet would ignore the registration.
     pub fn check_register(&self, register: &Register) -> Result<bool, ApiError> {
         let id = &register.node_id;
         let alive = self.fleet.get(id).filter(|node| node.presence == Presence::Alive);
@@ -323,7 +325,7 @@ impl Core {
         }
     }
 
-    /// Notes the end of a run once.
+    /// Records the end of a run once.
     fn record_end(&mut self) {
         let Some(test) = self.newest.as_mut().filter(|t| t.run.phase.is_over() && !t.recorded) else {
             return;
@@ -337,7 +339,7 @@ impl Core {
         self.results.truncate(MAX_RESULTS);
     }
 
-    /// Drivers of the original protocol may have reported after the run was closed; then its kept result is renewed.
+    /// Updates the kept result: drivers of the original protocol may have reported after the run was closed.
     fn keep_late_originals(&mut self) {
         let Some(test) = self.newest.as_ref().filter(|test| test.recorded) else { return };
         let renewed = self.result(test);
@@ -361,13 +363,10 @@ fn configured(run: &Run) -> Configured {
     }
 }
 
-/// The plan in a message that names no drivers yet; they change nothing in it but whether it can be split.
+/// The plan in a message that names no drivers yet; drivers only affect whether it can be split.
 fn check(config: &TestConfig) -> Result<Plan, ApiError> {
     if !config.drivers.is_empty() {
-        return Err(ApiError::new(
-            400,
-            "drivers: the orchestrator names the drivers that are alive: leave it out",
-        ));
+        return Err(ApiError::new(400, "drivers: the orchestrator fills in the live drivers: leave it out"));
     }
     Plan::as_written(config).map_err(|errors| {
         let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();

@@ -1,7 +1,7 @@
 use super::*;
 use crate::message::decode;
 
-/// A core at 1 s of the clock, and what it is told.
+/// A core at 1 s of the clock, fed with messages.
 struct Told(Core, u64);
 
 impl Told {
@@ -36,7 +36,7 @@ impl Told {
 }
 
 #[test]
-fn joins_leaves_losses_and_returns_are_a_line_each() {
+fn each_join_leave_loss_and_return_is_one_line() {
     let mut told = Told::new();
     told.register(1);
     told.beat(1, "idle");
@@ -56,7 +56,7 @@ fn joins_leaves_losses_and_returns_are_a_line_each() {
 }
 
 #[test]
-fn a_second_process_of_one_name_is_told_and_which_one_counts() {
+fn a_second_process_with_the_same_name_is_logged_with_the_one_that_counts() {
     let mut told = Told::new();
     told.register(1);
     told.beat(1, "idle");
@@ -67,7 +67,7 @@ fn a_second_process_of_one_name_is_told_and_which_one_counts() {
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(lines[0].starts_with(r#"WARN driver "a": another process registered under this name"#));
     told.beat(1, "idle");
-    assert!(told.lines().is_empty(), "it may have been on its way");
+    assert!(told.lines().is_empty(), "it may have been in transit");
     (0..5).for_each(|_| {
         told.beat(1, "idle");
         told.beat(2, "idle");

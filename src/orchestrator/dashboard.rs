@@ -1,4 +1,4 @@
-//! What `GET /dashboard` shows: the fleet, the newest test, and the finished ones in short.
+//! What `GET /dashboard` shows: the fleet, the newest test, and a summary of the finished ones.
 
 use super::fleet::{Node, Presence};
 use crate::clock::NS_PER_MS;
@@ -7,21 +7,21 @@ use crate::stats::states::RunState;
 use crate::stats::summary::Summary;
 use serde::{Deserialize, Serialize};
 
-/// Most finished tests that are listed.
+/// Maximum number of finished tests listed.
 pub const MAX_HISTORY: usize = 100;
 
 /// The whole page as data.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Dashboard {
-    /// The newest test's latencies in the form of the original protocol, merged over the fleet; null before the first
-    /// response.
+    /// The newest test's latencies in the form of the original protocol, merged over the fleet; null before
+    /// the first response.
     #[serde(default)]
     pub dashboard: LatencyMs,
     /// Every registered node, by name.
     pub fleet: Vec<FleetRow>,
     /// The newest test.
     pub test: Option<Summary>,
-    /// Finished tests, the newest first.
+    /// Finished tests, newest first.
     pub history: Vec<HistoryRow>,
 }
 
@@ -30,27 +30,29 @@ pub struct Dashboard {
 pub struct FleetRow {
     /// Its name.
     pub node_id: String,
-    /// The address by which its operator knows it.
+    /// Address shown for this node.
     pub node_ip: String,
-    /// `alive`, `dead`, `left`, or `silent`: a driver of the original protocol that says nothing, as it may.
+    /// `alive`, `dead`, `left`, or `silent` (a driver of the original protocol that sends nothing, which is
+    /// allowed).
     pub state: String,
-    /// How long ago it spoke, in ms; null where only an old registration was read.
+    /// Time since it was last heard from, in ms; null if only an old registration was read.
     pub last_seen_ms: Option<u64>,
     /// Start of its process, in ms since 1970; null for a driver of the original protocol.
     pub epoch: Option<u64>,
-    /// What it does, by its own word: `idle`, `ready`, `running`, `finishing`, `refused`; null where it does not say.
+    /// What it reports doing: `idle`, `ready`, `running`, `finishing`, `refused`; null if it does not report
+    /// it.
     pub activity: Option<String>,
-    /// The test that this is about.
+    /// The test that this refers to.
     pub test_id: Option<String>,
-    /// Broker time less its wall clock, in ms; null where unknown.
+    /// Broker time minus its wall clock, in ms; null if unknown.
     pub clock_offset_ms: Option<f64>,
-    /// The offset is true within this many ms.
+    /// Maximum error of the offset, in ms.
     pub clock_error_ms: Option<f64>,
     /// Version of its program.
     pub version: Option<String>,
-    /// Processor cores that it may use.
+    /// CPU cores that it may use.
     pub cores: Option<u32>,
-    /// Most connections that it can hold.
+    /// Maximum number of connections that it can hold.
     pub max_connections: Option<u64>,
 }
 
@@ -63,18 +65,18 @@ pub struct HistoryRow {
     pub test_type: String,
     /// How it ended.
     pub state: RunState,
-    /// When its gate opened, in ms since 1970 (broker time); null where it never did.
+    /// When its gate opened, in ms since 1970 (broker time); null if it never did.
     pub started_at: Option<f64>,
     /// Requests sent.
     pub requests: u64,
     /// Requests failed.
     pub errors: u64,
-    /// 99th percentile of latency, in ms; null where nothing was answered.
+    /// 99th percentile of latency, in ms; null if there was no response.
     pub p99_ms: Option<f64>,
 }
 
 impl HistoryRow {
-    /// A result in short.
+    /// The row for a result.
     pub fn of(summary: &Summary) -> HistoryRow {
         HistoryRow {
             test_id: summary.test_id.clone(),
@@ -89,7 +91,7 @@ impl HistoryRow {
 }
 
 impl FleetRow {
-    /// A node as it is seen at `now_ns`.
+    /// A node as seen at `now_ns`.
     pub fn of(node: &Node, now_ns: u64) -> FleetRow {
         let state = match node.presence {
             Presence::Alive => "alive",

@@ -1,4 +1,4 @@
-//! The facts that a verdict needs, gathered from a run and its figures.
+//! Collects the facts for the verdict from a run and its figures.
 
 use super::aggregate::{Aggregate, Counted, DriverFigures};
 use super::runs::Run;
@@ -8,10 +8,10 @@ use crate::stats::summary::{Conservation, Stats};
 use crate::stats::verdict::{Facts, LATE_MS, Originals, PORTS_SHARE, is_starved, lags};
 use crate::units::format_ms;
 
-/// What the figures say; losses, causes, clocks and the fleet's generator are the caller's to add.
+/// Facts from the figures; the caller adds losses, causes, clocks and the fleet's generator.
 pub fn facts(run: &Run, figures: &Aggregate, total: &Stats, conservation: &Conservation) -> Facts {
     let finished = figures.is_finished();
-    let waiting = |seconds: u64| format!("its reports are {seconds} s behind those of others");
+    let waiting = |seconds: u64| format!("its reports are {seconds} s behind those of the others");
     let rates_rps = rates(run, figures, total);
     let behind = figures.behind().into_iter().map(|(name, seconds)| (name, waiting(seconds)));
     let starved = starved(figures);
@@ -52,26 +52,26 @@ pub fn facts(run: &Run, figures: &Aggregate, total: &Stats, conservation: &Conse
     }
 }
 
-/// The last driver's share of the plan as it was written.
+/// The last driver's share of the plan as written.
 fn share<'a>(run: &'a Run, figures: &Aggregate) -> Share<&'a Schedule> {
     let parts = figures.drivers().len().max(1) as u64;
     run.schedule.view(parts - 1, parts)
 }
 
-/// Of each driver; 0 if it is not known.
+/// The maximum lag of each driver; 0 if unknown.
 fn greatest_lags_ms(figures: &Aggregate) -> Vec<f64> {
     let lag_ms = |driver: &DriverFigures| Some(driver.shown.as_ref()?.lag_ms.as_ref()?.max);
     figures.drivers().iter().map(|driver| lag_ms(driver).unwrap_or(0.0)).collect()
 }
 
-/// Requests of a fleet's rate that were planned for as long as drivers may have been paused themselves: for each driver
-/// its share of the rate during its greatest lag.
+/// Requests planned while drivers may have been paused themselves: each driver's share of the fleet's rate
+/// during its maximum lag.
 fn due_in_pauses(lags_ms: &[f64], planned_rps: f64) -> f64 {
     let mean_s = lags_ms.iter().sum::<f64>() / 1_000.0 / lags_ms.len().max(1) as f64;
     mean_s * planned_rps
 }
 
-/// Of several drivers, those that had too little CPU.
+/// Drivers that had too little CPU, if there are several drivers.
 fn starved(figures: &Aggregate) -> Vec<(String, Generator)> {
     let starved = figures.drivers().iter().filter_map(|driver| {
         let generator = driver.shown.as_ref()?.generator.filter(is_starved)?;
@@ -89,24 +89,21 @@ fn short_of_ports(figures: &Aggregate) -> Vec<(String, f64)> {
     short.collect()
 }
 
-/// Of several drivers, those whose own delay is too great to be overlooked, unless that is known to have another cause.
+/// Drivers whose own delay is too large to ignore, if there are several drivers and no other known cause.
 fn laggards(figures: &Aggregate, starved: &[(String, Generator)]) -> Vec<(String, String)> {
     let lagging = figures.drivers().iter().filter_map(|driver| {
         let shown = driver.shown.as_ref()?;
         let latency_ms = shown.latency_ms.as_ref().map(|latency| latency.p99);
         let lag = shown.lag_ms.as_ref().filter(|lag| lags(lag, latency_ms, shown.counts.sent))?;
-        let how = format!(
-            "1 % of its requests were sent more than {} after they could have been",
-            format_ms(lag.p99)
-        );
+        let how = format!("1 % of its requests were sent more than {} late", format_ms(lag.p99));
         Some((driver.node.node_id.clone(), how))
     });
     let lagging = lagging.filter(|(name, _)| starved.iter().all(|(starved, _)| starved != name));
     if figures.drivers().len() > 1 { lagging.collect() } else { Vec::new() }
 }
 
-/// Requests/s of an open loop, planned and sent. The last send is at the latest one response before the last response
-/// ended; so the waiting for that one is not held against the rate.
+/// Planned and sent rate of an open loop, in requests/s. The last send precedes the end of the last response
+/// by one response time, so waiting for that response does not count against the rate.
 fn rates(run: &Run, figures: &Aggregate, total: &Stats) -> Option<(f64, f64)> {
     let share = share(run, figures);
     let planned_s = share.planned_end_ns().filter(|_| share.is_open())? as f64 / 1e9;
@@ -120,11 +117,11 @@ fn rates(run: &Run, figures: &Aggregate, total: &Stats) -> Option<(f64, f64)> {
         .then(|| (counts.planned as f64 / planned_s, counts.sent as f64 / sending_s.max(planned_s)))
 }
 
-/// Why there is no count of a target that counts, once all figures are in.
+/// Why a counting target's count is unknown, once all figures are in.
 fn uncounted(figures: &Aggregate) -> Option<String> {
     match figures.target_counted() {
         Counted::Unknown(why) if figures.is_finished() => {
-            Some(format!("What the target counted is unknown: {why}."))
+            Some(format!("The target's request count is unknown: {why}."))
         }
         _ => None,
     }
@@ -144,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn in_a_pause_a_drivers_share_of_the_rate_is_due() {
+    fn a_drivers_share_of_the_rate_is_due_during_its_pause() {
         assert_eq!(due_in_pauses(&[6.0], 10_000.0), 60.0);
         assert_eq!(due_in_pauses(&[6.0, 0.0], 10_000.0), 30.0);
         assert_eq!(due_in_pauses(&[], 10_000.0), 0.0);

@@ -1,31 +1,32 @@
-//! The fleet: the registered drivers and who of them is alive. Sans-IO: messages and moments in, changes out.
+//! The fleet: the registered drivers and which of them are alive. Sans-IO: messages and times in, changes
+//! out.
 
 use crate::clock::NS_PER_S;
 use crate::message::{DriverState, Heartbeat, NodeRef, Register};
 use crate::plan::limits;
 use std::collections::BTreeMap;
 
-/// A driver that is silent for longer is dead.
+/// A driver that is silent for longer than this is dead.
 pub const DEAD_AFTER_NS: u64 = 5 * NS_PER_S;
-/// Most nodes that are listed; the dead and the departed give way to new ones.
+/// Maximum number of nodes listed; dead nodes and nodes that left are replaced by new ones.
 pub const MAX_NODES: usize = limits::DRIVERS;
-/// A pause of our own (a frozen process, a slow tick) counts at most this much as silence of others.
+/// A pause of our own (a frozen process, a slow tick) counts as at most this much silence of others.
 const MAX_STEP_NS: u64 = NS_PER_S;
-/// Longest name, address or version that is kept, in bytes.
+/// Maximum length of a name, address or version, in bytes.
 const MAX_TEXT_BYTES: usize = 200;
-/// Longest reason that is kept, in bytes.
+/// Maximum length of a reason, in bytes.
 const MAX_REASON_BYTES: usize = 1_000;
 
-/// Whether a driver can be reckoned with.
+/// Whether a driver is available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
-    /// Heard of within the last 5 s of listening.
+    /// Heard from within the last 5 s of listening.
     Alive,
     /// Silent.
     Dead,
-    /// Silent, but of the original protocol, whose drivers need not say anything while they wait for a test.
+    /// Silent, but of the original protocol, whose drivers may be silent while they wait for a test.
     Silent,
-    /// Ended in order.
+    /// Shut down normally.
     Left,
 }
 
@@ -34,46 +35,47 @@ pub enum Presence {
 pub struct Node {
     /// Its name.
     pub node_id: String,
-    /// The address by which its operator knows it; empty where only heartbeats were read.
+    /// Address shown for this node; empty if only heartbeats were read.
     pub node_ip: String,
-    /// Start of its process; none for a driver of the original protocol.
+    /// Start of its process; `None` for a driver of the original protocol.
     pub epoch: Option<u64>,
-    /// Whether it can be reckoned with.
+    /// Whether it is available.
     pub presence: Presence,
-    /// When it last spoke, on the process's monotonic clock; none where only an old registration was read.
+    /// When it was last heard from, on the process's monotonic clock; `None` if only an old registration was
+    /// read.
     pub seen_ns: Option<u64>,
-    /// Its newest heartbeat; none where it only registered.
+    /// Its newest heartbeat; `None` if it only registered.
     pub heartbeat: Option<Heartbeat>,
     /// Version of its program.
     pub version: Option<String>,
-    /// Processor cores that it may use.
+    /// CPU cores that it may use.
     pub cores: Option<u32>,
-    /// Most connections that it can hold.
+    /// Maximum number of connections that it can hold.
     pub max_connections: Option<u64>,
-    /// How much had been listened when it last spoke.
+    /// Total listening time when it was last heard from.
     heard_ns: u64,
-    /// The epoch and the timestamp of a heartbeat of an older process, read after this one had ended.
+    /// Epoch and timestamp of a heartbeat from an older process, read after this process had ended.
     older: Option<(u64, f64)>,
 }
 
-/// What changed for a driver that a test may have named.
+/// A change to a driver that a test may have named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// It is not to be waited for; may come back unless `for_ever`.
+    /// It is no longer waited for; it may come back unless `for_ever` is set.
     Lost {
         /// Which process.
         node: NodeRef,
-        /// What happened, in words.
+        /// What happened.
         what: String,
         /// Whether this process has ended.
         for_ever: bool,
     },
-    /// Thought dead, it spoke again in the same epoch.
+    /// It was considered dead, but was heard from again in the same epoch.
     Back(NodeRef),
 }
 
-/// All nodes by name; the newest epoch of a name is the current one. An older one takes its place once that has ended:
-/// a process may have started while its host's clock was years ahead.
+/// All nodes by name; the newest epoch of a name is the current one. An older epoch replaces it only once it
+/// has ended: a process may have started while its host's clock was years ahead.
 #[derive(Debug, Default)]
 pub struct Fleet {
     nodes: BTreeMap<String, Node>,
@@ -82,7 +84,7 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// A node announces itself. An old announcement (`fresh` is false) lists it as dead until it speaks.
+    /// Registers a node. An old registration (`fresh` is false) lists it as dead until it is heard from.
     pub fn register(&mut self, message: &Register, fresh: bool, now_ns: u64) -> Vec<Change> {
         let Some(mut changes) = self.admit(&message.node_id, message.epoch, true) else { return Vec::new() };
         if fresh {
@@ -97,11 +99,11 @@ impl Fleet {
         changes
     }
 
-    /// A sign of life.
+    /// Handles a heartbeat.
     pub fn heartbeat(&mut self, message: &Heartbeat, now_ns: u64) -> Vec<Change> {
         let left = message.state == Some(DriverState::Left);
         let known = self.nodes.get_mut(&message.node_id).filter(|known| known.epoch != message.epoch);
-        // The goodbye of another process says nothing of this one.
+        // That another process left says nothing about this one.
         let ends_other = left && known.is_some();
         let again = !ends_other && known.is_some_and(|known| known.is_second_of_older(message));
         if ends_other {
@@ -127,7 +129,7 @@ impl Fleet {
         changes
     }
 
-    /// Time passes. Silence counts only while our own reads of the bus succeed.
+    /// Advances time. Silence counts only while our own reads of the bus succeed.
     pub fn tick(&mut self, now_ns: u64, reads_succeed: bool) -> Vec<Change> {
         let step_ns = now_ns.saturating_sub(self.ticked_ns.unwrap_or(now_ns)).min(MAX_STEP_NS);
         self.ticked_ns = Some(now_ns);
@@ -160,13 +162,14 @@ impl Fleet {
         self.nodes.values().filter(able).map(|node| node.node_id.clone()).collect()
     }
 
-    /// Whether none of our drivers can be there: the bus was read for so long that each would have been heard of.
+    /// Whether none of our drivers can be present: the bus was read long enough to have heard from each.
     pub fn is_without_ours(&self) -> bool {
         let ours = |node: &Node| node.epoch.is_some() && node.presence == Presence::Alive;
         self.listened_ns > DEAD_AFTER_NS && !self.nodes.values().any(ours)
     }
 
-    /// A driver of the original protocol reported, which is a sign of life too. False where the name is another's.
+    /// Handles a report from a driver of the original protocol, which also counts as a heartbeat. Returns
+    /// false if the name belongs to another driver.
     pub fn original_reported(&mut self, node_id: &str, now_ns: u64) -> bool {
         let is_original = is_name(node_id) && self.nodes.get(node_id).is_none_or(|node| node.epoch.is_none());
         if is_original {
@@ -185,8 +188,8 @@ impl Fleet {
         self.nodes.values()
     }
 
-    /// Makes room for a process, or puts it in the place of another one of the same name. None where that one counts,
-    /// or no room is left. `older_too` lets an older process take the place of one that has ended.
+    /// Adds a process, or replaces another one of the same name. Returns `None` if the other one stays or the
+    /// fleet is full. With `older_too`, an older process may replace one that has ended.
     fn admit(&mut self, node_id: &str, epoch: Option<u64>, older_too: bool) -> Option<Vec<Change>> {
         if !is_name(node_id) {
             return None;
@@ -198,7 +201,7 @@ impl Fleet {
                 return Some(changes);
             }
             let (newer, ended) = (epoch > known.epoch, known.presence != Presence::Alive);
-            // A driver of the original protocol has no epoch: it never displaces a newer one that is there.
+            // A driver of the original protocol has no epoch: it never replaces a newer one that is alive.
             if !newer && !(ended && (older_too || epoch.is_none())) {
                 return None;
             }
@@ -225,7 +228,7 @@ impl Fleet {
 }
 
 impl Node {
-    /// What it is while it says nothing.
+    /// Its presence while it is silent.
     fn absent(&self) -> Presence {
         if self.epoch.is_none() { Presence::Silent } else { Presence::Dead }
     }
@@ -248,8 +251,8 @@ fn new_node(node_id: &str, epoch: Option<u64>, heard_ns: u64) -> Node {
 }
 
 impl Node {
-    /// Whether a heartbeat of an older process is the second one since this process ended. A record that is read twice
-    /// is not: only a process that lives gives another timestamp.
+    /// Whether a heartbeat from an older process is the second one since this process ended. A record that is
+    /// read twice does not count: only a live process sends a new timestamp.
     fn is_second_of_older(&mut self, message: &Heartbeat) -> bool {
         let Some(epoch) = message.epoch.filter(|_| self.presence != Presence::Alive) else { return false };
         let before = self.older.replace((epoch, message.timestamp));
@@ -265,7 +268,7 @@ fn lost(node: &Node, what: String, for_ever: bool) -> Option<Change> {
     reference(node).map(|node| Change::Lost { node, what, for_ever })
 }
 
-/// Whether a text can be the name of a node.
+/// Whether a text is a valid node name.
 fn is_name(text: &str) -> bool {
     !text.is_empty() && text.len() <= MAX_TEXT_BYTES && !text.contains(char::is_control)
 }
@@ -274,7 +277,7 @@ fn clip(text: &str) -> String {
     cut(text, MAX_TEXT_BYTES)
 }
 
-/// As much of a text as `most_bytes` hold.
+/// As much of a text as fits into `most_bytes`.
 fn cut(text: &str, most_bytes: usize) -> String {
     let fitting = text.char_indices().take_while(|(at, c)| at + c.len_utf8() <= most_bytes);
     fitting.map(|(_, c)| c).collect()
@@ -316,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_of_our_own_is_not_their_silence() {
+    fn our_own_pause_does_not_count_as_their_silence() {
         let mut fleet = Fleet::default();
         fleet.tick(0, true);
         fleet.heartbeat(&beat("a", Some(1)), 0);
@@ -325,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_epoch_is_the_driver() {
+    fn the_newest_epoch_counts() {
         let mut fleet = Fleet::default();
         fleet.heartbeat(&beat("a", Some(5)), 0);
         assert!(fleet.heartbeat(&beat("a", Some(4)), 1).is_empty());
@@ -337,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn an_older_epoch_takes_the_place_of_one_that_has_ended() {
+    fn an_older_epoch_replaces_one_that_has_ended() {
         let beat_at = |epoch: u64, timestamp: f64| Heartbeat { timestamp, ..beat("a", Some(epoch)) };
         let in_2035 = 2_050_000_000_000;
         let ends: [fn(&mut Fleet); 2] = [
@@ -352,17 +355,17 @@ mod tests {
             fleet.tick(0, true);
             fleet.heartbeat(&beat_at(in_2035, 1.0), 0);
             (0..3).for_each(|n| assert!(fleet.heartbeat(&beat_at(7, f64::from(n)), 0).is_empty()));
-            assert_eq!(fleet.named()[0].epoch, in_2035, "the newer one lives");
+            assert_eq!(fleet.named()[0].epoch, in_2035, "the newer one is alive");
             end(&mut fleet);
             (0..3).for_each(|_| assert!(fleet.heartbeat(&beat_at(7, 5.0), 9 * S).is_empty()));
-            assert!(fleet.named().is_empty(), "one record, read again and again, is no life");
+            assert!(fleet.named().is_empty(), "one record read repeatedly is no proof of life");
             let changes = fleet.heartbeat(&beat_at(7, 6.0), 9 * S);
             assert!(
                 matches!(&changes[..], [Change::Lost { node, for_ever: false, .. }] if node.epoch == in_2035),
                 "{changes:?}"
             );
             assert_eq!(fleet.named()[0].epoch, 7);
-            // What is left of the other one changes nothing.
+            // Late messages of the other one change nothing.
             let left = Some(DriverState::Left);
             assert!(fleet.heartbeat(&Heartbeat { state: left, ..beat_at(in_2035, 9.0) }, 10 * S).is_empty());
             assert_eq!(fleet.named()[0].epoch, 7);
@@ -375,18 +378,18 @@ mod tests {
             decode(format!(r#"{{"node_id":"a","node_ip":"h{epoch}","epoch":{epoch}}}"#).as_bytes()).unwrap()
         };
         let mut fleet = Fleet::default();
-        // As the topic is read from its beginning: the later record is of the later process.
+        // The topic is read from the beginning, so the later record belongs to the later process.
         fleet.register(&register(9), false, 0);
         fleet.register(&register(7), false, 0);
         assert_eq!(fleet.get("a").unwrap().epoch, Some(7));
         fleet.heartbeat(&beat("a", Some(7)), 0);
         assert_eq!((fleet.named()[0].epoch, fleet.get("a").unwrap().node_ip.as_str()), (7, "h7"));
         fleet.register(&register(6), true, 0);
-        assert_eq!(fleet.named()[0].epoch, 7, "it lives");
+        assert_eq!(fleet.named()[0].epoch, 7, "it is alive");
     }
 
     #[test]
-    fn names_that_are_too_long_or_no_text_are_ignored_and_other_texts_cut() {
+    fn names_that_are_too_long_or_not_printable_are_ignored_and_other_texts_truncated() {
         let mut fleet = Fleet::default();
         for name in ["", "a\\u001b[31m", &"n".repeat(201)] {
             fleet.heartbeat(&beat(name, Some(1)), 0);
@@ -401,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn who_left_stays_away_until_a_new_process_comes() {
+    fn a_driver_that_left_stays_away_until_a_new_process_starts() {
         let mut fleet = Fleet::default();
         fleet.heartbeat(&beat("a", Some(1)), 0);
         let goodbye = Heartbeat { state: Some(DriverState::Left), ..beat("a", Some(1)) };
@@ -414,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn original_and_merely_registered_nodes_are_listed_and_never_named() {
+    fn original_and_merely_registered_nodes_are_listed_but_never_named() {
         let mut fleet = Fleet::default();
         fleet.heartbeat(&beat("old", None), 0);
         let register = |node_id: &str| -> Register {
@@ -426,19 +429,22 @@ mod tests {
         assert!(fleet.named().is_empty());
         assert_eq!(presence(&fleet, "posted"), Presence::Alive);
         assert_eq!(presence(&fleet, "stale"), Presence::Dead);
-        assert!(fleet.heartbeat(&beat("stale", Some(3)), 1).is_empty(), "nobody can miss who was not there");
+        assert!(
+            fleet.heartbeat(&beat("stale", Some(3)), 1).is_empty(),
+            "it was never alive, so it does not come back"
+        );
         assert_eq!(fleet.named().len(), 1);
         assert_eq!(fleet.get("stale").unwrap().node_ip, "h");
     }
 
     #[test]
-    fn the_list_is_bounded_and_the_dead_give_way() {
+    fn the_list_is_bounded_and_dead_nodes_are_replaced() {
         let mut fleet = Fleet::default();
         for n in 0..MAX_NODES {
             fleet.heartbeat(&beat(&format!("n{n}"), Some(1)), 0);
         }
         fleet.heartbeat(&beat("more", Some(1)), 0);
-        assert!(fleet.get("more").is_none(), "the living are not displaced");
+        assert!(fleet.get("more").is_none(), "live nodes are not replaced");
         quiet(&mut fleet, 0, 6, true);
         fleet.heartbeat(&beat("more", Some(1)), 0);
         assert!(fleet.get("more").is_some());

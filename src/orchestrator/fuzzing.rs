@@ -1,4 +1,4 @@
-//! What fuzzing feeds: records as they are read, and the body of `POST /configure`.
+//! Entry points for fuzzing: records as they are read, and the body of `POST /configure`.
 
 use super::{body, inbox};
 use crate::bus::{Record, Topic};

@@ -1,10 +1,11 @@
-//! The test ids that were used: none is ever taken twice.
+//! The test ids that were used: none is accepted twice.
 
 use std::collections::{HashSet, VecDeque};
 
-/// Most ids that are remembered; the oldest go first. Far more tests than one installation runs in a year.
+/// Maximum number of ids remembered; the oldest are dropped first. Far more than one installation uses in a
+/// year.
 pub const MAX_IDS: usize = 100_000;
-/// Longer texts are no ids of ours and are not kept.
+/// Longer texts are not valid ids and are not kept.
 const MAX_ID_CHARS: usize = crate::plan::limits::TEST_ID_CHARS;
 
 /// A bounded memory of test ids.
@@ -15,7 +16,7 @@ pub struct UsedIds {
 }
 
 impl UsedIds {
-    /// Remembers an id; false where it was known already.
+    /// Remembers an id; returns false if it was already known.
     pub fn insert(&mut self, id: &str) -> bool {
         if id.len() > MAX_ID_CHARS || !self.known.insert(id.to_owned()) {
             return false;

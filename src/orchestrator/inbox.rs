@@ -1,4 +1,4 @@
-//! What the orchestrator understands of a record: decoded and checked outside any lock.
+//! Decodes and checks the records that the orchestrator reads, outside any lock.
 
 use super::aggregate::Report;
 use crate::bus::{Record, Topic};
@@ -8,17 +8,17 @@ use serde::Deserialize;
 /// A message that was understood.
 #[derive(Debug)]
 pub enum Message {
-    /// A node announces itself; when the broker appended that, ms since 1970.
+    /// A node registers; with the time the broker appended the record, in ms since 1970.
     Register(Register, Option<i64>),
-    /// A sign of life.
+    /// A heartbeat.
     Heartbeat(Heartbeat),
-    /// A report on this test.
+    /// A report on the test with this id.
     Report(String, Box<Report>),
-    /// Somebody configured the test of this id.
+    /// The test with this id was configured.
     Used(String),
 }
 
-/// As much of a `test_config` as every version of it has.
+/// The part of a `test_config` that every version has.
 #[derive(Deserialize)]
 struct AnyConfig {
     test_id: Option<serde_json::Value>,
@@ -31,7 +31,7 @@ struct Nested {
     test_id: serde_json::Value,
 }
 
-/// Reads one record; none where its topic is not for the orchestrator. The error says what is wrong with it.
+/// Reads one record; `None` if its topic is not for the orchestrator. The error says what is wrong with it.
 pub fn read(record: &Record) -> Option<Result<Message, String>> {
     let read = match record.topic {
         Topic::Register => decode(&record.value).map(|message| Message::Register(message, record.append_ms)),

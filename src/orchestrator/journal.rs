@@ -1,5 +1,5 @@
-//! The lines of the orchestrator's log: who joins, leaves, is lost or comes back, and how tests go. Sans-IO: the core
-//! writes them here, the shell logs them.
+//! The orchestrator's log lines: which drivers join, leave, are lost or come back, and how tests proceed.
+//! Sans-IO: the core collects them here, the shell logs them.
 
 use super::fleet::{Change, Node, Presence};
 use super::runs::{Phase, Run};
@@ -9,16 +9,16 @@ use crate::units::{format_count, format_ms};
 use log::Level;
 use std::collections::BTreeMap;
 
-/// Most lines at once; strangers can make drivers of any name join and leave.
+/// Maximum number of lines at once; unknown clients can make drivers of any name join and leave.
 const BURST: usize = 1_000;
-/// How many more lines each tick (a tenth of a second) allows.
+/// Additional lines allowed per tick (a tenth of a second).
 const PER_TICK: usize = 2;
-/// Most names of which a second process is remembered.
+/// Maximum number of names for which a second process is remembered.
 const MAX_RIVALS: usize = 1_000;
-/// Most drivers named in one line.
+/// Maximum number of drivers named in one line.
 const MOST_NAMES: usize = 10;
 
-/// A node as it was before a message.
+/// A node's state before a message.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Before {
     epoch: Option<u64>,
@@ -27,13 +27,13 @@ pub struct Before {
 }
 
 impl Before {
-    /// What is compared.
+    /// The state that is compared.
     pub fn of(node: &Node) -> Before {
         Before { epoch: node.epoch, presence: node.presence, spoke: node.seen_ns.is_some() }
     }
 }
 
-/// The older of two living processes with one name.
+/// The older of two live processes with the same name.
 #[derive(Debug)]
 struct Rival {
     epoch: u64,
@@ -41,7 +41,7 @@ struct Rival {
     told: bool,
 }
 
-/// Lines that were not logged yet.
+/// Lines that have not been logged yet.
 #[derive(Debug)]
 pub struct Journal {
     lines: Vec<(Level, String)>,
@@ -57,7 +57,7 @@ impl Default for Journal {
 }
 
 impl Journal {
-    /// What a message changed for a node.
+    /// Logs what a message changed for a node.
     pub fn node(&mut self, before: Option<Before>, node: &Node) {
         let name = &node.node_id;
         let same = before.filter(|before| before.epoch == node.epoch);
@@ -66,8 +66,8 @@ impl Journal {
             (Some(Presence::Alive), Presence::Alive) => self.put(
                 Level::Warn,
                 format!(
-                    "driver {name:?}: another process registered under this name and is in the fleet now; if the \
-                     first one still runs, end one of them or change its --node-id"
+                    "driver {name:?}: another process registered under this name and replaced it in the fleet; if the \
+                     first one is still running, stop one of them or change its --node-id"
                 ),
             ),
             (_, Presence::Alive) if same.is_some_and(|before| before.spoke) => {
@@ -81,8 +81,8 @@ impl Journal {
         }
     }
 
-    /// A heartbeat of an older process than the living one. The first may have been on its way when the newer process
-    /// registered; the second shows that both live.
+    /// Handles a heartbeat from an older process than the live one. The first may have been in transit when
+    /// the newer process registered; the second shows that both are alive.
     pub fn older(&mut self, node: &Node, message: &Heartbeat) {
         let (Some(epoch), true) = (message.epoch, node.presence == Presence::Alive) else { return };
         if node.epoch.is_none_or(|newer| newer <= epoch) {
@@ -102,14 +102,14 @@ impl Journal {
         }
         let text = format!(
             "driver {:?}: two processes run under this name; the newer one{} is in the fleet, the older one gets no \
-             plans until that one ends; change the --node-id of one of them",
+             plans until the newer one exits; change the --node-id of one of them",
             node.node_id,
             if node.node_ip.is_empty() { String::new() } else { format!(" ({})", node.node_ip) }
         );
         self.put(Level::Warn, text);
     }
 
-    /// Who is silent for too long.
+    /// Logs drivers that have been silent for too long.
     pub fn silent(&mut self, changes: &[Change]) {
         for change in changes {
             if let Change::Lost { node, what, .. } = change {
@@ -118,7 +118,7 @@ impl Journal {
         }
     }
 
-    /// A test came to another phase; `result` where it is over.
+    /// Logs that a test entered another phase; `result` is set if it is over.
     pub fn test(&mut self, run: &Run, result: Option<&Summary>) {
         let id = &run.config.test_id;
         let (level, what) = match run.phase {
@@ -127,8 +127,10 @@ impl Journal {
             }
             Phase::Running => (Level::Info, "started".to_owned()),
             Phase::Finishing => match &run.stopped {
-                Some(reason) => (Level::Info, format!("is stopped ({reason}): waiting for the last reports")),
-                None => (Level::Info, "is at its end: waiting for the last reports".to_owned()),
+                Some(reason) => {
+                    (Level::Info, format!("was stopped ({reason}): waiting for the last reports"))
+                }
+                None => (Level::Info, "reached its end: waiting for the last reports".to_owned()),
             },
             Phase::Failed => (Level::Warn, format!("failed: {}", run.failed.join("; "))),
             Phase::Completed => (Level::Info, format!("completed{}", figures(result))),
@@ -137,12 +139,12 @@ impl Journal {
         self.put(level, format!("test {id:?} {what}"));
     }
 
-    /// A tenth of a second passed: the lines to log.
+    /// Returns the lines to log; called every tenth of a second.
     pub fn take(&mut self) -> Vec<(Level, String)> {
         self.left = (self.left + PER_TICK).min(BURST);
         if self.omitted > 0 && self.left > 0 {
             let text = format!(
-                "{} more lines like these were left out",
+                "{} more lines like these were omitted",
                 format_count(std::mem::take(&mut self.omitted))
             );
             self.put(Level::Warn, text);
@@ -155,7 +157,7 @@ impl Journal {
             0 => self.omitted += 1,
             _ => {
                 self.left -= 1;
-                // Reasons and names come from others.
+                // Reasons and names come from other programs.
                 let text = text.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
                 self.lines.push((level, text));
             }
@@ -163,7 +165,7 @@ impl Journal {
     }
 }
 
-/// ` (10.0.0.7, 8 cores, version 0.1.0)`, as far as it is known.
+/// ` (10.0.0.7, 8 cores, version 0.1.0)`, as far as known.
 fn details(node: &Node) -> String {
     let known = [
         Some(node.node_ip.clone()).filter(|ip| !ip.is_empty()),
@@ -208,6 +210,6 @@ mod tests {
         (0..BURST + 5).for_each(|n| journal.put(Level::Info, format!("{n}\x1b")));
         let lines = journal.take();
         assert_eq!((lines.len(), lines[0].1.as_str()), (BURST + 1, "0?"));
-        assert_eq!(lines[BURST].1, "5 more lines like these were left out");
+        assert_eq!(lines[BURST].1, "5 more lines like these were omitted");
     }
 }

@@ -1,7 +1,8 @@
-//! The lost share of a plan: what the schedule gave to a driver that was lost, and that nobody reported.
+//! The lost share of a plan: what the schedule assigned to a lost driver and no report accounts for.
 //!
-//! The plan does not shrink with its fleet. What a lost driver should have sent follows from the schedule alone, where
-//! the plan has a fixed size; a closed loop that only time ends has none, and then no number is made up.
+//! The plan does not shrink with its fleet. If the plan has a fixed size, the schedule alone determines what
+//! a lost driver should have sent. A closed loop that only ends by time has no size, and then no number is
+//! invented.
 
 use super::aggregate::{Aggregate, DriverFigures};
 use super::runs::{Member, Phase, Run};
@@ -17,15 +18,15 @@ pub struct Loss {
     pub node_id: String,
     /// What happened to it.
     pub what: String,
-    /// Whether it lives and has its load behind it, and its final report could not be delivered.
+    /// Whether it is alive and has finished its load, but its final report could not be delivered.
     pub lacks_report: bool,
-    /// Running time that its reports cover, in s; none if it never reported.
+    /// Running time that its reports cover, in s; `None` if it never reported.
     pub covered_s: Option<f64>,
-    /// Requests of its share that no report accounts for; none if the size of its share is unknown.
+    /// Requests of its share that no report accounts for; `None` if the size of its share is unknown.
     pub unreported: Option<u64>,
-    /// How many requests its share has beyond those that its last report calls planned.
+    /// Requests of its share beyond those that its last report counts as planned.
     pub beyond_report: u64,
-    /// Requests that it reported as sent, and whose end it did not report.
+    /// Requests that it reported as sent without reporting how they ended.
     pub in_flight: u64,
 }
 
@@ -68,8 +69,8 @@ fn loss(driver: &DriverFigures, what: String, given: Option<u64>) -> Loss {
     }
 }
 
-/// Up to when requests count as planned, after the beginning of the measurement: while a test runs, its newest whole
-/// second; after a STOP, the STOP.
+/// The time since the start of the measurement up to which requests count as planned: the newest whole second
+/// while a test runs, the STOP after a STOP.
 fn until_ns(run: &Run, figures: &Aggregate) -> Option<u64> {
     let warmup_ns = run.config.warmup_ms.unwrap_or(0).saturating_mul(crate::clock::NS_PER_MS);
     let stopped_ns = run.stopped_after_ns().map(|ns| ns.saturating_sub(warmup_ns));
@@ -80,7 +81,7 @@ fn until_ns(run: &Run, figures: &Aggregate) -> Option<u64> {
     }
 }
 
-/// Requests of a share that are planned before `until_ns`, or in all; none if that depends on responses.
+/// Requests of a share that are planned before `until_ns`, or in total; `None` if that depends on responses.
 fn given(share: &Share<&Schedule>, until_ns: Option<u64>) -> Option<u64> {
     match share.is_open() {
         true => share.planned_before(until_ns.unwrap_or(u64::MAX)),
@@ -89,8 +90,8 @@ fn given(share: &Share<&Schedule>, until_ns: Option<u64>) -> Option<u64> {
     }
 }
 
-/// Whether the plan as it was written says how much each driver sends. Where it leaves pace or end to the drivers' own
-/// flags, the drivers that finished tell whether these changed anything.
+/// Whether the plan as written determines how much each driver sends. If it leaves the pace or the end to the
+/// drivers' own flags, the drivers that finished show whether these changed anything.
 fn is_sized(run: &Run, figures: &Aggregate, schedule: &Schedule) -> bool {
     if fixes_its_size(&run.config) {
         return true;
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_has_a_size_where_time_or_count_and_pace_fix_it() {
+    fn a_share_has_a_size_if_time_or_count_and_pace_fix_it() {
         let tsunami = config(TestType::Tsunami, |c| {
             (c.test_message_delay, c.duration_ms) = (Some(10.0), Some(2_000));
         });
@@ -138,7 +139,7 @@ mod tests {
         let counted = config(TestType::Avalanche, |c| c.message_count_per_driver = Some(500));
         assert!(fixes_its_size(&counted));
         assert_eq!(second_of_two(&counted, None), Some(500));
-        assert_eq!(second_of_two(&counted, Some(NS_PER_S)), None, "of a closed loop nobody knows");
+        assert_eq!(second_of_two(&counted, Some(NS_PER_S)), None, "unknown for a closed loop");
         let timed = config(TestType::Avalanche, |c| c.duration_ms = Some(2_000));
         assert_eq!(second_of_two(&timed, None), None);
         assert!(!fixes_its_size(&timed), "a driver's own flags may pace it");

@@ -1,7 +1,8 @@
-//! The orchestrator: manages the fleet, configures and starts tests, adds up what the drivers report.
+//! The orchestrator: manages the fleet, configures and starts tests, and aggregates the drivers' reports.
 //!
-//! Its decisions are in cores without I/O (`fleet`, `runs`, `aggregate`, joined in `core`). Around them stand three
-//! threads or four: a reader of the bus that also keeps the time, a writer to the bus, and the HTTP server.
+//! Its decisions are made in cores without I/O (`fleet`, `runs`, `aggregate`, combined in `core`). Around
+//! them run a thread that reads the bus and keeps the time, a thread that writes to the bus, and the HTTP
+//! server.
 
 mod access;
 mod aggregate;
@@ -38,15 +39,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How an orchestrator is set up.
+/// The orchestrator's configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where its HTTP API listens; none for an embedded one.
+    /// Where the HTTP API listens; `None` for an embedded orchestrator.
     pub listen: Option<SocketAddr>,
-    /// What a request that changes something must send; none where everybody may, which only an API on a loopback address
-    /// allows.
+    /// The token that a request that changes something must send; `None` requires no token, which is only
+    /// allowed on a loopback address.
     pub token: Option<String>,
-    /// Names in `Host` that the API takes besides addresses and `localhost`.
+    /// Names that the API accepts in `Host` in addition to IP addresses and `localhost`.
     pub hosts: Vec<String>,
     /// How long the start waits for the bus.
     pub connect_timeout: Duration,
@@ -59,37 +60,37 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Makes a token if the address needs one and none is given; returns it.
+    /// Generates and returns a token if the address requires one and none is set.
     pub fn ensure_token(&mut self) -> Option<&str> {
         if !self.lacks_token() {
             return None;
         }
-        // 122 random bits of the operating system.
+        // 122 random bits from the operating system.
         self.token = Some(uuid::Uuid::new_v4().simple().to_string());
         self.token.as_deref()
     }
 
-    /// Whether others than the users of this host could reach an API that everybody may use.
+    /// Whether other hosts could reach an API that requires no token.
     fn lacks_token(&self) -> bool {
         self.token.is_none() && self.listen.is_some_and(|addr| !addr.ip().to_canonical().is_loopback())
     }
 }
 
-/// What `POST /configure` and `POST /stop` answer.
+/// The response to `POST /configure` and `POST /stop`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Configured {
     /// The test's id.
     pub test_id: String,
-    /// Its state; after a configuration `ready`: the drivers get ready, and the gate opens when all are.
+    /// Its state; `ready` after a configuration: the drivers get ready, and the gate opens when all are.
     pub state: RunState,
     /// The drivers that it names.
     pub drivers: Vec<String>,
-    /// Drivers of the original protocol that can read the plan, too; nobody waits for them.
+    /// Drivers of the original protocol that can also read the plan; they are not waited for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub original: Vec<String>,
 }
 
-/// Why a request was not done: an HTTP status, and what failed and how to fix it.
+/// Why a request failed: an HTTP status, what failed and how to fix it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiError {
     /// The HTTP status: 400, 404, 409, 413 or 503.
@@ -112,18 +113,19 @@ impl fmt::Display for ApiError {
 
 impl std::error::Error for ApiError {}
 
-/// A running orchestrator. Dropping it ends it as [`Orchestrator::shutdown`] does.
+/// A running orchestrator. Dropping it shuts it down like [`Orchestrator::shutdown`].
 pub struct Orchestrator {
-    // Fields are dropped in this order: no request comes in any more when the threads end.
+    // Fields are dropped in this order: no requests arrive any more when the threads end.
     server: Option<Server>,
     shell: shell::Shell,
 }
 
-/// Connects to the bus, learns the used test ids, and starts the threads. The error says what could not be reached.
+/// Connects to the bus, reads the used test ids, and starts the threads. The error says what could not be
+/// reached.
 pub fn start(connector: Arc<dyn Connector>, config: Config) -> Result<Orchestrator, String> {
     if config.lacks_token() {
         return Err(
-            "an API that other hosts can reach needs a token: give --token-file, or listen on 127.0.0.1"
+            "an API that other hosts can reach needs a token: use --token-file, or listen on 127.0.0.1"
                 .to_owned(),
         );
     }
@@ -142,11 +144,11 @@ impl Orchestrator {
         self.shell.control()
     }
 
-    /// Where the HTTP API listens, with the real port; none for an embedded one.
+    /// Where the HTTP API listens, with the actual port; `None` for an embedded orchestrator.
     pub fn addr(&self) -> Option<SocketAddr> {
         self.server.as_ref().map(Server::addr)
     }
 
-    /// Ends in order: a running test is stopped, what is queued is written, and all threads are joined.
+    /// Shuts down: stops a running test, writes queued records, and joins all threads.
     pub fn shutdown(self) {}
 }

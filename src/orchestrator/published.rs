@@ -1,14 +1,17 @@
-//! A plan as it is written to the bus: also for drivers of the original protocol, which know no durations and no rates.
+//! A plan as written to the bus, also readable by drivers of the original protocol, which have no durations
+//! or rates.
 //!
-//! They need `message_count_per_driver` and `test_message_delay`: most of the Python programs end at a missing field, the
-//! Go programs read 0. What the plan leaves open is derived and named in `derived`, so that our own drivers drop it.
+//! They need `message_count_per_driver` and `test_message_delay`: most of the Python programs exit if a field
+//! is missing, the Go programs read 0. What the plan leaves open is derived and listed in `derived`, so that
+//! our own drivers drop it.
 
 use crate::message::{COUNT, DELAY, NodeRef, TestConfig, TestType};
 use crate::plan::{DEFAULT_DELAY, Plan};
 use crate::schedule::Schedule;
 
-/// The plan with all fields of the original protocol. A count that cannot be derived is 0. Where it names no driver of
-/// ours it names the `originals`, which have no epoch; a plan without names would be for everyone.
+/// The plan with all fields of the original protocol. A count that cannot be derived is 0. If it names none
+/// of our drivers, it names the `originals`, which have no epoch; a plan without names would be for every
+/// driver.
 pub fn published(config: &TestConfig, plan: &Plan, originals: &[String]) -> TestConfig {
     let mut published = config.clone();
     if config.drivers.is_empty() {
@@ -27,7 +30,7 @@ pub fn published(config: &TestConfig, plan: &Plan, originals: &[String]) -> Test
     published
 }
 
-/// Most requests of one of so many drivers; none where a closed loop ends by its duration alone.
+/// Maximum number of requests per driver; `None` if a closed loop only ends by its duration.
 pub fn count(plan: &Plan, drivers: usize) -> Option<u64> {
     let schedule = Schedule::new(plan);
     let first = schedule.view(0, drivers as u64);
@@ -82,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_derived_count_is_no_less_than_any_share_of_the_fleet() {
+    fn a_derived_count_is_at_least_every_share_of_the_fleet() {
         let config = plan(TestType::Avalanche, |c| {
             (c.target_throughput, c.duration_ms) = (Some(0.35), Some(10_000));
             c.drivers = (0..3).map(|n| NodeRef { node_id: format!("d{n}"), epoch: 1 }).collect();
@@ -93,6 +96,6 @@ mod tests {
         assert_eq!(written(&config).1, Some(4));
         let fleet = Totals { requests: Some(10), ..Totals::default() };
         let total = plan(TestType::Avalanche, |c| (c.drivers, c.fleet) = (config.drivers, Some(fleet)));
-        assert_eq!(written(&total).1, Some(4), "10 of the fleet are 4, 3 and 3");
+        assert_eq!(written(&total).1, Some(4), "10 for the fleet are 4, 3 and 3");
     }
 }

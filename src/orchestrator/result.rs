@@ -1,4 +1,4 @@
-//! The result of a run: its life, its plan and its figures, as one [`Summary`].
+//! The result of a run: its state, its plan and its figures, as one [`Summary`].
 
 use super::aggregate::{Aggregate, Counted, DriverFigures};
 use super::facts::facts;
@@ -13,7 +13,7 @@ use crate::stats::states::DriverRowState;
 use crate::stats::summary::{Conservation, Distribution, DriverSummary, SCHEMA, Stats, Summary};
 use crate::stats::verdict::{LostDriver, findings, verdict};
 
-/// The result as it stands: of a running test, its newest whole second.
+/// The current result; for a running test, up to its newest whole second.
 pub fn summary(run: &Run, figures: &Aggregate, fleet: &Fleet, offset_known: bool) -> Summary {
     let losses = losses(run, figures);
     let conservation = conservation(run, figures, &losses);
@@ -38,7 +38,7 @@ pub fn summary(run: &Run, figures: &Aggregate, fleet: &Fleet, offset_known: bool
         test_id: run.config.test_id.clone(),
         test_type: run.config.test_type.name().to_owned(),
         state: run.phase.state(),
-        // A plan holds only texts, numbers and lists of them.
+        // A plan contains only texts, numbers and lists of them.
         plan: serde_json::to_value(&run.config).unwrap_or_default(),
         started_at: run.started_at_ms,
         total,
@@ -53,7 +53,7 @@ pub fn summary(run: &Run, figures: &Aggregate, fleet: &Fleet, offset_known: bool
     }
 }
 
-/// First sends of all drivers in broker time, less their phases: equal where the fleet starts as one.
+/// First sends of all drivers in broker time minus their phases: equal if the fleet starts in sync.
 fn starts_ms(run: &Run, figures: &Aggregate) -> Vec<Option<f64>> {
     let parts = figures.drivers().len() as u64;
     let phase_ms = |part: usize| run.schedule.view(part as u64, parts).phase_ns() as f64 / 1e6;
@@ -123,7 +123,7 @@ fn state(run: &Run, member: &Member) -> DriverRowState {
     }
 }
 
-/// What a driver of the original protocol says of itself: four figures, the others are unknown.
+/// The row of a driver of the original protocol, which reports four figures; the others are unknown.
 fn original_row(name: &str, latency: &LatencyMs) -> DriverSummary {
     let unknown = f64::NAN;
     let known = Distribution {
@@ -178,7 +178,7 @@ fn conservation(run: &Run, figures: &Aggregate, losses: &[Loss]) -> Conservation
     }
 }
 
-/// What the workers of all drivers did with their time.
+/// How the workers of all drivers spent their time.
 fn generator(figures: &Aggregate) -> Generator {
     let known = figures.drivers().iter().filter_map(|driver| driver.shown.as_ref()?.generator.as_ref());
     Generator::of_fleet(known)

@@ -1,7 +1,7 @@
-//! The run: the life of one test, from its configuration to its close. Sans-IO.
+//! The run: the life cycle of one test, from its configuration to its close. Sans-IO.
 //!
-//! Events only change what is known; [`Run::tick`] judges it and says what must be written to the bus. So all that
-//! one batch of messages tells is known before a judgement, and a failure names everyone that it should.
+//! Events only update the state; [`Run::tick`] evaluates it and returns what must be written to the bus. So a
+//! whole batch of messages is applied before a decision, and a failure names every driver involved.
 
 mod closing;
 mod originals;
@@ -17,45 +17,45 @@ use crate::stats::states::RunState;
 use closing::{Closing, patience_ns};
 use originals::{Originals, READ_PLAN_NS};
 
-/// How long the drivers have to be ready once the `test_config` was written.
+/// How long the drivers have to get ready after the `test_config` was written.
 pub const READY_WITHIN_NS: u64 = 10 * NS_PER_S;
-/// How far ahead of the trigger's writing the start lies.
+/// How far in the future the start is when the trigger is written.
 pub const START_AHEAD_NS: u64 = NS_PER_S;
 /// How long a run waits beyond `timeout` after its planned end or its STOP.
 pub const CLOSE_AFTER_NS: u64 = 5 * NS_PER_S;
-/// How long a driver may say that it does something else before it is given up.
+/// How long a driver may report doing something else before it is given up.
 const AWAY_WITHIN_NS: u64 = 10 * NS_PER_S;
-/// Longest reason of a driver that is shown, in characters.
+/// Maximum length of a driver's reason, in characters.
 const MAX_REASON_CHARS: usize = 1_000;
 
-/// A moment: on the process's monotonic clock, and in broker time.
+/// A point in time, on the process's monotonic clock and in broker time.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Now {
     /// Nanoseconds on [`crate::clock::now_ns`].
     pub ns: u64,
-    /// The same moment in broker time, ms since 1970.
+    /// The same time in broker time, in ms since 1970.
     pub broker_ms: f64,
 }
 
-/// Where a run stands.
+/// The phase of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Configured; its drivers get ready.
+    /// Configured; its drivers are getting ready.
     Ready,
     /// The gate is open.
     Running,
-    /// The load is over; the last reports are awaited.
+    /// The load is over; waiting for the last reports.
     Finishing,
-    /// Over, in order.
+    /// Ended normally.
     Completed,
-    /// Over, by STOP.
+    /// Ended by STOP.
     Aborted,
     /// Never started.
     Failed,
 }
 
 impl Phase {
-    /// The same in results.
+    /// The state shown in results.
     pub fn state(self) -> RunState {
         match self {
             Phase::Ready => RunState::Ready,
@@ -78,29 +78,29 @@ impl Phase {
 pub struct Member {
     /// Which process.
     pub node: NodeRef,
-    /// It understood the plan as it was meant.
+    /// Whether it read the plan correctly and is ready.
     pub ready: bool,
     /// Why it refused the plan.
     pub refused: Option<String>,
-    /// Its final report is in.
+    /// Whether its final report is in.
     pub done: bool,
-    /// Why the bus did not take its final report, by its own word: it ended in order, and only what it reported
-    /// before is known.
+    /// Why the bus did not accept its final report, as the driver reported it: it ended normally, and only
+    /// its earlier reports are known.
     pub report_refused: Option<String>,
-    /// What happened to it, and whether for ever.
+    /// What happened to it, and whether it is lost permanently.
     pub lost: Option<(String, bool)>,
-    /// Why it cut its load off, by its own word; its final report counts all the same.
+    /// Why it cut its load short, as the driver reported it; its final report still counts.
     pub left: Option<String>,
-    /// What it last said of this test; none where it spoke of another or of none.
+    /// Its last reported state on this test; `None` if it reported another test or none.
     pub state: Option<DriverState>,
     /// When its newest report was read, on the process's monotonic clock.
     pub reported_ns: Option<u64>,
-    /// Since when it has not been on this test.
+    /// Since when it has not been running this test.
     away_ns: Option<u64>,
 }
 
 impl Member {
-    /// Whether its final report is still to come.
+    /// Whether its final report is still pending.
     fn is_at_work(&self) -> bool {
         !self.done && self.report_refused.is_none() && self.lost.is_none()
     }
@@ -117,18 +117,18 @@ pub enum Command {
     Stop(Trigger),
 }
 
-/// The life of one test.
+/// The life cycle of one test.
 #[derive(Debug)]
 pub struct Run {
-    /// The plan as it is written, with its drivers.
+    /// The plan as written, with its drivers.
     pub config: TestConfig,
-    /// The same, checked.
+    /// The checked plan.
     pub plan: Plan,
-    /// What its drivers share.
+    /// The schedule that its drivers share.
     pub schedule: Schedule,
-    /// Where it stands.
+    /// Its phase.
     pub phase: Phase,
-    /// Drivers of the original protocol, which read the same plan; nobody waits for them where there are others.
+    /// Drivers of the original protocol, which read the same plan; not waited for if there are other drivers.
     pub originals: Originals,
     /// Its drivers, in the order of their shares.
     pub members: Vec<Member>,
@@ -138,7 +138,7 @@ pub struct Run {
     pub stopped: Option<String>,
     /// Why it failed.
     pub failed: Vec<String>,
-    /// What else went wrong.
+    /// Other problems.
     pub notes: Vec<String>,
     hash: String,
     ready_until_ns: Option<u64>,
@@ -149,7 +149,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// A run of a message that names its drivers, and of the plan in it; the command writes it.
+    /// Creates a run from a message that names its drivers, and its plan; the command writes the message.
     pub fn new(config: TestConfig, plan: Plan) -> (Run, Command) {
         let member = |node: &NodeRef| Member {
             node: node.clone(),
@@ -184,7 +184,7 @@ impl Run {
         (run, Command::Config(Box::new(config)))
     }
 
-    /// The same run beside these drivers of the original protocol, or with them alone.
+    /// Adds these drivers of the original protocol, which may be the only ones.
     pub fn with_originals(mut self, names: Vec<String>) -> Run {
         self.originals = Originals::new(names);
         self
@@ -195,10 +195,10 @@ impl Run {
         self.members.is_empty()
     }
 
-    /// A driver of the original protocol spoke. Answers whether the run takes its report: from the start until the
-    /// moment at which the run is closed at the latest, whoever ended before.
+    /// Handles a message from a driver of the original protocol. Returns whether the run accepts its report:
+    /// from the start until the latest time at which the run closes, even if it ended earlier.
     pub fn original(&mut self, name: &str, is_report: bool, now: Now) -> bool {
-        // A fast driver may report before the writer of the trigger has its acknowledgement.
+        // A fast driver may report before the trigger's writer has received its acknowledgement.
         let started = self.start_ns.is_some() && self.failed.is_empty();
         let takes = started && self.closing.is_none_or(|closing| now.ns <= closing.at_ns);
         if takes {
@@ -207,30 +207,31 @@ impl Run {
         takes
     }
 
-    /// Whole seconds since the gate opened; none before.
+    /// Whole seconds since the gate opened; `None` before that.
     pub fn seconds(&self, now: Now) -> Option<u64> {
         self.start_ns.map(|start_ns| now.ns.saturating_sub(start_ns) / NS_PER_S)
     }
 
-    /// When the measurement begins, after the warm-up, on the process's monotonic clock; none before the start.
+    /// When the measurement begins, after the warm-up, on the process's monotonic clock; `None` before the
+    /// start.
     pub fn measures_from_ns(&self) -> Option<u64> {
         let warmup_ns = self.config.warmup_ms.unwrap_or(0).saturating_mul(NS_PER_MS);
         self.start_ns.map(|start_ns| start_ns.saturating_add(warmup_ns))
     }
 
-    /// A driver's report was read.
+    /// Notes that a driver's report was read.
     pub fn reported(&mut self, node: &NodeRef, now: Now) {
         if let Some(member) = self.member(&node.node_id, Some(node.epoch)) {
             member.reported_ns = Some(now.ns);
         }
     }
 
-    /// How long the gate was open before the STOP, in ns; none without a STOP or a start.
+    /// How long the gate was open before the STOP, in ns; `None` without a STOP or a start.
     pub fn stopped_after_ns(&self) -> Option<u64> {
         self.stopped_ns.zip(self.start_ns).map(|(stop_ns, start_ns)| stop_ns.saturating_sub(start_ns))
     }
 
-    /// A driver spoke.
+    /// Handles a driver's heartbeat.
     pub fn heartbeat(&mut self, message: &Heartbeat, now: Now) {
         let ours = message.test_id.as_deref() == Some(self.config.test_id.as_str());
         let (phase, hash) = (self.phase, self.hash.clone());
@@ -252,7 +253,7 @@ impl Run {
                 theirs => {
                     let theirs = theirs.unwrap_or("no hash");
                     member.refused = Some(format!(
-                        "it read another plan ({theirs} where {hash} was written); run the same version everywhere"
+                        "it read a different plan ({theirs}, not {hash}); run the same version everywhere"
                     ));
                 }
             },
@@ -270,26 +271,26 @@ impl Run {
         member.away_ns = member.away_ns.or(Some(now.ns));
     }
 
-    /// A driver was lost or came back.
+    /// Handles that a driver was lost or came back.
     pub fn change(&mut self, change: &Change) {
         let (node, lost) = match change {
             Change::Lost { node, what, for_ever } => (node, Some((what.clone(), *for_ever))),
             Change::Back(node) => (node, None),
         };
         if let Some(member) = self.member(&node.node_id, Some(node.epoch)) {
-            // Who has handed in its final report may go.
+            // A driver whose final report is in may leave.
             member.lost = lost.filter(|_| !member.done && member.report_refused.is_none());
         }
     }
 
-    /// A driver's final report is in.
+    /// Notes that a driver's final report is in.
     pub fn final_report(&mut self, node: &NodeRef) {
         if let Some(member) = self.member(&node.node_id, Some(node.epoch)) {
             (member.done, member.lost, member.report_refused) = (true, None, None);
         }
     }
 
-    /// Closes the gate early. Asking twice is the same as asking once.
+    /// Closes the gate early. Idempotent.
     pub fn stop(&mut self, reason: &str, now: Now) -> Option<Command> {
         if self.stopped.is_some() {
             return None;
@@ -305,7 +306,7 @@ impl Run {
         self.release(reason)
     }
 
-    /// What became of a command: an error says why it could not be written.
+    /// Handles the result of writing a command; an error says why it could not be written.
     pub fn written(&mut self, command: &Command, result: Result<(), String>, now: Now) {
         match (command, result) {
             (Command::Config(_), Ok(())) => self.ready_until_ns = Some(now.ns + READY_WITHIN_NS),
@@ -319,19 +320,19 @@ impl Run {
                     };
                     self.closing = Closing::after_start(&self.config, &self.schedule, parts as u64, opens_ns);
                 }
-                // Nobody can be away before the gate is open.
+                // No driver can be away before the gate is open.
                 self.members.iter_mut().for_each(|member| member.away_ns = Some(opens_ns));
             }
             (Command::Stop(_), Ok(())) => {}
             (Command::Config(_), Err(why)) => self.fail(format!("the plan could not be written: {why}")),
             (Command::Start(_), Err(why)) => self.fail(format!("the trigger could not be written: {why}")),
             (Command::Stop(_), Err(why)) => {
-                self.notes.push(format!("The STOP could not be written, so drivers may go on: {why}"));
+                self.notes.push(format!("The STOP could not be written, so drivers may keep sending: {why}"));
             }
         }
     }
 
-    /// Judges what is known; what must be written follows.
+    /// Evaluates the state; returns what must be written.
     pub fn tick(&mut self, now: Now) -> Vec<Command> {
         match self.phase {
             Phase::Ready => self.tick_ready(now).into_iter().collect(),
@@ -360,13 +361,13 @@ impl Run {
         Some(Command::Start(Trigger::start(&self.config.test_id, start_at_ms)))
     }
 
-    /// Whether those that have no ready answer had their time to read the plan.
+    /// Whether the drivers that cannot report ready have had time to read the plan.
     fn was_read_by_originals(&self, now: Now) -> bool {
         let written_ns = self.ready_until_ns.map_or(now.ns, |until_ns| until_ns - READY_WITHIN_NS);
         self.originals.is_empty() || now.ns >= written_ns + READ_PLAN_NS
     }
 
-    /// A run of drivers of the original protocol alone ends by the clock, and when they are quiet.
+    /// A run with only drivers of the original protocol ends by the clock, or once they are quiet.
     fn tick_originals(&mut self, now: Now) {
         let opened_ns = self.start_ns.unwrap_or(now.ns);
         let end_ns = self.closing.map(|closing| closing.planned_end_ns.unwrap_or(now.ns));
@@ -375,7 +376,7 @@ impl Run {
         }
         let overdue = self.closing.is_some_and(|closing| now.ns >= closing.at_ns);
         let quiet = self.originals.are_quiet(now, opened_ns, end_ns, patience_ns(&self.config));
-        // A STOP says nothing to them, so there is nothing to wait for.
+        // They ignore STOP, so there is nothing to wait for.
         if self.stopped.is_some() || overdue || quiet {
             self.phase = if self.stopped.is_some() { Phase::Aborted } else { Phase::Completed };
         }
@@ -388,7 +389,8 @@ impl Run {
         }
         for member in self.members.iter_mut().filter(|m| m.is_at_work()) {
             if member.away_ns.is_some_and(|since_ns| now.ns > since_ns + AWAY_WITHIN_NS) {
-                member.lost = Some(("it does not run this test, and sent no final report".to_owned(), false));
+                member.lost =
+                    Some(("it is not running this test and sent no final report".to_owned(), false));
             }
         }
         let at_work = |m: &&Member| m.is_at_work();
@@ -409,7 +411,7 @@ impl Run {
         None
     }
 
-    /// Ends the run with what is there; who did not finish is lost, and told to stop.
+    /// Ends the run with the reports received; drivers that did not finish are lost and told to stop.
     fn close(&mut self) -> Option<Command> {
         let after = if self.stopped.is_some() { "the STOP" } else { "the planned end" };
         let mut left_over = false;
@@ -426,12 +428,12 @@ impl Run {
     fn fail(&mut self, why: String) {
         if !self.phase.is_over() {
             self.failed.push(why);
-            // Also where a STOP made it `finishing`: a gate that never opened is a failure.
+            // Even if a STOP made it `finishing`: a gate that never opened is a failure.
             self.phase = Phase::Ready;
         }
     }
 
-    /// A STOP for drivers that may still hold or execute the plan; written at most once.
+    /// A STOP for drivers that may still wait for or execute the plan; written at most once.
     fn release(&mut self, reason: &str) -> Option<Command> {
         if std::mem::replace(&mut self.stop_written, true) {
             return None;
@@ -440,18 +442,18 @@ impl Run {
     }
 
     fn member(&mut self, node_id: &str, epoch: Option<u64>) -> Option<&mut Member> {
-        // Members are sorted by name, as a plan's drivers are.
+        // Members are sorted by name, like a plan's drivers.
         let index = self.members.binary_search_by(|m| m.node.node_id.as_str().cmp(node_id)).ok()?;
         self.members.get_mut(index).filter(|member| Some(member.node.epoch) == epoch)
     }
 }
 
-/// As much of a driver's words as is shown.
+/// A driver's reason, truncated.
 fn short(reason: Option<&str>) -> Option<String> {
     reason.map(|reason| reason.chars().take(MAX_REASON_CHARS).collect())
 }
 
-/// Why the gate must not open for this driver.
+/// Why this driver prevents the gate from opening.
 fn objection(member: &Member, late: bool) -> Option<String> {
     let name = &member.node.node_id;
     if let Some(why) = &member.refused {

@@ -1,14 +1,14 @@
-//! What a plan may know and a page must not show.
+//! Hides secrets of a plan that a page must not show.
 
 use serde_json::Value;
 
-/// Put in place of a secret.
+/// Replaces a secret.
 const HIDDEN: &str = "(hidden)";
 
 /// Parts of the names of header fields whose values are secrets.
 const SECRET: [&str; 8] = ["auth", "cookie", "token", "secret", "password", "api-key", "apikey", "signature"];
 
-/// Replaces the values of header fields that carry secrets, and passwords in the target's URL.
+/// Hides the values of header fields that contain secrets, and credentials in the target's URL.
 pub fn hide(plan: &mut Value) {
     let lines = plan.pointer_mut("/request/headers").and_then(Value::as_array_mut);
     for line in lines.into_iter().flatten() {
@@ -24,7 +24,7 @@ pub fn hide(plan: &mut Value) {
     }
 }
 
-/// A URL without its user and password; none if it has none.
+/// A URL with its user and password hidden; `None` if it has none.
 fn without_user(url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());

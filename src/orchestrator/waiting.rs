@@ -1,30 +1,34 @@
-//! What keeps the figures of a running test from being up to date, in words for whoever is watching it.
+//! Notices about why the figures of a running test are not up to date.
 
 use super::runs::{Member, Phase, Run};
 use crate::clock::NS_PER_S;
 
-/// Drivers report twice a second; a pause up to this is nothing to speak of.
+/// Drivers report twice a second; a pause up to this is not reported.
 const SILENCE_NS: u64 = 3 * NS_PER_S;
-/// Most drivers named in one notice.
+/// Maximum number of drivers named in one notice.
 const MOST_NAMES: usize = 3;
 
 /// The bus cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Away {
-    /// Since when.
+    /// Since when, on the process's monotonic clock.
     pub since_ns: u64,
     /// Why.
     pub why: String,
 }
 
-/// What the figures of this run lack at `now_ns`; empty where nothing, and before and after the load.
+/// Notices about missing figures at `now_ns`; empty if there are none, and before and after the load.
 pub fn notices(run: &Run, away: Option<&Away>, now_ns: u64) -> Vec<String> {
     if !matches!(run.phase, Phase::Running | Phase::Finishing) {
         return Vec::new();
     }
     if let Some(away) = away {
-        // Then nobody can be heard, and it is not the drivers' silence.
-        return vec![format!("Kafka is unavailable for {} s ({})", seconds(away.since_ns, now_ns), away.why)];
+        // Then no driver can be heard; the silence is not theirs.
+        return vec![format!(
+            "Kafka has been unavailable for {} s ({})",
+            seconds(away.since_ns, now_ns),
+            away.why
+        )];
     }
     let Some(begin_ns) = run.measures_from_ns() else { return Vec::new() };
     let heard_ns = |member: &Member| member.reported_ns.unwrap_or(0).max(begin_ns);
@@ -80,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_driver_whose_reports_stay_away_is_named_with_the_time() {
+    fn a_driver_whose_reports_are_missing_is_named_with_the_time() {
         let mut run = running(&["a", "b"], 0);
         assert!(notices(&run, None, at(5).ns).is_empty(), "three seconds are nothing");
         assert_eq!(notices(&run, None, at(6).ns), ["no reports for 4 s from a, b"]);
@@ -90,23 +94,23 @@ mod tests {
         assert!(notices(&run, None, at(8).ns).is_empty());
         run.final_report(&node("a"));
         run.final_report(&node("b"));
-        assert!(notices(&run, None, at(60).ns).is_empty(), "who is done owes nothing");
+        assert!(notices(&run, None, at(60).ns).is_empty(), "no more reports are expected");
     }
 
     #[test]
-    fn a_warm_up_is_no_silence_and_many_names_are_cut() {
+    fn a_warm_up_is_not_silence_and_long_name_lists_are_truncated() {
         let run = running(&["a", "b", "c", "d", "e"], 10_000);
         assert!(notices(&run, None, at(14).ns).is_empty());
         assert_eq!(notices(&run, None, at(16).ns), ["no reports for 4 s from a, b, c and 2 more"]);
     }
 
     #[test]
-    fn while_the_bus_is_away_that_is_the_reason() {
+    fn while_the_bus_is_unavailable_that_is_the_reason() {
         let run = running(&["a"], 0);
         let away = Away { since_ns: at(4).ns, why: "127.0.0.1:9092: connection refused".to_owned() };
         assert_eq!(
             notices(&run, Some(&away), at(9).ns),
-            ["Kafka is unavailable for 5 s (127.0.0.1:9092: connection refused)"]
+            ["Kafka has been unavailable for 5 s (127.0.0.1:9092: connection refused)"]
         );
     }
 }

@@ -1,25 +1,25 @@
-//! A number of a plan, for each driver or for the whole fleet, and the part of it that one driver has.
+//! A number in a plan, either per driver or for the whole fleet, and one driver's part of it.
 
-/// Whom a number of a plan is about.
+/// Whether a number in a plan is per driver or for the fleet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Each driver.
+    /// Per driver.
     Driver,
-    /// All drivers together.
+    /// For all drivers together.
     Fleet,
 }
 
-/// A count and whom it is about.
+/// A count and its scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Amount {
     /// The count.
     pub value: u64,
-    /// Whom it is about.
+    /// The scope.
     pub scope: Scope,
 }
 
 impl Amount {
-    /// A count for each driver.
+    /// A count per driver.
     pub fn each(value: u64) -> Amount {
         Amount { value, scope: Scope::Driver }
     }
@@ -29,8 +29,8 @@ impl Amount {
         Amount { value, scope: Scope::Fleet }
     }
 
-    /// What driver `part` (from 0) of `parts` has of it. A total is split exactly, and the parts differ by 1 at the
-    /// most: 10 over 3 drivers are 4, 3 and 3.
+    /// The part of driver `part` (from 0) of `parts`. A total is split exactly, into parts that differ by at
+    /// most 1: 10 over 3 drivers is 4, 3 and 3.
     pub fn of(self, part: u64, parts: u64) -> u64 {
         match self.scope {
             Scope::Driver => self.value,
@@ -38,7 +38,7 @@ impl Amount {
         }
     }
 
-    /// What `parts` drivers have together.
+    /// The total over `parts` drivers.
     pub fn of_all(self, parts: u64) -> u128 {
         match self.scope {
             Scope::Driver => u128::from(self.value) * u128::from(parts),
@@ -63,7 +63,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_parts_make_the_whole(value in 0u64..2_000_000_000_000, parts in 1u64..300, each in any::<bool>()) {
+        fn the_parts_add_up_to_the_total(value in 0u64..2_000_000_000_000, parts in 1u64..300, each in any::<bool>()) {
             let amount = if each { Amount::each(value) } else { Amount::total(value) };
             let sum: u128 = (0..parts).map(|part| u128::from(amount.of(part, parts))).sum();
             prop_assert_eq!(sum, amount.of_all(parts));

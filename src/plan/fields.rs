@@ -1,11 +1,11 @@
-//! The fields of a plan by name: which there are, what each must be, and which one a misspelled name means.
+//! The fields of a plan: their names, what each must be, and suggestions for misspelled names.
 
 use super::limits;
 use serde_json::Value;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-/// Fields of a `test_config` that a user may give.
+/// Fields of a `test_config` that a user may set.
 const PLAN: [&str; 16] = [
     "test_id",
     "test_type",
@@ -27,10 +27,11 @@ const PLAN: [&str; 16] = [
 const FLEET: [&str; 4] = ["rate", "requests", "connections", "stages"];
 const REQUEST: [&str; 4] = ["method", "headers", "body", "body_base64"];
 const STAGE: [&str; 2] = ["duration_ms", "rate"];
-/// Taken, but not advertised: the orchestrator names the drivers and says so, and some write `duration` in a stage.
+/// Accepted here but not advertised: for `drivers` the orchestrator has its own error, and some clients write
+/// `duration` in a stage.
 const ALSO_TAKEN: [&str; 2] = ["drivers", "stages[].duration"];
 
-/// Names that other tools have, or that lack their unit, and what they are called here.
+/// Names from other tools, or without their unit, and the fields they mean.
 const MEANT: [(&str, &str); 27] = [
     ("id", "test_id"),
     ("type", "test_type"),
@@ -61,13 +62,13 @@ const MEANT: [(&str, &str); 27] = [
     ("fail_if", "thresholds"),
 ];
 
-/// Longest name for which a similar one is looked for, in bytes.
+/// Maximum length of a name for which a similar one is searched, in bytes.
 const MOST_COMPARED: usize = 64;
-/// Most unknown fields that one error names.
+/// Maximum number of unknown fields that one error names.
 const MOST_NAMED: usize = 5;
 
-/// Fails if the JSON of a plan has a field that is none; the error names it, the one that was probably meant, and all
-/// that there are. Values are not looked at.
+/// Fails if the JSON of a plan has an unknown field. The error names the field, suggests the one probably
+/// meant, and lists all known fields. Values are not checked.
 pub fn check(plan: &Value) -> Result<(), String> {
     let mut unknown = Vec::new();
     let mut look = |value: &Value, place: &str, names: &'static [&'static str]| {
@@ -89,7 +90,7 @@ pub fn check(plan: &Value) -> Result<(), String> {
     Err(format!("{texts} The fields of {holder} are {}.", names.join(", ")))
 }
 
-/// Fails if an object has a field that is none of `names`.
+/// Fails if an object has a field that is not in `names`.
 pub fn check_object(object: &Value, what: &str, names: &[&str]) -> Result<(), String> {
     let odd =
         object.as_object().into_iter().flat_map(|map| map.keys()).find(|k| !names.contains(&k.as_str()));
@@ -120,7 +121,7 @@ fn unknown_field(place: &str, name: &str, names: &[&'static str]) -> String {
     }
 }
 
-/// Whom a number is about, where that is easily mistaken.
+/// Clarifies the scope of a field if it is easily mistaken.
 fn whose(field: &str) -> &'static str {
     match field {
         "fleet.rate" => " (all drivers together) or target_throughput (each driver)",
@@ -130,7 +131,7 @@ fn whose(field: &str) -> &'static str {
     }
 }
 
-/// The most similar name, if one is so similar that it can have been meant.
+/// The most similar name, if one is similar enough to have been meant.
 fn nearest<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
     if name.len() > MOST_COMPARED {
         return None;
@@ -141,7 +142,7 @@ fn nearest<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
     (distance <= (known.len() / 3).max(1)).then_some(known)
 }
 
-/// As much of a foreign name as an error shows.
+/// An unknown name, clipped and quoted for an error message.
 fn shown(name: &str) -> String {
     let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_graphic());
     let clipped: String = name.chars().take(MOST_COMPARED).collect();
@@ -152,8 +153,8 @@ fn join(place: &str, name: &str) -> String {
     if place.is_empty() { name.to_owned() } else { format!("{place}.{name}") }
 }
 
-/// What the value of a field must be, to follow "must be"; none for a field that is not known. List indices in `field`
-/// are left out: `stages[].rate`.
+/// Completes "must be …" for a field; `None` if the field is unknown. List indices in `field` are omitted:
+/// `stages[].rate`.
 pub fn kind(field: &str) -> Option<String> {
     let whole = |range: &RangeInclusive<u64>| span("a whole number", range);
     let ms = |range: &RangeInclusive<u64>| span("a whole number of milliseconds", range);
@@ -162,7 +163,7 @@ pub fn kind(field: &str) -> Option<String> {
     let stage_rate = |most: f64| span("a number of requests/s", &(0.0..=most));
     Some(match field {
         "test_id" => {
-            format!("a text of 1 to {} letters, digits and the signs . _ : -", limits::TEST_ID_CHARS)
+            format!("a string of 1 to {} letters, digits and the characters . _ : -", limits::TEST_ID_CHARS)
         }
         "test_type" => "AVALANCHE (closed loop or fixed rate) or TSUNAMI (fixed interval)".to_owned(),
         "test_message_delay" => span("a number of milliseconds", &limits::DELAY_MS),
@@ -178,12 +179,12 @@ pub fn kind(field: &str) -> Option<String> {
         "stages[].rate" => stage_rate(*limits::RATE_RPS.end()),
         "fleet.stages[].rate" => stage_rate(*limits::FLEET_RATE_RPS.end()),
         "client" => "native or ureq".to_owned(),
-        "target_url" => "a text like \"http://127.0.0.1:8000/ping\"".to_owned(),
-        "request" => "an object of method, headers, body or body_base64".to_owned(),
-        "request.method" => "a text like \"POST\"".to_owned(),
-        "request.body" | "request.body_base64" => "a text".to_owned(),
-        "fleet" => "an object of rate, requests, connections or stages".to_owned(),
-        "thresholds" => "a list of texts".to_owned(),
+        "target_url" => "a string like \"http://127.0.0.1:8000/ping\"".to_owned(),
+        "request" => "an object with method, headers, body or body_base64".to_owned(),
+        "request.method" => "a string like \"POST\"".to_owned(),
+        "request.body" | "request.body_base64" => "a string".to_owned(),
+        "fleet" => "an object with rate, requests, connections or stages".to_owned(),
+        "thresholds" => "a list of strings".to_owned(),
         _ if field.starts_with("request.headers") => {
             "a list of pairs, like [[\"X-Key\", \"value\"]]".to_owned()
         }
@@ -223,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn the_names_are_those_of_the_message() {
+    fn the_names_match_the_message() {
         let whole = whole();
         assert_eq!(check(&whole), Ok(()));
         let keys = |value: &Value| value.as_object().expect("object").keys().cloned().collect::<Vec<_>>();
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_field_is_named_with_the_one_that_was_meant() {
+    fn an_unknown_field_is_named_with_a_suggestion() {
         let flood = json!({"test_id": "y2", "test_type": "AVALANCHE", "rate": 10, "duration": 3});
         let error = check(&flood).expect_err("unknown");
         assert!(error.contains("rate is not a field of a plan: did you mean fleet.rate"), "{error}");

@@ -1,7 +1,7 @@
 //! The plan: what one driver sends, how fast and how much. A plan that breaks a rule cannot be built.
 //!
-//! A plan is made of a `test_config` as received and of a driver's own settings, which decide what the message
-//! leaves open; after them come the defaults of this page.
+//! A plan combines a received `test_config` with the driver's own settings, which fill in what the message
+//! leaves open. The defaults in this module fill in the rest.
 
 mod amount;
 pub mod fields;
@@ -15,36 +15,36 @@ use crate::message::{TestConfig, TestType, Totals};
 use request::Request;
 use std::time::Duration;
 
-/// Connections per driver where nobody says.
+/// Default number of connections per driver.
 pub const DEFAULT_CONNECTIONS: u32 = 16;
-/// Longest wait for one response where nobody says.
+/// Default response timeout.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Length of a test that has neither a count nor a duration.
+/// Duration of a test that has neither a count nor a duration.
 pub const DEFAULT_DURATION: Duration = Duration::from_secs(10);
-/// Gap of TSUNAMI where nobody says.
+/// Default gap of TSUNAMI.
 pub const DEFAULT_DELAY: Duration = Duration::from_millis(10);
 
-/// A driver's own settings: they decide what a plan leaves open.
+/// A driver's own settings: they fill in what a plan leaves open.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Defaults {
-    /// What to load where the plan names nothing.
+    /// The URL to load if the plan names none.
     pub target_url: Option<String>,
     /// Requests/s to hold.
     pub rate: Option<f64>,
     /// Gap between the starts of two requests.
     pub delay: Option<Duration>,
-    /// Most requests.
+    /// Maximum number of requests.
     pub requests: Option<u64>,
     /// Connections.
     pub connections: Option<u32>,
-    /// Longest wait for one response.
+    /// Response timeout.
     pub timeout: Option<Duration>,
 }
 
 /// When requests start.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Load {
-    /// The next one starts when the last one ended.
+    /// Closed loop: each connection sends its next request when the previous one has ended.
     Closed,
     /// A rate to hold.
     Rate {
@@ -53,35 +53,35 @@ pub enum Load {
         /// Whose rate it is.
         scope: Scope,
     },
-    /// A fixed gap between the starts of each driver, in ns.
+    /// A fixed gap between the starts of each driver.
     Delay {
         /// The gap, in ns.
         gap_ns: u64,
     },
     /// A rate that changes linearly, stage by stage.
     Stages {
-        /// Rate at the beginning, in millionths of a request per second.
+        /// Initial rate, in millionths of a request per second.
         from_micro_rps: u64,
-        /// Duration in ms and rate at the end, in millionths of a request per second.
+        /// Duration in ms and final rate in millionths of a request per second.
         stages: Vec<(u64, u64)>,
         /// Whose rate it is.
         scope: Scope,
     },
 }
 
-/// What a `test_config` fixes itself, so that no driver's own settings can change it.
+/// What a `test_config` itself determines, so that a driver's own settings cannot change it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fixed {
     /// When requests start.
     pub paced: bool,
-    /// How many there are at the most.
+    /// How many requests are sent at most.
     pub counted: bool,
-    /// How long they are sent.
+    /// How long requests are sent.
     pub timed: bool,
 }
 
 impl Fixed {
-    /// What `config` fixes.
+    /// What `config` determines.
     pub fn by(config: &TestConfig) -> Fixed {
         let none = Totals::default();
         let fleet = config.fleet.as_ref().unwrap_or(&none);
@@ -95,7 +95,7 @@ impl Fixed {
     }
 }
 
-/// A valid plan: the same for all its drivers, of which each has its share.
+/// A valid plan: the same for all drivers, each of which executes its share.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     load: Load,
@@ -110,7 +110,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Completes `config` by `defaults` and checks every rule; the errors name fields and what is allowed.
+    /// Completes `config` with `defaults` and checks every rule. The errors name the fields and what is
+    /// allowed.
     pub fn new(config: &TestConfig, defaults: &Defaults) -> Result<Plan, Vec<PlanError>> {
         let mut errors = rules::check(config);
         let request = rules::request(config, defaults);
@@ -156,12 +157,12 @@ impl Plan {
         })
     }
 
-    /// The plan as far as the message itself tells it: what it leaves open, each driver's own settings decide, and here
-    /// the defaults stand for them. What is sent is then no more than an example.
+    /// The plan as far as the message determines it. Defaults stand in for what each driver's own settings
+    /// decide, so the request is only an example.
     pub fn as_written(config: &TestConfig) -> Result<Plan, Vec<PlanError>> {
         if !config.thresholds.is_empty() {
-            // Taken and not judged, they would look passed.
-            let reason = "this version does not judge thresholds yet: leave them out".to_owned();
+            // If they were accepted and not judged, they would seem to have passed.
+            let reason = "not supported by this version yet: omit them".to_owned();
             return Err(vec![PlanError { field: "thresholds", reason }]);
         }
         let anywhere = Defaults { target_url: Some("http://127.0.0.1/".to_owned()), ..Defaults::default() };
@@ -173,12 +174,12 @@ impl Plan {
         &self.load
     }
 
-    /// Most requests.
+    /// Maximum number of requests.
     pub fn requests(&self) -> Option<Amount> {
         self.requests
     }
 
-    /// No ticket is planned at or after this.
+    /// No ticket is planned at or after this time.
     pub fn duration(&self) -> Option<Duration> {
         self.duration
     }
@@ -193,17 +194,17 @@ impl Plan {
         self.connections
     }
 
-    /// Longest wait for one response.
+    /// Response timeout.
     pub fn timeout(&self) -> Duration {
         self.timeout
     }
 
-    /// Requests after which a connection is closed; none where it is kept as long as the server keeps it.
+    /// Requests after which a connection is closed; `None` if it stays open until the server closes it.
     pub fn max_requests_per_connection(&self) -> Option<u64> {
         self.max_requests_per_connection
     }
 
-    /// The client that the plan asks for.
+    /// The client that the plan requests.
     pub fn client(&self) -> Option<&str> {
         self.client.as_deref()
     }

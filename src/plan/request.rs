@@ -1,8 +1,8 @@
-//! The one request that a plan sends over and over.
+//! The request that a plan sends repeatedly.
 
 use http::{HeaderName, HeaderValue, Method, Uri};
 
-/// A request whose parts were checked: it can be sent as it is.
+/// A validated request, ready to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     method: Method,
@@ -11,10 +11,10 @@ pub struct Request {
     body: Vec<u8>,
 }
 
-/// Largest request body, in bytes. A plan travels as one record of at most 1,000,000 bytes: in base64 this is 933,336 of
-/// them, and the rest is for headers and everything else.
+/// Maximum size of a request body, in bytes. A plan is one record of at most 1,000,000 bytes: base64 turns
+/// the body into 933,336 of them, and the rest is left for headers and all other fields.
 pub const MAX_BODY_BYTES: usize = 700_000;
-/// Most header lines that a plan may add.
+/// Maximum number of headers that a plan may add.
 pub const MAX_HEADERS: usize = 64;
 
 impl Request {
@@ -23,7 +23,7 @@ impl Request {
         Request::new("GET", url, &[], Vec::new())
     }
 
-    /// Checks and joins the parts. The error names the part and says what is allowed.
+    /// Validates and combines the parts. The error names the part and says what is allowed.
     pub fn new(
         method: &str,
         url: &str,
@@ -47,54 +47,54 @@ impl Request {
         &self.method
     }
 
-    /// The absolute URL: scheme, authority and path are there.
+    /// The absolute URL, with scheme, authority and path.
     pub fn uri(&self) -> &Uri {
         &self.uri
     }
 
-    /// Host name or address, without the brackets of IPv6.
+    /// Host name or address, without IPv6 brackets.
     pub fn host(&self) -> &str {
         let host = self.uri.host().unwrap_or_default();
         host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host)
     }
 
-    /// The port, 80 or 443 where the URL has none.
+    /// The port; 80 or 443 if the URL has none.
     pub fn port(&self) -> u16 {
         self.uri.port_u16().unwrap_or(if self.is_https() { 443 } else { 80 })
     }
 
-    /// Whether the URL begins with `https`.
+    /// Whether the scheme is `https`.
     pub fn is_https(&self) -> bool {
         self.uri.scheme_str() == Some("https")
     }
 
-    /// Path and query as they go into the request line.
+    /// Path and query, as in the request line.
     pub fn path(&self) -> &str {
         self.uri.path_and_query().map_or("/", |p| p.as_str())
     }
 
-    /// The headers that the plan adds, in order; may hold a `Host`, which then replaces the usual one.
+    /// The headers that the plan adds, in order; a `Host` among them replaces the default one.
     pub fn headers(&self) -> &[(HeaderName, HeaderValue)] {
         &self.headers
     }
 
-    /// The body, empty where there is none.
+    /// The body; empty if none.
     pub fn body(&self) -> &[u8] {
         &self.body
     }
 }
 
 fn parse_method(text: &str) -> Result<Method, String> {
-    // Methods are case-sensitive, and servers refuse `get`; so the common ones are taken in any letter case, as browsers do
-    // (<https://fetch.spec.whatwg.org/#concept-method-normalize>).
+    // Methods are case-sensitive, and servers reject `get`; so the common ones are accepted in any case, as
+    // in browsers (<https://fetch.spec.whatwg.org/#concept-method-normalize>).
     let upper = text.to_ascii_uppercase();
     let common =
         ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "CONNECT"].contains(&upper.as_str());
     let text = if common { upper.as_str() } else { text };
     let method = Method::from_bytes(text.as_bytes())
-        .map_err(|_| format!("method {text:?}: use a word like GET, POST or PUT"))?;
+        .map_err(|_| format!("method {text:?}: use a method like GET, POST or PUT"))?;
     if method == Method::CONNECT {
-        return Err("method CONNECT is for proxies and cannot be load-tested".to_owned());
+        return Err("method CONNECT is for proxies and is not supported".to_owned());
     }
     Ok(method)
 }
@@ -102,7 +102,7 @@ fn parse_method(text: &str) -> Result<Method, String> {
 /// Parses an absolute `http://` or `https://` URL; the error says what is missing.
 pub fn parse_url(given: &str) -> Result<Uri, String> {
     let hint = "use something like http://127.0.0.1:8000/ping";
-    // What it holds besides may be a password, which no error shows.
+    // The URL may contain a password, which must not appear in an error.
     let shown = without_password(given);
     let text = shown.as_str();
     if !text.contains("://") && !text.is_empty() && !text.starts_with('/') {
@@ -111,11 +111,11 @@ pub fn parse_url(given: &str) -> Result<Uri, String> {
     if text.ends_with("://") {
         return Err(format!("URL {text:?} has no host: {hint}"));
     }
-    let uri: Uri = given.parse().map_err(|e| format!("URL {text:?} cannot be read ({e}): {hint}"))?;
+    let uri: Uri = given.parse().map_err(|e| format!("URL {text:?} is malformed ({e}): {hint}"))?;
     match uri.scheme_str() {
         Some("http" | "https") => {}
         Some(other) => {
-            return Err(format!("URL {text:?} has the scheme {other:?}: only http and https are sent"));
+            return Err(format!("URL {text:?} has the scheme {other:?}: only http and https are supported"));
         }
         None => return Err(format!("URL {text:?} has no scheme: {hint}")),
     }
@@ -123,22 +123,22 @@ pub fn parse_url(given: &str) -> Result<Uri, String> {
     if let Some((user, _)) = authority.split_once('@') {
         let name = user.split(':').next().unwrap_or_default();
         return Err(format!(
-            "URL {text:?} has a user name: leave it out and send \
+            "URL {text:?} has a user name: remove it and use \
              --header \"Authorization: Basic $(printf %s '{name}:PASSWORD' | base64)\""
         ));
     }
     if uri.host().is_none_or(str::is_empty) {
         return Err(format!("URL {text:?} has no host: {hint}"));
     }
-    // A port that is no u16 is passed over in silence by the parser, and would become the default one.
+    // The parser silently ignores a port that is not a u16, so the default one would be used.
     let names_port = authority.rsplit(']').next().is_some_and(|rest| rest.contains(':'));
     if names_port && uri.port_u16().is_none_or(|port| port == 0) {
-        return Err(format!("URL {text:?} has no usable port: use 1 to 65535"));
+        return Err(format!("URL {text:?} has an invalid port: use 1 to 65535"));
     }
     Ok(uri)
 }
 
-/// A URL in which the password of its user, if it has one, is replaced.
+/// A URL with its password, if any, masked.
 fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
@@ -155,7 +155,7 @@ fn parse_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), St
     let parsed = HeaderName::from_bytes(name.trim().as_bytes())
         .map_err(|_| format!("header name {name:?}: letters, digits and dashes are allowed"))?;
     if ["content-length", "transfer-encoding", "connection"].contains(&parsed.as_str()) {
-        return Err(format!("header {name:?} is set by the client itself and cannot be given"));
+        return Err(format!("header {name:?} is set by the client and cannot be overridden"));
     }
     let value = HeaderValue::from_str(value.trim())
         .map_err(|_| format!("value of header {name:?}: control characters are not allowed"))?;
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_of_a_url_are_found() {
+    fn a_url_is_split_into_its_parts() {
         let request = Request::get("https://example.com:8443/a/b?c=d").unwrap();
         assert_eq!((request.host(), request.port(), request.path()), ("example.com", 8443, "/a/b?c=d"));
         assert!(request.is_https());
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn urls_that_cannot_be_sent_are_told_with_what_they_lack() {
+    fn unusable_urls_are_rejected_with_what_they_lack() {
         for (url, word) in [
             ("", "URL"),
             ("127.0.0.1:8000/ping", "did you mean http://127.0.0.1:8000/ping?"),
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn methods_are_words_and_never_connect() {
+    fn methods_are_tokens_and_never_connect() {
         for method in ["", "GE T", "GET\r\n", "CONNECT"] {
             assert!(Request::new(method, "http://h/", &[], Vec::new()).is_err(), "{method:?}");
         }
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_cannot_break_out_of_their_line() {
+    fn headers_cannot_inject_lines() {
         for (name, value) in
             [("a b", "v"), ("", "v"), ("a:b", "v"), ("a\r\nb", "v"), ("a", "v\r\nb: c"), ("a", "\0")]
         {
@@ -227,14 +227,14 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_frame_the_request_are_the_clients_own() {
+    fn headers_that_frame_the_request_cannot_be_overridden() {
         for name in ["Content-Length", "transfer-encoding", "CONNECTION"] {
             assert!(header(name, "1").unwrap_err().contains(name));
         }
     }
 
     #[test]
-    fn sizes_are_limited_at_the_limit_and_not_before() {
+    fn sizes_up_to_the_limit_are_allowed() {
         let post = |length| Request::new("POST", "http://h/", &[], vec![0; length]);
         assert_eq!(post(MAX_BODY_BYTES).unwrap().body().len(), MAX_BODY_BYTES);
         assert!(post(MAX_BODY_BYTES + 1).unwrap_err().contains("700001"));

@@ -1,4 +1,4 @@
-//! The rules that every plan keeps, with errors that name the field and say what is allowed.
+//! The rules that every plan must satisfy, with errors that name the field and say what is allowed.
 
 use super::request::Request;
 use super::{DEFAULT_DELAY, Defaults, Load, Scope};
@@ -9,35 +9,35 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// What is allowed in a plan.
+/// Limits of a plan.
 pub mod limits {
     use std::ops::RangeInclusive;
 
-    /// Characters of a test id.
+    /// Maximum length of a test id, in characters.
     pub const TEST_ID_CHARS: usize = 128;
-    /// Requests of a driver, or of the whole fleet.
+    /// Requests of a driver or of the fleet.
     pub const REQUESTS: RangeInclusive<u64> = 1..=1_000_000_000_000;
     /// Requests/s per driver.
     pub const RATE_RPS: RangeInclusive<f64> = 0.001..=10_000_000.0;
-    /// Requests/s of the whole fleet.
+    /// Total requests/s of the fleet.
     pub const FLEET_RATE_RPS: RangeInclusive<f64> = 0.001..=1_000_000_000.0;
     /// Gap between starts, in ms.
     pub const DELAY_MS: RangeInclusive<f64> = 0.001..=3_600_000.0;
-    /// Length of a test, in ms (up to 7 days).
+    /// Duration of a test, in ms (up to 7 days).
     pub const DURATION_MS: RangeInclusive<u64> = 1..=604_800_000;
-    /// Length of the warm-up, in ms (up to 1 h).
+    /// Duration of the warm-up, in ms (up to 1 h).
     pub const WARMUP_MS: RangeInclusive<u64> = 0..=3_600_000;
     /// Connections per driver.
     pub const CONNECTIONS: RangeInclusive<u32> = 1..=100_000;
-    /// Connections of the whole fleet.
+    /// Total connections of the fleet.
     pub const FLEET_CONNECTIONS: RangeInclusive<u32> = 1..=10_000_000;
-    /// Requests on one connection.
+    /// Requests per connection.
     pub const REQUESTS_PER_CONNECTION: RangeInclusive<u64> = REQUESTS;
-    /// Longest wait for one response, in ms (up to 10 min).
+    /// Response timeout, in ms (up to 10 min).
     pub const TIMEOUT_MS: RangeInclusive<u64> = 1..=600_000;
-    /// Stages of a changing rate.
+    /// Maximum number of stages.
     pub const STAGES: usize = 100;
-    /// Drivers of one test.
+    /// Maximum number of drivers in a test.
     pub const DRIVERS: usize = 10_000;
 }
 
@@ -46,13 +46,13 @@ pub mod limits {
 pub struct PlanError {
     /// The field of the `test_config`.
     pub field: &'static str,
-    /// The value that was given, and what is allowed.
+    /// The invalid value, and what is allowed.
     pub reason: String,
 }
 
 impl fmt::Display for PlanError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // "duration_ms must be …", but "request: give body or body_base64, not both".
+        // "duration_ms must be …", but "request: specify body or body_base64, not both".
         let between = if self.reason.starts_with("must be ") { " " } else { ": " };
         write!(f, "{}{between}{}", self.field, self.reason)
     }
@@ -75,7 +75,7 @@ fn in_range<T: PartialOrd + fmt::Display>(
     }
 }
 
-/// All broken rules but those of the request and the load.
+/// All broken rules except those of the request and the load.
 pub fn check(config: &TestConfig) -> Vec<PlanError> {
     let mut errors = Vec::new();
     if let Err(reason) = check_test_id(&config.test_id) {
@@ -106,7 +106,7 @@ pub fn check(config: &TestConfig) -> Vec<PlanError> {
         }
     }
     if let Some(client) = config.client.as_deref().filter(|client| !["native", "ureq"].contains(client)) {
-        errors.push(error("client", format!("{client:?} is unknown: use native or ureq, or leave it out")));
+        errors.push(error("client", format!("{client:?} is unknown: use native or ureq, or omit it")));
     }
     if config.drivers.len() > limits::DRIVERS {
         errors
@@ -118,7 +118,7 @@ pub fn check(config: &TestConfig) -> Vec<PlanError> {
     errors
 }
 
-/// Whether the connections of the whole fleet can be split over so many drivers: each needs at least one.
+/// Checks that the fleet's connections can be split over this many drivers: each needs at least one.
 pub fn check_split(config: &TestConfig, drivers: usize) -> Result<(), PlanError> {
     let Some(connections) = config.fleet.as_ref().and_then(|fleet| fleet.connections) else { return Ok(()) };
     let (all, drivers, most) = (u64::from(connections), drivers as u64, *limits::CONNECTIONS.end());
@@ -128,7 +128,7 @@ pub fn check_split(config: &TestConfig, drivers: usize) -> Result<(), PlanError>
         return Err(error("fleet.connections", reason));
     }
     if all.div_ceil(drivers.max(1)) > u64::from(most) {
-        let reason = format!("{all} over {drivers} drivers is more than {most} for each, which is the limit");
+        let reason = format!("{all} over {drivers} drivers exceeds the limit of {most} per driver");
         return Err(error("fleet.connections", reason));
     }
     Ok(())
@@ -148,12 +148,12 @@ fn check_totals(config: &TestConfig, fleet: &Totals, errors: &mut Vec<PlanError>
         ),
         ("fleet.connections", "connections", fleet.connections.is_some() && config.connections.is_some()),
         ("fleet.stages", "stages", !fleet.stages.is_empty() && !config.stages.is_empty()),
-        // The rate at which stages begin is of the same drivers as the stages.
+        // The initial rate of stages must have the same scope as the stages.
         ("fleet.stages", "target_throughput", !fleet.stages.is_empty() && each_rate),
         ("fleet.rate", "stages", fleet.rate.is_some() && !config.stages.is_empty()),
     ];
     for (total, each, _) in twice.into_iter().filter(|(_, _, both)| *both) {
-        let reason = format!("{each}, the number of each driver, is given too: leave one of the two out");
+        let reason = format!("conflicts with {each}, its per-driver counterpart: omit one of them");
         errors.push(error(total, reason));
     }
 }
@@ -163,7 +163,7 @@ fn check_test_id(id: &str) -> Result<(), String> {
     if id.is_empty() || id.len() > limits::TEST_ID_CHARS || !id.chars().all(allowed) {
         let most = limits::TEST_ID_CHARS;
         return Err(format!(
-            "must be a text of 1 to {most} letters, digits and the signs . _ : -, not {id:?}"
+            "must be a string of 1 to {most} letters, digits and the characters . _ : -, not {id:?}"
         ));
     }
     Ok(())
@@ -183,7 +183,7 @@ fn check_stages(
         errors.push(error(field, "TSUNAMI is paced by test_message_delay; use AVALANCHE for stages"));
     }
     if config.duration_ms.is_some() {
-        errors.push(error("duration_ms", "the stages already say how long the test is: leave it out"));
+        errors.push(error("duration_ms", "the stages already determine the duration: omit it"));
     }
     if stages.len() > limits::STAGES {
         errors.push(error(field, format!("{} stages: at most {}", stages.len(), limits::STAGES)));
@@ -191,7 +191,10 @@ fn check_stages(
     let total_ms = stages.iter().fold(0u64, |sum, stage| sum.saturating_add(stage.duration_ms));
     if stages.iter().any(|stage| stage.duration_ms == 0) || !limits::DURATION_MS.contains(&total_ms) {
         let most = limits::DURATION_MS.end();
-        errors.push(error(field, format!("each needs a duration_ms above 0, {most} together at most")));
+        errors.push(error(
+            field,
+            format!("each needs a duration_ms above 0, and the total must be at most {most}"),
+        ));
     }
     let most = if field == "stages" { *limits::RATE_RPS.end() } else { *limits::FLEET_RATE_RPS.end() };
     if let Some(stage) = stages.iter().find(|stage| !(0.0..=most).contains(&stage.rate)) {
@@ -202,14 +205,14 @@ fn check_stages(
     }
 }
 
-/// When requests start: the plan's word, then the driver's own, then the defaults.
+/// When requests start: as the plan says, else as the driver's settings say, else by default.
 pub fn load(config: &TestConfig, defaults: &Defaults) -> Result<Load, PlanError> {
     let micro_rps = |rate: f64| (rate * 1e6).round() as u64;
     if config.test_type == TestType::Tsunami {
         let own_ms = defaults.delay.unwrap_or(DEFAULT_DELAY).as_secs_f64() * 1_000.0;
         let delay_ms = config.test_message_delay.unwrap_or(own_ms);
         if delay_ms == 0.0 {
-            let reason = "0 ms is no gap between starts: use AVALANCHE to send without one";
+            let reason = "must be above 0 ms: use AVALANCHE to send without a gap";
             return Err(error("test_message_delay", reason));
         }
         let mut wrong = Vec::new();
@@ -243,7 +246,7 @@ pub fn request(config: &TestConfig, defaults: &Defaults) -> Result<Request, Plan
     let plain = RequestSpec::default();
     let spec = config.request.as_ref().unwrap_or(&plain);
     let body = match (&spec.body, &spec.body_base64) {
-        (Some(_), Some(_)) => return Err(error("request", "give body or body_base64, not both")),
+        (Some(_), Some(_)) => return Err(error("request", "specify body or body_base64, not both")),
         (Some(text), None) => text.clone().into_bytes(),
         (None, Some(text)) => {
             BASE64.decode(text).map_err(|e| error("request", format!("body_base64 is not base64: {e}")))?
@@ -255,7 +258,7 @@ pub fn request(config: &TestConfig, defaults: &Defaults) -> Result<Request, Plan
     Request::new(method, url, &spec.headers, body).map_err(|reason| error("request", reason))
 }
 
-/// Checks a driver's own settings against the same limits as a plan.
+/// Checks a driver's own settings against the limits of a plan.
 pub fn check_defaults(defaults: &Defaults) -> Vec<PlanError> {
     let ms = |duration: Duration| duration.as_secs_f64() * 1_000.0;
     let mut errors = Vec::new();

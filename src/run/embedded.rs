@@ -1,4 +1,4 @@
-//! All roles in one process, over the in-process bus: what `floodgate run` does on one machine.
+//! All roles in one process, over the in-process bus, for `floodgate run` on one machine.
 
 use super::{Control, Trouble};
 use crate::bus::Connector;
@@ -15,23 +15,23 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What is started.
+/// What to start.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Drivers, at least 1.
+    /// Number of drivers, at least 1.
     pub drivers: usize,
-    /// Their clients.
+    /// Settings of their HTTP clients.
     pub clients: ClientSettings,
 }
 
-/// Longest wait for the roles to find each other.
+/// How long the roles may take to find each other.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
-/// Time between two looks at the result.
+/// Polling interval for the result.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Descriptors of each connection where the target is embedded: the driver's and the target's.
+/// Descriptors per connection to an embedded target: the driver's and the target's.
 const DESCRIPTORS_WITH_TARGET: u64 = 2;
 
-/// The running roles; dropped, they end in order.
+/// The running roles; dropping it shuts them down in order.
 pub struct Embedded {
     target: Option<Target>,
     orchestrator: Option<Orchestrator>,
@@ -40,7 +40,7 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// Starts a target where the plan names none, an orchestrator and the drivers.
+    /// Starts an orchestrator, the drivers, and a target if the plan names none.
     pub fn start(config: &Config, plan: &TestConfig) -> Result<Embedded, String> {
         raise_limits(config, plan)?;
         let target = match plan.target_url {
@@ -75,7 +75,10 @@ impl Embedded {
     }
 
     fn control(&self) -> Result<orchestrator::Control, String> {
-        self.orchestrator.as_ref().map(Orchestrator::control).ok_or_else(|| "the roles have ended".to_owned())
+        self.orchestrator
+            .as_ref()
+            .map(Orchestrator::control)
+            .ok_or_else(|| "the roles have shut down".to_owned())
     }
 }
 
@@ -90,7 +93,7 @@ fn driver_config(i: usize, url: &str, clients: ClientSettings) -> driver::Config
     }
 }
 
-/// Makes room for the connections of all drivers together, which share one process here.
+/// Raises the descriptor limit for all drivers, since they share this process.
 fn raise_limits(config: &Config, plan: &TestConfig) -> Result<(), String> {
     let each = config.drivers as u64 * u64::from(plan.connections.unwrap_or(DEFAULT_CONNECTIONS));
     let all = plan.fleet.as_ref().and_then(|fleet| fleet.connections);
@@ -111,7 +114,7 @@ impl Control for Embedded {
 
     fn summary(&mut self, test_id: &str) -> Result<Option<Summary>, Trouble> {
         let control = self.control().map_err(Trouble::lasting)?;
-        // A driver's is in the summary.
+        // The summary includes the failures of drivers.
         match control.failure() {
             Some(why) => Err(Trouble::lasting(why.to_owned())),
             None => Ok(control.summary(test_id)),

@@ -1,4 +1,5 @@
-//! `floodgate run`: one test from the plan to the printed result, on roles in this process or on a remote fleet.
+//! `floodgate run`: one test from the plan to the printed result, with roles in this process or on a remote
+//! fleet.
 
 pub mod embedded;
 pub mod progress;
@@ -15,81 +16,83 @@ use progress::Progress;
 use std::io::Write;
 use std::time::Duration;
 
-/// Where the roles are.
+/// Where the roles run.
 #[derive(Clone, Debug)]
 pub enum Place {
     /// All in this process.
     Embedded(embedded::Config),
-    /// An orchestrator with its fleet elsewhere.
+    /// A remote orchestrator with its fleet.
     Remote(remote::Config),
 }
 
 /// One test to run.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The plan; the place completes what it leaves open.
+    /// The plan; the drivers fill in what it leaves open.
     pub plan: TestConfig,
-    /// Where the roles are.
+    /// Where the roles run.
     pub place: Place,
     /// Print the result as one JSON document.
     pub json: bool,
 }
 
-/// Why there is no result at the moment.
+/// Why the result is not available.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
     /// What failed, and what to do.
     pub text: String,
-    /// Whether asking again is of no use.
+    /// Whether a retry is pointless.
     pub is_lasting: bool,
 }
 
 impl Trouble {
-    /// Asking again can help.
+    /// A retry may succeed.
     pub fn passing(text: String) -> Trouble {
         Trouble { text, is_lasting: false }
     }
 
-    /// Asking again is of no use.
+    /// A retry is pointless.
     pub fn lasting(text: String) -> Trouble {
         Trouble { text, is_lasting: true }
     }
 }
 
-/// What a run needs of an orchestrator, near or far.
+/// What a run needs from a local or remote orchestrator.
 pub trait Control {
-    /// Configures and starts a test; its id.
+    /// Configures and starts a test; returns its id.
     fn configure(&mut self, plan: TestConfig) -> Result<String, String>;
     /// Closes the gate.
     fn stop(&mut self, test_id: &str, reason: &str) -> Result<(), String>;
-    /// The result so far, none where the orchestrator does not know the test (any more).
+    /// The result so far; `None` if the orchestrator does not know the test (any more).
     fn summary(&mut self, test_id: &str) -> Result<Option<Summary>, Trouble>;
-    /// Time between two looks.
+    /// Polling interval.
     fn pause(&self) -> Duration;
-    /// What goes on without us when the orchestrator is out of reach, and how to stop it; none where nothing does.
+    /// What keeps running if the orchestrator is unreachable, and how to stop it; `None` if nothing does.
     fn out_of_reach(&self) -> Option<String>;
 }
 
-/// Longest time without any answer of the orchestrator.
+/// How long to wait for any response from the orchestrator.
 const SILENCE: Duration = Duration::from_secs(30);
-/// How long an orchestrator that answers may not know the test.
+/// How long a reachable orchestrator may fail to know the test.
 const UNKNOWN: Duration = Duration::from_secs(3);
-/// Longest wait for the partial result after a stop, besides the plan's timeout; the orchestrator itself takes 5 s.
+/// How long to wait for the partial result after a stop, plus the plan's timeout; the orchestrator itself
+/// waits 5 s.
 const AFTER_STOP: Duration = Duration::from_secs(8);
 
-/// Exit code of a run that failed, could not start, or got not one complete response.
+/// Exit code of a run that failed, could not start, or got no complete response.
 const FAILED: u8 = 1;
-/// Exit code of a run that finished without all its drivers.
+/// Exit code of a run that finished but lost drivers.
 const DRIVER_LOST: u8 = 4;
 
-/// How a run came to its end.
+/// How a run ended.
 struct Ended {
     summary: Option<Summary>,
     interrupted: Option<Signal>,
     error: Option<String>,
 }
 
-/// Runs the test, prints its result to `out`, and gives the exit code: 0, 1, 4, or 128 and the number of a signal.
+/// Runs the test, prints its result to `out`, and returns the exit code: 0, 1, 4, or 128 plus a signal
+/// number.
 pub fn run(settings: Settings, out: &mut dyn Write) -> u8 {
     let ended = match Interrupts::listen() {
         Ok(interrupts) => execute(&settings, &interrupts),
@@ -98,7 +101,7 @@ pub fn run(settings: Settings, out: &mut dyn Write) -> u8 {
     if let Some(summary) = &ended.summary
         && let Err(error) = print(summary, settings.json, out)
     {
-        progress::say(&format!("floodgate: the result could not be written: {error}"));
+        progress::say(&format!("floodgate: cannot write the result: {error}"));
         return 1;
     }
     if let Some(error) = &ended.error {
@@ -124,7 +127,7 @@ fn execute(settings: &Settings, interrupts: &Interrupts) -> Ended {
     }
 }
 
-/// Configures the test and looks at it until it is over.
+/// Configures the test and polls it until it is over.
 fn follow(control: &mut dyn Control, plan: TestConfig, interrupts: &Interrupts, silence: Duration) -> Ended {
     let timeout_ms = plan.timeout_ms.unwrap_or(crate::plan::DEFAULT_TIMEOUT.as_millis() as u64);
     let mut progress = Progress::start(&plan);
@@ -138,7 +141,7 @@ fn follow(control: &mut dyn Control, plan: TestConfig, interrupts: &Interrupts, 
     loop {
         if let Some(signal) = interrupts.wait_timeout(control.pause()) {
             ended.interrupted = Some(signal);
-            progress.note("stopping: waiting for what is in flight (a second signal ends at once)");
+            progress.note("stopping: waiting for requests in flight (press Ctrl-C again to exit at once)");
             ended.error = control.stop(&test_id, &signal.to_string()).err();
             give_up_ns = clock::now_ns() + clock::to_ns(AFTER_STOP + Duration::from_millis(timeout_ms));
         }
@@ -165,7 +168,6 @@ fn follow(control: &mut dyn Control, plan: TestConfig, interrupts: &Interrupts, 
                 ))
             }
             Err(trouble) => {
-                // Asking again would not help.
                 if trouble.is_lasting {
                     ended.error = ended.error.or(Some(trouble.text));
                     return ended;
@@ -175,24 +177,24 @@ fn follow(control: &mut dyn Control, plan: TestConfig, interrupts: &Interrupts, 
         };
         progress.unanswered(Duration::from_nanos(clock::now_ns().saturating_sub(answered_ns)));
         if clock::now_ns() >= give_up_ns {
-            let late = || "the drivers did not end in time".to_owned();
+            let late = || "the drivers did not finish in time".to_owned();
             ended.error = ended.error.or(trouble).or_else(|| Some(late()));
             return ended;
         }
     }
 }
 
-/// A result that was not seen to its end says so before all else, and what goes on elsewhere.
+/// Marks a result that was not followed to its end as unknown, and adds what may still be running.
 fn say_what_is_unknown(ended: &mut Ended, control: &dyn Control) {
     let (Some(error), Some(advice)) = (&mut ended.error, control.out_of_reach()) else { return };
     let Some(summary) = ended.summary.as_mut().filter(|summary| !summary.state.is_over()) else { return };
     let known_to = match summary.series.last() {
         Some(point) => format!("These figures end with second {}", point.second),
-        None => "There are no figures".to_owned(),
+        None => "No figures were received".to_owned(),
     };
     summary.state = RunState::Unknown;
     summary.notices.clear();
-    // What went well until then says nothing of the whole.
+    // A good start says nothing about the whole run.
     summary.findings.retain(|finding| finding.code != "all_well");
     let unknown = format!("The result is unknown: {error}. {known_to}; what happened since is not known.");
     let found = [unknown, advice.clone()].map(|text| Finding::new("result_unknown", Severity::Failure, text));
@@ -213,7 +215,7 @@ fn exit_code(ended: &Ended) -> u8 {
     }
     match &ended.summary {
         Some(summary) if ended.error.is_some() || summary.state != RunState::Completed => FAILED,
-        // Drivers of the original protocol report no counts; who reports latencies had responses.
+        // Drivers of the original protocol report no counts; if they report latencies, there were responses.
         Some(summary) if summary.total.responses == 0 && !summary.is_original_only() => FAILED,
         Some(summary) if summary.drivers.iter().any(|driver| driver.state == DriverRowState::Lost) => {
             DRIVER_LOST
@@ -236,7 +238,7 @@ mod tests {
         Ended { summary: Some(summary), interrupted: None, error: None }
     }
 
-    /// An orchestrator by script: its answers to looks, the last one again and again.
+    /// A scripted orchestrator: its answers to polls; the last one repeats.
     struct Scripted {
         answers: Vec<Result<Option<Summary>, Trouble>>,
         stopped: Result<(), String>,
@@ -267,7 +269,7 @@ mod tests {
     fn running(second: u64) -> Summary {
         Summary {
             state: RunState::Running,
-            findings: vec![Finding::new("all_well", Severity::Info, "All well so far.".to_owned())],
+            findings: vec![Finding::new("all_well", Severity::Info, "OK so far.".to_owned())],
             series: vec![SeriesPoint { second, ..SeriesPoint::default() }],
             ..Summary::default()
         }
@@ -283,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_result_not_seen_to_its_end_is_unknown_and_says_what_goes_on() {
+    fn a_result_not_followed_to_its_end_is_unknown_and_says_what_may_still_run() {
         let ended = followed(vec![
             Ok(Some(running(11))),
             Ok(Some(running(12))),
@@ -313,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_failed_once_does_no_harm() {
+    fn one_failed_poll_is_harmless() {
         let done = Summary { state: RunState::Completed, ..running(4) };
         let ended = followed(vec![
             Ok(Some(running(3))),
@@ -324,14 +326,14 @@ mod tests {
     }
 
     #[test]
-    fn exit_codes_tell_what_came_of_the_run() {
+    fn exit_codes_reflect_the_outcome() {
         assert_eq!(exit_code(&ended(RunState::Completed, 5, &[])), 0);
         assert_eq!(
             exit_code(&ended(RunState::Completed, 5, &["connect"])),
             0,
             "errors alone do not fail a run"
         );
-        assert_eq!(exit_code(&ended(RunState::Completed, 0, &["timeout"])), 1, "not one complete response");
+        assert_eq!(exit_code(&ended(RunState::Completed, 0, &["timeout"])), 1, "no complete response");
         assert_eq!(
             exit_code(&ended(RunState::Completed, 0, &["connect", "dns"])),
             1,
@@ -346,7 +348,7 @@ mod tests {
             lost.summary.iter_mut().for_each(|summary| summary.drivers = rows.clone());
             exit_code(&lost)
         };
-        assert_eq!((lost(5), lost(0)), (4, 1), "a failure beats a lost driver");
+        assert_eq!((lost(5), lost(0)), (4, 1), "a failure takes precedence over a lost driver");
         assert_eq!(exit_code(&ended(RunState::Failed, 5, &[])), 1);
         assert_eq!(exit_code(&ended(RunState::Aborted, 5, &[])), 1);
         assert_eq!(exit_code(&Ended { summary: None, ..ended(RunState::Failed, 0, &[]) }), 1);

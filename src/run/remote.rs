@@ -1,4 +1,4 @@
-//! A test on a remote fleet, by the orchestrator's HTTP API.
+//! A test on a remote fleet, through the orchestrator's HTTP API.
 
 use super::{Control, Trouble};
 use crate::http::fetch;
@@ -8,29 +8,29 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 
-/// Which orchestrator.
+/// Address and token of the orchestrator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Its address: `http://HOST:PORT`, without a path.
     pub url: String,
-    /// What its `--token` set.
+    /// Its API token.
     pub token: Option<String>,
 }
 
 const PAUSE: Duration = Duration::from_millis(500);
-/// Longest wait for what became of a request that changes something.
+/// Timeout of a request that changes state.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest wait for one look at the test; meanwhile Ctrl-C and the progress line wait too.
+/// Timeout of one poll; it also delays Ctrl-C and the progress line.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// An orchestrator elsewhere.
+/// A remote orchestrator.
 pub struct Remote {
     config: Config,
     /// The test that was configured.
     test_id: Option<String>,
 }
 
-/// The part of `GET /dashboard` that is needed.
+/// The part of `GET /dashboard` that is used here.
 #[derive(Deserialize)]
 struct Dashboard {
     test: Option<Summary>,
@@ -47,7 +47,7 @@ struct Refusal {
 }
 
 impl Remote {
-    /// Asks nothing yet.
+    /// Sends nothing yet.
     pub fn new(config: Config) -> Remote {
         Remote { config, test_id: None }
     }
@@ -70,28 +70,29 @@ fn unreached(error: fetch::FetchError) -> Trouble {
         return Trouble::lasting(format!("{error}: check --orchestrator"));
     }
     Trouble::passing(format!(
-        "{error}: the orchestrator cannot be reached; check --orchestrator and that it runs there"
+        "{error}: the orchestrator is unreachable; check --orchestrator and that the orchestrator is running"
     ))
 }
 
-/// The body of a success; else what the orchestrator says against it.
+/// The body of a successful response, else the orchestrator's error.
 fn accept(url: &str, answer: fetch::Fetched) -> Result<Vec<u8>, Trouble> {
     if (200..300).contains(&answer.status) {
         return Ok(answer.body);
     }
-    let hint =
-        if answer.status == 401 { " (give it by --token-file, --token or FLOODGATE_TOKEN)" } else { "" };
+    let hint = if answer.status == 401 { " (use --token-file, --token or FLOODGATE_TOKEN)" } else { "" };
     let text = match serde_json::from_slice::<Refusal>(&answer.body) {
-        Ok(refusal) => format!("the orchestrator refused it: {}{hint}", refusal.error),
-        Err(_) => format!("{url} answered {}: is it a floodgate-orchestrator?", answer.status),
+        Ok(refusal) => format!("the orchestrator refused the request: {}{hint}", refusal.error),
+        Err(_) => format!("{url} returned status {}: is it a floodgate-orchestrator?", answer.status),
     };
-    // A proxy between, or a bus that is away, may recover.
+    // A proxy in between, or an unavailable bus, may recover.
     Err(Trouble { text, is_lasting: answer.status < 500 })
 }
 
 fn read<T: DeserializeOwned>(url: &str, body: &[u8]) -> Result<T, Trouble> {
     serde_json::from_slice(body).map_err(|e| {
-        Trouble::lasting(format!("{url} answered what cannot be read ({e}): is it a floodgate-orchestrator?"))
+        Trouble::lasting(format!(
+            "{url} returned an unreadable response ({e}): is it a floodgate-orchestrator?"
+        ))
     })
 }
 
@@ -113,7 +114,7 @@ impl Control for Remote {
         let url = self.url("/dashboard");
         let body = accept(&url, fetch::get(&url, LOOK_TIMEOUT).map_err(unreached)?)?;
         let dashboard: Dashboard = read(&url, &body)?;
-        // Only the newest test is shown in full; this one is gone where another was started right after its end.
+        // Only the newest test is shown in full; if another one was started right after this one, it is gone.
         Ok(dashboard.test.filter(|summary| summary.test_id == test_id))
     }
 
@@ -124,8 +125,8 @@ impl Control for Remote {
     fn out_of_reach(&self) -> Option<String> {
         let test_id = self.test_id.as_deref()?;
         Some(format!(
-            "The drivers go on to the end of the plan by themselves. To stop them now: if the orchestrator still runs, \
-             curl -X POST {} -d '{{\"test_id\":\"{test_id}\"}}' (with its token); otherwise end each floodgate-driver \
+            "The drivers continue to the end of the plan on their own. To stop them now: if the orchestrator is still running, \
+             curl -X POST {} -d '{{\"test_id\":\"{test_id}\"}}' (with its token); otherwise stop each floodgate-driver \
              with Ctrl-C or SIGTERM.",
             self.url("/stop")
         ))

@@ -1,8 +1,8 @@
-//! The schedule: a pure function from the k-th request to its planned start, and when to stop.
+//! The schedule: a pure function from k to the planned start of the k-th request, and when to stop.
 //!
-//! Starts are computed from k each time, never by adding gaps, so they do not drift. The fleet of n drivers has
-//! one schedule, at the fleet's rate or at n times the rate of one driver; driver i executes the tickets i, i+n,
-//! i+2n… of it.
+//! Each start is computed from k, never by adding gaps, so starts do not drift. A fleet of n drivers has one
+//! schedule, at the fleet's rate or at n times the rate of one driver; driver i executes its tickets i, i+n,
+//! i+2n…
 
 mod ramp;
 #[cfg(test)]
@@ -14,7 +14,7 @@ use std::borrow::Borrow;
 
 const NS_PER_S_MICRO: u128 = 1_000_000_000_000_000;
 
-/// Planned starts of open loops, in ns after the beginning of the measurement.
+/// Planned starts, in ns after the beginning of the measurement.
 #[derive(Clone, Debug, PartialEq)]
 enum Starts {
     /// Closed loop: a ticket is due when a slot is free.
@@ -26,8 +26,8 @@ enum Starts {
 }
 
 impl Starts {
-    /// When the k-th request of the fleet starts, at `speed` times the rate; none in a closed loop or after the last
-    /// stage.
+    /// When the k-th request of the fleet starts, at `speed` times the rate; `None` in a closed loop or after
+    /// the last stage.
     fn start_ns(&self, k: u128, speed: u64) -> Option<u64> {
         match self {
             Starts::Closed => None,
@@ -38,7 +38,7 @@ impl Starts {
         }
     }
 
-    /// How many requests of the fleet start before `end_ns`; none in a closed loop.
+    /// How many requests of the fleet start before `end_ns`; `None` in a closed loop.
     fn starting_before(&self, end_ns: u64, speed: u64) -> Option<u128> {
         match self {
             Starts::Closed => None,
@@ -51,12 +51,12 @@ impl Starts {
     }
 }
 
-/// The schedule of a plan, of which a fleet of n drivers executes n interleaved shares.
+/// The schedule of a plan. A fleet of n drivers executes it as n interleaved shares.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
     warmup: Starts,
     main: Starts,
-    /// Whose rate `warmup` and `main` are.
+    /// The scope of the rates of `warmup` and `main`.
     scope: Scope,
     warmup_ns: u64,
     requests: Option<Amount>,
@@ -76,7 +76,7 @@ impl Schedule {
                 (starts.clone(), starts, Scope::Driver)
             }
             Load::Stages { from_micro_rps, stages, scope } => {
-                // A ramp that begins at 0 is warmed up at the rate of its first stage that has one.
+                // The warm-up of a ramp that begins at 0 uses its first nonzero rate.
                 let rates = std::iter::once(*from_micro_rps).chain(stages.iter().map(|stage| stage.1));
                 let rate = rates.into_iter().find(|rate| *rate > 0).unwrap_or(1);
                 (even(rate), Starts::Ramp(Ramp::new(*from_micro_rps, stages)), *scope)
@@ -92,8 +92,8 @@ impl Schedule {
         }
     }
 
-    /// When the k-th request of a fleet of `parts` drivers starts, in ns after the beginning of the measurement;
-    /// none in a closed loop and at the end.
+    /// When the k-th request of a fleet of `parts` drivers starts, in ns after the beginning of the
+    /// measurement; `None` in a closed loop and after the end.
     pub fn fleet_start_ns(&self, k: u64, parts: u64) -> Option<u64> {
         if self.requests.is_some_and(|most| u128::from(k) >= most.of_all(parts)) {
             return None;
@@ -102,13 +102,13 @@ impl Schedule {
         self.duration_ns.is_none_or(|end_ns| start_ns < end_ns).then_some(start_ns)
     }
 
-    /// What driver `part` (from 0) of `parts` executes, with a schedule of its own.
+    /// The share of driver `part` (from 0) of `parts`, with its own copy of the schedule.
     pub fn share(&self, part: u64, parts: u64) -> Share {
         let Share { part, parts, speed, requests, .. } = self.view(part, parts);
         Share { schedule: self.clone(), part, parts, speed, requests }
     }
 
-    /// The same without a copy, for those who only look.
+    /// Like [`Schedule::share`], but borrows the schedule.
     pub fn view(&self, part: u64, parts: u64) -> Share<&Schedule> {
         let parts = parts.max(1);
         let part = part.min(parts - 1);
@@ -116,7 +116,7 @@ impl Schedule {
         Share { schedule: self, part, parts, speed: self.speed(parts), requests }
     }
 
-    /// How many times the rate of the plan `parts` drivers have together.
+    /// By which factor `parts` drivers together exceed the rate of the plan.
     fn speed(&self, parts: u64) -> u64 {
         match self.scope {
             Scope::Driver => parts,
@@ -125,7 +125,7 @@ impl Schedule {
     }
 }
 
-/// One driver's share of the fleet's schedule. Its own tickets are numbered j = 0, 1, 2…
+/// One driver's share of the fleet's schedule. Its tickets are numbered j = 0, 1, 2…
 #[derive(Clone, Debug, PartialEq)]
 pub struct Share<S = Schedule> {
     schedule: S,
@@ -140,7 +140,7 @@ impl<S: Borrow<Schedule>> Share<S> {
         self.schedule.borrow()
     }
 
-    /// Whether requests start by the schedule whatever the target does.
+    /// Whether requests start by the schedule, regardless of the target.
     pub fn is_open(&self) -> bool {
         self.schedule().main != Starts::Closed
     }
@@ -150,18 +150,18 @@ impl<S: Borrow<Schedule>> Share<S> {
         self.schedule().warmup_ns
     }
 
-    /// No request is planned at or after this, in ns after the beginning of the measurement.
+    /// No request is planned at or after this time, in ns after the beginning of the measurement.
     pub fn duration_ns(&self) -> Option<u64> {
         self.schedule().duration_ns
     }
 
-    /// Most requests of this driver.
+    /// Maximum number of requests of this driver.
     pub fn requests(&self) -> Option<u64> {
         self.requests
     }
 
-    /// Planned start of this driver's j-th request, in ns after the beginning of the measurement; none in a closed
-    /// loop and at the end.
+    /// Planned start of this driver's j-th request, in ns after the beginning of the measurement; `None` in a
+    /// closed loop and after the end.
     #[inline]
     pub fn start_ns(&self, j: u64) -> Option<u64> {
         if self.requests.is_some_and(|most| j >= most) {
@@ -171,36 +171,37 @@ impl<S: Borrow<Schedule>> Share<S> {
         self.schedule().duration_ns.is_none_or(|end_ns| start_ns < end_ns).then_some(start_ns)
     }
 
-    /// Planned start of this driver's j-th warm-up request, in ns after the beginning of the warm-up; none in a
-    /// closed loop and at its end.
+    /// Planned start of this driver's j-th warm-up request, in ns after the beginning of the warm-up; `None`
+    /// in a closed loop and after its end.
     pub fn warmup_start_ns(&self, j: u64) -> Option<u64> {
         let start_ns = self.schedule().warmup.start_ns(self.ticket(j), self.speed)?;
         (start_ns < self.schedule().warmup_ns).then_some(start_ns)
     }
 
-    /// How many requests this driver's warm-up plans; 0 in a closed loop, where only its time counts.
+    /// Planned requests of this driver's warm-up; 0 in a closed loop, whose warm-up is limited only by time.
     pub fn warmup_count(&self) -> u64 {
         self.own_part(
             self.schedule().warmup.starting_before(self.schedule().warmup_ns, self.speed).unwrap_or(0),
         )
     }
 
-    /// How many requests of this driver are planned before `end_ns`; none in a closed loop, where a request is
-    /// planned by being sent.
+    /// How many requests of this driver are planned before `end_ns`; `None` in a closed loop, where sending a
+    /// request plans it.
     pub fn planned_before(&self, end_ns: u64) -> Option<u64> {
         let end_ns = self.schedule().duration_ns.map_or(end_ns, |own_ns| own_ns.min(end_ns));
         let fleet = self.schedule().main.starting_before(end_ns, self.speed)?;
         Some(self.own_part(fleet).min(self.requests.unwrap_or(u64::MAX)))
     }
 
-    /// How many of the fleet's first `fleet` tickets are this driver's: those with part + j·parts < fleet.
+    /// How many of the fleet's first `fleet` tickets belong to this driver: those with part + j·parts <
+    /// fleet.
     fn own_part(&self, fleet: u128) -> u64 {
         let own = fleet.saturating_sub(u128::from(self.part)).div_ceil(u128::from(self.parts));
         u64::try_from(own).unwrap_or(u64::MAX)
     }
 
-    /// When the last request of an open loop is planned at the latest, in ns after the beginning of the
-    /// measurement; none where only responses end the test.
+    /// An upper bound on the last planned start of an open loop, in ns after the beginning of the
+    /// measurement; `None` if only responses end the test.
     pub fn planned_end_ns(&self) -> Option<u64> {
         let after_last = self.schedule().requests.map(|most| match most.scope {
             Scope::Driver => self.ticket(most.value),
@@ -213,7 +214,8 @@ impl<S: Borrow<Schedule>> Share<S> {
         }
     }
 
-    /// Planned start of this driver's first request, in ns after the beginning of the measurement; 0 in a closed loop.
+    /// Planned start of this driver's first request, in ns after the beginning of the measurement; 0 in a
+    /// closed loop.
     pub fn phase_ns(&self) -> u64 {
         self.start_ns(0).unwrap_or(0)
     }

@@ -1,10 +1,10 @@
 //! A rate that changes linearly, stage by stage.
 //!
 //! With rates in millionths of a request per second and times in ms, twice the area under the rate is a whole
-//! number of units of 1/2,000,000,000 request. So the boundaries between stages are exact, however long the test
-//! is; only the place inside one stage is found with floating point, good to a nanosecond.
+//! number of units of 1/2,000,000,000 request. So stage boundaries are exact, no matter how long the test is.
+//! Only the position inside a stage is computed in floating point, accurate to a nanosecond.
 
-/// Units of twice the area for one request.
+/// Units in twice the area of one request.
 const UNITS_PER_REQUEST: u128 = 2_000_000_000;
 const NS_PER_MS: f64 = 1e6;
 
@@ -26,7 +26,8 @@ pub struct Ramp {
 }
 
 impl Ramp {
-    /// `from` and the second of each stage are millionths of a request per second; the first is ms.
+    /// `from` is a rate, and each stage is a duration in ms and a rate; rates are millionths of a request per
+    /// second.
     pub fn new(from: u64, stages: &[(u64, u64)]) -> Ramp {
         let mut legs: Vec<Leg> = Vec::with_capacity(stages.len());
         let (mut start_ms, mut rate, mut units) = (0, from, 0u128);
@@ -38,7 +39,7 @@ impl Ramp {
         Ramp { legs }
     }
 
-    /// When the k-th request at `speed` times the rate starts, in ns; none after the last stage.
+    /// When the k-th request at `speed` times the rate starts, in ns; `None` after the last stage.
     pub fn start_ns(&self, k: u128, speed: u64) -> Option<u64> {
         let speed = u128::from(speed);
         let wanted = k * UNITS_PER_REQUEST;
@@ -52,7 +53,7 @@ impl Ramp {
     pub fn starting_before(&self, end_ns: u64, speed: u64) -> u128 {
         let last = self.legs.last().map_or(0, |leg| leg.units_after);
         let all = (last * u128::from(speed)).div_ceil(UNITS_PER_REQUEST);
-        // Starts never decrease with k, so the boundary can be searched.
+        // Starts never decrease with k, so binary search finds the boundary.
         let (mut low, mut high) = (0u128, all);
         while low < high {
             let middle = low + (high - low) / 2;
@@ -66,8 +67,8 @@ impl Ramp {
 }
 
 impl Leg {
-    /// How far into the leg its area reaches `units`: the root of from·2t + slope·t² = units, in the form that
-    /// does not cancel.
+    /// How far into the leg its area reaches `units`: the root of from·2t + slope·t² = units, in a form
+    /// without cancellation.
     fn place_ns(&self, units: f64) -> u64 {
         if units <= 0.0 {
             return 0;

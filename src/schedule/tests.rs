@@ -45,7 +45,7 @@ fn the_thousand_millionth_start_is_exact() {
 }
 
 #[test]
-fn a_rate_and_a_duration_plan_their_product() {
+fn rate_times_duration_is_the_planned_count() {
     for (rps, duration_ms, parts) in
         [(1_000.0, 10_000, 1), (1_000.0, 10_000, 7), (0.3, 10_000, 3), (3.0, 1_000, 2)]
     {
@@ -117,7 +117,7 @@ fn totals(change: impl FnOnce(&mut TestConfig, &mut Totals)) -> Schedule {
     })
 }
 
-/// What the drivers plan together: before the end, and in the warm-up.
+/// What all drivers plan together: before the end, and in the warm-up.
 fn planned(schedule: &Schedule, parts: u64) -> (u64, u64) {
     let shares: Vec<Share> = (0..parts).map(|part| schedule.share(part, parts)).collect();
     let main = shares.iter().map(|share| share.planned_before(u64::MAX).expect("open")).sum();
@@ -125,7 +125,7 @@ fn planned(schedule: &Schedule, parts: u64) -> (u64, u64) {
 }
 
 #[test]
-fn totals_are_exact_whoever_sends_them() {
+fn totals_are_exact_for_any_number_of_drivers() {
     for parts in [1, 2, 3, 7, 300] {
         let timed = totals(|c, fleet| {
             (fleet.rate, c.duration_ms, c.warmup_ms) = (Some(1_000.0), Some(10_000), Some(333));
@@ -148,7 +148,7 @@ fn totals_are_exact_whoever_sends_them() {
 }
 
 #[test]
-fn the_rate_of_a_fleet_is_interleaved_and_ends_alike_for_all() {
+fn a_fleet_rate_is_interleaved_and_ends_at_the_same_time_for_all_drivers() {
     let schedule = totals(|_, fleet| (fleet.rate, fleet.requests) = (Some(1_000.0), Some(10)));
     let starts = |part| (0..).map_while(|j| schedule.share(part, 3).start_ns(j)).collect::<Vec<_>>();
     assert_eq!(starts(0), [0, 3 * MS, 6 * MS, 9 * MS]);
@@ -181,11 +181,11 @@ fn any_schedule() -> impl Strategy<Value = Schedule> {
 
 proptest! {
     #[test]
-    fn drivers_plan_the_total_whatever_their_number(
+    fn drivers_plan_the_exact_total_for_any_rate_and_number(
         micro_rps in 1_000u64..5_000_000_000, ms in 1u64..100_000, requests in 1u64..1_000_000, parts in 1u64..50
     ) {
         let timed = totals(|c, fleet| (fleet.rate, c.duration_ms) = (Some(micro_rps as f64 / 1e6), Some(ms)));
-        // The k-th request starts at k/rate, so those before the end are the rate times the duration, rounded up.
+        // The k-th request starts at k/rate, so rate times duration, rounded up, start before the end.
         let product = (u128::from(micro_rps) * u128::from(ms)).div_ceil(1_000_000_000) as u64;
         prop_assert_eq!(planned(&timed, parts).0, product);
         let counted = totals(|_, fleet| (fleet.rate, fleet.requests) = (Some(1.0), Some(requests)));
@@ -202,12 +202,12 @@ proptest! {
             .collect();
         union.sort_unstable();
         let whole: Vec<u64> = (0..).map_while(|k| schedule.fleet_start_ns(k, parts)).collect();
-        prop_assert!(whole.is_sorted(), "starts never go back");
+        prop_assert!(whole.is_sorted(), "starts never decrease");
         prop_assert_eq!(union, whole);
     }
 
     #[test]
-    fn the_count_ahead_is_the_count_of_starts(schedule in any_schedule(), parts in 1u64..5, end_ms in 0u64..4_000) {
+    fn the_planned_count_is_the_number_of_starts(schedule in any_schedule(), parts in 1u64..5, end_ms in 0u64..4_000) {
         for part in 0..parts {
             let share = schedule.share(part, parts);
             let end_ns = end_ms * MS;

@@ -1,21 +1,21 @@
-//! Why requests failed, in words: a few distinct causes for each kind of error, with counts.
+//! Why requests failed: a few distinct causes for each kind of error, with counts.
 //!
-//! A client counts a cause under a small key and puts it into words only when it meets the key for the first time, so
-//! that a million refused connections format one text.
+//! A client counts a cause under a small key and formats its text only when it sees the key for the first
+//! time, so a million refused connections format one text.
 
 use super::outcome::ErrorKind;
 use serde::{Deserialize, Serialize};
 
-/// Most distinct causes of one kind that are kept; the requests beyond them are in the kind's count alone.
+/// Maximum number of distinct causes kept per kind; further requests are only in the kind's count.
 pub const MAX_CAUSES: usize = 4;
-/// The cause if the driver's host had no local port left for a connection.
+/// The cause if the driver's host had no free local port for a connection.
 pub const NO_PORT: &str = "no free local port";
-/// The cause if the driver's process, or its host, had no file descriptor left.
+/// The cause if the driver's process or host had no free file descriptor.
 pub const NO_DESCRIPTOR: &str = "no free file descriptor";
-/// Longest text of a cause, in characters.
+/// Maximum length of a cause's text, in characters.
 pub const MAX_CAUSE_CHARS: usize = 200;
 
-/// Tells the causes of one kind apart.
+/// Distinguishes the causes of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key {
     /// A number: an OS error, or a discriminant.
@@ -44,13 +44,13 @@ struct Cause {
     count: u64,
 }
 
-/// The causes that one thread met; those of several threads merge. Empty, it takes no memory.
+/// The causes that one thread saw; those of several threads can be merged. Takes no memory while empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Causes(Vec<Cause>);
 
 impl Causes {
-    /// Counts one request that failed with `kind` because of what `key` stands for; `words` names the cause and is
-    /// called for a new key only.
+    /// Counts one request that failed with `kind` for the cause that `key` identifies. `words` formats the
+    /// cause and is called for new keys only.
     pub fn count(&mut self, kind: ErrorKind, key: impl Into<Key>, words: impl FnOnce() -> String) {
         self.add(kind, key.into(), 1, words);
     }
@@ -67,13 +67,13 @@ impl Causes {
         self.0.is_empty()
     }
 
-    /// What was counted, in the form of reports; nothing is left here.
+    /// Returns everything counted so far and resets this.
     #[must_use]
     pub fn take(&mut self) -> Causes {
         std::mem::take(self)
     }
 
-    /// The form of reports, the most frequent first.
+    /// The causes as reports contain them, most frequent first.
     pub fn samples(&self) -> Vec<ErrorSample> {
         let mut samples = Samples::default();
         self.0.iter().for_each(|cause| samples.add(cause.kind.name(), &cause.text, cause.count, None));
@@ -96,14 +96,14 @@ pub struct ErrorSample {
     pub kind: String,
     /// Why, in words.
     pub cause: String,
-    /// Requests that failed for it.
+    /// Requests that failed for this cause.
     pub count: u64,
-    /// In results: the drivers that met it, some of them if there are many.
+    /// In results: the drivers that saw it, or some of them if there are many.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drivers: Vec<String>,
 }
 
-/// Most drivers that are named for one cause.
+/// Maximum number of drivers named for one cause.
 const MAX_DRIVERS: usize = 5;
 
 /// The samples of several drivers, merged by kind and text.
@@ -132,7 +132,7 @@ impl Samples {
         }
     }
 
-    /// All samples, the most frequent first.
+    /// All samples, most frequent first.
     pub fn sorted(mut self) -> Vec<ErrorSample> {
         self.0.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.cause.cmp(&b.cause)));
         self.0
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cause_is_put_into_words_once_and_counted_each_time() {
+    fn a_cause_is_formatted_once_and_counted_each_time() {
         let (mut causes, mut worded) = (Causes::default(), 0);
         for _ in 0..1_000 {
             causes.count(ErrorKind::Connect, 111, || {
@@ -179,7 +179,7 @@ mod tests {
         }
         causes.count(ErrorKind::Dns, 1, || "no such name".to_owned());
         let samples = causes.samples();
-        // Cut, they are the same text.
+        // Truncated, they have the same text.
         assert_eq!(samples.len(), 2);
         assert_eq!(samples[0].count, MAX_CAUSES as u64);
         assert_eq!(samples[0].cause.chars().count(), MAX_CAUSE_CHARS);

@@ -1,23 +1,23 @@
-//! Exact counts of a driver or of the fleet, as they stand in reports and results.
+//! Exact counts of a driver or of the fleet, as they appear in reports and results.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What was planned, sent and answered. All counts add up over drivers.
+/// What was planned, sent and answered. All counts can be summed over drivers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Counts {
-    /// Requests that the schedule wanted sent so far.
+    /// Requests that the schedule planned so far.
     pub planned: u64,
     /// Requests whose sending began.
     pub sent: u64,
-    /// Requests that were planned and given up before they were sent; known at the end.
+    /// Planned requests that were given up before they were sent; known at the end.
     pub never_sent: u64,
     /// Sent requests whose planned start passed while every slot was busy.
     pub queued: u64,
-    /// Sent requests that were sent once more, on a new connection, because the first attempt cannot have reached the
-    /// server's program: its connection had been closed before. So a server's own count is `sent`, less the errors that
-    /// did not reach it; `sent + resent` is what left the client.
+    /// Sent requests that were resent on a new connection, because the first attempt cannot have reached the
+    /// server's program: its connection was already closed. So a server's own count is `sent` minus the
+    /// errors that did not reach it; `sent + resent` is what left the client.
     #[serde(skip_serializing_if = "is_zero")]
     pub resent: u64,
     /// Complete responses, whatever their status.
@@ -28,23 +28,23 @@ pub struct Counts {
     pub status: BTreeMap<String, u64>,
     /// Bytes of all responses.
     pub bytes_received: u64,
-    /// Requests of the warm-up; they are in no other count.
+    /// Requests of the warm-up; no other count includes them.
     pub warmup_sent: u64,
-    /// Of them, those without a complete response.
+    /// Warm-up requests without a complete response.
     #[serde(skip_serializing_if = "is_zero")]
     pub warmup_errors: u64,
 }
 
-/// For fields that are left out where they are 0.
+/// For fields that are omitted if 0.
 pub fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-/// Greatest sum of counts: sums of a dozen such sums stay in range, whatever numbers came from the bus.
+/// Maximum sum of counts: sums of a dozen such sums stay in range, whatever numbers the bus delivers.
 const MAX_SUM: u64 = 1_000_000_000_000_000_000;
-/// Most kinds of errors, and most status codes, of a sum; what comes under further names counts as [`OTHER`].
+/// Maximum number of error kinds, and of status codes, in a sum; further names count as [`OTHER`].
 const MAX_KEYS: usize = 2_000;
-/// Where counts go whose names find no room.
+/// The name for counts beyond [`MAX_KEYS`].
 const OTHER: &str = "other";
 
 impl Counts {
@@ -71,7 +71,7 @@ impl Counts {
         })
     }
 
-    /// Requests that are neither answered nor failed: in flight, or lost with their driver.
+    /// Requests that neither completed nor failed: in flight, or lost with their driver.
     pub fn unaccounted(&self) -> u64 {
         self.sent.saturating_sub(self.responses.saturating_add(self.errors_total()))
     }
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_of_strangers_neither_overflow_nor_fill_the_memory() {
+    fn numbers_of_unknown_clients_neither_overflow_nor_exhaust_memory() {
         let errors = BTreeMap::from([("timeout".to_owned(), u64::MAX), ("closed".to_owned(), u64::MAX)]);
         let most = Counts { sent: u64::MAX, responses: u64::MAX, errors, ..Counts::default() };
         let mut sum = most.clone();

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Figures of one distribution of times, in ms. NaN (null in JSON) is a figure that a driver of the original protocol does
-/// not report.
+/// Figures of one distribution of times, in ms. NaN (null in JSON) is a figure that a driver of the original
+/// protocol does not report.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Distribution {
-    /// Least value.
+    /// Minimum.
     #[serde(deserialize_with = "unknown")]
     pub min: f64,
     /// Arithmetic mean.
@@ -30,7 +30,7 @@ pub struct Distribution {
     /// 99.9th percentile.
     #[serde(deserialize_with = "unknown")]
     pub p999: f64,
-    /// Greatest value.
+    /// Maximum.
     #[serde(deserialize_with = "unknown")]
     pub max: f64,
     /// Standard deviation.

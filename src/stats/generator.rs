@@ -1,22 +1,23 @@
-//! What the generator did with its time: the witnesses that tell a starved generator from a slow target.
+//! How the generator spent its time: the evidence that tells a starved generator from a slow target.
 //!
-//! Lag sees only the send side: a connection is free once its response was *read*, so the time for which a response
-//! lay unread looks like the target's. A worker that always has something to do, or that waits for a CPU, reads late.
+//! Lag covers only the send side: a connection is free once its response was *read*, so the time that a
+//! response waits unread looks like the target's. A worker that always has work to do, or that waits for a
+//! CPU, reads late.
 
 use serde::{Deserialize, Serialize};
 
-/// Time of one worker, or of several together, in ns. Adds up.
+/// How one worker, or several together, spent their time, in ns. Can be summed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Witness {
-    /// Time of workers that was looked at.
+    /// Observed time of the workers.
     pub observed_ns: u64,
-    /// The part of it in which the kernel's accounts were known.
+    /// The part of it for which the kernel's CPU accounting was available.
     pub known_ns: u64,
     /// On a CPU.
     pub on_cpu_ns: u64,
-    /// Able to run, without a CPU.
+    /// Runnable, but without a CPU.
     pub waited_ns: u64,
-    /// Rests of a closed loop that let responses gather.
+    /// Rests of a closed loop that let responses accumulate.
     pub rested_ns: u64,
 }
 
@@ -30,7 +31,7 @@ impl Witness {
         self.rested_ns += other.rested_ns;
     }
 
-    /// The shares, in the form of reports; none where nothing was looked at.
+    /// The shares as reports contain them; `None` if nothing was observed.
     pub fn generator(&self) -> Option<Generator> {
         if self.observed_ns == 0 {
             return None;
@@ -47,7 +48,7 @@ impl Witness {
     }
 }
 
-/// Where the target runs, seen from a driver. Left out where it is another host, or not known.
+/// Where the target runs, as seen from a driver. Omitted if it is another host or unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TargetOn {
@@ -57,24 +58,25 @@ pub enum TargetOn {
     SameHost,
 }
 
-/// What a driver's workers did with their time since the measurement began; the same of a fleet.
+/// How a driver's workers, or a fleet's, have spent their time since the measurement began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Generator {
-    /// Share of the workers' time in which they were not asleep, waiting for something to do: on a CPU or waiting for
-    /// one. None where the kernel does not say.
+    /// Share of the workers' time during which they had work to do: on a CPU or waiting for one. `None` if
+    /// the kernel does not report it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub busy: Option<f64>,
-    /// Share of their time in which they could run but got no CPU.
+    /// Share of their time during which they were runnable but got no CPU.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_wait: Option<f64>,
-    /// Share of their time in which they let responses gather: the generator's own delay within service times.
+    /// Share of their time during which they let responses accumulate: the generator's own delay within
+    /// service times.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rest: Option<f64>,
-    /// The workers' time together, in s: what each share is a share of.
+    /// Total time of all workers, the base of each share, in s.
     pub worker_s: f64,
-    /// Of the driver's host: sockets that wait out their time after a connection was closed (TIME_WAIT), for each local
-    /// port that connections can have; left out if they are few. Of a fleet, the greatest.
+    /// Sockets in TIME_WAIT on the driver's host for each local port that connections can use; omitted if
+    /// there are few. For a fleet, the maximum.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ports_waiting: Option<f64>,
     /// Where the target runs.
@@ -82,13 +84,13 @@ pub struct Generator {
     pub target_on: Option<TargetOn>,
 }
 
-/// Longest time of workers that is believed, in s: 100,000 of them for the longest plan.
+/// Largest plausible total time of workers, in s: 100,000 of them for the longest plan.
 const MAX_WORKER_S: f64 = 1e11;
-/// Most sockets in TIME_WAIT for each port that are believed: each pair of addresses has all ports.
+/// Largest plausible number of sockets in TIME_WAIT per port: each pair of addresses has all ports.
 const MAX_PORTS_WAITING: f64 = 1e6;
 
 impl Generator {
-    /// This, as far as it can be true: a share outside 0 to 1 is unknown.
+    /// Drops implausible values: a share outside 0 to 1 becomes unknown.
     #[must_use]
     pub fn checked(self) -> Generator {
         let share = |share: Option<f64>| share.filter(|share| (0.0..=1.0).contains(share));
@@ -103,7 +105,7 @@ impl Generator {
         }
     }
 
-    /// The shares of all workers of several drivers.
+    /// The shares over all workers of several drivers.
     pub fn of_fleet<'a>(drivers: impl Iterator<Item = &'a Generator> + Clone) -> Generator {
         let mean = |share: fn(&Generator) -> Option<f64>| {
             let known =
@@ -114,7 +116,7 @@ impl Generator {
         Generator {
             busy: mean(|g| g.busy),
             cpu_wait: mean(|g| g.cpu_wait),
-            // Who does not rest leaves that out.
+            // A driver that does not rest omits this field.
             rest: mean(|g| Some(g.rest.unwrap_or(0.0))).filter(|rest| *rest > 0.0),
             worker_s: drivers.clone().map(|g| g.worker_s).sum(),
             ports_waiting: drivers.clone().filter_map(|g| g.ports_waiting).reduce(f64::max),
@@ -128,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_are_of_the_time_in_which_they_were_known() {
+    fn shares_are_of_the_time_for_which_they_were_known() {
         assert_eq!(Witness::default().generator(), None);
         let mut all = Witness { observed_ns: 1_000, rested_ns: 200, ..Witness::default() };
         let unknown = all.generator().expect("observed");
@@ -138,25 +140,25 @@ mod tests {
         all.merge(&other);
         let both = all.generator().expect("observed");
         assert_eq!((both.busy, both.cpu_wait, both.rest), (Some(0.6), Some(0.1), Some(0.1)));
-        // A tick may be booked a little later than the clock is read.
+        // A tick may be accounted slightly after the clock is read.
         let over = Witness { known_ns: 10, observed_ns: 10, on_cpu_ns: 11, ..Witness::default() };
         assert_eq!(over.generator().and_then(|g| g.busy), Some(1.0));
     }
 
     #[test]
-    fn a_fleets_shares_are_those_of_all_its_workers_time() {
+    fn a_fleets_shares_are_over_the_time_of_all_its_workers() {
         let driver = |busy, worker_s| Generator { busy, worker_s, ..Generator::default() };
         let near = Generator { target_on: Some(TargetOn::SameHost), ..driver(None, 100.0) };
         let all = [driver(Some(0.2), 30.0), driver(Some(0.6), 10.0), near];
         let fleet = Generator::of_fleet(all.iter());
-        assert!((fleet.busy.expect("known of two") - 0.3).abs() < 1e-9);
+        assert!((fleet.busy.expect("known for two drivers") - 0.3).abs() < 1e-9);
         assert_eq!((fleet.cpu_wait, fleet.worker_s, fleet.rest), (None, 140.0, None));
         assert_eq!(fleet.target_on, Some(TargetOn::SameHost));
         assert_eq!(Generator::of_fleet([].iter()), Generator::default());
     }
 
     #[test]
-    fn what_cannot_be_true_is_unknown() {
+    fn implausible_values_become_unknown() {
         let odd = Generator {
             busy: Some(-0.1),
             cpu_wait: Some(f64::NAN),

@@ -9,12 +9,13 @@ use hdrhistogram::Histogram as Hdr;
 use hdrhistogram::serialization::{Serializer, V2DeflateSerializer, V2Serializer};
 pub use v2::MAX_SAMPLES;
 
-/// Longest time that is told apart, in µs (1 h); longer ones count as this.
+/// Longest recorded time, in µs (1 h); longer ones count as this.
 pub const MAX_US: u64 = 3_600_000_000;
-/// Longest encoded histogram that is read, in characters. A wide one needs about 10,000; one of our shape never more than
-/// 290,000.
+/// Longest encoded histogram that is accepted, in characters. A wide one needs about 10,000; one of our shape
+/// never more than 290,000.
 pub const MAX_ENCODED_CHARS: usize = 300_000;
-/// Most samples of a sum of histograms: beyond it nothing is added, so that no sum of sums is out of range.
+/// Maximum samples in a sum of histograms: nothing is added beyond it, so that no sum of sums is out of
+/// range.
 const MAX_SUM: u64 = 1_000 * MAX_SAMPLES;
 const SIGNIFICANT_DIGITS: u8 = 3;
 
@@ -31,17 +32,17 @@ impl Default for Histogram {
 impl Histogram {
     /// An empty histogram (about 190 KB).
     pub fn new() -> Histogram {
-        // These bounds are constants that the crate accepts; a unit test builds one.
+        // The crate accepts these constant bounds; a unit test builds one.
         Histogram(Hdr::new_with_bounds(1, MAX_US, SIGNIFICANT_DIGITS).expect("constant bounds are valid"))
     }
 
-    /// Counts one time of 1 to [`MAX_US`] µs; others count at the ends of that range.
+    /// Counts one time of 1 to [`MAX_US`] µs; times outside that range count at its ends.
     #[inline]
     pub fn record_us(&mut self, us: u64) {
         self.0.saturating_record(us.clamp(1, MAX_US));
     }
 
-    /// Adds all of `other`; nothing where more samples would come together than can be counted.
+    /// Adds all of `other`, or nothing if the sum would have more samples than can be counted.
     pub fn merge(&mut self, other: &Histogram) {
         if self.count().saturating_add(other.count()) <= MAX_SUM {
             // Both have the same bounds, so nothing can be out of range.
@@ -49,13 +50,13 @@ impl Histogram {
         }
     }
 
-    /// What was recorded after `earlier`, of which this is a later state; counts never go below zero.
+    /// What was recorded since `earlier`, an earlier state of this histogram; counts never go below zero.
     pub fn since(&self, earlier: &Histogram) -> Histogram {
         let mut difference = Histogram::new();
         for step in self.0.iter_recorded() {
             let value = step.value_iterated_to();
             let added = step.count_at_value().saturating_sub(earlier.0.count_at(value));
-            // Recording a value zero times would still make it the least one.
+            // Recording a value zero times would still make it the minimum.
             if added > 0 {
                 let _ = difference.0.record_n(value.min(MAX_US), added);
             }
@@ -73,17 +74,17 @@ impl Histogram {
         self.0.is_empty()
     }
 
-    /// The value in ms below or at which `percentile` (0 to 100) of the samples lie; 0 where there is none.
+    /// The value at or below which `percentile` (0 to 100) of the samples lie, in ms; 0 if there are none.
     pub fn percentile_ms(&self, percentile: f64) -> f64 {
         ms(self.0.value_at_quantile(percentile / 100.0).min(self.0.max()))
     }
 
-    /// The greatest value in ms; 0 where there is none.
+    /// The maximum in ms; 0 if there are no samples.
     pub fn max_ms(&self) -> f64 {
         ms(self.0.max())
     }
 
-    /// All figures of a result, or none where nothing was recorded.
+    /// All figures of a result; `None` if nothing was recorded.
     pub fn distribution(&self) -> Option<Distribution> {
         if self.is_empty() {
             return None;
@@ -102,7 +103,7 @@ impl Histogram {
         })
     }
 
-    /// The midpoint of the fullest bucket, the lowest of them where several are equally full.
+    /// The midpoint of the fullest bucket; of several equally full ones, the lowest.
     fn mode_ms(&self) -> f64 {
         let mut fullest = (0, 0);
         for step in self.0.iter_recorded() {
@@ -114,7 +115,7 @@ impl Histogram {
         round_ms((low + high) as f64 / 2.0 / 1_000.0)
     }
 
-    /// HdrHistogram V2 with deflate, in base64: other implementations read it. Counts are of µs.
+    /// HdrHistogram V2 with deflate, in base64, which other implementations can read. Values are in µs.
     pub fn encode(&self) -> Result<String, String> {
         let mut bytes = Vec::new();
         V2DeflateSerializer::new()
@@ -134,7 +135,7 @@ impl Histogram {
         let bytes = BASE64.decode(text).map_err(|e| format!("histogram is not base64: {e}"))?;
         let mut histogram = Histogram::new();
         v2::read(&bytes, |value, count| {
-            // Within these bounds every value has a bucket.
+            // Every value within these bounds has a bucket.
             let _ = histogram.0.record_n(value.clamp(1, MAX_US), count);
         })
         .map_err(|e| format!("histogram is not in HdrHistogram V2 deflate form: {e}"))?;
@@ -142,14 +143,14 @@ impl Histogram {
     }
 }
 
-/// What fuzzing needs of the format below the text.
+/// Access for fuzzing to the format below base64.
 #[doc(hidden)]
 pub mod fuzzing {
     use super::*;
 
-    /// Reads bytes in either form.
+    /// Reads bytes, plain or deflated.
     pub fn read(bytes: &[u8]) {
-        // A bucket may be that of the value 0: others count zeros.
+        // The bucket may be that of value 0: other implementations count zeros.
         let _ = v2::read(bytes, |_, count| assert!(count > 0));
     }
 
@@ -158,7 +159,7 @@ pub mod fuzzing {
         let mut histogram = Histogram::new();
         (1..200).for_each(|n| histogram.record_us(n * n));
         let (mut plain, mut deflated) = (Vec::new(), Vec::new());
-        // Into memory nothing fails.
+        // Writing to memory cannot fail.
         let _ = V2Serializer::new().serialize(&histogram.0, &mut plain);
         let _ = V2DeflateSerializer::new().serialize(&histogram.0, &mut deflated);
         vec![plain, deflated]
@@ -169,7 +170,7 @@ fn ms(us: u64) -> f64 {
     us as f64 / 1_000.0
 }
 
-/// Rounds milliseconds to a whole microsecond, so that results do not show digits that were not measured.
+/// Rounds to a whole microsecond, so that results show no digits that were not measured.
 pub fn round_ms(ms: f64) -> f64 {
     (ms * 1_000.0).round() / 1_000.0
 }
@@ -205,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_text_is_refused_with_words() {
+    fn malformed_text_is_refused_with_an_error() {
         for text in ["", "%%%", "AAAA", &"A".repeat(MAX_ENCODED_CHARS + 4)] {
             let error = Histogram::decode(text).expect_err("malformed");
             assert!(error.contains("histogram"), "{error}");
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_end_where_no_sum_of_sums_is_out_of_range() {
+    fn sums_are_limited_so_that_no_sum_of_sums_is_out_of_range() {
         let mut one = Histogram::new();
         one.0.record_n(5, MAX_SAMPLES).expect("in range");
         let mut sum = Histogram::new();

@@ -1,4 +1,4 @@
-//! Honest statistics: exact counts, histograms that merge, and the result that is made of them.
+//! Honest statistics: exact counts, mergeable histograms, and the result built from them.
 
 pub mod causes;
 pub mod counts;

@@ -1,4 +1,4 @@
-//! How a request ended: a status, or one of a few kinds of error. Data that is counted, never a string.
+//! How a request ended: a status, or one of a few kinds of error. Countable data, never a string.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorKind {
-    /// No TCP connection: refused, unreachable, no local port left.
+    /// No TCP connection: refused, unreachable, or no free local port.
     Connect,
     /// The host name has no address.
     Dns,
@@ -16,7 +16,7 @@ pub enum ErrorKind {
     Timeout,
     /// The server closed the connection before the response was complete.
     Closed,
-    /// What came back is not HTTP, or breaks a limit.
+    /// The response is not HTTP, or exceeds a limit.
     Protocol,
     /// Given up because the test was stopped.
     Aborted,
@@ -47,13 +47,13 @@ impl ErrorKind {
         }
     }
 
-    /// Whether the request failed before a connection was there, so that nothing reached a server.
+    /// Whether the request failed before a connection was established, so that nothing reached a server.
     pub fn is_before_send(self) -> bool {
         matches!(self, ErrorKind::Connect | ErrorKind::Dns | ErrorKind::Tls)
     }
 }
 
-/// The end of one request.
+/// How one request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// A complete response with this status; any status is data, not an error.

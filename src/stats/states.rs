@@ -1,26 +1,27 @@
-//! The states of a test and of its drivers, as they stand in results.
+//! The states of a test and of its drivers, as they appear in results.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Where a test stands.
+/// The state of a test.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RunState {
-    /// Configured; its drivers get ready.
+    /// Configured; its drivers are getting ready.
     #[default]
     Ready,
     /// The gate is open.
     Running,
-    /// The load is over; the last reports are awaited.
+    /// The load is over; waiting for the last reports.
     Finishing,
-    /// Over, in order.
+    /// Ended normally.
     Completed,
-    /// Over, by STOP.
+    /// Ended by STOP.
     Aborted,
     /// Never started.
     Failed,
-    /// Not seen to its end: `floodgate run` lost the orchestrator. Also what this version does not know.
+    /// The end was not seen, because `floodgate run` lost the orchestrator. Also any state unknown to this
+    /// version.
     #[serde(other)]
     Unknown,
 }
@@ -45,30 +46,30 @@ impl RunState {
     }
 }
 
-/// What became of one driver of a test.
+/// The state of one driver of a test.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DriverRowState {
     /// Not ready yet.
     #[default]
     Waiting,
-    /// Waits for the start.
+    /// Waiting for the start.
     Ready,
-    /// Sends.
+    /// Sending.
     Running,
-    /// Waits for what is in flight, or for its final report to be taken.
+    /// Waiting for requests in flight, or for its final report to be accepted.
     Finishing,
     /// Its final report is in.
     Done,
-    /// It was not there to the end.
+    /// It was lost before the end.
     Lost,
-    /// Its final report was not taken.
+    /// Its final report was not accepted.
     Unreported,
-    /// It would not execute the plan.
+    /// It refused the plan.
     Refused,
-    /// A driver of the original protocol, which says nothing of its state.
+    /// A driver of the original protocol, which does not report its state.
     Original,
-    /// A state that this version does not know.
+    /// A state unknown to this version.
     #[serde(other)]
     Unknown,
 }
@@ -90,7 +91,7 @@ impl DriverRowState {
         }
     }
 
-    /// Whether it needs no word beside the driver's name: all is as it should be, or it is no driver of ours.
+    /// Whether it is not worth showing next to the driver's name, because everything is as it should be.
     pub fn is_ordinary(self) -> bool {
         use DriverRowState::{Done, Finishing, Ready, Running};
         matches!(self, Done | Ready | Running | Finishing)
@@ -120,7 +121,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn states_are_their_words_in_json() {
+    fn states_are_written_as_words_in_json() {
         use {DriverRowState as D, RunState as R};
         let runs = [R::Ready, R::Running, R::Finishing, R::Completed, R::Aborted, R::Failed, R::Unknown];
         for state in runs {
@@ -136,7 +137,7 @@ mod tests {
         assert_eq!(
             serde_json::from_value::<R>(json!("paused")).expect("read"),
             R::Unknown,
-            "of a later version"
+            "from a later version"
         );
     }
 }

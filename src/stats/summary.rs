@@ -25,7 +25,7 @@ pub struct Stats {
     pub responses: u64,
     /// Sent requests whose planned start passed while every slot was busy.
     pub queued: u64,
-    /// Requests that were sent once more, because the first attempt cannot have reached the server; left out where there
+    /// Requests that were resent, because the first attempt cannot have reached the server; omitted if there
     /// are none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub resent: u64,
@@ -35,33 +35,35 @@ pub struct Stats {
     pub status: BTreeMap<String, u64>,
     /// Bytes of all responses.
     pub bytes_received: u64,
-    /// Running time in s: of the fleet, the union of its drivers' running times.
+    /// Running time in s; for the fleet, the union of its drivers' running times.
     pub elapsed_s: f64,
     /// Responses per second of running time.
     pub throughput_rps: f64,
-    /// Planned start to last byte; null where there is no response.
+    /// Planned start to last byte; null if there is no response.
     pub latency_ms: Option<Distribution>,
     /// Send to last byte; null until the final reports are in.
     pub service_ms: Option<Distribution>,
-    /// Send less the later of planned start and free slot; null where nothing was sent.
+    /// Send minus the later of planned start and free slot; null if nothing was sent.
     pub lag_ms: Option<Distribution>,
-    /// Of the fleet: greatest less least start of its drivers. Of one driver: its start after the earliest one.
+    /// For the fleet: maximum minus minimum start of its drivers. For one driver: its start relative to the
+    /// earliest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_skew_ms: Option<f64>,
-    /// Share of the workers' time in which they were not waiting for something to do; left out if not known.
+    /// Share of the workers' time during which they had work to do; omitted if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub busy: Option<f64>,
-    /// Share of it in which they could run but got no CPU; left out if not known.
+    /// Share of it during which they were runnable but got no CPU; omitted if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_wait: Option<f64>,
-    /// Share of it in which they let responses gather, the generator's own part of service times; left out if they
-    /// did not.
+    /// Share of it during which they let responses accumulate, the generator's own part of service times;
+    /// omitted if they did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rest: Option<f64>,
 }
 
 impl Stats {
-    /// Joins exact counts, merged histograms and a running time. The distributions that are not known yet are empty.
+    /// Combines exact counts, merged histograms and a running time. Distributions that are not known yet are
+    /// empty.
     pub fn new(
         counts: &Counts,
         latency: &Histogram,
@@ -90,7 +92,7 @@ impl Stats {
         }
     }
 
-    /// The same with what the generator did with its time.
+    /// Adds how the generator spent its time.
     #[must_use]
     pub fn with(self, generator: &Generator) -> Stats {
         let round = |share: Option<f64>| share.map(round_ms);
@@ -113,13 +115,13 @@ impl Stats {
     }
 }
 
-/// One driver's row. In JSON the figures stand beside the name; of a driver of the original protocol, which reports four
-/// latencies only, all others are null.
+/// One driver's row. In JSON, the figures are on the same level as the name. A driver of the original
+/// protocol reports only four latencies; its other figures are null.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DriverSummary {
     /// Its name.
     pub node_id: String,
-    /// What became of it.
+    /// Its state.
     pub state: DriverRowState,
     /// Its figures.
     pub stats: Stats,
@@ -172,26 +174,26 @@ impl<'de> Deserialize<'de> for DriverSummary {
     }
 }
 
-/// What one `--fail-if` expression came to.
+/// The result of one `--fail-if` expression.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ThresholdResult {
-    /// As it was given: `p99 > 250ms`.
+    /// As specified: `p99 > 250ms`.
     pub expression: String,
-    /// The measured value in the expression's unit; null where nothing was measured.
+    /// The measured value in the expression's unit; null if nothing was measured.
     pub value: Option<f64>,
-    /// False where the condition was true.
+    /// False if the condition was true.
     pub passed: bool,
 }
 
 /// Where every planned request went.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conservation {
-    /// Requests that the schedule wanted sent.
+    /// Requests that the schedule planned.
     pub planned: u64,
     /// Requests whose sending began.
     pub sent: u64,
-    /// Of them, those that were sent once more, because the first attempt cannot have reached the server: attempts that
-    /// no server counts.
+    /// Sent requests that were resent, because the first attempt cannot have reached the server: attempts
+    /// that no server counts.
     #[serde(default)]
     pub resent: u64,
     /// Planned requests that were given up before they were sent.
@@ -199,25 +201,27 @@ pub struct Conservation {
     /// Planned requests of lost drivers that no report accounts for.
     #[serde(default)]
     pub lost: u64,
-    /// Whether more was lost than that: the plan does not say how much a lost driver should have sent.
+    /// Whether more than that was lost, because the plan does not say how much a lost driver should have
+    /// sent.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lost_unknown: bool,
-    /// Requests that a lost driver reported as sent, and whose end it did not report.
+    /// Requests that a lost driver reported as sent without reporting how they ended.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub lost_in_flight: u64,
     /// Complete responses.
     pub responses: u64,
     /// Failed requests.
     pub errors: u64,
-    /// Requests of the warm-up, in no other count.
+    /// Requests of the warm-up; no other count includes them.
     pub warmup_sent: u64,
-    /// Of them, those without a complete response; left out where there are none.
+    /// Warm-up requests without a complete response; omitted if there are none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub warmup_errors: u64,
-    /// What a floodgate-target counted during the test, warm-up included.
+    /// Requests that a floodgate-target counted during the test, warm-up included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_seen: Option<u64>,
-    /// Requests that it counted beyond the fleet's while drivers of the original protocol ran, presumably theirs.
+    /// Requests that it counted in addition to the fleet's while drivers of the original protocol ran,
+    /// presumably theirs.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub target_beyond: u64,
     /// Numbered reports that never arrived.
@@ -225,7 +229,7 @@ pub struct Conservation {
 }
 
 impl Conservation {
-    /// Every difference in words; empty where all counts agree.
+    /// A description of each difference; empty if all counts agree.
     pub fn differences(&self) -> Vec<String> {
         let mut found = Vec::new();
         let mut check = |left: u64, right: u64, text: &str| {
@@ -241,14 +245,14 @@ impl Conservation {
         check(self.planned, placed, "planned against sent + never sent + lost");
         check(self.sent, ended, "sent against responses + errors");
         if let Some(seen) = self.target_seen {
-            // Errors may or may not have reached the target, so only runs without any can be exact.
+            // Errors may or may not have reached the target, so the check is exact only without errors.
             let least = self.responses + self.warmup_sent.saturating_sub(self.warmup_errors);
             let most = self.sent + self.warmup_sent + self.target_beyond;
             if self.errors == 0 && self.warmup_errors == 0 {
                 check(seen, most, "requests that the target counted against sent (warm-up included)");
             } else if seen < least || seen > most {
                 found.push(format!(
-                    "the target counted {seen} requests, but between {least} and {most} reached it by the drivers' counts"
+                    "the target counted {seen} requests, but by the drivers' counts {least} to {most} reached it"
                 ));
             }
         }
@@ -261,20 +265,20 @@ impl Conservation {
 pub struct SeriesPoint {
     /// 1 for the first second.
     pub second: u64,
-    /// Requests sent in it.
+    /// Requests sent in this second.
     pub requests: u64,
-    /// Responses that ended in it.
+    /// Responses that ended in this second.
     pub responses: u64,
-    /// Requests that failed in it.
+    /// Requests that failed in this second.
     pub errors: u64,
-    /// Median latency in ms; null where nothing was answered.
+    /// Median latency in ms; null if there was no response.
     pub p50_ms: Option<f64>,
     /// 99th percentile of latency in ms.
     pub p99_ms: Option<f64>,
-    /// Greatest latency in ms.
+    /// Maximum latency in ms.
     pub max_ms: Option<f64>,
-    /// Whether each driver that was running reported this second by itself. Where one reported several at once, its
-    /// counts are spread evenly over them and its latencies are left out of their percentiles.
+    /// Whether each running driver reported this second separately. If a driver reported several at once, its
+    /// counts are spread evenly over them and its latencies are excluded from their percentiles.
     pub complete: bool,
 }
 
@@ -287,29 +291,29 @@ pub struct Summary {
     pub test_id: String,
     /// `AVALANCHE` or `TSUNAMI`.
     pub test_type: String,
-    /// Where the test stands.
+    /// The state of the test.
     pub state: RunState,
     /// The content of the `test_config` message.
     pub plan: serde_json::Value,
-    /// When the gate opened, in ms since 1970 (broker time); null where it never did.
+    /// When the gate opened, in ms since 1970 (broker time); null if it never did.
     pub started_at: Option<f64>,
     /// The fleet's figures, from merged histograms.
     pub total: Stats,
     /// Each driver's figures.
     pub drivers: Vec<DriverSummary>,
-    /// What the `--fail-if` expressions came to.
+    /// The results of the `--fail-if` expressions.
     pub thresholds: Vec<ThresholdResult>,
     /// Where every planned request went.
     pub conservation: Conservation,
-    /// While the test runs: what keeps its figures from being up to date, in words. Left out where nothing does.
+    /// While the test runs: why its figures are not up to date. Omitted if they are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<String>,
-    /// What a reader must know first, most important first; names lost drivers.
+    /// What a reader must know first, most important first; includes the names of lost drivers.
     pub verdict: Vec<String>,
     /// The same for programs, in the same order.
     #[serde(default)]
     pub findings: Vec<Finding>,
-    /// Why requests failed, in words: the most frequent causes of each kind.
+    /// Why requests failed: the most frequent causes of each kind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub error_samples: Vec<ErrorSample>,
     /// Second by second.
@@ -317,7 +321,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Whether only drivers of the original protocol reported: then there are no counts.
+    /// Whether only drivers of the original protocol reported, so that there are no counts.
     pub fn is_original_only(&self) -> bool {
         !self.drivers.is_empty() && self.drivers.iter().all(DriverSummary::is_original)
     }
@@ -350,14 +354,14 @@ mod tests {
     }
 
     #[test]
-    fn what_the_target_counted_is_held_against_the_drivers_within_what_they_know() {
+    fn the_targets_count_is_checked_against_the_drivers_within_what_they_know() {
         let counted = |seen, warmup_errors| {
             let sent = Conservation { planned: 10, sent: 10, responses: 10, ..Conservation::default() };
             Conservation { warmup_sent: 5, warmup_errors, target_seen: Some(seen), ..sent }.differences()
         };
         assert!(counted(15, 0).is_empty());
         assert_eq!(counted(14, 0).len(), 1);
-        // Two of the warm-up were stopped: they may or may not have reached the target.
+        // Two warm-up requests were aborted: they may or may not have reached the target.
         for (seen, agrees) in [(12, false), (13, true), (14, true), (15, true), (16, false)] {
             assert_eq!(counted(seen, 2).is_empty(), agrees, "{seen}");
         }

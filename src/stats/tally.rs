@@ -1,4 +1,5 @@
-//! One worker's (or driver's) counts and times. Recording formats nothing, and allocates as little as [`Times`] do.
+//! One worker's (or driver's) counts and times. Recording formats nothing and allocates as little as
+//! [`Times`].
 
 use super::causes::Causes;
 use super::counts::Counts;
@@ -13,28 +14,28 @@ pub struct Sample {
     pub latency_ns: u64,
     /// From the actual send to the last byte.
     pub service_ns: u64,
-    /// Its end.
+    /// How it ended.
     pub outcome: Outcome,
     /// Bytes of the response.
     pub bytes: u64,
-    /// Whether it was sent a second time.
+    /// Whether it was resent.
     pub resent: bool,
 }
 
 const STATUSES: usize = 1_000;
 
-/// Counts and times that merge: about 10 KB while the times are few, 600 KB once they are many.
+/// Mergeable counts and times: about 10 KB while there are few times, 600 KB once there are many.
 #[derive(Clone, Debug)]
 pub struct Tally {
     /// Requests whose sending began.
     pub sent: u64,
-    /// Of them, those whose planned start passed while every slot was busy.
+    /// Sent requests whose planned start passed while every slot was busy.
     pub queued: u64,
-    /// Of them, those that ended and had been sent a second time.
+    /// Sent requests that were resent and have ended.
     pub resent: u64,
     /// Requests of the warm-up.
     pub warmup_sent: u64,
-    /// Of them, those without a complete response.
+    /// Warm-up requests without a complete response.
     pub warmup_errors: u64,
     /// Bytes of all responses.
     pub bytes_received: u64,
@@ -44,11 +45,11 @@ pub struct Tally {
     pub latency: Times,
     /// Send to last byte, of complete responses.
     pub service: Times,
-    /// Send less the later of planned start and free slot, of everything sent.
+    /// Send minus the later of planned start and free slot, for every sent request.
     pub lag: Times,
     /// Why requests failed.
     pub causes: Causes,
-    /// What was done with the time.
+    /// How the time was spent.
     pub witness: Witness,
 }
 
@@ -59,12 +60,12 @@ impl Default for Tally {
 }
 
 impl Tally {
-    /// An empty tally with room for a few times.
+    /// An empty tally with capacity for a few times.
     pub fn new() -> Tally {
         Tally::with(Times::new(), Times::new(), Times::new())
     }
 
-    /// An empty tally with room for about as many times as are in this one.
+    /// An empty tally with capacity for about as many times as this one holds.
     pub fn fresh(&self) -> Tally {
         Tally::with(self.latency.fresh(), self.service.fresh(), self.lag.fresh())
     }
@@ -87,7 +88,7 @@ impl Tally {
         }
     }
 
-    /// Counts a request at the moment of its sending.
+    /// Counts a request when it is sent.
     #[inline]
     pub fn record_sent(&mut self, lag_ns: u64, queued: bool) {
         self.sent += 1;
@@ -137,17 +138,17 @@ impl Tally {
         self.status.iter().sum()
     }
 
-    /// Requests that came to an end, well or not.
+    /// Requests that ended, successfully or not.
     pub fn ended(&self) -> u64 {
         self.responses() + self.errors.iter().sum::<u64>()
     }
 
-    /// Counts `n` requests as failed with `kind`, whose end nobody saw.
+    /// Counts `n` requests whose end was not observed as failed with `kind`.
     pub fn add_errors(&mut self, kind: ErrorKind, n: u64) {
         self.errors[kind as usize] += n;
     }
 
-    /// The counts in the form of reports; `planned` and `never_sent` are the caller's knowledge.
+    /// The counts as reports contain them; the caller supplies `planned` and `never_sent`.
     pub fn counts(&self, planned: u64, never_sent: u64) -> Counts {
         let errors = ErrorKind::ALL.iter().map(|kind| (kind.name().to_owned(), self.errors[*kind as usize]));
         let status = self.status.iter().enumerate().map(|(code, n)| (code.to_string(), *n));
@@ -194,7 +195,7 @@ mod tests {
         (1_000u64..60_000_000_000, 0u64..10_000, outcome())
     }
 
-    /// As many samples as lie on either side of where a tally's lists become histograms.
+    /// Sample counts on both sides of the point where a tally's lists become histograms.
     fn driver() -> impl Strategy<Value = Vec<(u64, u64, Outcome)>> {
         prop_oneof![4 => 0..40usize, 1 => MOST_LISTED - 2..MOST_LISTED + 3, 1 => 0..3 * MOST_LISTED]
             .prop_flat_map(|n| prop::collection::vec(sample(), n))
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fresh_tally_is_a_new_one_whatever_came_before() {
+    fn a_fresh_tally_is_empty_whatever_came_before() {
         for n in [1, MOST_LISTED + 1] {
             let end = (5_000, 3, Outcome::Status(200));
             let mut tally = of(&vec![end; n]);

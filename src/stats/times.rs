@@ -1,23 +1,23 @@
-//! Times as a worker counts them: a list while they are few, a histogram once they are many.
+//! Times as a worker counts them: a list while there are few, a histogram once there are many.
 //!
-//! A driver may have thousands of workers that end a few requests each between two hand-overs. Listed, such times
-//! take 4 bytes each instead of the 190 KB of a histogram, and merging them costs what they hold. Either form gives
-//! the same histogram.
+//! A driver may have thousands of workers that each complete a few requests between two handovers. In a list,
+//! such times take 4 bytes each instead of the 190 KB of a histogram, and the cost of merging depends only on
+//! their number. Both forms yield the same histogram.
 
 use super::histogram::{Histogram, MAX_US};
 
-/// Most times that are listed, 4 bytes each. To make, fill, merge and free a histogram costs as much as to merge
-/// several thousand listed times.
+/// Maximum number of listed times, 4 bytes each. Creating, filling, merging and freeing a histogram costs as
+/// much as merging several thousand listed times.
 pub const MOST_LISTED: usize = 2_048;
-/// Times for which there is room from the start.
+/// Initial capacity of the list.
 const LEAST_ROOM: usize = 64;
 const _: () = assert!(MAX_US <= u32::MAX as u64, "a listed time has 32 bits");
 
-/// A distribution of times that is being counted. Recording allocates only while a list grows, which is at most a few
-/// times, and never after it became a histogram.
+/// A distribution of times that is being counted. Recording allocates only while the list grows, at most a
+/// few times, and never after it became a histogram.
 #[derive(Clone, Debug)]
 pub struct Times {
-    /// In µs, in the order of recording; empty once there is a histogram.
+    /// In µs, in recording order; empty once there is a histogram.
     listed: Vec<u32>,
     histogram: Option<Histogram>,
 }
@@ -29,12 +29,12 @@ impl Default for Times {
 }
 
 impl Times {
-    /// Nothing yet, with room for a few.
+    /// Empty, with capacity for a few times.
     pub fn new() -> Times {
         Times { listed: Vec::with_capacity(LEAST_ROOM), histogram: None }
     }
 
-    /// Nothing yet, with room for about as many as are in here: what comes next will be like what was.
+    /// Empty, with capacity for about as many times as this one holds.
     pub fn fresh(&self) -> Times {
         let count = self.count();
         if count > MOST_LISTED as u64 {
@@ -44,7 +44,7 @@ impl Times {
         Times { listed: Vec::with_capacity(room), histogram: None }
     }
 
-    /// Counts one time given in nanoseconds, rounded to the nearest µs, at least 1 µs and at most [`MAX_US`].
+    /// Counts one time in nanoseconds, rounded to the nearest µs, at least 1 µs and at most [`MAX_US`].
     #[inline]
     pub fn record_ns(&mut self, ns: u64) {
         self.record_us((ns.saturating_add(500) / 1_000).clamp(1, MAX_US) as u32);
@@ -77,12 +77,12 @@ impl Times {
         self.count() == 0
     }
 
-    /// All that was recorded, for figures and messages.
+    /// All recorded times, for figures and messages.
     pub fn histogram(&self) -> Histogram {
         self.histogram.clone().unwrap_or_else(|| histogram_of(&self.listed))
     }
 
-    /// The histogram, made of the list where there was none.
+    /// The histogram; built from the list if there is none yet.
     #[cold]
     fn many(&mut self) -> &mut Histogram {
         let listed = &mut self.listed;
@@ -107,7 +107,7 @@ mod tests {
         times
     }
 
-    /// What a histogram alone holds of the same times.
+    /// A plain histogram of the same times.
     fn counted(values_ns: &[u64]) -> Histogram {
         let mut histogram = Histogram::new();
         values_ns.iter().for_each(|ns| histogram.record_us(((ns + 500) / 1_000).clamp(1, MAX_US)));
@@ -129,11 +129,11 @@ mod tests {
         assert!(is_listed(&few) && few.listed.capacity() * size_of::<u32>() <= 512);
         let fresh = few.fresh();
         assert!(is_listed(&fresh) && fresh.is_empty());
-        assert_eq!(fresh.listed.capacity(), 128, "as many again fit without growing");
+        assert_eq!(fresh.listed.capacity(), 128, "the same number fits again without growing");
     }
 
     #[test]
-    fn the_list_ends_where_it_is_said_to_and_many_times_stay_a_histogram() {
+    fn the_list_ends_at_its_limit_and_many_times_stay_a_histogram() {
         let most = of(&spread(MOST_LISTED));
         assert!(is_listed(&most) && is_listed(&most.fresh()));
         let mut many = most.clone();
@@ -143,7 +143,7 @@ mod tests {
         let mut fresh = many.fresh();
         assert!(!is_listed(&fresh) && fresh.is_empty());
         fresh.record_ns(5_000);
-        assert!(is_listed(&fresh.fresh()), "a worker that fell quiet becomes small again");
+        assert!(is_listed(&fresh.fresh()), "a worker that became quiet is small again");
     }
 
     #[test]
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn merging_loses_nothing_wherever_the_border_lies() {
+    fn merging_loses_nothing_on_either_side_of_the_limit() {
         let sizes = [0, 1, MOST_LISTED / 2, MOST_LISTED - 1, MOST_LISTED, MOST_LISTED + 1, 3 * MOST_LISTED];
         for (into, from) in sizes.iter().flat_map(|into| sizes.map(|from| (*into, from))) {
             let all = spread(into + from);
@@ -197,7 +197,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_encoded_and_what_came_later_is_the_same_in_either_form(first in part(), later in part()) {
+        fn encoding_and_difference_are_the_same_in_either_form(first in part(), later in part()) {
             let mut all = of(&first);
             all.merge(&of(&later));
             let sent = all.histogram().encode().expect("encodes");

@@ -1,15 +1,15 @@
-//! What the target does with the k-th request: pure.
+//! What the target does with the k-th request. Pure.
 
 use crate::units::{format_duration, parse_duration};
 use std::time::Duration;
 
-/// Longest delay or stall.
+/// Maximum delay or stall interval.
 pub const LONGEST: Duration = Duration::from_secs(600);
 
-/// Now and then every answer is held back: what a garbage collection or a failing disk looks like from outside.
+/// Periodic pauses in which all answers are held, like garbage collections or a failing disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stall {
-    /// From the beginning of one stall to the beginning of the next; the first begins after this long.
+    /// Time from the start of one stall to the start of the next; also the time until the first one.
     pub every: Duration,
     /// How long each lasts.
     pub length: Duration,
@@ -18,7 +18,7 @@ pub struct Stall {
 impl std::str::FromStr for Stall {
     type Err = String;
 
-    /// Reads `EVERY:FOR`, like `10s:1s`.
+    /// Parses `EVERY:FOR`, like `10s:1s`.
     fn from_str(text: &str) -> Result<Stall, String> {
         let (every, length) = text
             .split_once(':')
@@ -26,7 +26,7 @@ impl std::str::FromStr for Stall {
         let stall = Stall { every: parse_duration(every)?, length: parse_duration(length)? };
         if stall.length.is_zero() || stall.length >= stall.every || stall.every > LONGEST {
             return Err(format!(
-                "stall {text:?}: a stall must last longer than 0 and less than the {} from one to the next, at most {}",
+                "stall {text:?}: FOR must be longer than 0 and shorter than EVERY ({}), and EVERY at most {}",
                 format_duration(stall.every),
                 format_duration(LONGEST)
             ));
@@ -42,11 +42,11 @@ pub struct Behavior {
     pub delay: Duration,
     /// Share of requests that are answered 500, from 0 to 1.
     pub error_rate: f64,
-    /// When all answers are held back.
+    /// When all answers are held.
     pub stall: Option<Stall>,
 }
 
-/// What to do with one request.
+/// The response to one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Action {
     /// Time from now to the answer.
@@ -62,22 +62,22 @@ impl Behavior {
         Action { hold: self.delay.max(stalled), fail: self.fails(k) }
     }
 
-    /// Spreads the errors evenly and exactly: of the first n requests, floor(n · rate) fail, without chance.
+    /// Spreads the errors evenly and exactly: of the first n requests, floor(n · rate) fail. No randomness.
     fn fails(&self, k: u64) -> bool {
-        // Billionths, in whole numbers, so that the spread does not drift however long a target lives.
+        // Integer billionths, so that the spread does not drift however long a target runs.
         let share = (self.error_rate.clamp(0.0, 1.0) * 1e9).round() as u128;
         let failed = |n: u64| u128::from(n) * share / 1_000_000_000;
         failed(k.saturating_add(1)) > failed(k)
     }
 
-    /// Whether an answer may ever be held back.
+    /// Whether answers may ever be held.
     pub fn holds(&self) -> bool {
         !self.delay.is_zero() || self.stall.is_some()
     }
 }
 
 impl Stall {
-    /// What is left of the stall that is going on, zero where there is none.
+    /// The remaining time of the current stall, zero if there is none.
     fn left_at(&self, elapsed: Duration) -> Duration {
         let round_ns = self.every.as_nanos().max(1);
         let rounds = elapsed.as_nanos() / round_ns;
@@ -127,11 +127,11 @@ mod tests {
     }
 
     #[test]
-    fn a_stall_holds_what_comes_in_it_until_its_end() {
+    fn a_stall_holds_arriving_requests_until_its_end() {
         let stall = Stall { every: ms(10_000), length: ms(1_000) };
         let behavior = Behavior { delay: ms(5), stall: Some(stall), ..Behavior::default() };
         let hold_at = |at: u64| behavior.act(0, ms(at)).hold;
-        assert_eq!(hold_at(0), ms(5), "the first stall comes after one round");
+        assert_eq!(hold_at(0), ms(5), "the first stall comes after one interval");
         assert_eq!(hold_at(9_999), ms(5));
         assert_eq!(hold_at(10_000), ms(1_000));
         assert_eq!(hold_at(10_600), ms(400));
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn stalls_are_read_and_checked() {
+    fn stalls_are_parsed_and_checked() {
         assert_eq!("10s:1s".parse(), Ok(Stall { every: ms(10_000), length: ms(1_000) }));
         for text in ["10s", "1s:1s", "1s:2s", "10s:0s", "x:1s", "1h:1s"] {
             let error = text.parse::<Stall>().expect_err(text);

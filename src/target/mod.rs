@@ -1,9 +1,10 @@
-//! The target: a server to load where there is no other, which counts what it sees.
+//! The target: a server to load if there is no other, which counts what it receives.
 //!
-//! `GET /ping` answers `pong`, or `{"message": "pong"}` to a client that asks for JSON. `GET /metrics` answers `{"requests": n, "responses": n, "instance": id}`: everything
-//! but the requests for `/metrics` themselves, so that reading the counts does not change them. A request is counted
-//! when it arrived, a response when it was written; the id is another one after each start, because the counts then
-//! begin anew. Unknown paths are answered 404, and counted.
+//! `GET /ping` answers `pong`, or `{"message": "pong"}` to a client that asks for JSON. `GET /metrics`
+//! answers `{"requests": n, "responses": n, "instance": id}`, without counting requests for `/metrics`
+//! themselves, so that reading the counts does not change them. A request is counted when it has arrived, a
+//! response when it has been written. The id changes with each start, because the counts then begin at zero.
+//! Unknown paths are answered 404, and counted.
 
 pub mod behavior;
 
@@ -17,35 +18,35 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// The `Server` header, by which drivers know that the target counts.
+/// The `Server` header, by which drivers recognise a target that counts.
 pub const SERVER_NAME: &str = concat!("floodgate-target/", env!("CARGO_PKG_VERSION"));
 
-/// Largest body that a target takes (and throws away), in bytes.
+/// Maximum request body, in bytes; bodies are discarded.
 const MAX_BODY_BYTES: usize = 16 << 20;
-/// What `/ping` answers to a client that asks for JSON.
+/// The answer of `/ping` to a client that asks for JSON.
 const PONG: &[u8] = br#"{"message": "pong"}"#;
-/// Most connections, as far as the limit of open files allows.
+/// Maximum connections, if the limit of open files allows it.
 const MAX_CONNECTIONS: usize = 50_000;
-/// Most threads that serve connections.
+/// Maximum number of threads that serve connections.
 const MAX_THREADS: usize = 4;
-/// A driver may keep its connections through long gaps of a slow plan.
+/// A driver may keep its connections open through the long gaps of a slow plan.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// How a target listens and answers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// Where it listens; port 0 takes any free one.
+    /// Listen address; port 0 picks any free port.
     pub listen: SocketAddr,
     /// Time from a request to its answer, at most [`behavior::LONGEST`].
     pub delay: Duration,
     /// Share of requests that are answered 500, from 0 to 1.
     pub error_rate: f64,
-    /// When all answers are held back.
+    /// When all answers are held.
     pub stall: Option<Stall>,
 }
 
 impl Config {
-    /// Answers at once and without errors.
+    /// Answers at once, without errors.
     pub fn plain(listen: SocketAddr) -> Config {
         Config { listen, delay: Duration::ZERO, error_rate: 0.0, stall: None }
     }
@@ -75,7 +76,7 @@ impl Seen {
     }
 
     fn read(&self) -> Metrics<'_> {
-        // Responses first: read the other way round, a response might be counted without its request.
+        // Responses first: in the reverse order, a response might be counted without its request.
         let responses = self.responses.load(Ordering::SeqCst);
         Metrics { requests: self.requests.load(Ordering::SeqCst), responses, instance: &self.instance }
     }
@@ -92,7 +93,7 @@ pub fn start(config: Config) -> Result<Target, String> {
     let Config { listen, delay, error_rate, stall } = config;
     let behavior = Behavior { delay, error_rate, stall };
     let seen = Arc::new(Seen::new());
-    // Where the limit is lower, fewer connections are served, and the server says so when they are used up.
+    // If the limit is lower, fewer connections are served, and the server logs when they run out.
     if let Some(hard) = limits::max_descriptors() {
         let _ = limits::ensure_descriptors(hard.min(MAX_CONNECTIONS as u64 + limits::RESERVED_DESCRIPTORS));
     }
@@ -142,7 +143,7 @@ fn answer_metrics(request: &Request, seen: &Seen) -> Response {
 }
 
 impl Target {
-    /// The address that it listens on, with the real port.
+    /// The address that it listens on, with the actual port.
     pub fn addr(&self) -> SocketAddr {
         self.server.addr()
     }
@@ -153,7 +154,7 @@ impl Target {
         (requests, responses)
     }
 
-    /// Stops listening, answers what was taken, and ends its threads.
+    /// Stops listening, answers accepted requests, and ends its threads.
     pub fn shutdown(self) {
         self.server.shutdown();
     }

@@ -119,7 +119,7 @@ fn a_driver_without_control_stops_its_load_and_leaves() {
     scene.end_driver();
     let summary = scene.over("t");
     assert_eq!(summary.drivers[0].state, "lost", "{:?}", summary.verdict);
-    assert!(summary.verdict.join("\n").contains("broke down in mid-run"), "{:?}", summary.verdict);
+    assert!(summary.verdict.join("\n").contains("crashed mid-run"), "{:?}", summary.verdict);
     // The load has ended with it.
     let idle = || {
         let before = scene.server.received().len();

@@ -105,7 +105,10 @@ fn bad_values_are_refused_with_what_is_allowed() {
         (&["--duration", "0s"], "1ms"),
         (&["--duration", "10"], "unit"),
         (&["--connections", "100000000"], "from 1 to 10000000"),
-        (&["--connections", "1000000"], "--connections: 1000000 over 2 drivers is more than 100000 for each"),
+        (
+            &["--connections", "1000000"],
+            "--connections: 1000000 over 2 drivers exceeds the limit of 100000 per driver",
+        ),
         (
             &["--connections", "3", "--drivers", "7"],
             "--connections: 3 cannot be split over 7 drivers: use 7 or more",

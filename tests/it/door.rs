@@ -1,4 +1,4 @@
-//! Strange clients: whatever they do, the others are answered, and nothing is kept for them.
+//! Misbehaving clients: whatever they do, other clients are answered, and nothing leaks.
 
 use crate::raw_http::{Connection, get};
 use floodgate::clock;
@@ -13,7 +13,7 @@ fn any_port() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
 }
 
-/// Says how long the body was.
+/// Returns the length of the body.
 fn measure(request: &Request) -> Response {
     Response::text(200, &format!("{} {} {}", request.method, request.path, request.body.len()))
 }
@@ -38,7 +38,7 @@ fn rest(connection: &mut Connection) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// What a strange client sends before it falls silent.
+/// What a misbehaving client sends before it falls silent.
 const STRANGE: [&str; 6] = [
     "POST /a HTTP/1.1\r\nHost: t\r\nConnection: upgrade\r\nUpgrade: x\r\nContent-Length: 2000\r\n\r\n",
     "POST /a HTTP/1.1\r\nHost: t\r\nContent-Length: 2000\r\n\r\nab",
@@ -49,12 +49,12 @@ const STRANGE: [&str; 6] = [
 ];
 
 #[test]
-fn silent_clients_hold_nothing_and_are_closed_in_time() {
+fn silent_clients_hold_nothing_and_time_out() {
     for options in both_ways() {
         let server = start(options);
         for text in STRANGE {
             let mut silent: Vec<_> = (0..40).map(|_| Connection::open(server.addr())).collect();
-            // Some were closed for others already: there is room for 24.
+            // Some have already been closed for others: there is room for 24.
             for connection in &mut silent {
                 connection.try_send(text.as_bytes());
             }
@@ -70,7 +70,7 @@ fn silent_clients_hold_nothing_and_are_closed_in_time() {
 }
 
 #[test]
-fn a_request_that_drips_is_ended_by_its_deadline_not_by_its_bytes() {
+fn slow_bytes_do_not_extend_the_request_deadline() {
     let server = start(narrow());
     let mut slow = Connection::open(server.addr());
     let begun_ns = clock::now_ns();
@@ -97,7 +97,7 @@ fn a_working_connection_outlives_a_flood_of_half_open_ones() {
 }
 
 #[test]
-fn kept_alive_connections_end_by_idleness_and_the_oldest_makes_room() {
+fn idle_connections_time_out_and_the_oldest_makes_room() {
     let server = start(Options { max_connections: 4, idle_timeout: Duration::from_secs(600), ..narrow() });
     let mut kept: Vec<_> = (0..4).map(|_| Connection::open(server.addr())).collect();
     for connection in &mut kept {
@@ -124,7 +124,7 @@ fn heads_are_bounded() {
         let mut long = Connection::open(server.addr());
         long.send(b"GET / HTTP/1.1\r\nHost: t\r\nX: ");
         let line = vec![b'x'; 64 * 1024];
-        // Most of it is thrown away.
+        // Most of it is discarded.
         let _ = (0..64).take_while(|_| long.try_send(&line)).count();
         assert_eq!(long.receive().status, 431);
         let mut many = Connection::open(server.addr());
@@ -135,7 +135,7 @@ fn heads_are_bounded() {
 }
 
 #[test]
-fn what_is_buffered_is_bounded_over_all_connections() {
+fn buffered_bytes_are_bounded_over_all_connections() {
     let options = Options { max_buffered_bytes: 256 * 1024, max_connections: 64, ..Options::new("test/1") };
     let server = start(options);
     let mut uploads: Vec<_> = (0..20).map(|_| Connection::open(server.addr())).collect();
@@ -155,7 +155,7 @@ fn what_is_buffered_is_bounded_over_all_connections() {
 }
 
 #[test]
-fn clients_that_do_not_read_lose_their_answers_and_not_those_of_others() {
+fn clients_that_do_not_read_lose_only_their_own_answers() {
     let large = |_: &Request| Response::text(200, &"x".repeat(8 << 20));
     let options = Options {
         max_buffered_bytes: 20 << 20,
@@ -170,7 +170,7 @@ fn clients_that_do_not_read_lose_their_answers_and_not_those_of_others() {
     clock::sleep(Duration::from_millis(700));
     for connection in &mut deaf {
         let length = rest(connection).len();
-        assert!(length < 8 << 20, "given up, with {length} bytes on the way");
+        assert!(length < 8 << 20, "dropped, with {length} bytes in transit");
     }
     server.shutdown();
 }
@@ -180,7 +180,7 @@ fn a_refused_client_reads_why() {
     let server = start(narrow());
     let mut large = Connection::open(server.addr());
     large.send(b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 20000000\r\n\r\n");
-    // It sends all the same, as most clients do, and finds the answer behind that.
+    // It sends the body anyway, as most clients do, and finds the answer afterwards.
     let sent = (0..320).take_while(|_| large.try_send(&[b'x'; 62_500])).count();
     assert_eq!((sent, large.receive().status), (320, 413));
     server.shutdown();
@@ -228,7 +228,7 @@ fn smuggled_requests_are_refused() {
 }
 
 #[test]
-fn old_and_closing_clients_are_answered_in_their_way() {
+fn old_and_closing_clients_are_answered_accordingly() {
     let server = start(narrow());
     for (request, begins, keeps) in [
         ("GET / HTTP/1.0\r\n\r\n", "HTTP/1.0 200", false),
@@ -247,7 +247,7 @@ fn old_and_closing_clients_are_answered_in_their_way() {
             assert_eq!(rest(&mut connection), "");
         }
     }
-    // One that closes its sending side still reads the answer.
+    // A client that closes its sending side can still read the answer.
     let mut half = Connection::open(server.addr());
     half.send(b"GET /half HTTP/1.1\r\nHost: t\r\n\r\n");
     half.end();
@@ -257,7 +257,7 @@ fn old_and_closing_clients_are_answered_in_their_way() {
 }
 
 #[test]
-fn pipelined_requests_are_answered_in_order_and_a_deaf_pipeline_is_not_read_without_end() {
+fn pipelined_requests_are_answered_in_order_and_an_unread_pipeline_is_bounded() {
     for options in both_ways() {
         let calls = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&calls);
@@ -273,11 +273,11 @@ fn pipelined_requests_are_answered_in_order_and_a_deaf_pipeline_is_not_read_with
             assert_eq!(connection.receive().body.trim_end(), format!("/{i}"));
         }
         assert_eq!(calls.load(Ordering::SeqCst), 2_000);
-        // Never reads: the server stops reading, too, and then closes.
+        // Never reads: the server stops reading too, and then closes.
         let mut deaf = Connection::open(server.addr());
         deaf.give_up_after(Duration::from_millis(300));
         let sent = (0..2_000).take_while(|_| deaf.try_send(many.as_bytes())).count();
-        assert!(sent < 2_000, "{sent} x 2,000 requests were taken without one answer being read");
+        assert!(sent < 2_000, "{sent} x 2,000 requests were accepted without one answer being read");
         server.shutdown();
     }
 }
@@ -302,7 +302,7 @@ fn a_slow_write_request_leaves_a_thread_for_reads() {
 }
 
 #[test]
-fn what_a_head_alone_forbids_is_refused_before_the_body() {
+fn requests_refused_by_their_head_are_answered_before_the_body() {
     struct Guarded;
     impl floodgate::http::server::Handler for Guarded {
         fn admit(&self, head: &Request) -> Result<(), Response> {
@@ -322,7 +322,7 @@ fn what_a_head_alone_forbids_is_refused_before_the_body() {
     assert_eq!((answer.status, answer.header("Connection")), (401, Some("close")));
     let mut known = Connection::open(server.addr());
     assert_eq!(known.get("/x").status, 401);
-    assert_eq!(known.get("/open").status, 200, "the connection goes on where no body was announced");
+    assert_eq!(known.get("/open").status, 200, "the connection stays open if no body was announced");
     known.send(b"POST /open HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
     assert_eq!(known.receive().status, 100);
     known.send(b"abc");

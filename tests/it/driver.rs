@@ -1,4 +1,5 @@
-//! A real driver on the in-process bus, with this test in the orchestrator's place and real sockets as its target.
+//! A real driver on the in-process bus, with the test as its orchestrator and a real socket server as its
+//! target.
 
 use crate::orchestrator::support::wait;
 use crate::support::http_server::Server;
@@ -25,7 +26,7 @@ const PONG: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npong";
 struct Stage {
     connector: Arc<LocalConnector>,
     bus: Box<dyn Bus>,
-    /// Read and not looked at yet.
+    /// Received but not examined yet.
     pending: VecDeque<Record>,
     seen: Vec<(Topic, serde_json::Value)>,
 }
@@ -65,7 +66,8 @@ impl Stage {
         self.bus.publish(topic, "test", bytes, WAIT).expect("published");
     }
 
-    /// Reads until a message of `topic` fulfils the condition; panics with all that was read when it does not come.
+    /// Reads until a message of `topic` fulfils the condition; panics with all that was read when it does not
+    /// come.
     fn wait<T: serde::de::DeserializeOwned>(&mut self, topic: Topic, wanted: impl Fn(&T) -> bool) -> T {
         let deadline_ns = clock::now_ns() + clock::to_ns(WAIT);
         while clock::now_ns() < deadline_ns {
@@ -78,7 +80,7 @@ impl Stage {
                 }
             }
         }
-        panic!("it did not come; read so far: {:#?}", self.seen);
+        panic!("timed out waiting for a message; received so far: {:#?}", self.seen);
     }
 
     fn register(&mut self) -> NodeRef {
@@ -90,7 +92,7 @@ impl Stage {
         self.wait(Topic::Heartbeat, |beat: &Heartbeat| beat.state == Some(state))
     }
 
-    /// Reads on to the goodbye, unless it was read already: topics are not in order among each other.
+    /// Waits for the goodbye, unless already received: there is no order across topics.
     fn goodbye(&mut self) {
         let left = |(topic, value): &(Topic, serde_json::Value)| {
             *topic == Topic::Heartbeat && value["state"] == "left"
@@ -138,7 +140,7 @@ fn a_count_is_sent_and_reported(client: ClientKind) {
     assert_eq!(server.received().iter().filter(|received| received.line().contains("/ping")).count(), 180);
     let histograms = report.histograms.expect("histograms");
     for text in [Some(histograms.latency), histograms.service, histograms.lag] {
-        assert_eq!(Histogram::decode(&text.expect("is there")).expect("decodes").count(), 180);
+        assert_eq!(Histogram::decode(&text.expect("present")).expect("decodes").count(), 180);
     }
     let elapsed_ms = report.elapsed_ms.expect("elapsed");
     assert!((1_790.0..3_000.0).contains(&elapsed_ms), "180 requests at 100/s took {elapsed_ms} ms");
@@ -160,7 +162,7 @@ fn a_count_is_sent_and_reported_by_ureq() {
     a_count_is_sent_and_reported(ClientKind::Ureq);
 }
 
-/// Wants so many connections for requests once the driver is ready, and so many at the end of the test.
+/// Expects this many connections for requests when the driver is ready, and this many at the end of the test.
 fn connections_are(threads: usize, ready: usize, end: RangeInclusive<usize>, change: fn(&mut TestConfig)) {
     let server = Server::answering(PONG);
     let mut stage = Stage::new();
@@ -171,14 +173,14 @@ fn connections_are(threads: usize, ready: usize, end: RangeInclusive<usize>, cha
     change(&mut config);
     stage.publish(Topic::TestConfig, &encode(&config));
     stage.beat(DriverState::Ready);
-    // The first connection asks for the counts of a floodgate-target; those after it are for requests.
+    // The first connection reads the counts of a floodgate-target; the others are for requests.
     let opened = || server.connections() - 1;
     wait("the connections", || (opened() >= ready).then_some(()));
     assert_eq!((opened(), server.received().len()), (ready, 1));
     stage.publish(Topic::Trigger, &encode(&Trigger::start(&config.test_id, 0.0)));
     let counts = stage.final_report().counts.expect("counts");
     assert_eq!(Some(counts.responses), config.message_count_per_driver);
-    assert!(end.contains(&opened()), "{} opened in all", opened());
+    assert!(end.contains(&opened()), "{} opened in total", opened());
     driver.shutdown();
 }
 
@@ -190,7 +192,7 @@ fn a_closed_loop_has_its_connections_before_the_gate_opens() {
 }
 
 #[test]
-fn connections_are_not_held_for_ever_where_the_gate_stays_shut() {
+fn connections_are_released_if_the_gate_stays_closed() {
     let (closing, closed) = std::sync::mpsc::channel();
     let server = Server::start(move |conn| {
         while conn.request().is_some() && conn.send(PONG) {}
@@ -206,14 +208,15 @@ fn connections_are_not_held_for_ever_where_the_gate_stays_shut() {
     prepared.release(since_ns + 29 * clock::NS_PER_S);
     assert!(
         closed.recv_timeout(Duration::from_millis(100)).is_ok_and(|number| number == 0),
-        "the look at /metrics"
+        "the read of /metrics"
     );
     assert!(closed.recv_timeout(Duration::from_millis(100)).is_err(), "it is too early");
     prepared.release(since_ns + 30 * clock::NS_PER_S);
     (0..4).for_each(|_| assert!(closed.recv_timeout(WAIT).is_ok()));
 }
 
-/// A driver that gets ready for test t1, on a target that accepts connections and says nothing of TLS.
+/// A driver that is preparing test t1, for a target that accepts connections but never answers the TLS
+/// handshake.
 fn getting_ready(stage: &mut Stage) -> (Server, Receiver<()>, Driver, TestConfig) {
     let (closing, closed) = std::sync::mpsc::channel();
     let server = Server::start(move |conn| {
@@ -228,11 +231,11 @@ fn getting_ready(stage: &mut Stage) -> (Server, Receiver<()>, Driver, TestConfig
 }
 
 #[test]
-fn a_driver_that_gets_ready_hears_a_stop_and_then_the_next_plan() {
+fn a_preparing_driver_reacts_to_a_stop_and_then_to_the_next_plan() {
     let mut stage = Stage::new();
     let (_server, closed, driver, config) = getting_ready(&mut stage);
     stage.publish(Topic::Trigger, &encode(&Trigger::stop(&config.test_id, "changed my mind")));
-    // Left alone, the driver would wait 5 s for the target's part of TLS.
+    // Without the STOP, the driver would wait 5 s for the TLS handshake.
     closed.recv_timeout(Duration::from_secs(4)).expect("the connections are given up");
     // An open loop opens no connections ahead.
     let next = TestConfig { test_id: "t2".to_owned(), target_throughput: Some(1.0), ..config };
@@ -242,7 +245,7 @@ fn a_driver_that_gets_ready_hears_a_stop_and_then_the_next_plan() {
 }
 
 #[test]
-fn a_driver_that_gets_ready_hears_the_end_of_its_process() {
+fn a_preparing_driver_reacts_to_shutdown() {
     let mut stage = Stage::new();
     let (_server, closed, driver, _) = getting_ready(&mut stage);
     driver.begin_shutdown();
@@ -253,7 +256,7 @@ fn a_driver_that_gets_ready_hears_the_end_of_its_process() {
 }
 
 #[test]
-fn other_loads_open_connections_when_they_need_them() {
+fn other_loads_open_connections_on_demand() {
     connections_are(1, 0, 1..=2, |config| {
         (config.test_type, config.test_message_delay) = (TestType::Tsunami, Some(1.0));
         config.connections = Some(2);
@@ -261,7 +264,7 @@ fn other_loads_open_connections_when_they_need_them() {
     connections_are(1, 0, 80..=119, |config| config.max_requests_per_connection = Some(5));
 }
 
-/// Name, connections and threads as the flags set them, on real sockets.
+/// A pinned name, connections and threads as set by flags, on real sockets.
 fn a_name_is_pinned_and_connections_carry_as_many_as_allowed(client: ClientKind) {
     let server = Server::answering(PONG);
     let port = server.address.port();
@@ -329,7 +332,7 @@ fn a_silent_target_delays_neither_heartbeat_nor_stop_of_ureq() {
 }
 
 #[test]
-fn a_driver_that_is_told_to_end_reports_first() {
+fn a_driver_reports_before_it_shuts_down() {
     let server = Server::answering(PONG);
     let mut stage = Stage::new();
     let driver = stage.driver("d1", &server.url("/"), ClientKind::Native);
@@ -347,7 +350,7 @@ fn a_driver_that_is_told_to_end_reports_first() {
 }
 
 #[test]
-fn a_plan_for_a_foreign_host_is_refused_with_words() {
+fn a_plan_for_a_foreign_host_is_refused_with_a_reason() {
     let mut stage = Stage::new();
     let driver = stage.driver("d1", "http://127.0.0.1:9/", ClientKind::Native);
     let mut config = config(stage.register());
@@ -361,15 +364,15 @@ fn a_plan_for_a_foreign_host_is_refused_with_words() {
 }
 
 #[test]
-fn nothing_older_than_the_registration_is_obeyed() {
+fn messages_older_than_the_registration_are_ignored() {
     let mut stage = Stage::new();
     let mut old = config(NodeRef { node_id: "d1".to_owned(), epoch: 1 });
     old.drivers.clear();
     stage.publish(Topic::TestConfig, &encode(&old));
-    stage.publish(Topic::TestConfig, b"{\"rubbish\": true}");
+    stage.publish(Topic::TestConfig, b"{\"malformed\": true}");
     let driver = stage.driver("d1", "http://127.0.0.1:9/", ClientKind::Native);
     let node = stage.register();
-    stage.publish(Topic::TestConfig, b"more rubbish");
+    stage.publish(Topic::TestConfig, b"more malformed input");
     let mut mine = config(node);
     mine.test_id = "t2".to_owned();
     stage.publish(Topic::TestConfig, &encode(&mine));

@@ -1,4 +1,4 @@
-//! The one-shot requests of the control traffic.
+//! One-shot control requests.
 
 use crate::support::http_server::Server;
 use floodgate::clock::{self, NS_PER_S};
@@ -8,7 +8,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(15);
 
 #[test]
-fn a_get_brings_status_server_and_body() {
+fn a_get_returns_status_server_and_body() {
     let server =
         Server::answering("HTTP/1.1 404 No\r\nServer: floodgate-target/1\r\nContent-Length: 2\r\n\r\n{}");
     let fetched = get(&server.url("/metrics"), PATIENCE).unwrap();
@@ -32,7 +32,7 @@ fn a_post_carries_json_and_the_token() {
 }
 
 #[test]
-fn what_fails_is_named_with_its_url_and_in_time() {
+fn failures_name_the_url_and_keep_the_timeout() {
     let server = Server::start(|conn| {
         conn.request();
         conn.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n");

@@ -1,10 +1,10 @@
-//! Every parser that reads from outside, over inputs of a seeded generator. `just fuzz` tries a million more.
+//! Every parser of external input, with inputs from a seeded generator. `just fuzz` tries a million more.
 
 use floodgate::fuzzing::{Generator, TARGETS, attempt};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Inputs for each parser.
+/// Inputs per parser.
 const INPUTS: usize = 400;
 
 #[test]
@@ -27,11 +27,11 @@ fn the_generator_depends_on_its_seed_alone_and_makes_many_different_inputs() {
     assert_eq!(inputs(7), inputs(7));
     let different: BTreeSet<_> = inputs(7).into_iter().chain(inputs(8)).collect();
     assert!(different.len() > 700, "{}", different.len());
-    assert!(different.contains(&seeds[0]), "the valid one, too");
+    assert!(different.contains(&seeds[0]), "the unchanged seed too");
 }
 
 #[test]
-fn a_panic_is_found_and_its_input_told() {
+fn a_panic_is_reported_with_its_input() {
     let broken = floodgate::fuzzing::Target {
         name: "broken",
         run: |bytes| assert!(bytes.is_empty(), "full"),

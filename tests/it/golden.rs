@@ -1,4 +1,5 @@
-//! Messages and the summary against files that fix their form. A change of a file here is a change of the protocol.
+//! Messages and the summary against files that define their form. A change to one of these files changes the
+//! protocol.
 
 use floodgate::message::*;
 use floodgate::stats::causes::ErrorSample;
@@ -16,7 +17,7 @@ fn read(name: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The message is written as the file says, and the file is read as the message.
+/// The message is written exactly as in the file, and the file is read as the message.
 fn holds<T: Serialize + DeserializeOwned + PartialEq + Debug>(name: &str, message: &T) {
     let file: Value = serde_json::from_str(&read(name)).expect("the golden file is JSON");
     let written: Value = serde_json::from_slice(&encode(message)).expect("JSON");
@@ -176,7 +177,7 @@ fn metrics() {
 }
 
 #[test]
-fn messages_of_the_original_form_and_their_variants_are_read() {
+fn messages_in_the_original_form_and_its_variants_are_read() {
     let register: Register =
         decode(br#"{"node_id": 1, "node_ip": "10.0.0.7", "message_type": "DRIVER_NODE_REGISTER"}"#)
             .expect("read");
@@ -210,7 +211,7 @@ fn messages_of_the_original_form_and_their_variants_are_read() {
 }
 
 #[test]
-fn rubbish_is_refused_with_words() {
+fn malformed_input_is_refused_with_an_error() {
     for bytes in [&b""[..], b"{", b"[]", b"null", b"{\"node_id\": {}}", b"\xff\xfe"] {
         assert!(decode::<Heartbeat>(bytes).is_err(), "{bytes:?}");
         assert!(decode::<Metrics>(bytes).is_err(), "{bytes:?}");

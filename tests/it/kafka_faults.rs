@@ -1,4 +1,4 @@
-//! Real brokers that die, hang and hold what we cannot read.
+//! Real brokers that crash, hang or contain unreadable records.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
@@ -12,22 +12,22 @@ use floodgate::clock::{self, NS_PER_MS, NS_PER_S};
 use crate::support::kafka::{self, Victim};
 
 const SOON: Duration = Duration::from_secs(20);
-/// The patience of the roles in these tests, for one call.
+/// The roles' timeout for one call in these tests.
 const CALL: Duration = Duration::from_secs(1);
 /// How much longer than its timeout a call may take on a busy machine.
 const SLACK_NS: u64 = NS_PER_S;
 
-/// A stream of numbers through a broker that is disturbed.
+/// A stream of numbers through a broker while it is disturbed.
 struct Stream {
     connector: KafkaConnector,
     stop: AtomicBool,
-    /// The number that is published next.
+    /// The next number to publish.
     next: AtomicU32,
     failures: AtomicU32,
     slowest_call_ns: std::sync::atomic::AtomicU64,
 }
 
-/// What became of it.
+/// What the reader received.
 struct Seen {
     numbers: Vec<u32>,
     poll_failures: u32,
@@ -54,7 +54,7 @@ impl Stream {
         result
     }
 
-    /// Publishes 0, 1, 2… every 50 ms, each one again until it is taken.
+    /// Publishes 0, 1, 2… every 50 ms, retrying each until it succeeds.
     fn publish(&self) {
         let mut bus = self.connector.open();
         while !self.stop.load(Ordering::SeqCst) {
@@ -70,7 +70,7 @@ impl Stream {
         }
     }
 
-    /// Reads until all that was published is there.
+    /// Reads until all published numbers have arrived.
     fn read(&self, mut bus: Box<dyn Bus>) -> Seen {
         let mut seen = Seen { numbers: Vec::new(), poll_failures: 0 };
         let mut limit_ns = u64::MAX;
@@ -94,7 +94,7 @@ impl Stream {
         seen
     }
 
-    /// Waits until `more` further numbers were published; gives the milliseconds until the first of them.
+    /// Waits until `more` further numbers are published; returns the time to the first of them in ms.
     fn recovered_after_ms(&self, more: u32) -> u64 {
         let (began_ns, from) = (clock::now_ns(), self.next.load(Ordering::SeqCst));
         let wait = |count: u32| {
@@ -110,7 +110,7 @@ impl Stream {
     }
 }
 
-/// Ends the stream when it is dropped.
+/// Stops the stream when dropped.
 struct Ending<'a>(&'a AtomicBool);
 
 impl Drop for Ending<'_> {
@@ -119,7 +119,7 @@ impl Drop for Ending<'_> {
     }
 }
 
-/// Runs the stream, disturbs the broker and judges.
+/// Runs the stream, disturbs the broker and checks the result.
 fn through(version: &str, client: KafkaClientKind, what: &str, disturb: impl FnOnce(&Victim)) {
     let victim = Victim::of(version);
     let connector = kafka::connector(victim.address(), client, what);
@@ -128,7 +128,7 @@ fn through(version: &str, client: KafkaClientKind, what: &str, disturb: impl FnO
     reader.subscribe(Topic::Metrics, Start::Beginning, SOON).expect("subscribe");
     let stream = Stream::new(connector);
     let (seen, recovered_ms) = thread::scope(|scope| {
-        // A failed assertion must end the threads too: the scope waits for them.
+        // A failed assertion must also stop the threads, since the scope waits for them.
         let _ending = Ending(&stream.stop);
         let reading = scope.spawn(|| stream.read(reader));
         let publishing = scope.spawn(|| stream.publish());
@@ -145,7 +145,7 @@ fn through(version: &str, client: KafkaClientKind, what: &str, disturb: impl FnO
     unique.dedup();
     let doubled = seen.numbers.len() - unique.len();
     println!(
-        "{version} {client} {what}: {} numbers, {doubled} doubled, {failures} failed publishes, {} failed polls, \
+        "{version} {client} {what}: {} numbers, {doubled} duplicated, {failures} failed publishes, {} failed polls, \
          recovered after {recovered_ms} ms, slowest call {slowest_ms} ms",
         unique.len(),
         seen.poll_failures
@@ -153,8 +153,8 @@ fn through(version: &str, client: KafkaClientKind, what: &str, disturb: impl FnO
     let published = stream.next.load(Ordering::SeqCst);
     assert!(unique.len() as u32 >= published, "{} of {published} arrived", unique.len());
     assert_eq!(unique, Vec::from_iter(0..unique.len() as u32), "in order, none lost");
-    assert!(doubled as u32 <= failures, "only an attempt without an answer may be doubled");
-    assert!(failures > 0 && seen.poll_failures > 0, "the fault was told of");
+    assert!(doubled as u32 <= failures, "only attempts without a response may be duplicated");
+    assert!(failures > 0 && seen.poll_failures > 0, "the fault was reported");
     assert!(recovered_ms <= 5_000, "publishing recovered only after {recovered_ms} ms");
     assert!(slowest_ms * NS_PER_MS <= clock::to_ns(CALL) + SLACK_NS, "a call took {slowest_ms} ms");
 }
@@ -173,19 +173,19 @@ fn freeze(victim: &Victim) {
 
 #[test]
 #[ignore = "needs a Kafka broker: just test-kafka"]
-fn nothing_is_lost_when_a_3_9_broker_dies_and_returns() {
+fn nothing_is_lost_when_a_3_9_broker_restarts() {
     through("3.9.1", Modern, "restart", restart);
 }
 
 #[test]
 #[ignore = "needs a Kafka broker: just test-kafka"]
-fn nothing_is_lost_when_a_4_3_broker_dies_and_returns() {
+fn nothing_is_lost_when_a_4_3_broker_restarts() {
     through("4.3.0", Modern, "restart", restart);
 }
 
 #[test]
 #[ignore = "needs a Kafka broker: just test-kafka"]
-fn nothing_is_lost_by_the_legacy_client_when_a_broker_dies_and_returns() {
+fn nothing_is_lost_by_the_legacy_client_when_a_broker_restarts() {
     through("3.9.1", Legacy, "restart", restart);
 }
 
@@ -209,20 +209,20 @@ fn nothing_is_lost_by_the_legacy_client_when_a_broker_hangs() {
 
 #[test]
 #[ignore = "needs a Kafka broker: just test-kafka"]
-fn the_legacy_client_names_the_modern_one_on_a_4_x_broker() {
+fn the_legacy_client_recommends_the_modern_one_on_a_4_x_broker() {
     let _peace = kafka::in_peace();
     let connector = kafka::connector(&kafka::broker("4.3.0"), Legacy, "too-new");
     let refused = connector.prepare(SOON);
-    let Err(BusError::Unsupported(text)) = refused else { panic!("unsupported was expected: {refused:?}") };
+    let Err(BusError::Unsupported(text)) = refused else { panic!("expected Unsupported: {refused:?}") };
     assert!(text.contains("--kafka-client modern"), "{text}");
 }
 
-/// Puts records that we do not read between those that we do, by Kafka's own tools. The legacy client reads no compressed
-/// ones.
+/// Mixes unreadable records with readable ones, using Kafka's own tools. The legacy client cannot read
+/// compressed records.
 fn passes_over(version: &str, client: KafkaClientKind) {
     let _peace = kafka::in_peace();
     let address = kafka::broker(version);
-    let settings = kafka::settings(&address, client, "rubbish");
+    let settings = kafka::settings(&address, client, "unreadable");
     let topic = settings.topic_name(Topic::Metrics);
     let connector = KafkaConnector::new(settings).expect("settings");
     connector.prepare(SOON).expect("prepare");
@@ -263,26 +263,26 @@ fn passes_over(version: &str, client: KafkaClientKind) {
 
 #[test]
 #[ignore = "needs a Kafka broker: just test-kafka"]
-fn huge_records_are_passed_over_and_compressed_ones_read_on_3_9() {
+fn huge_records_are_skipped_and_compressed_ones_read_on_3_9() {
     passes_over("3.9.1", Modern);
 }
 
 #[test]
 #[ignore = "needs a Kafka broker: just test-kafka"]
-fn huge_records_are_passed_over_and_compressed_ones_read_on_4_3() {
+fn huge_records_are_skipped_and_compressed_ones_read_on_4_3() {
     passes_over("4.3.0", Modern);
 }
 
 #[test]
 #[ignore = "needs a Kafka broker: just test-kafka"]
-fn huge_and_compressed_records_are_passed_over_by_the_legacy_client() {
+fn huge_and_compressed_records_are_skipped_by_the_legacy_client() {
     passes_over("3.9.1", Legacy);
 }
 
-/// A layout that is not ours: three partitions, and no append time.
+/// A layout different from ours: three partitions, no append time.
 #[test]
 #[ignore = "needs a Kafka broker: just test-kafka"]
-fn topics_that_an_administrator_made_otherwise_are_used() {
+fn topics_with_another_layout_are_used() {
     let _peace = kafka::in_peace();
     for (version, client) in [("3.9.1", Modern), ("4.3.0", Modern), ("3.9.1", Legacy)] {
         let address = kafka::broker(version);
@@ -300,7 +300,7 @@ fn topics_that_an_administrator_made_otherwise_are_used() {
         for n in 0..60u32 {
             let (key, value) = (format!("driver-{}", n % 6), n.to_string());
             let appended = bus.publish(Topic::Metrics, &key, value.as_bytes(), SOON).expect("publish");
-            assert_eq!(appended.append_ms, None, "{version} {client}: the topic keeps the sender's time");
+            assert_eq!(appended.append_ms, None, "{version} {client}: the topic stores the sender's time");
         }
         let mut records = Vec::new();
         while records.len() < 60 {
@@ -326,7 +326,7 @@ fn topics_that_an_administrator_made_otherwise_are_used() {
 
 #[test]
 #[ignore = "needs a Kafka broker: just test-kafka"]
-fn an_offset_that_is_not_there_leads_to_the_nearest_end() {
+fn a_nonexistent_offset_leads_to_the_nearest_end() {
     let _peace = kafka::in_peace();
     for client in [Modern, Legacy] {
         let connector = kafka::connector(&kafka::broker("3.9.1"), client, "lost");
@@ -336,7 +336,7 @@ fn an_offset_that_is_not_there_leads_to_the_nearest_end() {
         let mut far = bus.end(Topic::Trigger, SOON).expect("end");
         far.0.values_mut().for_each(|offset| *offset += 1_000);
         bus.subscribe(Topic::Trigger, Start::At(far), SOON).expect("subscribe");
-        assert_eq!(bus.poll(CALL).expect("poll"), [], "{client}: nothing is after the end");
+        assert_eq!(bus.poll(CALL).expect("poll"), [], "{client}: there is nothing after the end");
         bus.publish(Topic::Trigger, "", b"new", SOON).expect("publish");
         let records = bus.poll(Duration::from_secs(5)).expect("poll");
         assert_eq!(records.iter().map(|record| &record.value[..]).collect::<Vec<_>>(), [b"new"], "{client}");

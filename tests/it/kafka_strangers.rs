@@ -1,4 +1,4 @@
-//! What is not a Kafka cluster, or a broken one: a clear message each, no hang. No real broker is needed.
+//! Servers that are not Kafka, and faulty brokers: a clear message each, no hang. Needs no real broker.
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -21,27 +21,27 @@ fn connector(address: &str, client: KafkaClientKind) -> KafkaConnector {
     KafkaConnector::new(KafkaSettings { client, ..KafkaSettings::new(brokers) }).expect("settings")
 }
 
-/// What `prepare` says within its time; it must not succeed.
+/// The error of `prepare`, which must fail in time.
 fn refusal(address: &str, client: KafkaClientKind, timeout_ms: u64) -> BusError {
     let began_ns = clock::now_ns();
     let refused = connector(address, client).prepare(Duration::from_millis(timeout_ms));
     let took_ms = (clock::now_ns() - began_ns) / clock::NS_PER_MS;
     assert!(took_ms < timeout_ms + 1_500, "{took_ms} ms instead of {timeout_ms}");
-    refused.expect_err("no broker there")
+    refused.expect_err("there is no broker")
 }
 
 fn assert_says(error: &BusError, words: &[&str]) {
     for word in words {
-        assert!(error.to_string().contains(word), "{word:?} is lacking in: {error}");
+        assert!(error.to_string().contains(word), "{word:?} is missing in: {error}");
     }
 }
 
-/// All topics, led by one broker.
+/// All topics with one leader.
 fn led_by(leader: i32) -> Vec<(&'static str, i32)> {
     Topic::ALL.iter().map(|topic| (topic.name(), leader)).collect()
 }
 
-/// A broker that leads all topics; the script is asked everything but that. Gives its address.
+/// Starts a broker that leads all topics; the script answers all but Metadata. Returns its address.
 fn alone(mut script: impl FnMut(&Request) -> Reply + Send + 'static) -> String {
     let broker = FakeBroker::new();
     let port = broker.port();
@@ -52,14 +52,14 @@ fn alone(mut script: impl FnMut(&Request) -> Reply + Send + 'static) -> String {
 }
 
 #[test]
-fn nobody_at_the_address() {
+fn no_listener_at_the_address() {
     let free =
         TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").to_string();
     for client in [Modern, Legacy] {
         let began_ns = clock::now_ns();
         let error = refusal(&free, client, 1_200);
         assert!(error.is_transient());
-        assert!(clock::now_ns() - began_ns > clock::NS_PER_S, "it is tried for all of the time");
+        assert!(clock::now_ns() - began_ns > clock::NS_PER_S, "it retries until the timeout");
         assert_says(&error, &[&free, "cannot be reached", "the broker is running"]);
     }
 }
@@ -91,14 +91,14 @@ fn a_tls_listener_is_named() {
 }
 
 #[test]
-fn a_listener_that_closes_gets_all_the_explanations() {
+fn a_listener_that_closes_the_connection_gets_all_explanations() {
     let address = listener(|_, _| {});
     let error = refusal(&address, Modern, 500);
-    assert_says(&error, &[&address, "no Kafka broker", "TLS", "--kafka-client legacy"]);
+    assert_says(&error, &[&address, "not a Kafka broker", "TLS", "--kafka-client legacy"]);
 }
 
 #[test]
-fn a_listener_that_says_nothing_is_given_up() {
+fn a_silent_listener_times_out() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = silent.local_addr().expect("an address").to_string();
     for client in [Modern, Legacy] {
@@ -107,9 +107,10 @@ fn a_listener_that_says_nothing_is_given_up() {
 }
 
 #[test]
-fn rubbish_is_no_answer() {
-    for rubbish in [vec![0xff; 64], vec![0, 0, 0, 40], vec![0; 600], b"hello, this is no broker\n".to_vec()] {
-        let sent = rubbish.clone();
+fn malformed_responses_are_errors() {
+    for malformed in [vec![0xff; 64], vec![0, 0, 0, 40], vec![0; 600], b"hello, this is no broker\n".to_vec()]
+    {
+        let sent = malformed.clone();
         let address = listener(move |client, _| {
             let _ = client.write_all(&sent);
         });
@@ -119,9 +120,9 @@ fn rubbish_is_no_answer() {
 }
 
 #[test]
-fn a_broker_before_0_11_is_sent_to_the_legacy_client() {
+fn a_broker_before_0_11_needs_the_legacy_client() {
     let address = listener(|client, request| {
-        // As 0.10 answers: versions of Produce, Fetch, ListOffsets and Metadata, in the oldest form.
+        // Like 0.10: versions of Produce, Fetch, ListOffsets, Metadata and CreateTopics, in version 0.
         let body = fake::api_versions(0, &[(0, 0, 2), (1, 0, 3), (2, 0, 1), (3, 0, 2), (19, 0, 1)]);
         let _ = fake::write_frame(client, &[&request[8..12], &body].concat());
     });
@@ -131,14 +132,14 @@ fn a_broker_before_0_11_is_sent_to_the_legacy_client() {
 }
 
 #[test]
-fn a_listener_that_wants_a_login_is_named() {
+fn a_listener_that_requires_a_login_is_named() {
     let broker = FakeBroker::new();
     let address = broker.serve(|_| Reply::Close);
     assert_says(&refusal(&address, Modern, 500), &[&address, "SASL"]);
 }
 
 #[test]
-fn an_advertised_address_that_cannot_be_reached_is_named_with_the_mend() {
+fn an_unreachable_advertised_address_is_named_with_the_fix() {
     let broker = FakeBroker::new();
     let closed = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
     let address = broker.serve(move |request| match request.api {
@@ -149,13 +150,13 @@ fn an_advertised_address_that_cannot_be_reached_is_named_with_the_mend() {
     let error = connector(&address, Modern)
         .open()
         .publish(Topic::Metrics, "k", b"v", Duration::from_secs(1))
-        .expect_err("no way to the leader");
+        .expect_err("the leader is unreachable");
     assert!(error.is_transient());
     assert_says(&error, &[&address, &advertised, "broker 1", "advertised.listeners"]);
 }
 
 #[test]
-fn a_leader_that_moved_is_found_again() {
+fn a_moved_leader_is_found() {
     let (first, second) = (FakeBroker::new(), FakeBroker::new());
     let brokers = [(1, "127.0.0.1", first.port()), (2, "127.0.0.1", second.port())];
     let leader = Arc::new(AtomicU32::new(1));
@@ -163,7 +164,7 @@ fn a_leader_that_moved_is_found_again() {
         let leader = Arc::clone(&leader);
         broker.serve(move |request: &Request| match request.api {
             3 => Reply::Body(fake::metadata(&brokers, &led_by(leader.load(Ordering::SeqCst) as i32))),
-            // The leader moves with the first record that it is asked to take.
+            // The leader moves at the first produce request.
             0 if id == 1 => {
                 leader.store(2, Ordering::SeqCst);
                 Reply::Body(fake::produced("metrics", 6))
@@ -181,7 +182,7 @@ fn a_leader_that_moved_is_found_again() {
 }
 
 #[test]
-fn a_lost_answer_is_asked_for_again() {
+fn a_request_without_a_response_is_retried() {
     let attempts = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&attempts);
     let address = alone(move |request| match request.api {
@@ -194,7 +195,7 @@ fn a_lost_answer_is_asked_for_again() {
 }
 
 #[test]
-fn a_refusal_for_good_is_not_repeated() {
+fn a_permanent_rejection_is_not_retried() {
     let attempts = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&attempts);
     let address = alone(move |_| {
@@ -207,7 +208,7 @@ fn a_refusal_for_good_is_not_repeated() {
 }
 
 #[test]
-fn lacking_rights_to_create_topics_are_told_with_the_mend() {
+fn missing_rights_to_create_topics_are_reported_with_the_fix() {
     let broker = FakeBroker::new();
     let port = broker.port();
     let address = broker.serve(move |request| match request.api {
@@ -221,7 +222,7 @@ fn lacking_rights_to_create_topics_are_told_with_the_mend() {
 }
 
 #[test]
-fn a_topic_that_was_just_made_is_waited_for() {
+fn prepare_waits_for_a_new_topic() {
     let broker = FakeBroker::new();
     let port = broker.port();
     let mut asked = 0;
@@ -235,17 +236,17 @@ fn a_topic_that_was_just_made_is_waited_for() {
                 _ => fake::metadata(&brokers, &led_by(1)),
             })
         }
-        // Somebody else made it in the meantime.
+        // Another client has created it.
         19 => Reply::Body(fake::created("metrics", 36, "Topic 'metrics' already exists.")),
         _ => Reply::Close,
     });
     connector(&address, Modern).prepare(SOON).expect("prepare");
 }
 
-/// Two brokers lead one topic each, and one of them dies. What the other one brings is still read, and that the topic
-/// cannot be read is told of now and then.
+/// Two brokers lead one topic each, and one of them fails. The other topic is still read, and the fault is
+/// reported from time to time.
 #[test]
-fn a_topic_that_cannot_be_read_does_not_hide_behind_one_that_can() {
+fn a_readable_topic_does_not_hide_an_unreadable_one() {
     let (first, second) = (FakeBroker::new(), FakeBroker::new());
     let brokers = [(1, "127.0.0.1", first.port()), (2, "127.0.0.1", second.port())];
     let mut offset = 0;
@@ -278,13 +279,13 @@ fn a_topic_that_cannot_be_read_does_not_hide_behind_one_that_can() {
             }
         }
     }
-    assert!(offsets.len() >= 20, "only {} records beside a broker that is away", offsets.len());
-    assert_eq!(offsets, Vec::from_iter(0..offsets.len() as i64), "none lost, none doubled");
-    assert!((2..=8).contains(&told), "told {told} times in 4 s");
+    assert!(offsets.len() >= 20, "only {} records while another broker is unavailable", offsets.len());
+    assert_eq!(offsets, Vec::from_iter(0..offsets.len() as i64), "none lost, none duplicated");
+    assert!((2..=8).contains(&told), "reported {told} times in 4 s");
 }
 
 #[test]
-fn an_answer_without_records_does_not_make_a_busy_loop() {
+fn an_empty_response_does_not_cause_a_busy_loop() {
     let fetches = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&fetches);
     let address = alone(move |request| match request.api {

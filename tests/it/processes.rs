@@ -135,7 +135,7 @@ fn a_result_that_cannot_be_written_is_exit_code_1() {
         let command = command.args(["--requests", "5", "--drivers", "1"]).stdout(out);
         let output = command.stderr(std::process::Stdio::piped()).output().expect("runs");
         assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
-        assert!(stderr(&output).contains("could not be written"), "{}", stderr(&output));
+        assert!(stderr(&output).contains("cannot write the result"), "{}", stderr(&output));
     }
 }
 

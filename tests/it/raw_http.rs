@@ -1,10 +1,10 @@
-//! A bare HTTP client for tests: what goes over the wire is what the test says.
+//! A bare HTTP client for tests, which sends exactly the bytes that the test specifies.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// One response as it came.
+/// One response as received.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -33,12 +33,12 @@ impl Connection {
         self.0.get_mut().write_all(bytes).expect("send");
     }
 
-    /// Sends what the server may no longer take; says whether it went out.
+    /// Sends bytes that the server may no longer accept; returns whether they were sent.
     pub fn try_send(&mut self, bytes: &[u8]) -> bool {
         self.0.get_mut().write_all(bytes).is_ok()
     }
 
-    /// Lets a send fail that the server does not take in time.
+    /// Makes a send fail if the server does not accept it in time.
     pub fn give_up_after(&mut self, timeout: Duration) {
         self.0.get_ref().set_write_timeout(Some(timeout)).expect("timeout");
     }
@@ -48,7 +48,7 @@ impl Connection {
         self.0.get_ref().shutdown(std::net::Shutdown::Write).expect("shutdown");
     }
 
-    /// What comes, as bytes.
+    /// The raw incoming bytes.
     pub fn stream(&mut self) -> &mut impl Read {
         &mut self.0
     }
@@ -81,12 +81,12 @@ impl Connection {
     }
 }
 
-/// One `GET` on a connection of its own.
+/// One `GET` on a new connection.
 pub fn get(addr: SocketAddr, path: &str) -> Answer {
     Connection::open(addr).get(path)
 }
 
-/// One request with a body on a connection of its own.
+/// One request with a body on a new connection.
 pub fn post(addr: SocketAddr, path: &str, body: &str) -> Answer {
     let mut connection = Connection::open(addr);
     let length = body.len();

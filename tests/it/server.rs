@@ -1,4 +1,4 @@
-//! The HTTP server: answers, limits, faults and its end.
+//! The HTTP server: answers, limits, faults and shutdown.
 
 use crate::raw_http::{Connection, get, post};
 use floodgate::clock;
@@ -22,7 +22,7 @@ fn start(threads: usize, handler: impl Fn(&Request) -> Response + Send + Sync + 
     Server::start(any_port(), options(threads), Arc::new(handler)).expect("server")
 }
 
-/// Says what it was asked.
+/// Echoes the request.
 fn echo(request: &Request) -> Response {
     let body = String::from_utf8_lossy(&request.body).into_owned();
     let agent = request.header("x-agent").unwrap_or("-");
@@ -65,7 +65,7 @@ fn a_body_over_the_limit_is_refused() {
     let answer = post(server.addr(), "/", &"x".repeat(LIMIT + 1));
     assert_eq!(answer.status, 413);
     assert!(answer.body.contains("\"error\"") && answer.body.contains("4096"), "{}", answer.body);
-    // Announced only: 413 before a byte of it was sent, and the process lives on.
+    // Announced only: 413 before a byte of the body is sent, and the server keeps running.
     for length in ["50000000", "99999999999999", "9223372036854775807"] {
         let mut connection = Connection::open(server.addr());
         connection.send(format!("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: {length}\r\n\r\n").as_bytes());
@@ -83,7 +83,7 @@ fn a_body_over_the_limit_is_refused() {
 }
 
 #[test]
-fn slow_senders_hold_no_worker() {
+fn slow_senders_occupy_no_worker() {
     let server = start(1, echo);
     let mut slow = Vec::new();
     for _ in 0..8 {
@@ -99,7 +99,7 @@ fn slow_senders_hold_no_worker() {
 }
 
 #[test]
-fn a_panicking_handler_is_a_500_and_no_dead_thread() {
+fn a_panicking_handler_is_a_500_and_kills_no_thread() {
     let server = start(1, |request| match request.path.as_str() {
         "/panic" => panic!("on purpose"),
         _ => Response::json(200, &[1, 2]),
@@ -114,7 +114,7 @@ fn a_panicking_handler_is_a_500_and_no_dead_thread() {
 }
 
 #[test]
-fn what_is_no_http_is_answered_400() {
+fn malformed_requests_are_answered_400() {
     let server = start(1, echo);
     for bytes in [&b"\x16\x03\x01\x02"[..], b"GET / HTTP/1.1\nHost: t\n\n", b"GET / HTTP/1.1\r\n\r\n"] {
         let mut connection = Connection::open(server.addr());
@@ -129,7 +129,7 @@ fn what_is_no_http_is_answered_400() {
 }
 
 #[test]
-fn an_address_in_use_is_said_with_the_fix() {
+fn an_address_in_use_is_reported_with_the_fix() {
     let server = start(1, echo);
     let error = Server::start(server.addr(), options(1), Arc::new(echo)).err().expect("in use");
     assert!(error.contains(&server.addr().to_string()), "{error}");
@@ -151,7 +151,7 @@ fn the_port_is_free_after_shutdown() {
 }
 
 #[test]
-fn held_responses_wait_without_a_thread_each() {
+fn held_responses_need_no_thread_each() {
     let counter = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&counter);
     let server = start(1, move |_| {
@@ -159,7 +159,7 @@ fn held_responses_wait_without_a_thread_each() {
     });
     let begin_ns = clock::now_ns();
     let mut connections: Vec<_> = (0..50).map(|_| Connection::open(server.addr())).collect();
-    // Two each, pipelined: they come back in order, and none waits for another's hold.
+    // Two each, pipelined: they arrive in order, and none waits for another's hold.
     connections
         .iter_mut()
         .for_each(|c| c.send(b"GET /1 HTTP/1.1\r\nHost: t\r\n\r\nGET /2 HTTP/1.1\r\nHost: t\r\n\r\n"));
@@ -167,7 +167,7 @@ fn held_responses_wait_without_a_thread_each() {
         assert_eq!((connection.receive().status, connection.receive().status), (200, 200));
     }
     let took_ms = (clock::now_ns() - begin_ns) / clock::NS_PER_MS;
-    // One after the other they would take 20 s.
+    // One after another they would take 20 s.
     assert!((200..10_000).contains(&took_ms), "100 responses held for 200 ms took {took_ms} ms");
     server.shutdown();
     assert_eq!(counter.load(Ordering::SeqCst), 100);

@@ -11,7 +11,7 @@ fn config() -> Config {
     Config::plain(SocketAddr::from(([127, 0, 0, 1], 0)))
 }
 
-/// The counts, once every response that a client has read is counted as written.
+/// The counts, once every response read by a client is counted as written.
 fn seen(target: &Target) -> (u64, u64) {
     let deadline_ns = clock::now_ns() + 5 * clock::NS_PER_S;
     while target.seen().0 != target.seen().1 && clock::now_ns() < deadline_ns {
@@ -26,7 +26,7 @@ fn metrics(target: &Target) -> Value {
 }
 
 #[test]
-fn it_answers_pong_and_says_who_it_is() {
+fn it_answers_pong_and_identifies_itself() {
     let target = start(config()).expect("target");
     let answer = get(target.addr(), "/ping");
     assert_eq!((answer.status, answer.body.as_str()), (200, "pong"));
@@ -69,12 +69,12 @@ fn everything_but_metrics_is_counted() {
 }
 
 #[test]
-fn each_start_has_a_name_of_its_own() {
+fn each_start_has_a_unique_instance_id() {
     let targets = [start(config()).expect("target"), start(config()).expect("target")];
     let [one, two] = targets.each_ref().map(|target| metrics(target)["instance"].clone());
     assert_eq!(one.as_str().map(str::len), Some(36), "a UUID: {one}");
     assert_ne!(one, two);
-    assert_eq!(metrics(&targets[0])["instance"], one, "for as long as it lives");
+    assert_eq!(metrics(&targets[0])["instance"], one, "the id is stable");
     targets.into_iter().for_each(Target::shutdown);
 }
 
@@ -97,7 +97,7 @@ fn counts_are_exact_under_concurrency() {
 }
 
 #[test]
-fn errors_come_at_their_rate_and_are_counted() {
+fn errors_occur_at_the_given_rate_and_are_counted() {
     let target = start(Config { error_rate: 0.25, ..config() }).expect("target");
     let mut connection = Connection::open(target.addr());
     let failed = (0..100).filter(|_| connection.get("/ping").status == 500).count();
@@ -107,14 +107,14 @@ fn errors_come_at_their_rate_and_are_counted() {
 }
 
 #[test]
-fn a_delay_holds_each_answer_and_many_at_once() {
+fn a_delay_holds_many_answers_at_once() {
     let target = start(Config { delay: Duration::from_millis(100), ..config() }).expect("target");
     let begin_ns = clock::now_ns();
     let mut connections: Vec<_> = (0..100).map(|_| Connection::open(target.addr())).collect();
     connections.iter_mut().for_each(|c| c.send(b"GET /ping HTTP/1.1\r\nHost: t\r\n\r\n"));
     connections.iter_mut().for_each(|c| assert_eq!(c.receive().body, "pong"));
     let took_ms = (clock::now_ns() - begin_ns) / clock::NS_PER_MS;
-    // One after the other they would take 10 s.
+    // One after another they would take 10 s.
     assert!((100..6_000).contains(&took_ms), "100 answers of 100 ms together took {took_ms} ms");
     assert_eq!(get(target.addr(), "/metrics").status, 200);
     target.shutdown();

@@ -1,4 +1,4 @@
-//! What floodgate-targets counted, held against what real drivers sent to them.
+//! Compares what floodgate-targets counted with what real drivers sent to them.
 
 use crate::orchestrator::support::{SOON, local, orchestrator, wait, wait_alive};
 use floodgate::driver::{self, Driver};
@@ -11,7 +11,7 @@ use floodgate::target::{self, Target};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// An orchestrator and drivers on the in-process bus, each driver with a target of its own choice.
+/// An orchestrator and drivers on the in-process bus; each driver chooses its own target.
 struct Fleet {
     orchestrator: Orchestrator,
     drivers: Vec<Driver>,
@@ -65,7 +65,7 @@ fn target() -> Target {
     target::start(target::Config::plain(SocketAddr::from(([127, 0, 0, 1], 0)))).expect("a target")
 }
 
-/// Lets a target count this many requests that are in no test.
+/// Makes a target count this many requests that belong to no test.
 fn use_before(target: &Target, requests: usize) {
     let url = format!("http://{}/ping", target.addr());
     for _ in 0..requests {
@@ -74,9 +74,9 @@ fn use_before(target: &Target, requests: usize) {
 }
 
 #[test]
-fn drivers_on_different_targets_are_each_held_against_their_own() {
+fn drivers_on_different_targets_are_each_compared_with_their_own() {
     let (first, second) = (target(), target());
-    // Their counters stand far apart before the test, so that a mixture of both shows.
+    // Their counters differ widely before the test, so that mixing them up shows.
     use_before(&second, 70);
     let fleet = Fleet::start(&[first.addr(), second.addr()]);
     fleet.configure("two", 500.0, 50);
@@ -84,7 +84,7 @@ fn drivers_on_different_targets_are_each_held_against_their_own() {
     assert_eq!((result.total.responses, result.conservation.target_seen), (100, Some(100)));
     assert_eq!((first.seen().0, second.seen().0), (50, 120));
     assert!(!result.verdict.join("\n").contains("do not agree"), "{:?}", result.verdict);
-    // Both on one target are one counter, read twice.
+    // Both on one target share one counter, read twice.
     fleet.shutdown();
     let fleet = Fleet::start(&[second.addr(), second.addr()]);
     fleet.configure("one", 500.0, 50);
@@ -94,7 +94,7 @@ fn drivers_on_different_targets_are_each_held_against_their_own() {
 }
 
 #[test]
-fn a_target_that_restarted_is_said_to_have_and_nothing_is_made_up() {
+fn a_restarted_target_is_reported_and_no_counts_are_invented() {
     let old = target();
     let addr = old.addr();
     let fleet = Fleet::start(&[addr]);
@@ -106,7 +106,7 @@ fn a_target_that_restarted_is_said_to_have_and_nothing_is_made_up() {
     assert_eq!(result.state, "completed");
     assert_eq!(result.conservation.target_seen, None);
     let verdict = result.verdict.join("\n");
-    assert!(verdict.contains("What the target counted is unknown") && verdict.contains("d0"), "{verdict}");
+    assert!(verdict.contains("The target's request count is unknown") && verdict.contains("d0"), "{verdict}");
     assert!(!verdict.contains("do not agree"), "{verdict}");
     fleet.shutdown();
     new.shutdown();

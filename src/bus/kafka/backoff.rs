@@ -1,12 +1,12 @@
-//! Waits between attempts: doubling, bounded, and spread by chance so that a fleet does not return as one wave.
+//! Exponential backoff: bounded and randomized, so that a fleet does not reconnect all at once.
 
 use std::hash::{BuildHasher, RandomState};
 
 use crate::clock::NS_PER_MS;
 
-/// The first wait, before it is spread.
+/// The first wait, before randomization.
 const FIRST_NS: u64 = 50 * NS_PER_MS;
-/// The longest wait, before it is spread.
+/// The longest wait, before randomization.
 const LONGEST_NS: u64 = 1_000 * NS_PER_MS;
 
 /// When the next attempt may be made.
@@ -18,9 +18,9 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// No failure yet; each one spreads its waits differently.
+    /// No failures yet; each instance randomizes its waits differently.
     pub fn new() -> Self {
-        // The standard library's only source of chance: each RandomState has its own keys.
+        // The standard library's only source of randomness: each RandomState has its own keys.
         Self::seeded(RandomState::new().hash_one(0u8))
     }
 
@@ -28,7 +28,7 @@ impl Backoff {
         Backoff { failures: 0, not_before_ns: 0, random: seed | 1 }
     }
 
-    /// Notes a failure at `now_ns` and sets the next wait: 50 ms doubling up to 1 s, times 0.5 to 1.5.
+    /// Records a failure at `now_ns` and sets the next wait: 50 ms doubling up to 1 s, times 0.5 to 1.5.
     pub fn failed(&mut self, now_ns: u64) {
         let wait_ns = (FIRST_NS << self.failures.min(10)).min(LONGEST_NS);
         self.failures = self.failures.saturating_add(1);
@@ -40,13 +40,13 @@ impl Backoff {
         self.not_before_ns = now_ns.saturating_add(spread_ns);
     }
 
-    /// Notes a success: the next attempt may come at once.
+    /// Records a success: the next attempt may start immediately.
     pub fn succeeded(&mut self) {
         self.failures = 0;
         self.not_before_ns = 0;
     }
 
-    /// The moment before which no attempt is due.
+    /// The earliest time of the next attempt.
     pub fn not_before_ns(&self) -> u64 {
         self.not_before_ns
     }
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn two_clients_do_not_wait_alike() {
+    fn two_clients_wait_differently() {
         let mut waits: Vec<u64> = (0..20)
             .map(|_| {
                 let mut backoff = Backoff::new();

@@ -1,6 +1,6 @@
-//! Reads record batches (format version 2, Kafka 0.11 and later) as a broker sends them, and passes over what
-//! cannot be read without stopping: older formats, records that are too large, compressed batches that would
-//! decode to more than is kept, malformed ones. Records of aborted transactions are left out.
+//! Reads record batches (format version 2, Kafka 0.11 and later) as a broker sends them. What cannot be read
+//! is skipped: older formats, oversized records, compressed batches that decode to more than the limit,
+//! malformed batches. Records of aborted transactions are dropped.
 //!
 //! Layout: <https://kafka.apache.org/documentation/#recordbatch>
 
@@ -10,31 +10,31 @@ use super::compression;
 use super::transactions::{Aborted, Transactions};
 use super::wire::{Malformed, Reader};
 
-/// Largest record that is read, key and value, in bytes: twice what this project publishes.
+/// Largest record (key and value) that is read, in bytes: twice what this project publishes.
 pub const LARGEST_READ: usize = 2 * crate::bus::MAX_RECORD_BYTES;
-/// Largest compressed batch that is read, in bytes of its decoded records: what one Fetch asks for.
+/// Largest compressed batch that is read, in bytes of decoded records: the amount one Fetch requests.
 pub const LARGEST_DECODED: usize = 4 << 20;
-/// Bytes of offset and length before each batch.
+/// Offset and length before each batch, in bytes.
 const BATCH_HEAD: usize = 12;
-/// Least length of a batch that still has its format byte.
+/// Minimum length of a batch that includes its format byte.
 const LEAST_LENGTH: usize = 5;
-/// Bytes of a batch before its records.
+/// Offset of the records in a batch, in bytes.
 const RECORDS_AT: usize = 61;
-/// In the key of a control record: its transaction was aborted.
+/// Key of a control record: the transaction was aborted.
 const ABORT_MARKER: i16 = 0;
 
-/// How much one answer may still bring: what is beyond is left to the next Fetch. A few bytes can hold very many
-/// records, compressed ones above all.
+/// How much of one response is still accepted; the rest is left to the next Fetch. A few bytes can hold very
+/// many records, especially if compressed.
 #[derive(Debug)]
 pub struct Room {
-    /// Records.
+    /// Number of records.
     pub records: usize,
-    /// Bytes of decoded batches; the last one may go beyond.
+    /// Bytes of decoded batches; the last batch may exceed it.
     pub decoded: usize,
 }
 
 impl Room {
-    /// What is taken of one answer.
+    /// The limits for one response.
     pub fn of_an_answer() -> Self {
         Room { records: 10_000, decoded: LARGEST_DECODED }
     }
@@ -49,51 +49,51 @@ impl Room {
 pub struct Fetched {
     /// Its offset.
     pub offset: i64,
-    /// Its key, empty where there is none.
+    /// Its key; empty if absent.
     pub key: Vec<u8>,
-    /// Its bytes, empty where there are none.
+    /// Its value; empty if absent.
     pub value: Vec<u8>,
-    /// When the broker appended it, where the topic keeps that.
+    /// When the broker appended it, if the topic stores that.
     pub append_ms: Option<i64>,
 }
 
-/// Records that were not read: from which offset to before which, and why.
+/// A range of skipped records and the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PassedOver {
     /// First offset.
     pub from: i64,
     /// The offset after the last.
     pub to: i64,
-    /// Why.
+    /// The reason.
     pub why: String,
 }
 
-/// What a run of batches held.
+/// The contents of a sequence of batches.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batches {
-    /// The records that can be read, in order.
+    /// The readable records, in order.
     pub records: Vec<Fetched>,
-    /// Where to read on; never before where this began.
+    /// The offset to read next; never before the start offset.
     pub next: i64,
-    /// What was left out.
+    /// What was skipped.
     pub passed_over: Vec<PassedOver>,
 }
 
-/// One partition's part of an answer.
+/// One partition's part of a response.
 #[derive(Clone, Copy, Debug)]
 pub struct Part<'a> {
     /// Record batches.
     pub bytes: &'a [u8],
-    /// From which offset on they were fetched.
+    /// The offset they were fetched from.
     pub from: i64,
-    /// They end early because the answer is larger than what is kept of one.
+    /// Whether they are truncated because the response exceeds the size limit.
     pub cut: bool,
-    /// The transactions in them that were aborted.
+    /// The aborted transactions among them.
     pub aborted: &'a [Aborted],
 }
 
-/// Reads `part` as far as there is `room`. A batch that is incomplete at its end is left for the next fetch, unless
-/// it was cut because it is larger than what is kept of an answer: that one is passed over.
+/// Reads as much of `part` as there is `room` for. An incomplete batch at the end is left for the next fetch,
+/// unless it was cut because it exceeds the response limit: then it is skipped.
 pub fn read(part: Part<'_>, room: &mut Room) -> Batches {
     let mut found = Batches { next: part.from, ..Batches::default() };
     let mut transactions = Transactions::new(part.aborted);
@@ -105,7 +105,7 @@ pub fn read(part: Part<'_>, room: &mut Room) -> Batches {
         let (Ok(base), Ok(length)) = (reader.i64(), reader.i32()) else { break };
         let length = usize::try_from(length).unwrap_or(0);
         if length < LEAST_LENGTH {
-            found.pass_over(found.next.saturating_add(1), "its batch has a wrong length".to_string());
+            found.pass_over(found.next.saturating_add(1), "its batch has an invalid length".to_string());
             break;
         }
         if body.len() < length {
@@ -122,7 +122,7 @@ pub fn read(part: Part<'_>, room: &mut Room) -> Batches {
     found
 }
 
-/// The offset after a batch's last record, from what follows the batch's head.
+/// The offset after a batch's last record, read from the bytes after the batch's head.
 fn batch_end(base: i64, body: &[u8]) -> i64 {
     let last_delta = match body.get(4) {
         // Leader epoch, format, checksum and attributes come first.
@@ -145,7 +145,7 @@ impl Batches {
         transactions.advance(end - 1);
         let before = self.records.len();
         match self.read_records(base, batch, transactions, room) {
-            // No room was left for the rest of it.
+            // No room for the rest of it.
             Ok(Some(offset)) => self.next = offset,
             Ok(None) => self.next = self.next.max(end),
             Err(why) if end > self.next => {
@@ -156,7 +156,7 @@ impl Batches {
         }
     }
 
-    /// Reads one batch; returns the offset of the first record that there is no room for, if any.
+    /// Reads one batch; returns the offset of the first record that did not fit, if any.
     fn read_records(
         &mut self,
         base: i64,
@@ -167,10 +167,10 @@ impl Batches {
         let format = batch[BATCH_HEAD + 4];
         match format {
             2 => {}
-            0 | 1 => return Err(format!("it is in record format {format}, which is older than Kafka 0.11")),
-            _ => return Err(format!("it is in record format {format}, which this version does not know")),
+            0 | 1 => return Err(format!("it is in record format {format}, from before Kafka 0.11")),
+            _ => return Err(format!("it is in record format {format}, which this version does not support")),
         }
-        // The codec checks the checksum and the head; only the records themselves are read here.
+        // The codec verifies the checksum and the head; only the records are parsed here.
         let infos = RecordBatchDecoder::decode_batch_info(&mut &batch[..]).map_err(|e| format!("{e:#}"))?;
         let Some(info) = infos.first() else { return Err("its batch is empty".to_string()) };
         let records = batch.get(RECORDS_AT..).unwrap_or_default();
@@ -188,7 +188,7 @@ impl Batches {
         let records = if info.compression == Compression::None {
             records
         } else {
-            // A refused one cost as much as the largest.
+            // A refused batch costs as much as the largest one.
             let decoding = compression::decode(info.compression, records, LARGEST_DECODED);
             let cost = decoding.as_ref().map_or(LARGEST_DECODED, Vec::len);
             room.decoded = room.decoded.saturating_sub(cost);
@@ -231,21 +231,21 @@ impl Batches {
 }
 
 fn wrong(Malformed(why): &Malformed) -> String {
-    format!("its batch is wrong: {why}")
+    format!("its batch is malformed: {why}")
 }
 
-/// When the broker appended a batch, where the topic keeps that.
+/// When the broker appended a batch, if the topic stores that.
 fn append_ms(batch: &[u8]) -> Result<Option<i64>, Malformed> {
     let mut reader = Reader::new(&batch[BATCH_HEAD..], false);
     reader.take(9)?; // leader epoch, format, checksum
     let append_time = reader.i16()? & 8 != 0;
     reader.take(12)?; // last offset, first timestamp
-    // With LogAppendTime the batch's greatest timestamp is the append time; the records' own are the sender's.
+    // With LogAppendTime, the batch's max timestamp is the append time; the records keep the sender's.
     let greatest_ms = reader.i64()?;
     Ok(append_time.then_some(greatest_ms))
 }
 
-/// Whether the only record of a control batch says that its transaction was aborted.
+/// Whether a control batch's only record marks its transaction as aborted.
 fn is_abort_marker(records: &[u8]) -> bool {
     let kind = |records| {
         let mut reader = Reader::new(records, false);
@@ -258,7 +258,7 @@ fn is_abort_marker(records: &[u8]) -> bool {
     kind(records) == Ok(ABORT_MARKER)
 }
 
-/// Offset within the batch, key and value; headers are left out.
+/// Offset within the batch, key and value; headers are ignored.
 fn read_record(record: &[u8]) -> Result<(i32, &[u8], &[u8]), Malformed> {
     let mut reader = Reader::new(record, false);
     reader.i8()?; // attributes
@@ -270,7 +270,7 @@ fn read_record(record: &[u8]) -> Result<(i32, &[u8], &[u8]), Malformed> {
 }
 
 fn counted<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Malformed> {
-    // -1 stands for null.
+    // -1 means null.
     let length = usize::try_from(reader.varint()?).unwrap_or(0);
     reader.take(length)
 }

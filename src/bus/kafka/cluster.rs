@@ -1,5 +1,5 @@
-//! The cluster as one handle knows it: brokers, leaders and one connection to each broker in use. It reads the
-//! metadata again when they proved wrong, and spaces its attempts after faults.
+//! One handle's view of the cluster: brokers, leaders and one connection to each broker in use. It refreshes
+//! stale metadata and backs off after faults.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,9 +15,9 @@ use super::{faults, requests};
 use crate::bus::{BusError, Topic};
 use crate::clock::{self, NS_PER_S};
 
-/// Longest single attempt: a broker that hangs must not eat the whole time in which another could be found.
+/// Longest single attempt: a hung broker must not use up the time in which another one could be found.
 pub const ATTEMPT: Duration = Duration::from_secs(5);
-/// Connections that were idle for longer are not trusted: brokers close them after ten minutes, firewalls earlier.
+/// Connections idle for longer are not reused: brokers close them after ten minutes, firewalls earlier.
 const IDLE_NS: u64 = 240 * NS_PER_S;
 
 /// One handle's view of the cluster.
@@ -27,14 +27,14 @@ pub struct Cluster {
     leaders: BTreeMap<Topic, BTreeMap<i32, i32>>,
     controller: i32,
     connections: BTreeMap<i32, Connection>,
-    /// Whether the leaders must be asked for again.
+    /// Whether the leaders must be refreshed.
     stale: bool,
     backoff: Backoff,
     last_fault: Option<BusError>,
 }
 
 impl Cluster {
-    /// Knows nothing yet and connects when it must.
+    /// Knows nothing yet and connects on demand.
     pub fn new(shared: Arc<Shared>) -> Self {
         Cluster {
             shared,
@@ -48,22 +48,22 @@ impl Cluster {
         }
     }
 
-    /// What the user said.
+    /// The user's settings.
     pub fn settings(&self) -> &KafkaSettings {
         &self.shared.settings
     }
 
-    /// What all handles of one connector share.
+    /// The state shared by all handles of a connector.
     pub fn shared(&self) -> &Shared {
         &self.shared
     }
 
-    /// How many brokers the cluster named.
+    /// Number of brokers in the cluster.
     pub fn broker_count(&self) -> usize {
         self.brokers.len()
     }
 
-    /// Tries until it succeeds, fails for good or the deadline passes.
+    /// Retries until it succeeds, fails permanently or the deadline passes.
     pub fn attempt<T>(
         &mut self,
         deadline_ns: u64,
@@ -74,7 +74,7 @@ impl Cluster {
             let now_ns = clock::now_ns();
             if now_ns >= deadline_ns {
                 let none =
-                    || BusError::Unavailable(format!("no time was left to ask {}", self.shared.describe()));
+                    || BusError::Unavailable(format!("no time left to contact {}", self.shared.describe()));
                 return Err(self.last_fault.clone().unwrap_or_else(none));
             }
             match once(self, deadline_ns.min(now_ns.saturating_add(clock::to_ns(ATTEMPT)))) {
@@ -84,7 +84,7 @@ impl Cluster {
                 }
                 Err(error) if error.is_transient() => self.failed(error),
                 Err(error) => {
-                    // A record that is refused says nothing against the cluster.
+                    // A rejected record does not mean that the cluster is faulty.
                     if matches!(error, BusError::Unsupported(_)) {
                         self.failed(error.clone());
                     }
@@ -99,20 +99,20 @@ impl Cluster {
         self.backoff.not_before_ns()
     }
 
-    /// Notes that the cluster answered as it should.
+    /// Records that the cluster works.
     pub fn succeeded(&mut self) {
         self.backoff.succeeded();
         self.last_fault = None;
     }
 
-    /// Notes a fault: the leaders are asked for again, after a while.
+    /// Records a fault: the leaders are refreshed after a backoff.
     pub fn failed(&mut self, error: BusError) {
         self.stale = true;
         self.backoff.failed(clock::now_ns());
         self.last_fault = Some(error);
     }
 
-    /// The leader of each partition of `topic`, asked for again where it is not known or proved wrong.
+    /// The leader of each partition of `topic`, refreshed if unknown or stale.
     pub fn leaders(&mut self, topic: Topic, deadline_ns: u64) -> Result<BTreeMap<i32, i32>, BusError> {
         if self.stale || !self.leaders.contains_key(&topic) {
             let found = self.ask_metadata(&Topic::ALL, deadline_ns)?;
@@ -122,7 +122,7 @@ impl Cluster {
         Ok(self.leaders.get(&topic).cloned().unwrap_or_default())
     }
 
-    /// The leader of a partition as it was last heard of.
+    /// The last known leader of a partition.
     pub fn known_leader(&self, topic: Topic, partition: i32) -> Option<i32> {
         self.leaders.get(&topic)?.get(&partition).copied()
     }
@@ -134,13 +134,13 @@ impl Cluster {
             if topic.error == 0 {
                 self.leaders.insert(known, topic.leaders.iter().copied().collect());
             } else if known == wanted {
-                return Err(faults::topic(topic.error, &topic.name, "read the description", None));
+                return Err(faults::topic(topic.error, &topic.name, "read the metadata", None));
             }
         }
         Ok(())
     }
 
-    /// Asks any broker for the cluster's brokers and for `topics`; brokers are noted, topics are the caller's.
+    /// Asks any broker for the cluster's brokers and for `topics`. Stores the brokers and returns everything.
     pub fn ask_metadata(&mut self, topics: &[Topic], deadline_ns: u64) -> Result<Metadata, BusError> {
         let names: Vec<String> = topics.iter().map(|topic| self.settings().topic_name(*topic)).collect();
         let mut connection = self.any_connection(deadline_ns)?;
@@ -155,7 +155,7 @@ impl Cluster {
             .map_err(|malformed| faults::malformed(connection.address(), malformed))?;
         self.note_brokers(&found);
         let address = connection.address().clone();
-        // The connection serves on, where the cluster knows that broker by the address we used.
+        // Keep the connection if the cluster knows this broker by the address we used.
         if let Some(id) = self.brokers.iter().find(|(_, known)| **known == address).map(|(id, _)| *id) {
             self.connections.entry(id).or_insert(connection);
         }
@@ -172,8 +172,8 @@ impl Cluster {
         self.connections.retain(|id, connection| brokers.get(id) == Some(connection.address()));
     }
 
-    /// An idle connection that is open, or a new one to the first broker that answers: those named by the user
-    /// first, since they are known to be right, then those named by the cluster.
+    /// An open idle connection, or a new one to the first broker that answers. The user's brokers come first,
+    /// since their addresses are known to work; then those that the cluster named.
     fn any_connection(&mut self, deadline_ns: u64) -> Result<Connection, BusError> {
         let idle = self.connections.iter().find(|(_, open)| !open.is_busy() && is_fresh(open));
         if let Some(connection) = idle.map(|(id, _)| *id).and_then(|id| self.connections.remove(&id)) {
@@ -201,7 +201,7 @@ impl Cluster {
         if !usable {
             self.connections.remove(&id);
             let address = self.brokers.get(&id).cloned().ok_or_else(|| {
-                BusError::Unavailable(format!("the cluster names broker {id} as leader but not its address"))
+                BusError::Unavailable(format!("the cluster reports broker {id} as leader without an address"))
             })?;
             let opened = Connection::open(&address, &self.settings().client_id, deadline_ns);
             let opened = opened.map_err(|error| self.hint_advertised(error, id, &address))?;
@@ -212,24 +212,24 @@ impl Cluster {
             .ok_or_else(|| BusError::Unavailable(format!("no connection to broker {id}")))
     }
 
-    /// Broker `id`, if a connection to it is open.
+    /// The connection to broker `id`, if one is open.
     pub fn open_connection(&mut self, id: i32) -> Option<&mut Connection> {
         self.connections.get_mut(&id)
     }
 
-    /// Forgets the connection to broker `id` after a fault on it.
+    /// Drops the connection to broker `id` after a fault.
     pub fn hang_up(&mut self, id: i32) {
         self.connections.remove(&id);
     }
 
-    /// The connection to the broker that takes new topics; any broker forwards them where it says none.
+    /// A connection to the broker that creates topics. If none is known, any broker forwards the request.
     pub fn controller(&mut self, deadline_ns: u64) -> Result<(i32, &mut Connection), BusError> {
         let any = self.brokers.keys().next().copied().unwrap_or(-1);
         let id = if self.brokers.contains_key(&self.controller) { self.controller } else { any };
         Ok((id, self.connection(id, deadline_ns)?))
     }
 
-    /// Where the cluster leads us to an address that we were not told and cannot reach, that is what to say.
+    /// Explains a fault at an unreachable address that came from the cluster and not from the user.
     fn hint_advertised(&self, error: BusError, id: i32, address: &Address) -> BusError {
         if self.shared.bootstrap.contains(address) || !error.is_transient() {
             return error;
@@ -237,7 +237,7 @@ impl Cluster {
         let bootstrap: Vec<String> = self.shared.bootstrap.iter().map(Address::to_string).collect();
         BusError::Unavailable(format!(
             "{error}. The cluster at {} answers, but says that broker {id} is at {address}, which this host cannot \
-             reach: set advertised.listeners of that broker to an address that this host reaches",
+             reach: set advertised.listeners of that broker to an address that this host can reach",
             bootstrap.join(",")
         ))
     }

@@ -1,4 +1,4 @@
-//! One TCP connection to one broker: one request at a time, and no call without a deadline.
+//! One TCP connection to one broker: one request at a time, every call with a deadline.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -15,38 +15,38 @@ use super::wire::{Malformed, Reader};
 use crate::bus::BusError;
 use crate::{clock, names};
 
-/// What is kept of one answer. Fetches ask for less; only a single batch that is larger than that exceeds it.
+/// Bytes kept of one response. Fetches ask for less; only a single larger batch exceeds it.
 pub const KEEP_BYTES: usize = 6 << 20;
-/// Longest answer that is read at all (and dropped beyond what is kept).
+/// Longest response that is read at all; bytes beyond [`KEEP_BYTES`] are dropped.
 const LONGEST_FRAME: i32 = 1 << 30;
-/// Longest first answer: enough for any list of versions, and less than what the beginnings of other protocols
-/// (`HTTP`, a TLS alert) say when they are read as a length.
+/// Longest first response: enough for any list of versions, and less than the first bytes of other protocols
+/// (`HTTP`, a TLS alert) interpreted as a length.
 const LONGEST_FIRST_FRAME: i32 = 1 << 20;
-/// The error that a broker gives to a version of ApiVersions that it does not know.
+/// The broker's error code for an unknown version of ApiVersions.
 const UNSUPPORTED_VERSION: i16 = 35;
-/// Waits of a socket are never set shorter, since zero would mean for ever.
+/// Minimum socket timeout, since zero would mean no timeout.
 const LEAST_WAIT: Duration = Duration::from_millis(1);
 
-/// The answer to one request.
+/// The response to one request.
 #[derive(Debug)]
 pub struct Answer {
     api: Api,
-    /// The version in which it is written.
+    /// Its version.
     pub version: i16,
     frame: Frame,
-    /// When its request was sent, on [`clock::now_ns`].
+    /// When its request was sent, per [`clock::now_ns`].
     pub sent_ns: u64,
     /// When it was complete.
     pub received_ns: u64,
 }
 
 impl Answer {
-    /// Its body, after the head.
+    /// Its body, after the header.
     pub fn body(&self) -> Result<Reader<'_>, Malformed> {
         Ok(responses::body(self.api, self.version, &self.frame.bytes)?.1)
     }
 
-    /// Whether it was too long to be kept whole.
+    /// Whether it was truncated.
     pub fn is_cut(&self) -> bool {
         self.frame.cut
     }
@@ -60,7 +60,7 @@ struct Asked {
     sent_ns: u64,
 }
 
-/// An open connection whose broker's versions are known.
+/// An open connection to a broker whose versions are known.
 #[derive(Debug)]
 pub struct Connection {
     stream: TcpStream,
@@ -85,8 +85,8 @@ impl Connection {
         Ok(connection)
     }
 
-    /// Connects, asks what the broker understands and hangs up. None where it closed the connection instead, as
-    /// brokers before 0.10 do.
+    /// Connects, asks for the broker's versions and disconnects. `None` if the broker closed the connection
+    /// instead, as brokers before 0.10 do.
     pub fn probe(
         address: &Address,
         client_id: &str,
@@ -106,7 +106,7 @@ impl Connection {
                 "Kafka broker {address} cannot be reached ({why}): check the address and that the broker is running"
             ))
         })?;
-        // Without it a small request could wait for the answer to an earlier one; where it fails, it is only slower.
+        // Otherwise a small request could wait for the ACK of an earlier one. A failure only costs speed.
         let _ = stream.set_nodelay(true);
         Ok(Connection {
             stream,
@@ -126,7 +126,7 @@ impl Connection {
         for version in [3, 0] {
             self.send_version(Api::Versions, version, requests::api_versions, deadline_ns)?;
             let mut answer = self.first_answer(deadline_ns)?;
-            // An older broker answers in the oldest form, whatever was asked.
+            // An older broker always answers in version 0.
             let mut read = answer.body().and_then(|mut body| responses::api_versions(&mut body));
             if version > 0 && !matches!(read, Ok((0, _))) {
                 answer.version = 0;
@@ -139,7 +139,7 @@ impl Connection {
                 Err(Malformed(why)) => return Err(self.foreign(why)),
             }
         }
-        Err(self.foreign("it understands no version of ApiVersions"))
+        Err(self.foreign("it supports no known version of ApiVersions"))
     }
 
     fn first_answer(&mut self, deadline_ns: u64) -> Result<Answer, BusError> {
@@ -147,12 +147,12 @@ impl Connection {
             Ok(Some(answer)) => Ok(answer),
             Ok(None) => Err(BusError::Unavailable(format!(
                 "{} accepts connections but does not answer Kafka's first request in time: is it a Kafka broker, and \
-                 does it run?",
+                 is it running?",
                 self.address
             ))),
             Err(BusError::Unavailable(why)) => Err(BusError::Unavailable(format!(
-                "{why} at the first request: it is no Kafka broker, or its listener wants TLS (this client speaks plain \
-                 TCP), or it is older than 0.10 (then use --kafka-client legacy)"
+                "{why} at the first request: it is not a Kafka broker, or its listener requires TLS (this client speaks \
+                 plain TCP), or it is older than 0.10 (then use --kafka-client legacy)"
             ))),
             Err(other) => Err(other),
         }
@@ -165,29 +165,29 @@ impl Connection {
     fn unusable(&self, unusable: &Unusable) -> BusError {
         BusError::Unsupported(match unusable {
             Unusable::TooOld(api) => format!(
-                "Kafka broker {} is too old for the modern client (it lacks a usable {api:?} request, so it is older \
-                 than 0.11): use --kafka-client legacy",
+                "Kafka broker {} is too old for the modern client (it supports no usable version of {api:?}, so it is \
+                 older than 0.11): use --kafka-client legacy",
                 self.address
             ),
             Unusable::TooNew(api) => format!(
-                "Kafka broker {} is too new: it no longer understands any version of the {api:?} request that this \
-                 program speaks; use a newer floodgate or a broker of 4.x",
+                "Kafka broker {} is too new: it no longer supports any version of {api:?} that this program uses; \
+                 use a newer floodgate or a 4.x broker",
                 self.address
             ),
         })
     }
 
-    /// Whether the broker closed it.
+    /// Whether the broker closed the connection.
     pub fn closed_by_peer(&self) -> bool {
         self.closed_by_peer
     }
 
-    /// Where it leads.
+    /// The broker's address.
     pub fn address(&self) -> &Address {
         &self.address
     }
 
-    /// Whether a request is on its way whose answer has not come.
+    /// Whether a request is in flight.
     pub fn is_busy(&self) -> bool {
         self.asked.is_some()
     }
@@ -202,7 +202,7 @@ impl Connection {
         self.agreed.version(api)
     }
 
-    /// Sends a request and waits for its answer. After an error the connection is of no use.
+    /// Sends a request and waits for its response. After an error the connection must be dropped.
     pub fn call(
         &mut self,
         api: Api,
@@ -213,12 +213,12 @@ impl Connection {
         self.receive(deadline_ns)?.ok_or_else(|| self.silent())
     }
 
-    /// Its broker did not answer in time.
+    /// The error for a broker that did not answer in time.
     pub fn silent(&self) -> BusError {
-        BusError::Unavailable(format!("Kafka broker {} does not answer in time: does it hang?", self.address))
+        BusError::Unavailable(format!("Kafka broker {} does not answer in time: is it hung?", self.address))
     }
 
-    /// Sends a request whose answer [`Connection::receive`] brings.
+    /// Sends a request; [`Connection::receive`] returns its response.
     pub fn send(
         &mut self,
         api: Api,
@@ -264,10 +264,10 @@ impl Connection {
         if left.is_zero() { Err(self.silent()) } else { Ok(left.max(LEAST_WAIT)) }
     }
 
-    /// The answer to the request on its way; none if it is not complete by the deadline (a later call goes on).
+    /// The response to the request in flight; `None` if incomplete at the deadline (a later call continues).
     pub fn receive(&mut self, deadline_ns: u64) -> Result<Option<Answer>, BusError> {
         loop {
-            // One look at the socket at least, so that what is there already is never missed.
+            // Read at least once, so that data already received is never missed.
             let wait = clock::until(deadline_ns).max(LEAST_WAIT);
             let read =
                 self.stream.set_read_timeout(Some(wait)).and_then(|()| self.stream.read(&mut self.scratch));
@@ -293,10 +293,12 @@ impl Connection {
         let pushed = self.frames.push(&self.scratch[..count]);
         let (used, frame) = pushed.map_err(|error| self.foreign(&error.to_string()))?;
         let Some(frame) = frame else { return Ok(None) };
-        let Some(asked) = self.asked.take() else { return Err(self.lost("it answers unasked")) };
+        let Some(asked) = self.asked.take() else {
+            return Err(self.lost("it sent a response without a request"));
+        };
         let number = responses::body(asked.api, asked.version, &frame.bytes).map(|(number, _)| number);
         if used < count || number != Ok(asked.correlation) {
-            return Err(self.lost("its answer belongs to no request of ours"));
+            return Err(self.lost("its response does not match our request"));
         }
         self.used_ns = received_ns;
         let Asked { api, version, sent_ns, .. } = asked;
@@ -305,7 +307,7 @@ impl Connection {
 
     fn closed(&mut self) -> BusError {
         self.closed_by_peer = true;
-        self.lost("the other side closed it")
+        self.lost("closed by the broker")
     }
 
     fn lost(&self, why: &str) -> BusError {
@@ -313,7 +315,7 @@ impl Connection {
     }
 }
 
-/// Kinds that mean "nothing yet": a timeout is the one or the other, by system.
+/// Error kinds that mean "nothing yet"; which one a timeout gives depends on the system.
 fn is_wait(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }
@@ -324,16 +326,16 @@ fn is_hang_up(kind: ErrorKind) -> bool {
 
 fn dial(address: &Address, deadline_ns: u64) -> Result<TcpStream, String> {
     let resolved = names::look_up(&address.host, address.port, clock::until(deadline_ns))
-        .map_err(|why| format!("the name {} cannot be resolved: {why}", address.host))?;
+        .map_err(|why| format!("cannot resolve {}: {why}", address.host))?;
     let mut why = format!("{} has no address", address.host);
     for (done, socket) in resolved.iter().enumerate() {
         let left = clock::until(deadline_ns) / (resolved.len() - done) as u32;
         if left.is_zero() {
-            return Err("no answer in time".to_string());
+            return Err("timed out".to_string());
         }
         match TcpStream::connect_timeout(socket, left) {
             Ok(stream) => return Ok(stream),
-            Err(e) if is_wait(e.kind()) => why = "no answer in time".to_string(),
+            Err(e) if is_wait(e.kind()) => why = "timed out".to_string(),
             Err(e) => why = e.to_string(),
         }
     }

@@ -1,4 +1,4 @@
-//! The brokers' error codes in words: what failed, with which value, how to mend it, and whether trying again helps.
+//! Turns broker error codes into messages: what failed, for which value, how to fix it and whether to retry.
 
 use kafka_protocol::ResponseError;
 
@@ -6,11 +6,11 @@ use super::settings::Address;
 use super::wire::Malformed;
 use crate::bus::BusError;
 
-/// What an error code about `topic` means for us, who wanted to do `what`; `message` is what the broker adds.
+/// Converts an error code about `topic` for the operation `what`; `message` is the broker's own text.
 pub fn topic(code: i16, topic: &str, what: &str, message: Option<&str>) -> BusError {
     let Some(error) = ResponseError::try_from_code(code) else {
         return BusError::Unavailable(format!(
-            "topic {topic}: the broker answered without an error and without a result"
+            "topic {topic}: the broker returned neither a result nor an error"
         ));
     };
     let added = message.map(|text| format!(", {text}")).unwrap_or_default();
@@ -18,45 +18,45 @@ pub fn topic(code: i16, topic: &str, what: &str, message: Option<&str>) -> BusEr
     use ResponseError as E;
     match error {
         E::TopicAuthorizationFailed | E::ClusterAuthorizationFailed => BusError::Rejected(text(
-            "this client lacks the right; an administrator can allow Read, Write and Describe on the topic",
+            "this client is not authorized; an administrator can allow Read, Write and Describe on the topic",
         )),
         E::InvalidTopicException => BusError::Rejected(text("check --topic-prefix")),
         E::InvalidRecord | E::PolicyViolation | E::InvalidTimestamp => {
-            BusError::Rejected(text("the topic's own rules refuse the record; check its configuration"))
+            BusError::Rejected(text("the topic's rules reject the record; check its configuration"))
         }
         E::UnsupportedVersion | E::UnsupportedForMessageFormat => {
             BusError::Unsupported(text("the broker is too old for this"))
         }
-        E::UnknownTopicOrPartition => BusError::Unavailable(text("the topic does not exist (any more)")),
-        _ => BusError::Unavailable(text("it may work again in a moment")),
+        E::UnknownTopicOrPartition => BusError::Unavailable(text("the topic does not exist or was deleted")),
+        _ => BusError::Unavailable(text("this may be temporary")),
     }
 }
 
-/// The broker refused a record because its batch of `bytes` is too large for the topic; none for another code.
+/// The error for a batch of `bytes` that is too large for the topic; `None` for other codes.
 pub fn too_large(code: i16, topic: &str, bytes: usize, message: Option<&str>) -> Option<BusError> {
     use ResponseError::{MessageTooLarge, RecordListTooLarge};
     let error = ResponseError::try_from_code(code)?;
     matches!(error, MessageTooLarge | RecordListTooLarge).then(|| {
         let added = message.map(|text| format!(", {text}")).unwrap_or_default();
         let text = format!(
-            "topic {topic} does not take a record of {bytes} bytes ({error:?}{added}): raise max.message.bytes of the \
+            "topic {topic} does not accept a record of {bytes} bytes ({error:?}{added}): raise max.message.bytes of the \
              topic to 1048588"
         );
         BusError::TooLarge { bytes, text }
     })
 }
 
-/// Whether the broker says that the offset is outside what it keeps.
+/// Whether the code says that the offset is outside the stored range.
 pub fn is_out_of_range(code: i16) -> bool {
     ResponseError::try_from_code(code) == Some(ResponseError::OffsetOutOfRange)
 }
 
-/// Whether the broker says that the topic does not exist.
+/// Whether the code says that the topic does not exist.
 pub fn is_unknown_topic(code: i16) -> bool {
     ResponseError::try_from_code(code) == Some(ResponseError::UnknownTopicOrPartition)
 }
 
-/// Why a topic was not created: none where it is there all the same, by somebody else.
+/// Why a topic was not created; `None` if it exists, even if another client created it.
 pub fn creation(code: i16, topics: &[String], topic: &str, message: Option<&str>) -> Option<BusError> {
     let error = ResponseError::try_from_code(code)?;
     let added = message.map(|text| format!(", {text}")).unwrap_or_default();
@@ -65,28 +65,28 @@ pub fn creation(code: i16, topics: &[String], topic: &str, message: Option<&str>
         E::TopicAlreadyExists => None,
         E::ClusterAuthorizationFailed | E::TopicAuthorizationFailed | E::PolicyViolation => {
             Some(BusError::Rejected(format!(
-                "the cluster has no topic {topic} and does not let this client create it ({error:?}{added}): let an \
-                 administrator create {} with one partition each and message.timestamp.type=LogAppendTime",
+                "the cluster has no topic {topic} and does not allow this client to create it ({error:?}{added}): ask \
+                 an administrator to create {} with one partition each and message.timestamp.type=LogAppendTime",
                 topics.join(", ")
             )))
         }
         E::InvalidTopicException => Some(BusError::Rejected(format!(
-            "topic name {topic} is refused ({error:?}{added}): check --topic-prefix"
+            "topic name {topic} is rejected ({error:?}{added}): check --topic-prefix"
         ))),
         _ => Some(BusError::Unavailable(format!("topic {topic} could not be created ({error:?}{added})"))),
     }
 }
 
-/// The broker sent what contradicts the protocol.
+/// The error for a response that violates the protocol.
 pub fn malformed(address: &Address, Malformed(why): Malformed) -> BusError {
-    BusError::Unavailable(format!("the answer of Kafka broker {address} cannot be read: {why}"))
+    BusError::Unavailable(format!("the response of Kafka broker {address} is malformed: {why}"))
 }
 
-/// A listener that wants a login answers the greeting and closes the connection at the first request after it.
+/// A listener that requires a login answers ApiVersions and closes the connection at the next request.
 pub fn hint_sasl(error: BusError, address: &Address) -> BusError {
     BusError::Unavailable(format!(
-        "{error}; if this happens every time, the listener at {address} wants a SASL login, which this client does not \
-         have: name a plaintext listener"
+        "{error}; if this keeps happening, the listener at {address} requires a SASL login, which this client does not \
+         support: use a plaintext listener"
     ))
 }
 
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_become_words_with_their_value_and_a_mend() {
+    fn error_messages_contain_the_value_and_a_fix() {
         let lacking = topic(29, "metrics", "append to a partition", None);
         assert!(
             matches!(&lacking, BusError::Rejected(text) if text.contains("metrics") && text.contains("Write"))
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_that_exists_already_was_created() {
+    fn a_topic_that_already_exists_counts_as_created() {
         let names = ["a".to_string(), "b".to_string()];
         assert_eq!(creation(36, &names, "a", None), None);
         assert_eq!(creation(0, &names, "a", None), None);

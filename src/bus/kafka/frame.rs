@@ -1,26 +1,26 @@
-//! Cuts the byte stream of a connection into frames: a length of four bytes, big-endian, then that many bytes.
+//! Splits a connection's byte stream into frames: a big-endian length of four bytes, then that many bytes.
 //!
-//! Memory is bounded whatever the peer says: the buffer grows with the bytes that came, and of a frame that is
-//! longer than `keep` only the first `keep` bytes are kept, the rest is counted and dropped. So a topic with a
-//! record of 100 MB can be read past without holding it.
+//! Memory is bounded whatever the peer sends: the buffer grows with the bytes received, and only the first
+//! `keep` bytes of a frame are kept; the rest is counted and dropped. So a record of 100 MB can be skipped
+//! without holding it in memory.
 
 use std::fmt;
 
 /// A complete frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// Its bytes without the length, at most the reader's `keep`.
+    /// Its bytes without the length, at most `keep` of them.
     pub bytes: Vec<u8>,
-    /// Whether it was longer than what was kept.
+    /// Whether it was truncated.
     pub cut: bool,
 }
 
-/// The stream is no Kafka stream.
+/// The stream is not a Kafka stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FrameError {
-    /// It begins as an answer of another protocol does; its name.
+    /// It starts like a response of another protocol; its name.
     OtherProtocol(&'static str),
-    /// A length that no Kafka broker sends.
+    /// It contains a length that no Kafka broker sends.
     BadLength(i32),
 }
 
@@ -29,7 +29,7 @@ impl fmt::Display for FrameError {
         match self {
             FrameError::OtherProtocol(name) => write!(f, "it speaks {name}, not Kafka"),
             FrameError::BadLength(length) => {
-                write!(f, "it sent a frame length of {length}, which Kafka does not")
+                write!(f, "it sent a frame length of {length}, which is not valid in Kafka")
             }
         }
     }
@@ -52,8 +52,8 @@ impl FrameReader {
         FrameReader { keep, longest, head: Vec::new(), length: None, seen: 0, body: Vec::new() }
     }
 
-    /// Takes bytes as they came. Returns how many were used and the frame that they completed, if any; the rest
-    /// belongs to the next call.
+    /// Consumes received bytes. Returns how many were used and the frame they completed, if any; pass the
+    /// rest to the next call.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(usize, Option<Frame>), FrameError> {
         let mut used = 0;
         let length = match self.length {
@@ -92,7 +92,7 @@ fn check_length(head: [u8; 4], longest: i32) -> Result<usize, FrameError> {
     }
 }
 
-/// What the first four bytes of other protocols look like.
+/// Recognizes other protocols by their first four bytes.
 fn foreign(head: [u8; 4]) -> Option<&'static str> {
     match &head {
         b"HTTP" | b"<htm" | b"<HTM" | b"<!DO" => Some("HTTP"),
@@ -143,7 +143,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn frames_survive_any_cutting(bodies: Vec<Vec<u8>>, piece in 1usize..40, keep in 1usize..50) {
+        fn frames_survive_any_split(bodies: Vec<Vec<u8>>, piece in 1usize..40, keep in 1usize..50) {
             let stream: Vec<u8> = bodies.iter().flat_map(|body| framed(body)).collect();
             let frames = read_all(&mut FrameReader::new(keep, 1 << 20), &stream, piece).unwrap();
             prop_assert_eq!(frames.len(), bodies.len());
@@ -154,7 +154,7 @@ mod tests {
         }
 
         #[test]
-        fn rubbish_never_panics_and_never_fills_memory(bytes: Vec<u8>, piece in 1usize..40) {
+        fn malformed_input_never_panics_and_never_fills_memory(bytes: Vec<u8>, piece in 1usize..40) {
             let mut reader = FrameReader::new(64, i32::MAX);
             let _ = read_all(&mut reader, &bytes, piece);
             prop_assert!(reader.body.len() <= 64 && reader.body.capacity() <= 256);

@@ -1,4 +1,4 @@
-//! What fuzzing feeds: frames, answers and record batches.
+//! Fuzz targets: frames, responses and record batches.
 
 use std::io::Write;
 use std::ops::Range;
@@ -16,12 +16,12 @@ use super::frame::FrameReader;
 use super::versions::Api;
 use super::{batches as record_batches, responses};
 
-/// Where a batch has its checksum, the low byte of its attributes, and its records.
+/// Positions in a batch of its checksum, the low byte of its attributes, and its records.
 const CHECKSUM_AT: Range<usize> = 17..21;
 const ATTRIBUTES_AT: usize = 22;
 const RECORDS_AT: usize = 61;
 
-/// A stream of frames, in pieces of three bytes and at once.
+/// Reads a stream of frames, in pieces of three bytes and in one piece.
 pub fn frame(bytes: &[u8]) {
     for piece in [3, bytes.len().max(1)] {
         let mut reader = FrameReader::new(1_000, i32::MAX);
@@ -35,7 +35,7 @@ pub fn frame(bytes: &[u8]) {
     }
 }
 
-/// An answer, as each kind in its least and greatest version.
+/// Reads a response as each kind, in its lowest and highest version.
 pub fn answer(bytes: &[u8]) {
     for (api, versions) in [
         (Api::Versions, [0, 3]),
@@ -59,7 +59,7 @@ pub fn answer(bytes: &[u8]) {
     }
 }
 
-/// Record batches, as they are and with their checksum put right, read from the beginning and from the middle.
+/// Reads record batches, as given and with a corrected checksum, from several offsets.
 pub fn batches(bytes: &[u8]) {
     let right = with_checksum(bytes);
     for bytes in std::iter::once(bytes).chain(right.as_deref()) {
@@ -71,7 +71,7 @@ pub fn batches(bytes: &[u8]) {
     }
 }
 
-/// Valid batches: two plain ones, and one for each codec.
+/// Valid batches: two uncompressed ones, and one per codec.
 pub fn batch_seeds() -> Vec<Vec<u8>> {
     let one = plain(0);
     let (head, records) = one.split_at(RECORDS_AT.min(one.len()));
@@ -85,7 +85,7 @@ pub fn batch_seeds() -> Vec<Vec<u8>> {
     std::iter::once([plain(0), plain(1)].concat()).chain(compressed).collect()
 }
 
-/// Into memory nothing fails.
+/// Writing to memory cannot fail.
 fn compress(codec: u8, bytes: &[u8]) -> Vec<u8> {
     match codec {
         1 => {
@@ -126,8 +126,8 @@ fn plain(offset: i64) -> Vec<u8> {
     bytes.to_vec()
 }
 
-/// The same with the checksum of its first batch put right; none where it is not the checksum that is wrong. The codec
-/// names the right one in its error.
+/// The same bytes with the checksum of the first batch corrected; `None` if the checksum is not what is
+/// wrong. The codec's error contains the correct one.
 fn with_checksum(bytes: &[u8]) -> Option<Vec<u8>> {
     let error = RecordBatchDecoder::decode_batch_info(&mut &bytes[..]).err()?.to_string();
     let right: u32 = error.rsplit_once("!= ")?.1.trim_end_matches(')').parse().ok()?;
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_seed_is_read_to_its_end() {
+    fn every_seed_is_read_completely() {
         let seeds = batch_seeds();
         assert_eq!(seeds.len(), 5);
         for bytes in &seeds {

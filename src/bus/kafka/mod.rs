@@ -1,9 +1,10 @@
 //! The bus over Apache Kafka.
 //!
-//! `settings` says where the cluster is. A handle of the modern client is two `cluster::Cluster`s: one publishes
-//! and asks, the other one reads by long polls, so that neither waits for the other. Below them, `connection` is the
-//! only file that opens sockets; `frame`, `gaps`, `wire`, `requests`, `responses`, `batches`, `compression`, `transactions`,
-//! `versions`, `partition` and `backoff` are pure. `legacy` is the same bus over the crate `kafka`.
+//! `settings` says where the cluster is. A handle of the modern client has two `cluster::Cluster`s: one
+//! publishes and queries, the other reads by long polls, so that neither waits for the other. Below them,
+//! only `connection` opens sockets; `frame`, `gaps`, `wire`, `requests`, `responses`, `batches`,
+//! `compression`, `transactions`, `versions`, `partition` and `backoff` are pure. `legacy` is the same bus
+//! over the crate `kafka`.
 
 mod backoff;
 mod batches;
@@ -44,14 +45,14 @@ use crate::clock;
 
 /// Opens handles on one Kafka cluster; clones share the settings.
 ///
-/// A call that meets a broker which hangs may take half a second longer than its timeout.
+/// If a broker hangs, a call may take half a second longer than its timeout.
 #[derive(Clone)]
 pub struct KafkaConnector {
     shared: Arc<Shared>,
 }
 
 impl KafkaConnector {
-    /// Checks the settings; connects nowhere yet. The error says which setting is wrong and what is allowed.
+    /// Checks the settings without connecting. The error says which setting is invalid and what is allowed.
     pub fn new(settings: KafkaSettings) -> Result<Self, String> {
         Ok(KafkaConnector { shared: Arc::new(Shared::new(settings)?) })
     }

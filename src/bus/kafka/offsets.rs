@@ -7,8 +7,8 @@ use super::versions::Api;
 use super::{faults, requests, responses};
 use crate::bus::{BusError, Topic};
 
-/// Asks the leaders of `topic` for the offsets that `which` names ([`requests::EARLIEST`], [`requests::LATEST`]),
-/// by partition. One attempt.
+/// Asks the leaders of `topic` for the offsets selected by `which` ([`requests::EARLIEST`],
+/// [`requests::LATEST`]), by partition. One attempt.
 pub fn ask(
     cluster: &mut Cluster,
     topic: Topic,
@@ -21,7 +21,7 @@ pub fn ask(
         by_leader.entry(leader).or_default().push(partition);
     }
     if by_leader.is_empty() {
-        return Err(BusError::Unavailable(format!("the cluster names no partition of topic {name}")));
+        return Err(BusError::Unavailable(format!("the cluster reports no partitions for topic {name}")));
     }
     let mut offsets = BTreeMap::new();
     for (leader, partitions) in by_leader {
@@ -39,7 +39,7 @@ pub fn ask(
             .map_err(|malformed| faults::malformed(&address, malformed))?;
         for partition in listed {
             if partition.error != 0 {
-                return Err(faults::topic(partition.error, &name, "ask for the offsets", None));
+                return Err(faults::topic(partition.error, &name, "get the offsets", None));
             }
             offsets.insert(partition.partition, partition.offset);
         }

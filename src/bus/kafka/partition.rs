@@ -1,8 +1,8 @@
-//! Which partition a key belongs to: as the Java client decides it, so that records of one node stay in order
-//! beside other producers on topics that an administrator made with several partitions.
+//! Maps keys to partitions as the Java client does, so that the records of one node stay in order even if
+//! other producers write to a topic that an administrator created with several partitions.
 
-/// The partition of `key` among `partitions` (at least 1): murmur2 as in Kafka's `BuiltInPartitioner`. An empty key,
-/// which is sent as no key, always goes to the first partition, so that its records keep their order too.
+/// The partition of `key` among `partitions` (at least 1): murmur2 as in Kafka's `BuiltInPartitioner`.
+/// Records with an empty key are sent without one, always to the first partition to keep their order too.
 pub fn choose(key: &str, partitions: usize) -> usize {
     if key.is_empty() || partitions <= 1 {
         return 0;
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hashes_are_those_of_the_java_client() {
+    fn hashes_match_the_java_client() {
         // From UtilsTest.testMurmur2 of Apache Kafka.
         for (text, hash) in [
             ("21", -973_932_308),
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_spread_and_stay() {
+    fn keys_are_spread_and_stay_put() {
         let mut seen = [0; 4];
         for n in 0..400 {
             let key = format!("driver-{n}");

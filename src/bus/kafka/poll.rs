@@ -1,6 +1,6 @@
-//! Reads records by long polls: one Fetch at a time to each broker that leads something we read, on connections of
-//! its own, so that nothing else of the handle ever waits behind one. A Fetch that was not answered when a poll
-//! ends stays on its way, and the next poll takes its answer.
+//! Reads records by long polls: one Fetch at a time to each broker that leads a partition we read. It uses
+//! separate connections, so that the handle's other requests never wait behind a Fetch. A Fetch still
+//! unanswered when a poll ends stays in flight; the next poll receives its response.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,24 +19,25 @@ use super::{faults, offsets, requests, responses};
 use crate::bus::{BusError, Record, Topic};
 use crate::clock::{self, NS_PER_MS, NS_PER_S};
 
-/// Most bytes of records in one answer; less than [`super::connection::KEEP_BYTES`] by more than a frame's head.
+/// Maximum bytes of records in one response; leaves room for a frame's header in
+/// [`super::connection::KEEP_BYTES`].
 const MAX_BYTES: i32 = 4 << 20;
-/// How long after its longest wait a broker may take to answer before the poll ends without it.
+/// How long after its maximum wait a broker may take to answer before the poll ends without it.
 const GRACE_NS: u64 = 500 * NS_PER_MS;
-/// How long after that the same connection is still waited for, so that a broker which hung goes on where it was.
+/// How long after that the connection is still kept, so that a broker that hung can resume where it stopped.
 const PATIENCE_NS: u64 = 5 * NS_PER_S;
-/// How long each connection is looked at in turn where there are several.
+/// How long each connection is polled in turn if there are several.
 const TURN_NS: u64 = 10 * NS_PER_MS;
-/// Longest wait that is asked of a broker where there are several, so that a short poll is not held up by a long one.
+/// Longest wait requested from each of several brokers, so that a short poll is not held up by a long one.
 const LONGEST_WAIT_OF_SEVERAL_NS: u64 = 500 * NS_PER_MS;
-/// Pause after an answer that came early and brought nothing.
+/// Pause after an early empty response.
 const EMPTY_PAUSE_NS: u64 = 10 * NS_PER_MS;
-/// A topic that cannot be read is told of at most this often while others bring records.
+/// Minimum time between two reports of a topic that cannot be read while others can.
 const LEAST_TELL_NS: u64 = NS_PER_S;
 
 type Key = (Topic, i32);
 
-/// Where reading one partition stands.
+/// The read position and state of one partition.
 #[derive(Debug, Default)]
 struct Cursor {
     next: i64,
@@ -46,7 +47,7 @@ struct Cursor {
     lost: bool,
 }
 
-/// A Fetch on its way.
+/// A Fetch in flight.
 #[derive(Debug)]
 struct Flight {
     asked: BTreeMap<Key, i64>,
@@ -54,7 +55,7 @@ struct Flight {
     max_wait_ns: u64,
 }
 
-/// Everything that one handle reads.
+/// Reads all subscribed partitions of one handle.
 pub struct Fetcher {
     cluster: Cluster,
     cursors: BTreeMap<Key, Cursor>,
@@ -66,7 +67,7 @@ pub struct Fetcher {
 }
 
 impl Fetcher {
-    /// Reads nothing yet.
+    /// Starts without subscriptions.
     pub fn new(shared: Arc<Shared>) -> Self {
         Fetcher {
             cluster: Cluster::new(shared),
@@ -79,7 +80,7 @@ impl Fetcher {
         }
     }
 
-    /// Reads `topic` from these offsets on, instead of where it was read before.
+    /// Reads `topic` from these offsets, replacing its earlier position.
     pub fn start(&mut self, topic: Topic, offsets: BTreeMap<i32, i64>) {
         self.cursors.retain(|(known, _), _| *known != topic);
         self.ready.retain(|record| record.topic != topic);
@@ -111,7 +112,7 @@ impl Fetcher {
         }
     }
 
-    /// Records are there; but whoever is owed word of a topic that cannot be read gets that first, now and then.
+    /// Returns the records, but from time to time first reports a topic that cannot be read.
     fn deliver(&mut self, records: Vec<Record>, timeout: Duration) -> Result<Vec<Record>, BusError> {
         let now_ns = clock::now_ns();
         let long_ns = clock::to_ns(timeout).max(LEAST_TELL_NS);
@@ -128,7 +129,7 @@ impl Fetcher {
         }
     }
 
-    /// Nothing came: was everything read?
+    /// No records arrived: returns an error if any partition was not read.
     fn empty(&mut self, began_ns: u64) -> Result<Vec<Record>, BusError> {
         let unread = self.cursors.iter().find(|(_, cursor)| cursor.read_ns < began_ns);
         let Some(((topic, _), cursor)) = unread else { return Ok(Vec::new()) };
@@ -136,7 +137,7 @@ impl Fetcher {
         Err(cursor.fault.clone().unwrap_or_else(|| {
             let name = self.cluster.settings().topic_name(*topic);
             let who = self.cluster.shared().describe();
-            BusError::Unavailable(format!("{who} does not answer in time for topic {name}: does it hang?"))
+            BusError::Unavailable(format!("{who} does not answer in time for topic {name}: is it hung?"))
         }))
     }
 
@@ -145,7 +146,7 @@ impl Fetcher {
         if now_ns < deadline_ns {
             return false;
         }
-        // A broker that was asked in time may still answer in time; one that failed may not.
+        // A pending Fetch may still be answered in time, unless its partition has failed.
         let awaited = self.flights.values().any(|flight| {
             let limit_ns = flight.answer_by_ns.min(deadline_ns.saturating_add(GRACE_NS));
             now_ns < limit_ns && flight.asked.keys().any(|key| self.is_unread(key, began_ns))
@@ -157,7 +158,7 @@ impl Fetcher {
         self.cursors.get(key).is_some_and(|cursor| cursor.read_ns < since_ns && cursor.fault.is_none())
     }
 
-    /// Sends a Fetch to every broker that leads something we read and has none on its way.
+    /// Sends a Fetch to every broker that leads a partition we read and has none in flight.
     fn launch(&mut self, began_ns: u64, deadline_ns: u64) {
         let now_ns = clock::now_ns();
         let unread = self.cursors.values().any(|cursor| cursor.read_ns < began_ns && cursor.fault.is_none());
@@ -184,7 +185,7 @@ impl Fetcher {
         }
     }
 
-    /// Puts cursors whose offset the broker no longer has to the nearest end.
+    /// Moves cursors whose offset the broker no longer has to the nearest existing one.
     fn find_lost(&mut self, limit_ns: u64) -> Result<(), BusError> {
         let lost: Vec<Key> =
             self.cursors.iter().filter(|(_, cursor)| cursor.lost).map(|(key, _)| *key).collect();
@@ -196,8 +197,8 @@ impl Fetcher {
                 let nearest = cursor.next.clamp(first, end.max(first));
                 let name = self.cluster.settings().topic_name(topic);
                 log::warn!(
-                    "topic {name}, partition {partition}: offset {} is not there (the broker has {first} to {end}); \
-                     reading on from {nearest}",
+                    "topic {name}, partition {partition}: offset {} does not exist (the broker has {first} to {end}); \
+                     continuing at {nearest}",
                     cursor.next
                 );
                 cursor.next = nearest;
@@ -207,7 +208,7 @@ impl Fetcher {
         Ok(())
     }
 
-    /// While the next attempt after a fault is not due: what is read without fault, over connections that stand.
+    /// What to read during a backoff: partitions without a fault, over open connections.
     fn still_well(&mut self) -> BTreeMap<i32, Vec<Key>> {
         let mut wanted: BTreeMap<i32, Vec<Key>> = BTreeMap::new();
         for (key, _) in self.cursors.iter().filter(|(_, cursor)| cursor.fault.is_none() && !cursor.lost) {
@@ -219,11 +220,11 @@ impl Fetcher {
         wanted
     }
 
-    /// What to read from which broker.
+    /// The partitions to read, by broker.
     fn wanted(&mut self, limit_ns: u64) -> Result<BTreeMap<i32, Vec<Key>>, BusError> {
         let mut wanted: BTreeMap<i32, Vec<Key>> = BTreeMap::new();
         let mut keys: Vec<Key> = self.cursors.keys().copied().collect();
-        // The broker serves in the order of the request; each partition is first in turn, so none is starved.
+        // The broker serves partitions in request order; rotating the first one avoids starvation.
         let first = self.turn % keys.len().max(1);
         keys.rotate_left(first);
         self.turn = self.turn.wrapping_add(1);
@@ -233,7 +234,7 @@ impl Fetcher {
                 wanted.entry(leader).or_default().push((topic, partition));
             } else {
                 let name = self.cluster.settings().topic_name(topic);
-                let text = format!("partition {partition} of topic {name} has no leader at the moment");
+                let text = format!("partition {partition} of topic {name} currently has no leader");
                 self.fault(&[(topic, partition)], &BusError::Unavailable(text));
             }
         }
@@ -245,7 +246,7 @@ impl Fetcher {
         let limit_ns = deadline_ns.max(now_ns).saturating_add(GRACE_NS);
         self.cluster.connection(broker, limit_ns)?;
         let longest_ns = if brokers > 1 { LONGEST_WAIT_OF_SEVERAL_NS } else { u64::MAX };
-        // Asked after connecting, so that the wait ends with the poll.
+        // Computed after connecting, so that the wait ends with the poll.
         let max_wait_ns = clock::to_ns(clock::until(deadline_ns)).min(longest_ns);
         let limits = FetchLimits {
             max_wait_ms: i32::try_from(max_wait_ns / NS_PER_MS).unwrap_or(i32::MAX),
@@ -264,7 +265,7 @@ impl Fetcher {
         Ok(())
     }
 
-    /// Waits for answers, and takes those that came.
+    /// Waits for responses and processes those received.
     fn collect(&mut self, deadline_ns: u64) -> Vec<Record> {
         let brokers: Vec<i32> = self.flights.keys().copied().collect();
         let now_ns = clock::now_ns();
@@ -324,9 +325,9 @@ impl Fetcher {
             answer.body().and_then(|mut body| responses::fetch(&mut body, answer.version, answer.is_cut()));
         let fetched = match read {
             Ok((0, fetched)) => Ok(fetched),
-            Ok((code, _)) => Err(faults::topic(code, "(all)", "read", None)),
+            Ok((code, _)) => Err(faults::topic(code, "(all)", "read the records", None)),
             Err(Malformed(why)) => {
-                Err(BusError::Unavailable(format!("an answer of broker {broker} cannot be read: {why}")))
+                Err(BusError::Unavailable(format!("a response of broker {broker} is malformed: {why}")))
             }
         };
         match fetched {
@@ -349,7 +350,7 @@ impl Fetcher {
         }
     }
 
-    /// Takes one partition's part of an answer; says whether it brought anything, be it a fault.
+    /// Processes one partition's part of a response. Returns whether it held anything new or a fault.
     fn take_part(
         &mut self,
         part: &FetchedPartition<'_>,
@@ -360,7 +361,7 @@ impl Fetcher {
     ) -> bool {
         let Some(topic) = self.cluster.shared().topic_of(&part.topic) else { return false };
         let key = (topic, part.partition);
-        // The subscription may have moved while this was on its way; what was asked for then is not wanted now.
+        // The subscription may have moved while the Fetch was in flight; then the data is no longer wanted.
         let Some(cursor) = self.cursors.get_mut(&key) else { return false };
         if flight.asked.get(&key) != Some(&cursor.next) || cursor.lost {
             return false;
@@ -370,7 +371,7 @@ impl Fetcher {
             return true;
         }
         if part.error != 0 {
-            let error = faults::topic(part.error, &part.topic, "read", None);
+            let error = faults::topic(part.error, &part.topic, "read the records", None);
             cursor.fault = Some(error.clone());
             self.cluster.failed(error);
             return true;
@@ -404,7 +405,7 @@ impl Fetcher {
     }
 
     fn fault_all(&mut self, error: &BusError) {
-        // What is on its way may still be answered; the others cannot be asked.
+        // Fetches in flight may still be answered; the other partitions cannot be read.
         let flying: Vec<Key> =
             self.flights.values().flat_map(|flight| flight.asked.keys().copied()).collect();
         let keys: Vec<Key> = self.cursors.keys().filter(|key| !flying.contains(key)).copied().collect();
@@ -413,7 +414,7 @@ impl Fetcher {
     }
 }
 
-/// A broker that answers at once and brings nothing must not be asked in a busy loop.
+/// Avoids a busy loop on a broker that answers immediately without records.
 fn pause_if_early(flight: &Flight, answer: &Answer, brought: bool) {
     let took_ns = answer.received_ns.saturating_sub(answer.sent_ns);
     if !brought && took_ns < flight.max_wait_ns / 2 {

@@ -7,7 +7,7 @@ use super::{faults, partition, requests, responses};
 use crate::bus::{Appended, BusError, Topic};
 use crate::clock;
 
-/// One attempt to append a record. After an error that is transient it may have been appended all the same.
+/// One attempt to append a record. After a transient error it may nevertheless have been appended.
 pub fn once(
     cluster: &mut Cluster,
     topic: Topic,
@@ -18,11 +18,11 @@ pub fn once(
     let name = cluster.settings().topic_name(topic);
     let leaders: Vec<(i32, i32)> = cluster.leaders(topic, deadline_ns)?.into_iter().collect();
     let Some(&(partition, leader)) = leaders.get(partition::choose(key, leaders.len())) else {
-        return Err(BusError::Unavailable(format!("the cluster names no partition of topic {name}")));
+        return Err(BusError::Unavailable(format!("the cluster reports no partitions for topic {name}")));
     };
     if leader < 0 {
         return Err(BusError::Unavailable(format!(
-            "partition {partition} of topic {name} has no leader at the moment"
+            "partition {partition} of topic {name} currently has no leader"
         )));
     }
     let connection = cluster.connection(leader, deadline_ns)?;

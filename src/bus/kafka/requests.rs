@@ -1,4 +1,4 @@
-//! Writes requests, by the codec of `kafka-protocol`.
+//! Writes requests with the codec of `kafka-protocol`.
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
@@ -19,28 +19,27 @@ use kafka_protocol::records::{
 use super::versions::Api;
 use crate::bus::BusError;
 
-/// The offset before the oldest record, in ListOffsets.
+/// ListOffsets: the offset of the oldest record.
 pub const EARLIEST: i64 = -2;
-/// The offset after the newest record, in ListOffsets.
+/// ListOffsets: the offset after the newest record.
 pub const LATEST: i64 = -1;
 
-/// In Fetch: nothing of open transactions, and the aborted ones are named.
+/// Fetch: omit open transactions and list the aborted ones.
 const READ_COMMITTED: i8 = 1;
-/// Settings of a new topic: append times, and what is stored is what was sent, since another setting costs the broker
-/// and every reader time.
+/// Settings of a new topic: append times, and no compression, which would cost the broker and readers time.
 const TOPIC_SETTINGS: [(&str, &str); 2] =
     [("message.timestamp.type", "LogAppendTime"), ("compression.type", "uncompressed")];
 
-/// What the head of a request says.
+/// The header of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'a> {
-    /// Which request.
+    /// The request's API.
     pub api: Api,
-    /// In which version.
+    /// Its version.
     pub version: i16,
-    /// Comes back with the answer.
+    /// Returned with the response.
     pub correlation: i32,
-    /// Who asks.
+    /// Identifies this client.
     pub client_id: &'a str,
 }
 
@@ -52,7 +51,7 @@ fn topic(name: &str) -> TopicName {
     TopicName(text(name))
 }
 
-/// Length, head and body, ready to be sent.
+/// Length, header and body, ready to be sent.
 fn framed(head: Head<'_>, body: &impl Encodable) -> Result<BytesMut, BusError> {
     let failed = |e| BusError::Rejected(format!("the {:?} request cannot be written: {e:#}", head.api));
     let header = RequestHeader::default()
@@ -68,7 +67,7 @@ fn framed(head: Head<'_>, body: &impl Encodable) -> Result<BytesMut, BusError> {
     Ok(frame)
 }
 
-/// Asks what the broker understands.
+/// Asks for the broker's supported versions.
 pub fn api_versions(head: Head<'_>) -> Result<BytesMut, BusError> {
     let mut request = ApiVersionsRequest::default();
     if head.version >= 3 {
@@ -79,15 +78,15 @@ pub fn api_versions(head: Head<'_>) -> Result<BytesMut, BusError> {
     framed(head, &request)
 }
 
-/// Asks for the brokers and for these topics' leaders; creates nothing.
+/// Asks for the brokers and for these topics' leaders, without creating topics.
 pub fn metadata(head: Head<'_>, topics: &[String]) -> Result<BytesMut, BusError> {
     let topics =
         topics.iter().map(|name| MetadataRequestTopic::default().with_name(Some(topic(name)))).collect();
     framed(head, &MetadataRequest::default().with_topics(Some(topics)).with_allow_auto_topic_creation(false))
 }
 
-/// Asks for new topics of one partition with [`TOPIC_SETTINGS`]. A replication factor of -1 leaves it
-/// to the cluster, from version 4 on.
+/// Creates topics with one partition and [`TOPIC_SETTINGS`]. From version 4 on, a replication factor of -1
+/// means the cluster's default.
 pub fn create_topics(
     head: Head<'_>,
     names: &[String],
@@ -112,7 +111,7 @@ pub fn create_topics(
     framed(head, &request)
 }
 
-/// One record on its way.
+/// A record to publish.
 #[derive(Clone, Copy, Debug)]
 pub struct Outgoing<'a> {
     /// The topic's full name.
@@ -121,13 +120,13 @@ pub struct Outgoing<'a> {
     pub partition: i32,
     /// Its key; an empty one is sent as no key.
     pub key: &'a str,
-    /// Its bytes.
+    /// Its value.
     pub value: &'a [u8],
     /// Our wall clock, in ms since 1970; topics with LogAppendTime replace it.
     pub now_ms: i64,
 }
 
-/// Appends one record, acknowledged by all replicas in sync.
+/// Appends one record, acknowledged by all in-sync replicas.
 pub fn produce(head: Head<'_>, record: Outgoing<'_>, timeout_ms: i32) -> Result<BytesMut, BusError> {
     let partition =
         PartitionProduceData::default().with_index(record.partition).with_records(Some(batch(record)?));
@@ -138,7 +137,7 @@ pub fn produce(head: Head<'_>, record: Outgoing<'_>, timeout_ms: i32) -> Result<
     framed(head, &request)
 }
 
-/// How large the batch of this record is, as the topic's `max.message.bytes` counts it.
+/// Size of this record's batch, as `max.message.bytes` counts it.
 pub fn batch_bytes(record: Outgoing<'_>) -> usize {
     batch(record).map_or(record.value.len(), |batch| batch.len())
 }
@@ -184,18 +183,18 @@ pub fn list_offsets(
     framed(head, &ListOffsetsRequest::default().with_replica_id((-1).into()).with_topics(vec![topic]))
 }
 
-/// How much to wait for and to bring.
+/// Limits on the wait and on the size of the response.
 #[derive(Clone, Copy, Debug)]
 pub struct FetchLimits {
-    /// The broker answers after this, whether it has records or not.
+    /// The broker answers after this time, with or without records.
     pub max_wait_ms: i32,
-    /// Most bytes of records in the whole answer, but for a first batch that is larger.
+    /// Maximum bytes of records in the whole response; a larger first batch is still sent.
     pub max_bytes: i32,
-    /// Most bytes of records of one partition, likewise.
+    /// The same limit for one partition.
     pub partition_max_bytes: i32,
 }
 
-/// Asks for records: (topic's full name, partition, offset), in the order in which the broker shall look.
+/// Asks for records: (topic's full name, partition, offset), in the order the broker should serve them.
 pub fn fetch(
     head: Head<'_>,
     wanted: &[(String, i32, i64)],

@@ -1,4 +1,4 @@
-//! Reads the answers, in every version that [`super::versions`] may agree on.
+//! Parses responses, in every version that [`super::versions`] may agree on.
 //!
 //! Layouts: <https://kafka.apache.org/protocol.html#protocol_messages>
 
@@ -11,16 +11,16 @@ use super::wire::{Malformed, Reader};
 pub struct Metadata {
     /// Id, host and port of each broker.
     pub brokers: Vec<(i32, String, i32)>,
-    /// Which broker takes new topics; -1 where there is none.
+    /// The broker that creates topics; -1 if none.
     pub controller: i32,
-    /// The topics that were asked for.
+    /// The requested topics.
     pub topics: Vec<TopicMetadata>,
 }
 
 /// One topic.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TopicMetadata {
-    /// 0, or why nothing is said of it.
+    /// 0, or why it is not described.
     pub error: i16,
     /// Its full name.
     pub name: String,
@@ -28,25 +28,25 @@ pub struct TopicMetadata {
     pub leaders: Vec<(i32, i32)>,
 }
 
-/// What became of one new topic.
+/// The result of creating one topic.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CreatedTopic {
     /// Its full name.
     pub name: String,
     /// 0, or why it was not created.
     pub error: i16,
-    /// The broker's words on that.
+    /// The broker's error message.
     pub message: Option<String>,
 }
 
-/// What became of one record.
+/// The result of appending one record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Produced {
     /// 0, or why it was not appended.
     pub error: i16,
-    /// When it was appended, in ms since 1970; -1 where the topic does not keep that.
+    /// When it was appended, in ms since 1970; -1 if the topic does not store that.
     pub append_ms: i64,
-    /// The broker's words on an error.
+    /// The broker's error message.
     pub message: Option<String>,
 }
 
@@ -55,13 +55,13 @@ pub struct Produced {
 pub struct ListedOffset {
     /// The partition.
     pub partition: i32,
-    /// 0, or why the offset is not known.
+    /// 0, or why the offset is unknown.
     pub error: i16,
     /// The offset.
     pub offset: i64,
 }
 
-/// What was read of one partition.
+/// The data read from one partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchedPartition<'a> {
     /// The topic's full name.
@@ -70,28 +70,28 @@ pub struct FetchedPartition<'a> {
     pub partition: i32,
     /// 0, or why it was not read.
     pub error: i16,
-    /// The transactions within the batches that were aborted.
+    /// The aborted transactions in the batches.
     pub aborted: Vec<Aborted>,
-    /// Record batches, the last one maybe incomplete.
+    /// Record batches; the last one may be incomplete.
     pub batches: &'a [u8],
-    /// Whether the answer held all the bytes that it announced here.
+    /// Whether all announced bytes are present.
     pub whole: bool,
 }
 
-/// The answer's body and the number of the request that it answers.
+/// The response's correlation id and body.
 pub fn body(api: Api, version: i16, bytes: &[u8]) -> Result<(i32, Reader<'_>), Malformed> {
     let flexible = version >= api.flexible_from();
     let mut reader = Reader::new(bytes, flexible);
     let correlation = reader.i32()?;
-    // The answer to ApiVersions always has the plain head, so that a client which asked for a version that the
-    // broker does not know can still read it.
+    // The response to ApiVersions always has the old header, so that a client can read it even if the broker
+    // does not know the requested version.
     if api != Api::Versions {
         reader.tags()?;
     }
     Ok((correlation, reader))
 }
 
-/// The error and the broker's versions as (key, lowest, highest).
+/// The error code, and the broker's versions as (key, lowest, highest).
 pub fn api_versions(reader: &mut Reader<'_>) -> Result<(i16, BrokerVersions), Malformed> {
     let error = reader.i16()?;
     let apis = reader.list(|reader| {
@@ -122,21 +122,21 @@ fn topic_metadata(reader: &mut Reader<'_>, version: i16) -> Result<TopicMetadata
     let name = reader.string()?;
     reader.i8()?; // internal or not
     let leaders = reader.list(|reader| {
-        reader.i16()?; // error; a partition without leader says so by -1 too
+        reader.i16()?; // error; the leader is -1 as well if absent
         let partition = (reader.i32()?, reader.i32()?);
         if version >= 7 {
             reader.i32()?; // leader epoch
         }
         reader.list(Reader::i32)?; // replicas
-        reader.list(Reader::i32)?; // replicas in sync
+        reader.list(Reader::i32)?; // in-sync replicas
         if version >= 5 {
-            reader.list(Reader::i32)?; // replicas away
+            reader.list(Reader::i32)?; // offline replicas
         }
         reader.tags()?;
         Ok(partition)
     })?;
     if version >= 8 {
-        reader.i32()?; // what we may do with it
+        reader.i32()?; // authorized operations
     }
     reader.tags()?;
     Ok(TopicMetadata { error, name, leaders })
@@ -164,7 +164,7 @@ pub fn create_topics(reader: &mut Reader<'_>, version: i16) -> Result<Vec<Create
     })
 }
 
-/// Versions 3 to 9; the answer to a request with one record.
+/// Versions 3 to 9; the response to a request with one record.
 pub fn produce(reader: &mut Reader<'_>, version: i16) -> Result<Produced, Malformed> {
     let topics = reader.list(|reader| {
         reader.string()?; // topic
@@ -172,7 +172,7 @@ pub fn produce(reader: &mut Reader<'_>, version: i16) -> Result<Produced, Malfor
         reader.tags()?;
         Ok(partitions)
     })?;
-    topics.into_iter().flatten().next().ok_or(Malformed("the answer names no partition"))
+    topics.into_iter().flatten().next().ok_or(Malformed("the response contains no partition"))
 }
 
 fn produced_partition(reader: &mut Reader<'_>, version: i16) -> Result<Produced, Malformed> {
@@ -197,7 +197,7 @@ fn produced_partition(reader: &mut Reader<'_>, version: i16) -> Result<Produced,
     Ok(Produced { error, append_ms, message })
 }
 
-/// Versions 1 to 6; the answer for partitions of one topic.
+/// Versions 1 to 6; the response for partitions of one topic.
 pub fn list_offsets(reader: &mut Reader<'_>, version: i16) -> Result<Vec<ListedOffset>, Malformed> {
     if version >= 2 {
         reader.i32()?; // throttle time
@@ -221,7 +221,7 @@ pub fn list_offsets(reader: &mut Reader<'_>, version: i16) -> Result<Vec<ListedO
     Ok(topics.into_iter().flatten().collect())
 }
 
-/// Versions 4 to 12. Of an answer that was `cut` short, what is there is given.
+/// Versions 4 to 12. If the response was `cut` short, returns the partitions that are present.
 pub fn fetch<'a>(
     reader: &mut Reader<'a>,
     version: i16,
@@ -267,7 +267,7 @@ fn fetched_partition<'a>(
         Ok(aborted)
     })?;
     if version >= 11 {
-        reader.i32()?; // which replica to prefer
+        reader.i32()?; // preferred replica
     }
     let (batches, whole) = reader.bytes_as_far_as_there()?;
     Ok(FetchedPartition { topic: topic.to_string(), partition, error, aborted, batches, whole })
@@ -279,9 +279,9 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_answer_to_produce_is_read() {
-        // Version 9: one topic "t", partition 0, no error, offset 5, appended at 1000, oldest 0, no details, no
-        // message, no tags; then throttle time and tags.
+    fn a_produce_response_is_parsed() {
+        // Version 9: one topic "t", partition 0, no error, offset 5, appended at 1000, oldest 0, no details,
+        // no message, no tags; then throttle time and tags.
         let mut bytes = vec![0, 0, 0, 7, 0, 2, 2, b't', 2, 0, 0, 0, 0, 0, 0];
         bytes.extend(5i64.to_be_bytes());
         bytes.extend(1_000i64.to_be_bytes());
@@ -293,8 +293,8 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_answer_to_fetch_gives_what_is_there() {
-        // Version 4: throttle, one topic "t", two partitions of which the first announces 100 bytes and has 3.
+    fn a_cut_fetch_response_yields_what_is_present() {
+        // Version 4: throttle, one topic "t", two partitions; the first announces 100 bytes and has 3.
         let mut bytes = vec![0, 0, 0, 0, 0, 0, 0, 1, 0, 1, b't', 0, 0, 0, 2, 0, 0, 0, 3, 0, 0];
         bytes.extend([0; 16]);
         bytes.extend([0xff, 0xff, 0xff, 0xff, 0, 0, 0, 100, 1, 2, 3]);
@@ -310,7 +310,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_answer_can_make_it_panic(bytes: Vec<u8>, version in 0i16..13, cut: bool) {
+        fn malformed_responses_never_panic(bytes: Vec<u8>, version in 0i16..13, cut: bool) {
             for api in [Api::Versions, Api::Metadata, Api::CreateTopics, Api::Produce, Api::ListOffsets, Api::Fetch] {
                 let Ok((_, reader)) = body(api, version, &bytes) else { continue };
                 let _ = api_versions(&mut reader.clone());

@@ -1,4 +1,4 @@
-//! What a user says about the Kafka cluster, checked before anything connects.
+//! The user's Kafka settings, checked before anything connects.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use crate::bus::Topic;
 /// Kafka's limit on topic names, in bytes.
 const MAX_TOPIC_NAME: usize = 249;
 
-/// Which client library speaks to the brokers.
+/// The client library used to connect to the brokers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KafkaClientKind {
     /// This project's own client over the codec `kafka-protocol`: brokers from 0.11 to 4.x.
@@ -34,26 +34,26 @@ impl FromStr for KafkaClientKind {
         match text.to_ascii_lowercase().as_str() {
             "modern" => Ok(KafkaClientKind::Modern),
             "legacy" => Ok(KafkaClientKind::Legacy),
-            _ => Err(format!("Kafka client {text:?} is unknown: write modern or legacy")),
+            _ => Err(format!("Kafka client {text:?} is unknown: use modern or legacy")),
         }
     }
 }
 
-/// Where the cluster is and how to speak to it.
+/// Where the cluster is and how to connect to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KafkaSettings {
-    /// Brokers to begin with, each as HOST:PORT (an IPv6 address in brackets). The cluster names the others.
+    /// Bootstrap brokers, each as HOST:PORT (IPv6 addresses in brackets).
     pub brokers: Vec<String>,
-    /// Put before each topic's name, for shared clusters; empty for none.
+    /// Prefix of each topic's name, for shared clusters; may be empty.
     pub topic_prefix: String,
     /// Which client library to use.
     pub client: KafkaClientKind,
-    /// How this process shows in the brokers' logs and quotas.
+    /// Identifies this process in the brokers' logs and quotas.
     pub client_id: String,
 }
 
 impl KafkaSettings {
-    /// The usual settings for these brokers: no prefix, the modern client.
+    /// The default settings for these brokers: no prefix, the modern client.
     pub fn new(brokers: Vec<String>) -> Self {
         KafkaSettings {
             brokers,
@@ -68,22 +68,22 @@ impl KafkaSettings {
         format!("{}{}", self.topic_prefix, topic.name())
     }
 
-    /// The brokers as addresses, or what is wrong with the settings.
+    /// The brokers' addresses; the error says which setting is invalid.
     pub fn checked(&self) -> Result<Vec<Address>, String> {
         if self.brokers.is_empty() {
-            return Err("no Kafka broker is named: write HOST:PORT[,HOST:PORT]".to_string());
+            return Err("no Kafka broker specified: use HOST:PORT[,HOST:PORT]".to_string());
         }
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         if let Some(wrong) = self.topic_prefix.chars().find(|c| !allowed(*c)) {
             return Err(format!(
-                "topic prefix {:?} holds {wrong:?}: Kafka allows letters, digits, '.', '_' and '-'",
+                "topic prefix {:?} contains {wrong:?}: Kafka allows letters, digits, '.', '_' and '-'",
                 self.topic_prefix
             ));
         }
         let longest = Topic::ALL.iter().map(|topic| self.topic_name(*topic).len()).max().unwrap_or(0);
         if longest > MAX_TOPIC_NAME {
             return Err(format!(
-                "topic prefix of {} bytes is too long: topic names may have {MAX_TOPIC_NAME}",
+                "topic prefix of {} bytes is too long: topic names have at most {MAX_TOPIC_NAME} bytes",
                 self.topic_prefix.len()
             ));
         }
@@ -115,7 +115,7 @@ impl FromStr for Address {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = |why: &str| {
-            Err(format!("Kafka broker {text:?} {why}: write HOST:PORT, as in 127.0.0.1:9092 or [::1]:9092"))
+            Err(format!("Kafka broker {text:?} {why}: use HOST:PORT, as in 127.0.0.1:9092 or [::1]:9092"))
         };
         if text.contains("://") {
             return wrong("is a URL");
@@ -123,11 +123,11 @@ impl FromStr for Address {
         let Some((host, port)) = text.trim().rsplit_once(':') else { return wrong("has no port") };
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         if bare.is_none() && host.contains(':') {
-            return wrong("is an IPv6 address without brackets, or names two ports");
+            return wrong("is an IPv6 address without brackets, or has two ports");
         }
         let host = bare.unwrap_or(host);
         if host.is_empty() || host.contains(|c: char| c.is_whitespace() || matches!(c, '/' | '@' | ',')) {
-            return wrong("has no usable host");
+            return wrong("has no valid host");
         }
         match port.parse() {
             Ok(port) if port > 0 => Ok(Address { host: host.to_string(), port }),
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_read_and_shown() {
+    fn addresses_are_parsed_and_displayed() {
         for text in ["localhost:9092", "127.0.0.1:1", "[::1]:65535", "kafka-1.example.com:9092"] {
             assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
         }
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn client_kinds_are_read_and_shown() {
+    fn client_kinds_are_parsed_and_displayed() {
         for kind in [KafkaClientKind::Modern, KafkaClientKind::Legacy] {
             assert_eq!(kind.to_string().parse(), Ok(kind));
         }

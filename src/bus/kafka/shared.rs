@@ -1,4 +1,4 @@
-//! What all handles of one connector share.
+//! State shared by all handles of a connector.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -6,20 +6,20 @@ use std::sync::{Mutex, PoisonError};
 use super::settings::{Address, KafkaSettings};
 use crate::bus::Topic;
 
-/// The checked settings, and what was already told.
+/// The checked settings, and the warnings already logged.
 pub struct Shared {
-    /// What the user said.
+    /// The user's settings.
     pub settings: KafkaSettings,
-    /// The brokers to begin with.
+    /// The bootstrap brokers.
     pub bootstrap: Vec<Address>,
     /// The topics by their full names.
     pub names: BTreeMap<String, Topic>,
-    /// Topics of which it was told that they have no append time.
+    /// Topics already reported as having no append time.
     told: Mutex<BTreeSet<Topic>>,
 }
 
 impl Shared {
-    /// Checks the settings; the error says which one is wrong and what is allowed.
+    /// Checks the settings; the error says which one is invalid and what is allowed.
     pub fn new(settings: KafkaSettings) -> Result<Self, String> {
         let bootstrap = settings.checked()?;
         let names = Topic::ALL.iter().map(|topic| (settings.topic_name(*topic), *topic)).collect();
@@ -31,18 +31,18 @@ impl Shared {
         format!("kafka {}", self.settings.brokers.join(","))
     }
 
-    /// The topic of a full name.
+    /// The topic with this full name.
     pub fn topic_of(&self, name: &str) -> Option<Topic> {
         self.names.get(name).copied()
     }
 
-    /// Says once for each topic that it does not keep append times.
+    /// Warns once per topic that it does not store append times.
     pub fn warn_no_append_time(&self, topic: Topic) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.insert(topic) {
             let name = self.settings.topic_name(topic);
             log::warn!(
-                "topic {name} does not keep the broker's append time, so clocks cannot be compared over it; mend it by \
+                "topic {name} does not store the broker's append time, so it cannot be used to compare clocks; fix this with \
                  kafka-configs.sh --alter --entity-type topics --entity-name {name} \
                  --add-config message.timestamp.type=LogAppendTime"
             );

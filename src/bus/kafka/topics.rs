@@ -1,4 +1,4 @@
-//! Makes sure that the five topics exist, with one partition and the broker's append time.
+//! Creates missing topics, with one partition and the broker's append time.
 
 use super::cluster::Cluster;
 use super::responses::{self, Metadata};
@@ -7,15 +7,15 @@ use super::{faults, requests};
 use crate::bus::{BusError, Topic};
 use crate::clock;
 
-/// From this version of CreateTopics on, a replication factor of -1 leaves it to the cluster (KIP-464).
+/// From this version of CreateTopics on, a replication factor of -1 means the cluster's default (KIP-464).
 const REPLICATION_BY_CLUSTER_FROM: i16 = 4;
-/// Most replicas that are asked for where the cluster does not decide.
+/// Maximum number of replicas to request if the cluster has no default.
 const MOST_REPLICAS: usize = 3;
-/// How long to wait before looking again whether a new topic has a leader.
+/// How long to wait before checking again whether a new topic has a leader.
 const LOOK_AGAIN_NS: u64 = 50 * clock::NS_PER_MS;
 
-/// Tries until all topics exist and have leaders. The first fault, and every different one, is logged, so that
-/// whoever waits sees why.
+/// Retries until all topics exist and have leaders. Logs the first fault and every different one, so that the
+/// user sees why it waits.
 pub fn prepare(cluster: &mut Cluster, deadline_ns: u64) -> Result<(), BusError> {
     let mut told = String::new();
     let who = cluster.shared().describe();
@@ -43,7 +43,7 @@ fn ensure(cluster: &mut Cluster, deadline_ns: u64) -> Result<(), BusError> {
         if look_again_ns >= deadline_ns {
             let names: Vec<_> = found.topics.iter().map(|topic| topic.name.as_str()).collect();
             return Err(BusError::Unavailable(format!(
-                "topics without a leader yet, of {}",
+                "some of these topics have no leader yet: {}",
                 names.join(", ")
             )));
         }
@@ -61,7 +61,7 @@ fn missing(found: &Metadata) -> Result<Vec<String>, BusError> {
         if faults::is_unknown_topic(topic.error) {
             missing.push(topic.name.clone());
         } else if topic.error != 0 {
-            let error = faults::topic(topic.error, &topic.name, "read the description", None);
+            let error = faults::topic(topic.error, &topic.name, "read the metadata", None);
             if !error.is_transient() {
                 return Err(error);
             }

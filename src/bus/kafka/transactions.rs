@@ -1,47 +1,47 @@
-//! Which records of a partition belong to aborted transactions. A read-committed Fetch brings them all the same,
-//! up to the oldest transaction that is still open, and names the aborted ones beside them.
+//! Finds the records that belong to aborted transactions. A read-committed Fetch returns these records too,
+//! up to the oldest open transaction, together with a list of the aborted transactions.
 
 use std::collections::BTreeSet;
 
-/// An aborted transaction: everything of this producer from `first_offset` to its next marker.
+/// An aborted transaction: all records of this producer from `first_offset` to its next marker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Aborted {
-    /// The producer's number.
+    /// The producer's id.
     pub producer: i64,
     /// The first offset of the transaction.
     pub first_offset: i64,
 }
 
-/// A walk over the batches of one answer, in order.
+/// Tracks transactions over the batches of one response, in order.
 #[derive(Debug)]
 pub struct Transactions {
-    /// Those that are not reached yet, the nearest last.
+    /// Aborted transactions not reached yet, nearest last.
     ahead: Vec<Aborted>,
-    /// Producers within an aborted transaction.
+    /// Producers inside an aborted transaction.
     within: BTreeSet<i64>,
 }
 
 impl Transactions {
-    /// Begins before the first batch.
+    /// Starts before the first batch.
     pub fn new(aborted: &[Aborted]) -> Self {
         let mut ahead = aborted.to_vec();
         ahead.sort_unstable_by_key(|transaction| std::cmp::Reverse(transaction.first_offset));
         Transactions { ahead, within: BTreeSet::new() }
     }
 
-    /// Goes on to a batch whose last record has this offset.
+    /// Advances to a batch whose last record has this offset.
     pub fn advance(&mut self, last_offset: i64) {
         while let Some(next) = self.ahead.pop_if(|next| next.first_offset <= last_offset) {
             self.within.insert(next.producer);
         }
     }
 
-    /// Whether a transactional batch of this producer was aborted.
+    /// Whether this producer is inside an aborted transaction.
     pub fn is_aborted(&self, producer: i64) -> bool {
         self.within.contains(&producer)
     }
 
-    /// This producer's transaction ends here.
+    /// Ends this producer's transaction.
     pub fn end(&mut self, producer: i64) {
         self.within.remove(&producer);
     }

@@ -1,35 +1,35 @@
-//! Which version of each request to use with a broker, from what it says it understands.
+//! Chooses the version of each request from those that the broker supports.
 //!
-//! Every request that this client sends has a version that all brokers from 0.11 to 4.x understand; the newest
-//! common one is used. From version 13 on, Fetch names topics by id instead of by name, so it stays at 12.
+//! Every request has a version in common with all brokers from 0.11 to 4.x; the newest common one is used.
+//! Fetch stays at version 12, since version 13 identifies topics by id instead of by name.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use kafka_protocol::messages::ApiKey;
 
-/// What a broker says it understands: number, lowest and highest version of each request.
+/// The versions a broker supports: key, lowest and highest version of each request.
 pub type BrokerVersions = Vec<(i16, i16, i16)>;
 
 /// The requests that this client sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Api {
-    /// What the broker understands.
+    /// Ask for the broker's supported versions.
     Versions,
-    /// Brokers, topics and leaders.
+    /// Ask for brokers, topics and leaders.
     Metadata,
-    /// New topics.
+    /// Create topics.
     CreateTopics,
     /// Append records.
     Produce,
-    /// First and next offsets.
+    /// Ask for first and next offsets.
     ListOffsets,
     /// Read records.
     Fetch,
 }
 
 impl Api {
-    /// Its number in the protocol.
+    /// Its key in the protocol.
     pub fn key(self) -> i16 {
         self.api_key() as i16
     }
@@ -45,7 +45,7 @@ impl Api {
         }
     }
 
-    /// The versions that this client can speak.
+    /// The versions that this client supports.
     pub fn ours(self) -> RangeInclusive<i16> {
         match self {
             Api::Versions => 0..=3,
@@ -73,9 +73,9 @@ impl Api {
 /// Why a broker cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unusable {
-    /// It understands only older requests.
+    /// It supports only older versions.
     TooOld(Api),
-    /// It no longer understands ours.
+    /// It no longer supports our versions.
     TooNew(Api),
 }
 
@@ -108,8 +108,8 @@ impl Agreed {
     }
 }
 
-/// Whether the broker is of 4.0 or newer, which dropped what the legacy client speaks (KIP-896). Its list names
-/// Produce from 0 on all the same, for other clients' sake, so Fetch is what tells.
+/// Whether the broker is 4.0 or newer and so lacks the versions that the legacy client uses (KIP-896). It
+/// still lists Produce from version 0 for other clients' sake, so Fetch is the test.
 pub fn is_4_or_newer(broker: &[(i16, i16, i16)]) -> bool {
     broker.iter().any(|&(key, lowest, _)| key == Api::Fetch.key() && lowest >= 4)
 }
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn brokers_that_are_too_old_or_too_new_are_told_apart() {
+    fn brokers_that_are_too_old_or_too_new_are_distinguished() {
         let kafka_0_10 = broker([(0, 2), (0, 1), (0, 2), (0, 1), (0, 3)]);
         assert_eq!(Agreed::with(&kafka_0_10), Err(Unusable::TooOld(Api::Metadata)));
         assert_eq!(Agreed::with(&[]), Err(Unusable::TooOld(Api::Metadata)));
@@ -144,13 +144,13 @@ mod tests {
     }
 
     #[test]
-    fn fetch_tells_a_4_x_broker() {
+    fn fetch_versions_reveal_a_4_x_broker() {
         assert!(is_4_or_newer(&broker([(0, 13), (2, 7), (0, 13), (1, 11), (4, 18)])));
         assert!(!is_4_or_newer(&broker([(0, 12), (0, 7), (0, 11), (0, 9), (0, 17)])));
     }
 
     #[test]
-    fn our_versions_are_those_of_the_codec() {
+    fn our_versions_match_the_codec() {
         for api in ALL {
             let codec = api.api_key().valid_versions();
             assert!(codec.min <= *api.ours().start() && codec.max >= *api.ours().end(), "{api:?}");

@@ -1,16 +1,16 @@
-//! Reads the primitive types of the Kafka protocol from bytes that came over the network.
+//! Reads the primitive types of the Kafka protocol from untrusted bytes.
 //!
-//! The codec of `kafka-protocol` reserves memory for as many elements as the wire names, so a wrong answer of
-//! twenty bytes could make it ask for hundreds of gigabytes. Answers are therefore read here: nothing is reserved
-//! that is not there, and whatever the bytes are, the worst outcome is a [`Malformed`].
+//! The codec of `kafka-protocol` reserves memory for as many elements as the response announces, so a
+//! malformed response of twenty bytes could make it allocate hundreds of gigabytes. So responses are parsed
+//! here: memory grows only with the bytes present, and the worst outcome for any input is a [`Malformed`].
 //!
 //! Types: <https://kafka.apache.org/protocol.html#protocol_types>
 
-/// The bytes ended early or contradict the protocol; the text says what was being read.
+/// The bytes are truncated or violate the protocol; the text says how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed(pub &'static str);
 
-/// A cursor over one answer. `flexible` answers use compact lengths and carry tagged fields (KIP-482).
+/// A cursor over one response. `flexible` responses use compact lengths and have tagged fields (KIP-482).
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
     rest: &'a [u8],
@@ -18,20 +18,21 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Reads `bytes` from their first one.
+    /// Reads `bytes` from the start.
     pub fn new(bytes: &'a [u8], flexible: bool) -> Self {
         Reader { rest: bytes, flexible }
     }
 
     /// The next `count` bytes.
     pub fn take(&mut self, count: usize) -> Result<&'a [u8], Malformed> {
-        let (taken, rest) = self.rest.split_at_checked(count).ok_or(Malformed("the answer ends early"))?;
+        let (taken, rest) =
+            self.rest.split_at_checked(count).ok_or(Malformed("the response is truncated"))?;
         self.rest = rest;
         Ok(taken)
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
-        let (taken, rest) = self.rest.split_first_chunk().ok_or(Malformed("the answer ends early"))?;
+        let (taken, rest) = self.rest.split_first_chunk().ok_or(Malformed("the response is truncated"))?;
         self.rest = rest;
         Ok(*taken)
     }
@@ -56,7 +57,7 @@ impl<'a> Reader<'a> {
         Ok(i64::from_be_bytes(self.array()?))
     }
 
-    /// Base 128, least significant group first, at most `bytes` of them.
+    /// Base 128, least significant group first, in at most `bytes` bytes.
     fn base128(&mut self, bytes: u32) -> Result<u64, Malformed> {
         let mut value = 0u64;
         for group in 0..bytes {
@@ -86,7 +87,7 @@ impl<'a> Reader<'a> {
         Ok((raw >> 1) as i64 ^ -((raw & 1) as i64))
     }
 
-    /// A length or element count; none where the value is null.
+    /// A length or element count; `None` if null.
     fn length(
         &mut self,
         plain: impl FnOnce(&mut Self) -> Result<i32, Malformed>,
@@ -100,7 +101,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A string, or none where it is null. Bytes that are not UTF-8 are replaced.
+    /// A string; `None` if null. Invalid UTF-8 is replaced.
     pub fn nullable_string(&mut self) -> Result<Option<String>, Malformed> {
         let Some(length) = self.length(|reader| reader.i16().map(i32::from))? else { return Ok(None) };
         Ok(Some(String::from_utf8_lossy(self.take(length)?).into_owned()))
@@ -111,15 +112,15 @@ impl<'a> Reader<'a> {
         Ok(self.nullable_string()?.unwrap_or_default())
     }
 
-    /// A byte field and whether all of it is there: a field that goes beyond the end of the answer gives what is
-    /// there. Null reads as empty.
+    /// A byte field and whether it is complete: of a field that extends beyond the response, the bytes
+    /// present are returned. Null reads as empty.
     pub fn bytes_as_far_as_there(&mut self) -> Result<(&'a [u8], bool), Malformed> {
         let length = self.length(Self::i32)?.unwrap_or(0);
         let there = length.min(self.rest.len());
         Ok((self.take(there)?, there == length))
     }
 
-    /// An array, element by element; null reads as empty. Its memory grows with the bytes that are there.
+    /// An array, element by element; null reads as empty. Its memory grows only with the bytes present.
     pub fn list<T>(
         &mut self,
         mut element: impl FnMut(&mut Self) -> Result<T, Malformed>,
@@ -127,16 +128,16 @@ impl<'a> Reader<'a> {
         let count = self.length(Self::i32)?.unwrap_or(0);
         let mut list = Vec::new();
         for _ in 0..count {
-            // An element of no bytes would let a count without content loop for ever.
+            // Without this check, a huge count of zero-byte elements could loop indefinitely.
             if self.rest.is_empty() {
-                return Err(Malformed("the answer ends within an array"));
+                return Err(Malformed("the response ends within an array"));
             }
             list.push(element(self)?);
         }
         Ok(list)
     }
 
-    /// Passes over the tagged fields at the end of a structure, where the answer is flexible.
+    /// Skips the tagged fields at the end of a structure if the response is flexible.
     pub fn tags(&mut self) -> Result<(), Malformed> {
         if !self.flexible {
             return Ok(());
@@ -156,7 +157,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn variable_length_numbers_are_those_of_the_protocol() {
+    fn variable_length_numbers_follow_the_protocol() {
         let mut reader = Reader::new(&[0xac, 0x02, 0x03, 0x04, 0xff, 0xff, 0xff, 0xff, 0x0f], false);
         assert_eq!(reader.unsigned_varint(), Ok(300));
         assert_eq!(reader.varint(), Ok(-2));
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_and_arrays_come_in_both_forms() {
+    fn strings_and_arrays_are_read_in_both_forms() {
         let plain = [0, 2, b'a', b'b', 0xff, 0xff, 0, 0, 0, 2, 7, 8];
         let mut reader = Reader::new(&plain, false);
         assert_eq!(reader.string(), Ok("ab".to_string()));
@@ -189,7 +190,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_can_make_it_panic(bytes: Vec<u8>, flexible: bool) {
+        fn malformed_input_never_panics(bytes: Vec<u8>, flexible: bool) {
             let mut reader = Reader::new(&bytes, flexible);
             let _ = reader.tags();
             let _ = reader.list(|reader| reader.list(Reader::string));

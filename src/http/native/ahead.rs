@@ -1,7 +1,8 @@
 //! Opening connections before they are needed.
 //!
-//! A server under full load may take new connections slowly: nginx accepts one in each turn of its event loop, and a
-//! turn that serves the first hundreds of connections is long. Opened before the gate, ten thousand cost it nothing.
+//! A server under full load may accept new connections slowly. nginx accepts one per turn of its event loop,
+//! and a turn that serves the first hundreds of connections is long. Ten thousand connections opened before
+//! the gate cost it nothing.
 
 use super::NativeClient;
 use super::slot::{Phase, Slot};
@@ -9,9 +10,9 @@ use crate::clock;
 use std::time::Duration;
 
 impl NativeClient {
-    /// Opens the connections of the first `count` slots, TLS included, and returns how many are open. Ends after
-    /// `within`, at a stop, or with the first connection that fails: what is missing is then opened by its request, which
-    /// tells the reason. To be called before the first request.
+    /// Opens the connections of the first `count` slots, including TLS, and returns how many are open. Ends
+    /// after `within`, on STOP, or at the first connection that fails. A missing connection is opened by its
+    /// request, which reports the reason. Must be called before the first request.
     pub fn open_ahead(&mut self, count: usize, within: Duration) -> usize {
         debug_assert_eq!(self.free.len(), self.slots.len(), "requests are under way");
         let count = count.min(self.slots.len());
@@ -39,12 +40,12 @@ impl NativeClient {
         }
     }
 
-    /// Closes the connections that carry no request.
+    /// Closes connections that carry no request.
     pub fn close_idle(&mut self) {
         self.slots.iter_mut().filter(|slot| slot.phase == Phase::Idle).for_each(Slot::close);
     }
 
-    /// Gives up what is not open; whether the slot's connection is.
+    /// Cleans up after an attempt that did not finish. Returns whether the slot's connection is open.
     fn settle(&mut self, slot: u32) -> bool {
         self.leave_opening(slot);
         let state = &mut self.slots[slot as usize];

@@ -1,4 +1,4 @@
-//! The chunked transfer coding (RFC 9112, section 7.1), decoded only as far as finding its end needs.
+//! The chunked transfer coding (RFC 9112, section 7.1), decoded only as far as needed to find its end.
 
 use crate::http::MAX_HEAD_BYTES;
 use crate::stats::outcome::ErrorKind;
@@ -7,28 +7,28 @@ use crate::stats::outcome::ErrorKind;
 enum State {
     /// In the hexadecimal size; the flag says whether a digit was seen.
     Size(bool),
-    /// Behind the size: extensions, which are skipped up to the end of the line.
+    /// After the size: extensions, skipped up to the end of the line.
     Extension,
-    /// Behind the `\r` that ends the size line.
+    /// After the `\r` that ends the size line.
     SizeEnd,
     Data,
-    /// Behind the data: `\r\n`, or a bare `\n` as lenient servers send it.
+    /// After the data: `\r\n`, or a bare `\n` from lenient servers.
     DataEnd,
     DataEndLf,
-    /// At the beginning of a trailer line, where an empty one ends the body.
+    /// At the start of a trailer line; an empty line ends the body.
     Trailer,
     TrailerLine,
     TrailerEnd,
     Done,
 }
 
-/// The place in a chunked body.
+/// The position in a chunked body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chunked {
     state: State,
-    /// Size of the chunk as far as read, then what is left of it.
+    /// The chunk size as parsed so far, then the bytes left of it.
     left: u64,
-    /// Bytes of this size line, or of all trailers, against endless ones.
+    /// Bytes of this size line or of all trailers, to bound their length.
     line: u32,
 }
 
@@ -39,15 +39,15 @@ impl Default for Chunked {
 }
 
 impl Chunked {
-    /// Whether the last chunk and the trailers were seen.
+    /// Whether the last chunk and the trailers are complete.
     pub fn is_done(&self) -> bool {
         self.state == State::Done
     }
 
-    /// Takes bytes of the body and returns how many belonged to it: all of them, unless it ends before.
+    /// Consumes bytes of the body and returns how many belong to it: all of them, unless it ends earlier.
     ///
     /// # Errors
-    /// [`ErrorKind::Protocol`] for anything else than chunks, and for an endless size line or trailer.
+    /// [`ErrorKind::Protocol`] for malformed chunks, and for an endless size line or trailer.
     pub fn advance(&mut self, input: &[u8]) -> Result<usize, ErrorKind> {
         let mut at = 0;
         while at < input.len() && self.state != State::Done {
@@ -91,7 +91,7 @@ impl Chunked {
 
     fn size(&mut self, seen: bool, byte: u8) -> Result<State, ErrorKind> {
         if let Some(digit) = (byte as char).to_digit(16) {
-            // A size of more than 60 bits is beyond every limit.
+            // A size of more than 60 bits exceeds every limit.
             if self.left >> 56 != 0 {
                 return Err(ErrorKind::Protocol);
             }
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_is_found_and_what_follows_is_left() {
+    fn the_end_is_found_and_the_rest_is_left() {
         for body in [
             "0\r\n\r\n",
             "5\r\nhello\r\n0\r\n\r\n",
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_chunk_is_refused() {
+    fn malformed_chunks_are_refused() {
         for body in [
             "\r\n",
             ";\r\n",
@@ -155,7 +155,7 @@ mod tests {
         let long = "x".repeat(MAX_HEAD_BYTES + 1);
         assert_eq!(whole(&format!("5;{long}")), Err(ErrorKind::Protocol));
         assert_eq!(whole(&format!("0\r\n{long}")), Err(ErrorKind::Protocol));
-        // The limit is for each line: many chunks are no attack.
+        // The limit is per line: many chunks are legitimate.
         let many = "1\r\na\r\n".repeat(MAX_HEAD_BYTES);
         assert_eq!(whole(&many), Ok((many.len(), false)));
     }

@@ -1,13 +1,14 @@
-//! Connections that carry nothing any more, and whose end says something or should come from the server.
+//! Connections that carry no more requests but are not closed yet.
 //!
-//! **Lingering.** After a `Connection: close` the server closes. Who closes first keeps the port pair for a minute
-//! (`TIME_WAIT`), so the client waits a moment for the server's FIN before it closes its own side.
+//! **Lingering.** After `Connection: close` the server closes. The side that closes first keeps the port pair
+//! for a minute (`TIME_WAIT`), so the client briefly waits for the server's FIN before closing its side.
 //!
-//! **In doubt.** A kept connection ended before the response to its next request began. That request may be sent again
-//! only if the server's program cannot have read it. The kernels know: one that received the FIN first and is then told
-//! "reset" by the server's kernel has sent its bytes to a socket that was closed already; where the bytes were taken in,
-//! the client's own FIN is acknowledged instead. So the client closes its half and waits for the one or the other, one
-//! round trip. A reset without a FIN tells nothing: a program that read the request may have caused it.
+//! **In doubt.** A kept-alive connection ended before the response to its next request began. That request
+//! may be resent only if the server program cannot have read it, and the kernels can tell. If the client
+//! received the FIN first and the server's kernel then sends a reset, the request reached a socket that was
+//! already closed. If the server took the bytes, its kernel acknowledges the client's own FIN instead. So the
+//! client closes its half and waits one round trip for either. A reset without a FIN proves nothing: a
+//! program that read the request may have caused it.
 
 use super::NativeClient;
 use super::slot::{Closing, Phase};
@@ -16,13 +17,13 @@ use crate::http::cause::CLOSED_UNANSWERED;
 use crate::http::os::socket::{Fate, fate};
 use crate::stats::outcome::ErrorKind;
 
-/// Longest wait for the end of a connection.
+/// Maximum wait for the end of a connection.
 pub(super) const PATIENCE_NS: u64 = 250 * NS_PER_MS;
-/// Most connections of one client whose end is awaited; beyond it the oldest is closed.
+/// Maximum number of connections per client whose end is awaited; beyond it the oldest is closed.
 pub const MAX_CLOSING: usize = 256;
 
 impl NativeClient {
-    /// Leaves the closing of a slot's connection to the server, for a moment.
+    /// Leaves closing a slot's connection to the server, for a short time.
     pub(super) fn linger(&mut self, slot: u32, now_ns: u64) {
         self.retire(slot, now_ns, false);
     }
@@ -49,7 +50,7 @@ impl NativeClient {
         }
     }
 
-    /// An event of a connection that is not its slot's any more.
+    /// Handles an event of a connection that no longer belongs to its slot.
     pub(super) fn closing_event(&mut self, slot: u32, key: u64) {
         if self.slots[slot as usize].closing.as_ref().is_some_and(|closing| closing.key == key) {
             self.look_at_closing(slot);
@@ -71,20 +72,20 @@ impl NativeClient {
         }
     }
 
-    /// Closes what was closing for too long; a request in doubt is then taken for lost.
+    /// Closes connections whose wait timed out. A request in doubt then counts as lost.
     pub(super) fn expire_closing(&mut self, now_ns: u64) {
         while self.closing_by_ns().is_some_and(|by_ns| by_ns <= now_ns) {
             self.give_up_oldest();
         }
     }
 
-    /// When the next of them is given up.
+    /// When the next of these waits times out.
     pub(super) fn closing_by_ns(&self) -> Option<u64> {
         let slot = self.closing.front()?;
         self.slots[slot as usize].closing.as_ref().map(|closing| closing.by_ns)
     }
 
-    /// Closes all that linger, for the sake of their descriptors and ports; whether there were any.
+    /// Closes all lingering connections to free their descriptors and ports. Returns whether there were any.
     pub(super) fn let_go(&mut self) -> bool {
         let before = self.closings;
         for slot in 0..self.slots.len() as u32 {
@@ -111,7 +112,7 @@ impl NativeClient {
         self.fail_for(slot, ErrorKind::Closed, CLOSED_UNANSWERED, || CLOSED_UNANSWERED.to_owned());
     }
 
-    /// Closes the connection whose end a slot awaited.
+    /// Closes the connection whose end a slot awaits.
     pub(super) fn forget_closing(&mut self, slot: u32) {
         self.closing.remove(slot);
         self.closings -= usize::from(self.slots[slot as usize].closing.take().is_some());

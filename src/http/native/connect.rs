@@ -1,4 +1,4 @@
-//! Opening connections: a bounded number at a time, address after address, until one answers.
+//! Opening connections: a bounded number at a time, trying addresses in turn until one answers.
 
 use super::slot::Phase;
 use super::stream::Stream;
@@ -29,9 +29,9 @@ impl NativeClient {
         }
     }
 
-    /// Opens what waits, as far as allowed.
+    /// Opens waiting connections, up to the limit.
     pub(super) fn open_waiting(&mut self) {
-        // Ahead of the load the first failure ends it.
+        // While opening ahead, the first failure ends the attempt.
         let is_over = self.is_ahead && !self.ended.is_empty();
         while !is_over && self.connecting < MAX_CONNECTING {
             let Some(slot) = self.waiting.pop_front() else { break };
@@ -39,7 +39,7 @@ impl NativeClient {
         }
     }
 
-    /// Takes a slot out of all that has to do with opening.
+    /// Removes a slot from all connection queues.
     pub(super) fn leave_opening(&mut self, slot: u32) {
         self.opening.remove(slot);
         self.waiting.remove(slot);
@@ -50,7 +50,7 @@ impl NativeClient {
         }
     }
 
-    /// Begins a connect to the next address; the slot fails where none is left.
+    /// Starts a connect to the next address; fails the slot if none is left.
     fn open(&mut self, slot: u32) {
         loop {
             let Some(address) = self.next_address(slot) else {
@@ -68,7 +68,7 @@ impl NativeClient {
         }
     }
 
-    /// Goes on to the next address where one has not answered in its time.
+    /// Moves on to the next address if the current one did not answer in time.
     pub(super) fn expire_attempts(&mut self, now_ns: u64) {
         while let Some(slot) = self.attempts.front() {
             if self.slots[slot as usize].attempt_by_ns > now_ns {
@@ -87,7 +87,7 @@ impl NativeClient {
         }
     }
 
-    /// Lets others begin behind the address that this slot waits for in vain.
+    /// Makes later attempts skip the address that this slot waits for.
     pub(super) fn pass_over(&mut self, slot: u32) {
         let count = self.addresses.get().map_or(1, <[_]>::len);
         let state = &self.slots[slot as usize];
@@ -96,7 +96,7 @@ impl NativeClient {
         }
     }
 
-    /// Like `fail`, but without opening for others: that is the caller's loop.
+    /// Like `fail`, but opens no connections for other slots: the caller's loop does that.
     fn fail_unopened(&mut self, slot: u32) {
         self.leave_opening(slot);
         let number = self.slots[slot as usize].connect_error.take().unwrap_or_default();
@@ -108,7 +108,7 @@ impl NativeClient {
 
     fn begin_connect(&mut self, slot: u32, address: SocketAddr) -> io::Result<()> {
         let stream = match start_connect(address) {
-            // What lingers holds descriptors and ports.
+            // Lingering connections hold descriptors and ports.
             Err(_) if self.let_go() => start_connect(address)?,
             begun => begun?,
         };
@@ -121,7 +121,8 @@ impl NativeClient {
         Ok(())
     }
 
-    /// The address that a slot tries next. Each slot counts from where it began, for others move the client's index.
+    /// The address that a slot tries next. Each slot counts from its own start, because other slots change
+    /// the client's index.
     fn next_address(&self, slot: u32) -> Option<SocketAddr> {
         let addresses = self.addresses.get().ok()?;
         let state = &self.slots[slot as usize];
@@ -129,7 +130,7 @@ impl NativeClient {
         (state.tried < addresses.len()).then(|| addresses[index])
     }
 
-    /// A connect came to its end, well or not.
+    /// Handles the end of a connect, successful or not.
     pub(super) fn connected(&mut self, slot: u32, event: Readiness) {
         let state = &self.slots[slot as usize];
         let socket = state.stream.as_ref().map(Stream::socket);
@@ -150,7 +151,7 @@ impl NativeClient {
             let count = self.addresses.get().map_or(1, <[_]>::len);
             self.address = self.slots[slot as usize].address_index(count);
             self.shake_hands(slot);
-            // A server that speaks first is told only once.
+            // If the server speaks first, that is reported only once.
             if event.readable {
                 self.read(slot);
             }

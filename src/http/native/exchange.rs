@@ -9,16 +9,16 @@ use crate::http::os::socket::{ONE_SEGMENT_BYTES, discard};
 use crate::stats::outcome::{ErrorKind, Outcome};
 use std::io::{self, Read, Write};
 
-/// Reads of one connection in its turn, so that one endless body does not starve the others.
+/// Maximum reads of one connection per turn, so that an endless body does not starve the others.
 const READS_PER_TURN: usize = 8;
 
-/// A body of which this much is to come is thrown away by the kernel instead of being read.
+/// If at least this much of a body is left, the kernel discards it instead of copying it out.
 const DISCARD_FROM: u64 = 32 * 1024;
-/// Room for the first read of a response that is expected to have such a body: for its head.
+/// Size of the first read if such a body is expected: enough for the head.
 const HEAD_READ_BYTES: usize = 4 * 1024;
 
 impl NativeClient {
-    /// Writes as much of the request as the kernel takes.
+    /// Writes as much of the request as the kernel accepts.
     pub(super) fn write(&mut self, slot: u32) {
         let state = &mut self.slots[slot as usize];
         let Some(stream) = state.stream.as_mut() else { return };
@@ -32,7 +32,7 @@ impl NativeClient {
                 Ok(written) => state.written += written,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // The server may have answered before it closed: what it said decides.
+                // The server may have answered before it closed: the response decides.
                 Err(_) => {
                     state.hangup = true;
                     return self.read(slot);
@@ -42,8 +42,8 @@ impl NativeClient {
         state.phase = Phase::Receiving;
     }
 
-    /// Reads what has arrived. Readiness is told once a change, so it reads until nothing is left: a read that
-    /// does not fill the buffer says so as well as another would, unless the end is announced.
+    /// Reads what has arrived. Readiness is reported once per change, so this reads until nothing is left. A
+    /// read that does not fill the buffer shows that as well as another would, unless a hang-up was reported.
     pub(super) fn read(&mut self, slot: u32) {
         for _ in 0..READS_PER_TURN {
             if !matches!(self.slots[slot as usize].phase, Phase::Sending | Phase::Receiving) {
@@ -64,14 +64,14 @@ impl NativeClient {
         }
     }
 
-    /// One read; true where the response has ended or nothing is left to read.
+    /// One read; returns true if the response has ended or nothing is left to read.
     fn read_once(&mut self, slot: u32) -> io::Result<bool> {
         let expects_much = self.expects_much();
         let state = &mut self.slots[slot as usize];
         let Some(stream) = state.stream.as_mut() else { return Ok(true) };
         let (left, reads_in_full) = (state.response.body_left(), stream.reads_in_full());
         if left >= DISCARD_FROM && reads_in_full {
-            // The last byte is read, so that what may lie behind the body is seen.
+            // The last byte is read, so that anything after the body is seen.
             return self.discard_once(slot, left - 1);
         }
         let held = state.held.len();
@@ -87,13 +87,13 @@ impl NativeClient {
         let is_drained = !is_full && !state.hangup && reads_in_full;
         let has_ended = self.take(slot, held + count);
         if has_ended && is_full {
-            // More may lie behind the response.
+            // More may follow the response.
             self.check_idle(slot);
         }
         Ok(has_ended || is_drained)
     }
 
-    /// Like a read, of `most` bytes that nobody needs to see.
+    /// Like a read of up to `most` bytes, but discards them.
     fn discard_once(&mut self, slot: u32, most: u64) -> io::Result<bool> {
         let state = &mut self.slots[slot as usize];
         let Some(Stream::Plain(tcp)) = &state.stream else { return Ok(true) };
@@ -107,12 +107,12 @@ impl NativeClient {
         Ok(count < room && !state.hangup)
     }
 
-    /// Whether the next response is likely to have a large body, as the last one had that came on any connection.
+    /// Whether the next response is likely to have a large body, judging by the last one on any connection.
     fn expects_much(&self) -> bool {
         self.known_head.meaning().is_some_and(|known| known.body_bytes() >= DISCARD_FROM)
     }
 
-    /// Goes on with the TLS handshake, and sends when it is done.
+    /// Continues the TLS handshake, and sends the request when it is done.
     pub(super) fn shake_hands(&mut self, slot: u32) {
         let Some(stream) = self.slots[slot as usize].stream.as_mut() else { return };
         match stream.handshake() {
@@ -128,7 +128,7 @@ impl NativeClient {
         }
     }
 
-    /// A connection is open: its request leaves, where there is one.
+    /// A connection is open: sends its request, if any.
     fn opened(&mut self, slot: u32) {
         if self.is_ahead {
             let state = &mut self.slots[slot as usize];
@@ -138,7 +138,7 @@ impl NativeClient {
         }
     }
 
-    /// Goes on with a connection that had more to read than its last turn allowed.
+    /// Continues a connection that had more to read than its last turn allowed.
     pub(super) fn read_on(&mut self) {
         let Some(slot) = self.more.pop_front() else { return };
         if std::mem::take(&mut self.slots[slot as usize].has_more) {
@@ -146,7 +146,7 @@ impl NativeClient {
         }
     }
 
-    /// Parses the first `length` bytes of the buffer; true where the request has ended by that.
+    /// Parses the first `length` bytes of the buffer; returns true if that ends the request.
     fn take(&mut self, slot: u32, length: usize) -> bool {
         let state = &mut self.slots[slot as usize];
         let input = &self.buffer[..length];
@@ -173,7 +173,7 @@ impl NativeClient {
         }
     }
 
-    /// The response is whole. The connection is kept only if nothing speaks against it.
+    /// The response is complete. The connection is kept only if nothing speaks against it.
     fn complete(&mut self, slot: u32, is_clean: bool) {
         let ended_ns = clock::now_ns();
         let state = &mut self.slots[slot as usize];
@@ -199,8 +199,8 @@ impl NativeClient {
         }
     }
 
-    /// The connection is gone before the response was whole: begins again where the server cannot have read the request,
-    /// else fails.
+    /// The connection was lost before the response was complete. Resends if the server cannot have read the
+    /// request, else fails it.
     fn lost(&mut self, slot: u32, error: &io::Error) {
         let state = &self.slots[slot as usize];
         let is_at_end = error.kind() == io::ErrorKind::UnexpectedEof;
@@ -212,7 +212,7 @@ impl NativeClient {
         }
         let end = if state.has_answer() { cause::CLOSED_HALFWAY } else { cause::CLOSED_UNANSWERED };
         if cause::tls_error(error).is_some() {
-            // An alert that refuses the handshake may come when it is done for this side (RFC 8446, section 4.4.2.4).
+            // A refusal may arrive after this side has completed the handshake (RFC 8446, section 4.4.2.4).
             self.fail_for(slot, ErrorKind::Tls, cause::key(error), || cause::words(error));
         } else if is_at_end {
             self.fail_for(slot, ErrorKind::Closed, end, || end.to_owned());
@@ -221,7 +221,7 @@ impl NativeClient {
         }
     }
 
-    /// Begins a request again on a new connection.
+    /// Resends a request on a new connection.
     pub(super) fn send_again(&mut self, slot: u32) {
         let state = &mut self.slots[slot as usize];
         state.close();
@@ -230,7 +230,7 @@ impl NativeClient {
         self.want_connection(slot, clock::now_ns());
     }
 
-    /// Something happened on a connection without a request: unless it was an old event, it cannot be used again.
+    /// Something happened on an idle connection. Unless the event is stale, the connection cannot be reused.
     pub(super) fn check_idle(&mut self, slot: u32) {
         let state = &mut self.slots[slot as usize];
         let Some(stream) = state.stream.as_mut() else { return };

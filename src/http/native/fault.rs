@@ -1,15 +1,15 @@
-//! Why a response is refused.
+//! Why a response was rejected.
 
-/// What is wrong with a response, or which limit it breaks.
+/// What is wrong with a response, or which limit it exceeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Anything that has no name of its own.
+    /// Anything not listed below.
     Malformed,
-    /// A head beyond [`crate::http::MAX_HEAD_BYTES`].
+    /// A head larger than [`crate::http::MAX_HEAD_BYTES`].
     Head,
-    /// A head with more lines than [`crate::http::MAX_HEADERS`].
+    /// A head with more than [`crate::http::MAX_HEADERS`] lines.
     Lines,
-    /// A body beyond [`crate::http::MAX_BODY_BYTES`].
+    /// A body larger than [`crate::http::MAX_BODY_BYTES`].
     Body,
     /// Too many interim responses.
     Interim,
@@ -18,14 +18,14 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The same for a reader.
+    /// The fault as text.
     pub fn words(self) -> &'static str {
         match self {
-            Fault::Malformed => "the response is not well-formed HTTP/1.1",
-            Fault::Head => "a response head of more than 65,536 bytes",
-            Fault::Lines => "a response head of more than 256 lines",
-            Fault::Body => "a response body of more than 1 GiB",
-            Fault::Interim => "more than 32 interim responses",
+            Fault::Malformed => "malformed HTTP/1.1 response",
+            Fault::Head => "the response head is larger than 65,536 bytes",
+            Fault::Lines => "the response head has more than 256 lines",
+            Fault::Body => "the response body is larger than 1 GiB",
+            Fault::Interim => "the server sent more than 32 interim responses",
             Fault::Upgrade => "the server switched to another protocol (101)",
         }
     }

@@ -1,11 +1,11 @@
-//! The head that was parsed last, and what it meant: servers repeat their heads to the byte for as long as their
-//! date says the same second, and comparing is many times cheaper than parsing.
+//! Caches the last parsed head and its meaning. Servers repeat their heads byte for byte until their `Date`
+//! changes, and comparing is many times cheaper than parsing.
 
-/// Longest head that is kept, in bytes.
+/// Longest head to cache, in bytes.
 const MAX_BYTES: usize = 2_048;
 
-/// A head and its meaning. A complete head ends itself, so whatever begins with the same bytes begins with the same
-/// head.
+/// A head and its meaning. A complete head delimits itself, so input that begins with the same bytes begins
+/// with the same head.
 #[derive(Clone, Debug)]
 pub struct Known<M> {
     bytes: Vec<u8>,
@@ -19,19 +19,19 @@ impl<M> Default for Known<M> {
 }
 
 impl<M: Copy> Known<M> {
-    /// The length of the head and what it means, where `input` begins with the one that is known.
+    /// The length and meaning of the head if `input` begins with the cached one.
     #[inline]
     pub fn recall(&self, input: &[u8]) -> Option<(usize, M)> {
         let meaning = self.meaning?;
         input.starts_with(&self.bytes).then_some((self.bytes.len(), meaning))
     }
 
-    /// What the head that is known meant.
+    /// The meaning of the cached head.
     pub fn meaning(&self) -> Option<M> {
         self.meaning
     }
 
-    /// Takes the place of what was known; without allocation after the first.
+    /// Replaces the cached head; allocates only the first time.
     pub fn learn(&mut self, head: &[u8], meaning: M) {
         self.meaning = None;
         if head.len() <= MAX_BYTES {
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_was_learned_last_is_known() {
+    fn only_the_last_learned_head_is_known() {
         let mut known = Known::default();
         assert_eq!(known.recall(b"anything"), None);
         known.learn(b"head\n\n", 1);

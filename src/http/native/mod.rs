@@ -1,8 +1,8 @@
 //! The native client: many kept-alive connections on one thread.
 //!
-//! A request costs a write, a read and its part of a wait; nothing is allocated, locked, formatted or logged for
-//! it. The request is rendered once. Responses are parsed in the one buffer that all connections share; only the
-//! rest of a head that arrived in pieces is copied to its connection.
+//! A request costs a write, a read and its share of a wait; nothing is allocated, locked, formatted or logged
+//! for it. The request is rendered once. Responses are parsed in one buffer shared by all connections; only
+//! the rest of a split head is copied to its connection.
 
 mod ahead;
 pub mod chunked;
@@ -33,72 +33,72 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Most slots of one client.
+/// Maximum slots per client.
 pub const MAX_SLOTS: usize = 100_000;
-/// Most connections that are being opened at a time by one client; more requests wait for their turn, with their
-/// time running, so that a listener's backlog is not flooded at the start of a run.
+/// Maximum connections that a client opens at a time, so that the start of a run does not flood a listener's
+/// backlog. Further requests wait for their turn while their time runs.
 pub const MAX_CONNECTING: usize = 128;
-/// Room for reading: an incomplete head of the largest size and as much again.
+/// Read buffer: an incomplete head of maximum size and as much again.
 const BUFFER_BYTES: usize = 2 * crate::http::MAX_HEAD_BYTES;
 
-/// Many connections to one server, each of which carries one request at a time.
+/// Many connections to one server, each carrying one request at a time.
 ///
-/// A request that fails on a **reused** connection (or on one that was opened ahead of it) before any byte of its
-/// response arrived is sent once more on a new connection, with its time running on, where the server cannot have read
-/// it: the kernel had taken nothing of it, or the connection had been closed before (see [`closing`]). That is what a
-/// server that closes idle connections causes, and no failure of it. Everything else that is lost is an error.
+/// A request that fails on a **reused** connection (or one opened ahead) before any byte of its response
+/// arrived is resent once on a new connection, while its time runs on, if the server cannot have read it: the
+/// kernel had accepted none of it, or the connection had already been closed (see [`closing`]). A server that
+/// closes idle connections causes this, and that is not a failure. Any other loss is an error.
 #[derive(Debug)]
 pub struct NativeClient {
     request: Vec<u8>,
-    /// As the last one on a connection that carries a limited number.
+    /// The request as sent last on a connection with a limited number of requests.
     last_request: Vec<u8>,
     max_requests: u64,
     is_head: bool,
     timeout_ns: u64,
     connect_timeout_ns: u64,
-    /// Longest attempt at an address that is not the last one to try.
+    /// Maximum time for an address while others remain.
     attempt_ns: u64,
     tls: Option<TlsClient>,
     addresses: Addresses,
-    /// Index of the address to try first: the one that worked last, or the one behind one that did not answer.
+    /// Index of the address to try first: the last one that worked, or the one after an unresponsive one.
     address: usize,
     stop: StopFlag,
     poller: Poller,
     is_precise: bool,
     slots: Vec<Slot>,
-    /// Free slots and since when, the longest first.
+    /// Free slots and since when, longest first.
     free: VecDeque<(u32, u64)>,
-    /// In the order of their sends, which is that of their deadlines.
+    /// In order of sending, which is also the order of deadlines.
     in_flight: Order,
-    /// Waiting for a connection or opening one, in the order in which that is given up.
+    /// Waiting for a connection or opening one, in order of connect deadlines.
     opening: Order,
-    /// Those of `opening` whose turn has not come.
+    /// The members of `opening` whose turn has not come.
     waiting: Order,
     connecting: usize,
-    /// Connecting to an address that is not the last one to try, in the order in which the next one's turn comes.
+    /// Connecting while other addresses remain, in order of when to try the next address.
     attempts: Order,
-    /// With a former connection whose end is awaited, the longest first; and how many.
+    /// Slots with a former connection whose end is awaited, longest first; and their number.
     closing: Order,
     closings: usize,
-    /// Connections are being opened for which there are no requests yet.
+    /// Connections are being opened ahead of requests.
     is_ahead: bool,
-    /// No more requests will come.
+    /// Set when no more requests will come.
     is_retired: bool,
     causes: Causes,
     /// Slots that had more to read than one turn allows.
     more: VecDeque<u32>,
-    /// Ended, not yet handed over.
+    /// Ended, completion not yet handed over.
     ended: Vec<(u32, Completion)>,
     buffer: Box<[u8]>,
     known_head: KnownHead,
 }
 
 impl NativeClient {
-    /// A client with `slots` connections at most, which are opened as they are needed.
+    /// A client with at most `slots` connections, opened as needed.
     ///
     /// # Errors
-    /// Where the number of slots is not in 1..=[`MAX_SLOTS`], the certificates in the settings cannot be read, or the
-    /// process has no descriptor left.
+    /// If the number of slots is not in 1..=[`MAX_SLOTS`], the certificates in the settings cannot be read,
+    /// or no file descriptor is left.
     pub fn new(
         request: Arc<Request>,
         settings: &Settings,
@@ -107,9 +107,7 @@ impl NativeClient {
         stop: StopFlag,
     ) -> Result<NativeClient, ClientError> {
         if !(1..=MAX_SLOTS).contains(&slots) {
-            return Err(ClientError::new(format!(
-                "{slots} connections: use 1 to {MAX_SLOTS} for each thread"
-            )));
+            return Err(ClientError::new(format!("{slots} connections: use 1 to {MAX_SLOTS} per thread")));
         }
         let poller = Poller::new().map_err(|e| ClientError::new(format!("epoll cannot be used: {e}")))?;
         let tls = request.is_https().then(|| TlsClient::new(settings, request.host())).transpose()?;
@@ -148,21 +146,21 @@ impl NativeClient {
         })
     }
 
-    /// The same client on `poll(2)`, as it runs where the kernel has no exact epoll.
+    /// The same client on `poll(2)`, as on kernels without `epoll_pwait2`.
     #[must_use]
     pub fn without_epoll(mut self) -> NativeClient {
         self.poller = Poller::without_epoll();
         self
     }
 
-    /// Ends a slot's request; the completion is handed over by the next poll, and the slot is free from then on.
+    /// Ends a slot's request. The next poll hands over the completion and frees the slot.
     fn end(&mut self, slot: u32, outcome: Outcome, ended_ns: u64) {
         self.in_flight.remove(slot);
         let completion = self.slots[slot as usize].end(outcome, ended_ns);
         self.ended.push((slot, completion));
     }
 
-    /// Ends a slot's request with an error, and its connection with it.
+    /// Ends a slot's request with an error and closes its connection.
     fn fail(&mut self, slot: u32, kind: ErrorKind) {
         self.leave_opening(slot);
         self.slots[slot as usize].close();
@@ -170,13 +168,13 @@ impl NativeClient {
         self.open_waiting();
     }
 
-    /// The same, with the reason.
+    /// Like `fail`, with the reason.
     fn fail_for(&mut self, slot: u32, kind: ErrorKind, key: impl Into<Key>, words: impl FnOnce() -> String) {
         self.note(kind, key, words);
         self.fail(slot, kind);
     }
 
-    /// Counts a cause of an error; what fails before there is a request is no error of one.
+    /// Counts the cause of an error. Failures before there is a request are not counted.
     fn note(&mut self, kind: ErrorKind, key: impl Into<Key>, words: impl FnOnce() -> String) {
         if !self.is_ahead {
             self.causes.count(kind, key, words);
@@ -191,7 +189,7 @@ impl NativeClient {
         }
     }
 
-    /// The next moment at which something must be done without an event.
+    /// The next time at which something must be done without an event.
     fn next_deadline_ns(&self) -> u64 {
         let request = self.in_flight.front().map(|s| self.slots[s as usize].sent_ns + self.timeout_ns);
         let connect = self.opening.front().map(|s| self.slots[s as usize].connect_by_ns);
@@ -200,8 +198,8 @@ impl NativeClient {
         others.into_iter().flatten().fold(request.unwrap_or(u64::MAX), u64::min)
     }
 
-    /// Fails what has had its time, after a last look at each: where this process was paused, what it waited for may have
-    /// come long ago.
+    /// Fails whatever has timed out, after a last check of each slot: if this process was paused, the awaited
+    /// data may have arrived long ago.
     fn expire(&mut self, now_ns: u64) {
         self.expire_closing(now_ns);
         self.expire_attempts(now_ns);
@@ -232,12 +230,12 @@ impl NativeClient {
         }
     }
 
-    /// Does for one slot what an event would, had it been told already.
+    /// Does for one slot what a pending event would do.
     fn look(&mut self, slot: u32) {
         let state = &self.slots[slot as usize];
         let Some(stream) = &state.stream else { return };
         let writable = wait_writable(stream.socket(), Duration::ZERO).unwrap_or(false);
-        // Whether a connect has failed is asked of the socket.
+        // The socket itself is asked whether a connect has failed.
         self.handle(Readiness {
             key: state.key(slot),
             readable: true,
@@ -249,7 +247,7 @@ impl NativeClient {
 
     fn abort_all(&mut self) {
         while let Some(slot) = self.in_flight.front() {
-            // Out of the queue first: closing a connection would otherwise open one for the next in it.
+            // Remove it from the queue first: otherwise closing a connection would open one for the next.
             self.waiting.remove(slot);
             self.leave_opening(slot);
             self.forget_closing(slot);
@@ -283,7 +281,7 @@ impl NativeClient {
         }
     }
 
-    /// Waits for events until `until_ns` at most, and handles them.
+    /// Waits for events, until `until_ns` at the latest, and handles them.
     fn turn(&mut self, until_ns: u64) {
         let has_work = !self.ended.is_empty() || !self.more.is_empty();
         let now_ns = clock::now_ns();
@@ -292,7 +290,7 @@ impl NativeClient {
         let slots = &self.slots;
         let watched = || slots.iter().enumerate().flat_map(|(index, slot)| slot.watched(index as u32));
         let Ok(events) = self.poller.wait(Duration::from_nanos(left_ns), watched) else {
-            // Cannot happen with a good descriptor; without a pause it would spin.
+            // Cannot happen with a valid descriptor; without a pause the loop would spin.
             return clock::sleep(Duration::from_nanos(left_ns.min(clock::NS_PER_MS)));
         };
         for index in 0..events {
@@ -320,7 +318,7 @@ impl Client for NativeClient {
             return now_ns;
         };
         if self.slots[slot as usize].is_unused() {
-            // Nobody may have looked at it since it was opened.
+            // The connection may not have been checked since it was opened.
             self.check_idle(slot);
         }
         self.slots[slot as usize].begin(ticket, now_ns, self.is_head);

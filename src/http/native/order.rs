@@ -1,13 +1,13 @@
-//! A queue of slots from whose middle one can be taken in constant time, without allocation.
+//! A queue of slots with removal from the middle in constant time and without allocation.
 //!
-//! All requests have the same timeout, so slots in the order of their sends are in the order of their deadlines:
-//! the front is the next to expire, and no timer is needed for each request.
+//! All requests have the same timeout, so slots in order of sending are also in order of their deadlines: the
+//! front expires next, and no per-request timer is needed.
 
 const NONE: u32 = u32::MAX;
-/// Marks a slot that is not in the queue; as `next` of the last one `NONE` stands.
+/// Marks a slot that is not in the queue; the last slot has `NONE` as its `next`.
 const ABSENT: u32 = u32::MAX - 1;
 
-/// A doubly linked list through slot numbers.
+/// A doubly linked list of slot numbers.
 #[derive(Debug)]
 pub struct Order {
     links: Vec<Link>,
@@ -33,7 +33,7 @@ impl Order {
         (self.head != NONE).then_some(self.head)
     }
 
-    /// Appends a slot; one that is there already keeps its place.
+    /// Appends a slot; one that is already there keeps its place.
     pub fn push_back(&mut self, slot: u32) {
         if self.links[slot as usize].next != ABSENT {
             return;
@@ -46,7 +46,7 @@ impl Order {
         self.tail = slot;
     }
 
-    /// Takes a slot out; nothing happens where it is not in the queue.
+    /// Removes a slot, if present.
     pub fn remove(&mut self, slot: u32) {
         let Link { prev, next } = self.links[slot as usize];
         if next == ABSENT {
@@ -63,7 +63,7 @@ impl Order {
         self.links[slot as usize].next = ABSENT;
     }
 
-    /// Takes the front.
+    /// Removes the front.
     pub fn pop_front(&mut self) -> Option<u32> {
         let slot = self.front()?;
         self.remove(slot);
@@ -78,7 +78,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_behaves_as_a_list_without_doubles(steps in prop::collection::vec((0u8..3, 0u32..8), 0..200)) {
+        fn it_behaves_like_a_list_without_duplicates(steps in prop::collection::vec((0u8..3, 0u32..8), 0..200)) {
             let mut order = Order::new(8);
             let mut model: Vec<u32> = Vec::new();
             for (step, slot) in steps {

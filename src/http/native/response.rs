@@ -1,7 +1,7 @@
-//! One response as it arrives: bytes in, progress out. No socket, no clock, no allocation.
+//! An incremental parser for one response: bytes in, progress out. No socket, no clock, no allocation.
 //!
-//! Framing follows RFC 9112, section 6.3. The head is parsed in place by `httparse`, so it must lie in one piece:
-//! as long as it is not complete nothing of it is consumed, and the caller presents it again with what came after.
+//! Framing follows RFC 9112, section 6.3. `httparse` parses the head in place, so the head must be
+//! contiguous: until it is complete, nothing is consumed and the caller presents it again with more bytes.
 
 use super::chunked::Chunked;
 use super::fault::Fault;
@@ -11,15 +11,15 @@ use crate::stats::outcome::ErrorKind;
 use httparse::Header;
 use std::mem::MaybeUninit;
 
-/// Most interim responses (1xx) before the final one; more are a protocol error.
+/// Maximum interim responses (1xx) before the final one; more are a protocol error.
 pub const MAX_INTERIM: u8 = 32;
 
-/// What a call of [`Response::advance`] did.
+/// The result of [`Response::advance`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Bytes at the front of the input that are not needed any more.
+    /// Bytes at the front of the input that are no longer needed.
     pub consumed: usize,
-    /// Whether the response is complete; what lies behind `consumed` is then not part of it.
+    /// Whether the response is complete. Anything after `consumed` is then not part of it.
     pub done: bool,
 }
 
@@ -32,13 +32,13 @@ pub struct Meaning {
 }
 
 impl Meaning {
-    /// Length of the body, where the head says it; else 0.
+    /// Length of the body if the head states it, else 0.
     pub fn body_bytes(&self) -> u64 {
         self.state.counted_bytes()
     }
 }
 
-/// The last final head of responses to requests of one method.
+/// The last final head among responses to requests with the same method.
 pub type KnownHead = Known<Meaning>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ enum State {
 }
 
 impl State {
-    /// Bytes that are still to come of a body whose length is known; else 0.
+    /// Bytes left of a body of known length, else 0.
     fn counted_bytes(self) -> u64 {
         if let State::Length(left) = self { left } else { 0 }
     }
@@ -65,7 +65,7 @@ pub struct Response {
     to_head_request: bool,
     keep_alive: bool,
     interim: u8,
-    /// Length of the incomplete head at the last attempt to parse it.
+    /// Length of the incomplete head when it was last parsed.
     tried: u32,
     /// How much of the incomplete head was searched for its end.
     searched: u32,
@@ -75,7 +75,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// Waits for the response to a request, which is a `HEAD` or not.
+    /// Expects the response to a request; `to_head_request` if that is a `HEAD`.
     pub fn new(to_head_request: bool) -> Response {
         Response {
             state: State::Head,
@@ -91,7 +91,7 @@ impl Response {
         }
     }
 
-    /// The status; 0 before the head of the final response was there.
+    /// The status; 0 until the head of the final response is parsed.
     pub fn status(&self) -> u16 {
         self.status
     }
@@ -101,17 +101,17 @@ impl Response {
         self.keep_alive
     }
 
-    /// Bytes consumed so far: heads, interim responses and framing included.
+    /// Bytes consumed so far, including heads, interim responses and framing.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Why the response was refused, where it was.
+    /// Why the response was rejected, if it was.
     pub fn fault(&self) -> &'static str {
         self.fault.words()
     }
 
-    /// Sets the bytes of a response that was refused: all that came of it.
+    /// Sets the bytes of a rejected response to everything received of it.
     pub fn count_refused(&mut self, bytes: u64) {
         self.bytes = bytes;
     }
@@ -121,27 +121,27 @@ impl Response {
         Err(ErrorKind::Protocol)
     }
 
-    /// Bytes of the body that are still to come, where its length is known; else 0.
+    /// Bytes left of the body if its length is known, else 0.
     pub fn body_left(&self) -> u64 {
         self.state.counted_bytes()
     }
 
-    /// Counts bytes of the body that were thrown away unseen: `count` of the [`Response::body_left`], never more.
+    /// Counts body bytes that were discarded unseen: `count`, at most [`Response::body_left`].
     pub fn skip(&mut self, count: usize) {
         if let State::Length(left) = self.state {
             self.bytes += self.counted(count, left) as u64;
         }
     }
 
-    /// Takes the bytes that were not consumed before, followed by new ones.
+    /// Parses the bytes not consumed before, followed by new ones.
     ///
     /// # Errors
-    /// [`ErrorKind::Protocol`] where they are not HTTP or break a limit; the response is then over.
+    /// [`ErrorKind::Protocol`] if they are not HTTP or exceed a limit. The response is then over.
     pub fn advance(&mut self, input: &[u8]) -> Result<Step, ErrorKind> {
         self.advance_knowing(input, &mut KnownHead::default())
     }
 
-    /// The same with the help of a head that other responses had, which changes nothing but the time that it takes.
+    /// Like [`Response::advance`], using a cached head. That only saves time and never changes the result.
     ///
     /// # Errors
     /// As [`Response::advance`].
@@ -165,10 +165,10 @@ impl Response {
         Ok(Step { consumed, done: self.state == State::Done })
     }
 
-    /// The server closed its side; `rest` is what [`Response::advance`] left. `Ok` where that ends the response.
+    /// The server closed its side; `rest` is what [`Response::advance`] left. `Ok` if that ends the response.
     ///
     /// # Errors
-    /// [`ErrorKind::Closed`] where something is missing, [`ErrorKind::Protocol`] where what is there is not HTTP.
+    /// [`ErrorKind::Closed`] if something is missing, [`ErrorKind::Protocol`] if the input is not HTTP.
     pub fn finish(&mut self, rest: &[u8]) -> Result<(), ErrorKind> {
         match self.state {
             State::UntilClose | State::Done => {
@@ -196,13 +196,13 @@ impl Response {
         self.limited(taken)
     }
 
-    /// Counts bytes of a body that says no length before it is sent.
+    /// Counts bytes of a body whose length is not known in advance.
     fn limited(&mut self, taken: usize) -> Result<usize, ErrorKind> {
         self.body += taken as u64;
         if self.body > MAX_BODY_BYTES { self.refuse(Fault::Body) } else { Ok(taken) }
     }
 
-    /// Consumes the head where it is complete, and nothing where it is not.
+    /// Consumes the head if it is complete, otherwise nothing.
     fn head(&mut self, rest: &[u8], known: &mut KnownHead) -> Result<usize, ErrorKind> {
         if let Some((length, meaning)) = known.recall(rest) {
             (self.status, self.keep_alive, self.state) = (meaning.status, meaning.keep_alive, meaning.state);
@@ -226,8 +226,8 @@ impl Response {
         }
     }
 
-    /// Parsing again for every byte would take quadratic time: it is tried when an empty line came, which ends a
-    /// head, and whenever the input has doubled, so that rubbish is seen early.
+    /// Parsing again after every byte would take quadratic time. So it is tried when an empty line arrived,
+    /// which ends a head, and whenever the input has doubled, so that malformed input is detected early.
     fn is_worth_parsing(&mut self, rest: &[u8]) -> bool {
         if rest.is_empty() {
             return false;
@@ -237,9 +237,9 @@ impl Response {
         rest.len() >= 2 * self.tried as usize || has_empty_line(&rest[from..])
     }
 
-    /// The length of the head, where it is complete; sets how the rest is framed.
+    /// The length of the head if it is complete; sets how the body is framed.
     fn parse_head(&mut self, rest: &[u8]) -> Result<Option<usize>, ErrorKind> {
-        // Not initialised: writing 4 KB of empty headers would cost more than the parsing.
+        // Left uninitialised: writing 4 KB of empty headers would cost more than parsing.
         let mut headers = [const { MaybeUninit::uninit() }; MAX_HEADERS];
         let mut parsed = httparse::Response::new(&mut []);
         let parser = httparse::ParserConfig::default();
@@ -262,7 +262,7 @@ impl Response {
 
     fn frame(&mut self, status: u16, minor: u8, fields: &Fields) -> Result<(), ErrorKind> {
         if status == 101 {
-            // What follows is another protocol, which nobody here speaks: the exchange cannot be completed.
+            // What follows is another protocol, which no client here speaks: the exchange fails.
             return self.refuse(Fault::Upgrade);
         }
         if status < 200 {
@@ -275,7 +275,7 @@ impl Response {
         self.state = match (has_no_body, fields.encoding, fields.length) {
             (true, _, _) => State::Done,
             (_, Encoding::Chunked, _) => {
-                // HTTP/1.0 knows no chunks: RFC 9112 6.1 calls the framing faulty and the connection unusable.
+                // HTTP/1.0 has no chunks: the framing is faulty and the connection unusable (RFC 9112 6.1).
                 self.keep_alive &= minor >= 1;
                 State::Chunked(Chunked::default())
             }
@@ -299,11 +299,11 @@ fn has_empty_line(bytes: &[u8]) -> bool {
 enum Encoding {
     None,
     Chunked,
-    /// A transfer coding that ends with the connection.
+    /// A transfer coding that ends when the connection closes.
     Other,
 }
 
-/// The few header fields that decide about framing and reuse.
+/// The few header fields that determine framing and reuse.
 struct Fields {
     length: Option<u64>,
     encoding: Encoding,
@@ -316,7 +316,7 @@ impl Fields {
         let mut fields = Fields { length: None, encoding: Encoding::None, close: false, keep_alive: false };
         let mut conflict = false;
         for header in headers {
-            // Names of other lengths are most of them, and cost one comparison.
+            // Most names have other lengths and cost one comparison.
             match header.name.len() {
                 14 if header.name.eq_ignore_ascii_case("content-length") => {
                     conflict |= !fields.add_length(header.value);
@@ -328,14 +328,14 @@ impl Fields {
                 _ => {}
             }
         }
-        // Transfer-Encoding overrides Content-Length, whatever that says (RFC 9112 6.3).
+        // Transfer-Encoding overrides Content-Length, whatever its value (RFC 9112 6.3).
         if conflict && fields.encoding == Encoding::None {
             return Err(ErrorKind::Protocol);
         }
         Ok(fields)
     }
 
-    /// Equal values, in several lines or one list, are one; false for anything else (RFC 9112 6.3, point 5).
+    /// Equal values, in several lines or one list, count as one; else false (RFC 9112 6.3, point 5).
     fn add_length(&mut self, value: &[u8]) -> bool {
         value.split(|b| *b == b',').all(|item| match decimal(item.trim_ascii()) {
             Some(length) => *self.length.get_or_insert(length) == length,
@@ -368,7 +368,7 @@ fn decimal(digits: &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
-    /// Status, reuse and length of a response that came in one piece, with the connection open behind it.
+    /// Status, reuse and length of a response that arrives in one piece on a connection that stays open.
     fn whole(text: &str) -> Result<Option<(u16, bool, u64)>, ErrorKind> {
         let mut response = Response::new(false);
         let step = response.advance(text.as_bytes())?;
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_are_decimal_and_agree() {
+    fn lengths_must_be_decimal_and_agree() {
         let length = |value: &str| head(&format!("Content-Length: {value}\r\n")).map(|end| end.map(|e| e.0));
         assert_eq!(length("5"), Ok(Some(200)));
         assert_eq!(length("0005, 5"), Ok(Some(200)));
@@ -451,7 +451,7 @@ mod tests {
         let mut response = Response::new(false);
         let head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n";
         response.skip(1);
-        assert_eq!((response.bytes(), response.body_left()), (0, 0), "before the head there is no body");
+        assert_eq!((response.bytes(), response.body_left()), (0, 0), "no body before the head");
         assert_eq!(response.advance(head), Ok(Step { consumed: head.len(), done: false }));
         assert_eq!(response.body_left(), 10);
         response.skip(9);
@@ -466,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn each_limit_is_said() {
+    fn each_limit_is_named() {
         let fault = |text: &str| {
             let mut response = Response::new(false);
             assert_eq!(response.advance(text.as_bytes()), Err(ErrorKind::Protocol));
@@ -478,11 +478,11 @@ mod tests {
         assert!(fault("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n").contains("101"));
         let long = format!("HTTP/1.1 200 OK\r\nA: {}\r\n\r\n", "a".repeat(MAX_HEAD_BYTES));
         assert!(fault(&long).contains("65,536") && MAX_HEAD_BYTES == 65_536);
-        assert!(fault("rubbish\r\n\r\n").contains("well-formed"));
+        assert!(fault("garbage\r\n\r\n").contains("malformed"));
     }
 
     #[test]
-    fn an_end_too_early_is_closed_and_rubbish_is_protocol() {
+    fn a_premature_end_is_closed_and_malformed_input_is_protocol() {
         let end = |text: &[u8]| {
             let mut response = Response::new(false);
             let step = response.advance(text)?;

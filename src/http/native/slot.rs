@@ -1,4 +1,4 @@
-//! One slot: a connection that is kept, and the request that is under way on it.
+//! A slot: a connection and the request in flight on it.
 
 use super::response::Response;
 use super::stream::Stream;
@@ -8,79 +8,79 @@ use crate::stats::outcome::Outcome;
 use std::net::TcpStream;
 use std::os::fd::AsFd;
 
-/// Capacity of a buffer for a split head that a slot may keep; larger ones are given back.
+/// Maximum capacity that a slot keeps for a split head; larger buffers are freed.
 const KEPT_CAPACITY: usize = 1024;
 
-/// How far a slot's request has come.
+/// The progress of a slot's request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// No request; a kept connection, or none.
+    /// No request; the slot may hold an idle connection.
     Idle,
-    /// Wants a connection, while as many as allowed are being opened.
+    /// Waits to open a connection; the maximum number is being opened.
     Waiting,
     /// Its connection is being opened.
     Connecting,
-    /// Its connection is open, and TLS is being agreed on.
+    /// Its connection is open, TLS handshake in progress.
     Handshaking,
-    /// The connection takes no more bytes for now.
+    /// The kernel accepts no more bytes for now.
     Sending,
-    /// The whole request is with the kernel.
+    /// The kernel has the whole request.
     Receiving,
-    /// Its connection ended without an answer, and whether the server can have read it is to be learned.
+    /// Its connection ended without a response; it is unknown whether the server can have read the request.
     Doubtful,
-    /// Ended; the completion was not handed over yet.
+    /// Ended, completion not yet handed over.
     Ended,
 }
 
-/// A connection that carries nothing any more and whose end is awaited.
+/// A connection that carries no more requests and whose end is awaited.
 #[derive(Debug)]
 pub struct Closing {
     /// The connection.
     pub socket: TcpStream,
-    /// Key of its events.
+    /// The key of its events.
     pub key: u64,
-    /// When it is closed whatever happens.
+    /// When it is closed unconditionally.
     pub by_ns: u64,
-    /// Whether the slot's request waits to learn what became of it.
+    /// Whether the slot's request depends on how the connection ends.
     pub in_doubt: bool,
 }
 
 /// A connection and its request.
 #[derive(Debug)]
 pub struct Slot {
-    /// The connection, where there is one.
+    /// The connection, if any.
     pub stream: Option<Stream>,
-    /// Counts connections of this slot, so that an event of a former one is known.
+    /// Counts connections of this slot, to recognise events of former ones.
     generation: u32,
-    /// How far the request is.
+    /// Progress of the request.
     pub phase: Phase,
-    /// Bytes of the request that the kernel took.
+    /// Bytes of the request that the kernel accepted.
     pub written: usize,
-    /// The response as far as read.
+    /// The response as read so far.
     pub response: Response,
-    /// What was read of a head that is not complete.
+    /// The bytes of an incomplete head.
     pub held: Vec<u8>,
-    /// Whole exchanges that the connection carried before this one.
+    /// Complete exchanges on this connection before the current one.
     pub carried: u64,
-    /// Whether the connection was opened before there was a request for it.
+    /// Whether the connection was opened ahead of any request.
     pub is_ahead: bool,
-    /// Whether this request was begun again on a new connection.
+    /// Whether this request was resent on a new connection.
     pub retried: bool,
-    /// Whether the server has announced its end of the connection, which is told only once.
+    /// Whether the server has closed its side, which is reported only once.
     pub hangup: bool,
-    /// Whether the slot waits for its turn to read on.
+    /// Whether the slot is queued to read on.
     pub has_more: bool,
-    /// The former connection, while its end is awaited.
+    /// The former connection while its end is awaited.
     pub closing: Option<Closing>,
-    /// Index of the address that was tried first for this connection.
+    /// Index of the first address tried for this connection.
     pub first_address: usize,
-    /// Addresses that were tried for this connection.
+    /// Number of addresses tried for this connection.
     pub tried: usize,
-    /// When the attempt at this address is given up for the next one's sake.
+    /// When to give up this address and try the next.
     pub attempt_by_ns: u64,
-    /// The error of the last address that was tried, as the system numbers it.
+    /// The OS error code of the last address tried.
     pub connect_error: Option<i32>,
-    /// When opening the connection is given up.
+    /// When to give up opening the connection.
     pub connect_by_ns: u64,
     /// When the request was sent.
     pub sent_ns: u64,
@@ -119,29 +119,29 @@ impl Slot {
         self.restart(is_head);
     }
 
-    /// Begins the same request again.
+    /// Resets the slot for a resend.
     pub fn restart(&mut self, is_head: bool) {
         self.written = 0;
         self.response = Response::new(is_head);
         self.clear_held();
     }
 
-    /// Whether the connection lay idle before this request, so that the server may have closed it meanwhile.
+    /// Whether the connection was idle before this request, so the server may have closed it.
     pub fn is_reused(&self) -> bool {
         self.carried > 0 || self.is_ahead
     }
 
-    /// Whether the connection was opened ahead and has carried nothing yet.
+    /// Whether the connection was opened ahead and has carried no request yet.
     pub fn is_unused(&self) -> bool {
         self.is_ahead && self.carried == 0
     }
 
-    /// Index of the address that was tried last, of `count`.
+    /// Index of the last address tried, out of `count`.
     pub fn address_index(&self, count: usize) -> usize {
         (self.first_address + self.tried.saturating_sub(1)) % count
     }
 
-    /// Whether any byte of a response came.
+    /// Whether any byte of a response has arrived.
     pub fn has_answer(&self) -> bool {
         self.response.bytes() > 0 || !self.held.is_empty()
     }
@@ -155,7 +155,7 @@ impl Slot {
         Completion { ticket: self.ticket, sent_ns: self.sent_ns, ended_ns, outcome, bytes, resent }
     }
 
-    /// Closes the connection; events that it left behind are then not taken for those of the next.
+    /// Closes the connection. Its pending events will not be taken for those of the next one.
     pub fn close(&mut self) {
         self.stream = None;
         self.carried = 0;
@@ -165,12 +165,12 @@ impl Slot {
         self.generation = self.generation.wrapping_add(1);
     }
 
-    /// The key of its connection's events: the slot below, the generation above.
+    /// The key of its connection's events: slot in the low half, generation in the high half.
     pub fn key(&self, slot: u32) -> u64 {
         u64::from(self.generation) << 32 | u64::from(slot)
     }
 
-    /// What there is to watch, where the kernel does not remember it.
+    /// What to watch, if the kernel does not remember it.
     pub fn watched(&self, slot: u32) -> impl Iterator<Item = Watched<'_>> {
         let own = self.stream.as_ref().map(|stream| {
             let wants_write =

@@ -1,4 +1,4 @@
-//! A nonblocking connection, with TLS or without.
+//! A nonblocking connection, with or without TLS.
 
 use crate::http::os::socket::{receive, transmit};
 use crate::http::tls::TlsClient;
@@ -6,10 +6,10 @@ use rustls::ClientConnection;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::TcpStream;
 
-/// What requests and responses go over.
+/// The transport of requests and responses.
 #[derive(Debug)]
 pub enum Stream {
-    /// TCP alone.
+    /// Plain TCP.
     Plain(TcpStream),
     /// TLS over TCP.
     Tls(Box<Session>),
@@ -20,15 +20,15 @@ pub enum Stream {
 pub struct Session {
     tcp: TcpStream,
     tls: ClientConnection,
-    /// Bytes that the kernel took.
+    /// Bytes that the kernel accepted.
     sent: u64,
 }
 
 impl Stream {
-    /// Over a connection that is being opened; with TLS where it is given.
+    /// A stream over a connection that is being opened, with TLS if `tls` is given.
     ///
     /// # Errors
-    /// Where no session can be made.
+    /// If the session cannot be created.
     pub fn new(tcp: TcpStream, tls: Option<&TlsClient>) -> io::Result<Stream> {
         match tls {
             None => Ok(Stream::Plain(tcp)),
@@ -39,7 +39,7 @@ impl Stream {
         }
     }
 
-    /// The connection itself.
+    /// The underlying connection.
     pub fn socket(&self) -> &TcpStream {
         match self {
             Stream::Plain(tcp) => tcp,
@@ -47,7 +47,7 @@ impl Stream {
         }
     }
 
-    /// The connection alone, without what TLS knows of it.
+    /// The underlying connection, without the TLS session.
     pub fn into_socket(self) -> TcpStream {
         match self {
             Stream::Plain(tcp) => tcp,
@@ -55,20 +55,20 @@ impl Stream {
         }
     }
 
-    /// Whether a read that does not fill its buffer has emptied the connection.
+    /// Whether a read that does not fill its buffer has drained the connection.
     pub fn reads_in_full(&self) -> bool {
         matches!(self, Stream::Plain(_))
     }
 
-    /// Whether bytes wait for the connection to become writable.
+    /// Whether bytes are waiting until the connection is writable.
     pub fn wants_write(&self) -> bool {
         matches!(self, Stream::Tls(session) if session.tls.wants_write())
     }
 
-    /// Goes on with the handshake; true when it is done.
+    /// Continues the handshake; returns true when it is done.
     ///
     /// # Errors
-    /// Where the peer closes or what it sends is not accepted; `WouldBlock` is none of them.
+    /// If the peer closes the connection or the handshake fails. `WouldBlock` is not returned as an error.
     pub fn handshake(&mut self) -> io::Result<bool> {
         let Stream::Tls(session) = self else { return Ok(true) };
         match session.shake_hands() {
@@ -97,7 +97,7 @@ impl Write for Stream {
         }
     }
 
-    /// Passes on what is encrypted and not sent yet.
+    /// Writes encrypted bytes that have not been sent yet.
     #[inline]
     fn flush(&mut self) -> io::Result<()> {
         match self {
@@ -107,7 +107,7 @@ impl Write for Stream {
     }
 }
 
-/// The connection as a session reads and writes it: one record, which is what a request is, by the plain call.
+/// The connection as a session uses it. One record, the size of a request, takes a plain write.
 struct Wire<'a>(&'a TcpStream);
 
 impl Read for Wire<'_> {
@@ -156,11 +156,11 @@ impl Session {
         Ok(())
     }
 
-    /// Takes in what arrived; false at the end of the connection.
+    /// Reads what has arrived; returns false at the end of the connection.
     fn receive(&mut self) -> io::Result<bool> {
         let count = self.tls.read_tls(&mut Wire(&self.tcp))?;
         if let Err(error) = self.tls.process_new_packets() {
-            // The alert that tells the peer why; the connection is lost in any case.
+            // The alert tells the peer why; the connection is lost in any case.
             let _ = self.send();
             return Err(io::Error::new(io::ErrorKind::InvalidData, error));
         }
@@ -185,9 +185,9 @@ impl Session {
         let before = self.sent;
         let taken = self.tls.writer().write(bytes)?;
         match self.send() {
-            // What was taken counts as written; `flush` passes on the rest.
+            // Accepted bytes count as written; `flush` sends the rest.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock && taken > 0 => Ok(taken),
-            // A part is on its way, which must not be taken for nothing; `flush` meets the error again.
+            // Part of it has been sent, which must be reported; `flush` meets the error again.
             Err(_) if self.sent > before => Ok(taken),
             result => result.map(|()| taken),
         }

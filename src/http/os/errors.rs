@@ -1,14 +1,14 @@
-//! The errors of the system that connections meet, in words.
+//! System errors on connections, as text.
 
 use crate::stats::causes::{NO_DESCRIPTOR, NO_PORT};
 use rustix::io::Errno;
 use std::io;
 
-/// What an error means for a connection, where it is one of the usual ones.
+/// What an error means for a connection, if it is one of the common ones.
 pub fn words(error: &io::Error) -> Option<&'static str> {
     Some(match Errno::from_io_error(error)? {
         Errno::CONNREFUSED => "connection refused",
-        Errno::TIMEDOUT => "no answer to the connect in time",
+        Errno::TIMEDOUT => "the connect timed out",
         Errno::NETUNREACH => "network unreachable",
         Errno::HOSTUNREACH => "host unreachable",
         Errno::ADDRNOTAVAIL => NO_PORT,
@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_this_host_lacks_and_what_the_server_does_are_told_apart() {
+    fn local_shortages_and_server_errors_are_told_apart() {
         let of = |errno: Errno| words(&errno.into());
         assert_eq!(of(Errno::CONNREFUSED), Some("connection refused"));
         assert_eq!(of(Errno::ADDRNOTAVAIL), Some("no free local port"));

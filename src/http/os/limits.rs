@@ -1,22 +1,22 @@
-//! Limits of the process.
+//! Process limits.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Descriptors that a process needs beside its connections: files, the bus, listeners, epoll.
+/// Descriptors reserved for things other than load connections: files, the bus, listeners, epoll.
 pub const RESERVED_DESCRIPTORS: u64 = 64;
 
-/// Most descriptors that this process may open, by its hard limit; none where there is no limit.
+/// The hard limit on file descriptors of this process; `None` if unlimited.
 pub fn max_descriptors() -> Option<u64> {
     getrlimit(Resource::Nofile).maximum
 }
 
-/// Makes sure that the process may open `needed` descriptors, raising its soft limit up to the hard one.
+/// Ensures that the process may open `needed` descriptors, raising its soft limit up to the hard limit.
 ///
 /// # Errors
-/// A text with the numbers, where the hard limit is lower or the limit cannot be raised.
+/// A text with the numbers, if the hard limit is lower or the limit cannot be raised.
 pub fn ensure_descriptors(needed: u64) -> Result<(), String> {
     let limit = getrlimit(Resource::Nofile);
-    // `None` stands for "unlimited".
+    // `None` means unlimited.
     if limit.current.is_none_or(|soft| soft >= needed) {
         return Ok(());
     }
@@ -27,9 +27,8 @@ pub fn ensure_descriptors(needed: u64) -> Result<(), String> {
         ));
     }
     let raised = Rlimit { current: Some(needed), maximum: limit.maximum };
-    setrlimit(Resource::Nofile, raised).map_err(|e| {
-        format!("the limit of open files cannot be raised to {needed}: {e}; use fewer connections")
-    })
+    setrlimit(Resource::Nofile, raised)
+        .map_err(|e| format!("cannot raise the limit of open files to {needed}: {e}; use fewer connections"))
 }
 
 #[cfg(test)]
@@ -37,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_small_need_is_met_and_an_absurd_one_is_refused_with_the_numbers() {
+    fn a_small_need_is_met_and_an_absurd_one_is_refused_with_numbers() {
         assert_eq!(ensure_descriptors(16), Ok(()));
         if let Some(hard) = getrlimit(Resource::Nofile).maximum {
             let text = ensure_descriptors(hard + 1).unwrap_err();

@@ -1,4 +1,4 @@
-//! Listening sockets: what `std` has no word for.
+//! Operations on listening sockets that `std` lacks.
 
 use rustix::io::Errno;
 use rustix::net::sockopt::{set_socket_keepalive, set_socket_linger, set_tcp_nodelay};
@@ -7,11 +7,11 @@ use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-/// Lets `backlog` connections wait, does not block, and has accepted connections notice a peer that is gone. Linux hands
-/// these settings on to accepted connections; where one cannot be set, the listener still works.
+/// Sets the backlog, nonblocking mode, and keepalive to detect dead peers. On Linux, accepted connections
+/// inherit these settings. If one cannot be set, the listener still works.
 ///
 /// # Errors
-/// Where the listener cannot be made nonblocking.
+/// If the listener cannot be made nonblocking.
 pub fn prepare(listener: &TcpListener, backlog: i32) -> io::Result<()> {
     let _ = listen(listener, backlog);
     let _ = set_socket_keepalive(listener, true);
@@ -19,20 +19,20 @@ pub fn prepare(listener: &TcpListener, backlog: i32) -> io::Result<()> {
     listener.set_nonblocking(true)
 }
 
-/// Takes the next connection, which does not block either.
+/// Accepts the next connection, also nonblocking.
 ///
 /// # Errors
-/// As `accept(2)` has them; [`io::ErrorKind::WouldBlock`] if none waits.
+/// As `accept(2)` reports them; [`io::ErrorKind::WouldBlock`] if none is waiting.
 pub fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
     Ok(accept_with(listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?.into())
 }
 
-/// Whether an error of [`accept`] means that descriptors or memory are used up, not that one connection failed.
+/// Whether an error of [`accept`] means exhausted descriptors or memory, not one failed connection.
 pub fn is_shortage(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM))
 }
 
-/// Makes the connection be reset when it is dropped, so that none of its closed halves linger.
+/// Makes dropping the connection reset it, so that no half-closed connection lingers.
 pub fn reset_on_drop(stream: &TcpStream) {
     let _ = set_socket_linger(stream, Some(Duration::ZERO));
 }

@@ -1,5 +1,5 @@
-//! What the clients need from the operating system and `std` does not offer: readiness of many sockets with waits
-//! of nanoseconds, connects that do not block, a look at a socket, descriptor limits.
+//! Operating-system features that the clients need and `std` lacks: readiness of many sockets with nanosecond
+//! waits, nonblocking connects, socket inspection, descriptor limits.
 
 pub mod errors;
 pub mod limits;

@@ -1,9 +1,9 @@
-//! Which addresses are this host's.
+//! Which addresses belong to this host.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
-/// Whether a packet to `address` stays on this host. The kernel is asked for the way there by a datagram socket that
-/// sends nothing: to an address of its own it would send from that very address.
+/// Whether packets to `address` stay on this host. Asks the kernel for the route with a datagram socket that
+/// sends nothing: for one of the host's own addresses, the source address equals the destination.
 pub fn is_own_address(address: &SocketAddr) -> bool {
     if address.ip().to_canonical().is_loopback() {
         return true;
@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn loopback_is_own_and_a_documentation_address_is_not() {
+    fn loopback_is_local_and_a_documentation_address_is_not() {
         for own in ["127.0.0.1:80", "127.3.2.1:80", "[::1]:80", "[::ffff:127.0.0.1]:80"] {
             assert!(is_own_address(&own.parse().expect("an address")), "{own}");
         }

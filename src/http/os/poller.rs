@@ -1,8 +1,8 @@
-//! Readiness of many sockets, with waits that are exact to the nanosecond where the kernel can.
+//! Readiness of many sockets, with nanosecond waits if the kernel supports them.
 //!
-//! Plain `epoll_wait` rounds waits up to a millisecond, which would treble the median latency at 1,000 requests/s;
-//! `epoll_pwait2` (Linux 5.11) takes nanoseconds. Sockets are watched edge-triggered for everything, so that a
-//! connection costs one registration in its life and a request none.
+//! Plain `epoll_wait` rounds waits up to a millisecond, which would treble the median latency at 1,000
+//! requests/s; `epoll_pwait2` (Linux 5.11) takes nanoseconds. Sockets are watched edge-triggered for
+//! everything, so a connection is registered once and a request costs no registration.
 
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -15,18 +15,18 @@ use std::num::NonZeroU64;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-/// Most events that one wait hands over; what is left comes with the next. With many more, a request that is due would
-/// wait while all of them are read (some 4 µs each), and a server would get its next requests in floods.
+/// Maximum events per wait; the rest come with the next. With many more, a due request would wait while all
+/// of them are read (some 4 µs each), and a server would receive requests in bursts.
 const MAX_EVENTS: usize = 64;
 
-/// One descriptor that something happened to.
+/// An event on one descriptor.
 #[derive(Clone, Copy, Debug)]
 pub struct Readiness {
-    /// As given to [`Poller::add`].
+    /// As passed to [`Poller::add`].
     pub key: u64,
-    /// There is something to read, be it the end.
+    /// There is something to read, possibly the end.
     pub readable: bool,
-    /// It may be written to.
+    /// It is writable.
     pub writable: bool,
     /// The peer closed its side, or the connection failed.
     pub hangup: bool,
@@ -34,27 +34,27 @@ pub struct Readiness {
     pub error: bool,
 }
 
-/// A socket as the way without epoll asks for it.
+/// A watched socket for `poll(2)`.
 #[derive(Debug)]
 pub struct Watched<'a> {
-    /// The socket, or what else is watched.
+    /// The socket or other descriptor to watch.
     pub socket: BorrowedFd<'a>,
-    /// As given to [`Poller::add`].
+    /// As passed to [`Poller::add`].
     pub key: u64,
-    /// Whether it matters that there is something to read.
+    /// Whether to watch for readability.
     pub wants_read: bool,
-    /// Whether it matters that it may be written to.
+    /// Whether to watch for writability.
     pub wants_write: bool,
 }
 
-/// A set of watched sockets; a closed one leaves it by itself.
+/// A set of watched sockets; closing a socket removes it.
 ///
-/// Linux before 5.11 has no `epoll_pwait2`. There each wait is a `poll(2)` over all sockets: exact as well, and slower
-/// the more there are.
+/// Linux before 5.11 has no `epoll_pwait2`. There each wait is a `poll(2)` over all sockets: equally precise,
+/// but slower with every socket.
 pub struct Poller {
-    /// None on an old kernel.
+    /// `None` on an old kernel.
     epoll: Option<OwnedFd>,
-    /// What the last wait brought.
+    /// The events of the last wait.
     found: Vec<Readiness>,
 }
 
@@ -68,7 +68,7 @@ impl Poller {
     /// An empty set.
     ///
     /// # Errors
-    /// Where the process has no descriptor left.
+    /// If no file descriptor is left.
     pub fn new() -> io::Result<Poller> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let mut found = Vec::with_capacity(MAX_EVENTS);
@@ -78,26 +78,26 @@ impl Poller {
         }
     }
 
-    /// An empty set as an old kernel gets it.
+    /// An empty set that uses `poll(2)`, as on an old kernel.
     pub fn without_epoll() -> Poller {
         Poller { epoll: None, found: Vec::new() }
     }
 
-    /// Watches a socket until it is closed. Each *change* is told once: read until nothing is left.
+    /// Watches a socket until it is closed. Each *change* is reported once: read until nothing is left.
     ///
     /// # Errors
-    /// As `epoll_ctl(2)` has them.
+    /// As `epoll_ctl(2)` reports them.
     pub fn add(&self, socket: &impl AsFd, key: u64) -> io::Result<()> {
         let Some(epoll) = &self.epoll else { return Ok(()) };
         let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
         Ok(epoll::add(epoll, socket, EventData::new_u64(key), flags)?)
     }
 
-    /// Waits for events, at most `timeout`; returns how many there are. An interruption counts as none. `watched`
-    /// names the sockets where the kernel does not remember them.
+    /// Waits for events, at most `timeout`, and returns their number. An interruption counts as none.
+    /// `watched` lists the sockets, for use without epoll.
     ///
     /// # Errors
-    /// As `epoll_wait(2)` and `poll(2)` have them.
+    /// As `epoll_wait(2)` and `poll(2)` report them.
     pub fn wait<'a, W>(&mut self, timeout: Duration, watched: impl FnOnce() -> W) -> io::Result<usize>
     where
         W: Iterator<Item = Watched<'a>>,
@@ -165,14 +165,14 @@ fn poll_all<'a>(
     Ok(())
 }
 
-/// Lets the calling thread's waits end on time: by default Linux may end them up to 50 µs late, to join them with
-/// others. Elsewhere, and where it is refused, nothing changes.
+/// Makes the calling thread's waits end on time: by default Linux may end them up to 50 µs late, to coalesce
+/// them with others. No effect on other systems or if refused.
 pub fn wait_precisely() {
     #[cfg(target_os = "linux")]
     let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
 }
 
-/// A duration as the kernel takes it.
+/// A duration in the kernel's format.
 pub(super) fn timespec(duration: Duration) -> Timespec {
     Timespec {
         tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),

@@ -1,12 +1,12 @@
-//! How many of this host's local ports wait out their time after a connection was closed.
+//! How many local ports are held in TIME_WAIT after their connection was closed.
 
 use super::shortage;
 
-/// Sockets of this host's network by state.
+/// Sockets by state in this network namespace.
 const SOCKETS: &str = "/proc/net/sockstat";
 
-/// Sockets in TIME_WAIT for each local port that the kernel gives to connections; none where it is not known. The more
-/// there are, the longer `connect` searches for a free port.
+/// Sockets in TIME_WAIT per local port available for connections; `None` if unknown. The more there are, the
+/// longer `connect` searches for a free port.
 pub fn waiting_share() -> Option<f64> {
     let waiting = parse(&std::fs::read_to_string(SOCKETS).ok()?)?;
     let (first, last) = shortage::port_range()?;
@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sockets_in_time_wait_are_read() {
+    fn sockets_in_time_wait_are_parsed() {
         let text = "sockets: used 83\nTCP: inuse 5 orphan 0 tw 14116 alloc 7 mem 1\nUDP: inuse 1 mem 0\n";
         assert_eq!(parse(text), Some(14_116));
         for odd in ["", "TCP: inuse 5", "TCP: tw", "TCP: tw many", "UDP: tw 5"] {
@@ -34,7 +34,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_is_of_all_ports() {
+    fn the_share_is_relative_to_all_ports() {
         if let Some(share) = waiting_share() {
             assert!((0.0..100.0).contains(&share), "{share}");
         }

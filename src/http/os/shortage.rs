@@ -1,4 +1,4 @@
-//! What this host lacks where a connect fails at once, in words: the errors themselves are only counted.
+//! Logs which local resource is exhausted if a connect fails at once. The errors are only counted.
 
 use crate::clock::{self, NS_PER_S};
 use rustix::io::Errno;
@@ -6,15 +6,15 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Least time between two of these lines.
+/// Minimum time between two of these log lines.
 const PAUSE_NS: u64 = 60 * NS_PER_S;
-/// First and last local port that the kernel gives to connections (of IPv6, too).
+/// First and last local port available for connections (IPv6 too).
 const PORT_RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 
-/// Logs what a connect that failed at once lacks, where that is known; once a minute at the most, whatever the number of
-/// connections and threads.
+/// Logs what a connect that failed at once lacks, if known; at most once a minute, however many connections
+/// and threads there are.
 pub fn say(error: &io::Error, address: SocketAddr) {
-    // One for each family: a host without IPv6 says nothing, and must not keep IPv4 from speaking.
+    // One per address family: a host without IPv6 logs nothing, and must not keep IPv4 from logging.
     static NEXT_NS: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
     let Some(lack) = Lack::of(error) else { return };
     let now_ns = clock::now_ns();
@@ -32,7 +32,7 @@ pub fn say(error: &io::Error, address: SocketAddr) {
     }
 }
 
-/// What may be used up.
+/// Resources that may run out.
 #[derive(Debug, PartialEq)]
 enum Lack {
     Port,
@@ -58,15 +58,15 @@ fn no_port(address: SocketAddr, range: Option<(u16, u16)>) -> String {
         None => "a host has about 28,000 (net.ipv4.ip_local_port_range)".to_owned(),
     };
     format!(
-        "no local port is left for connections to {address}: {ports} for each address and port of a server, and a \
-         port may stay taken for a minute after its connection was closed; keep connections (no \
+        "no local port is left for connections to {address}: {ports} per server address and port, and a \
+         closed connection may hold its port for a minute; keep connections alive (no \
          --new-connection-per-request), use fewer, spread them over more hosts, or widen that range"
     )
 }
 
-/// Whether the host has no address of its own to reach `address` from, which the kernel reports by the same error: so
-/// it is with `::1` where IPv6 is switched off, and then the next address of the name is tried. Datagram sockets find
-/// their own address in the same way, without sending anything, and have ports of their own.
+/// Whether the host has no source address for `address`, which the kernel reports with the same error. That
+/// happens with `::1` if IPv6 is disabled; the next address of the name is then tried. Datagram sockets
+/// select a source address in the same way, without sending anything, and have separate ports.
 fn has_no_source(address: SocketAddr) -> bool {
     let any: IpAddr =
         if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_used_up_is_told_from_other_errors() {
+    fn shortages_are_told_apart_from_other_errors() {
         let lack = |errno: Errno| Lack::of(&errno.into());
         assert_eq!(lack(Errno::ADDRNOTAVAIL), Some(Lack::Port));
         assert_eq!(
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_is_two_ports_in_order() {
+    fn a_range_is_two_ascending_ports() {
         assert_eq!(parse_range("7 7"), Some((7, 7)));
         for bad in ["", "5", "9 8", "1 70000", "a b"] {
             assert_eq!(parse_range(bad), None, "{bad:?}");

@@ -1,4 +1,4 @@
-//! TCP sockets: connects that can be waited for, and a look at what lies in a socket.
+//! TCP sockets: nonblocking connects and socket inspection.
 
 use super::poller::timespec;
 use super::shortage;
@@ -9,11 +9,11 @@ use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// Begins to connect a nonblocking socket without delay (`TCP_NODELAY`). It is connected, or has failed, when it
-/// becomes writable; [`TcpStream::take_error`] then says which.
+/// Starts to connect a nonblocking socket with `TCP_NODELAY`. It is connected or has failed when it becomes
+/// writable; [`TcpStream::take_error`] tells which.
 ///
 /// # Errors
-/// Where the connect fails at once: no descriptor, no route, no local port left.
+/// If the connect fails at once: no descriptor, no route, or no local port left.
 pub fn start_connect(address: SocketAddr) -> io::Result<TcpStream> {
     try_connect(address).inspect_err(|error| shortage::say(error, address))
 }
@@ -29,38 +29,38 @@ fn try_connect(address: SocketAddr) -> io::Result<TcpStream> {
     }
 }
 
-/// Reads what there is, up to the size of `buffer`; 0 is the end. (`std` goes through the C library, which prepares for
-/// the cancelling of threads around each call: twice the cost in user space.)
+/// Reads what is available, up to the size of `buffer`; 0 means the end. (`std` goes through the C library,
+/// which prepares for thread cancellation on each call: twice the user-space cost.)
 ///
 /// # Errors
-/// As `recv(2)` has them.
+/// As `recv(2)` reports them.
 #[inline]
 pub fn receive(socket: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(rustix::net::recv(socket, buffer, RecvFlags::empty())?.0)
 }
 
-/// Takes what there is off a TCP socket, up to the size of `room`, and throws it away; 0 is the end. Linux copies nothing
-/// then and leaves `room` as it is (`MSG_TRUNC` in tcp(7)).
+/// Discards what is available on a TCP socket, up to the size of `room`; 0 means the end. Linux then copies
+/// nothing and leaves `room` untouched (`MSG_TRUNC` in tcp(7)).
 ///
 /// # Errors
-/// As `recv(2)` has them.
+/// As `recv(2)` reports them.
 pub fn discard(socket: &TcpStream, room: &mut [u8]) -> io::Result<usize> {
     Ok(rustix::net::recv(socket, room, RecvFlags::TRUNC)?.0)
 }
 
-/// Writes as much of `bytes` as the kernel takes; where the peer is gone that is an error and no signal.
+/// Writes as much of `bytes` as the kernel accepts; a closed peer causes an error and no signal.
 ///
 /// # Errors
-/// As `send(2)` has them.
+/// As `send(2)` reports them.
 #[inline]
 pub fn transmit(socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
     Ok(rustix::net::send(socket, bytes, SendFlags::NOSIGNAL)?)
 }
 
-/// Waits until the socket is writable, has failed, or `timeout` is over: then false.
+/// Waits until the socket is writable or has failed; returns false if `timeout` expires first.
 ///
 /// # Errors
-/// As `poll(2)` has them; an interruption counts as nothing having happened.
+/// As `poll(2)` reports them. An interruption returns false.
 pub fn wait_writable(socket: &TcpStream, timeout: Duration) -> io::Result<bool> {
     let mut polled = [PollFd::new(socket, PollFlags::OUT)];
     match rustix::event::poll(&mut polled, Some(&timespec(timeout))) {
@@ -70,8 +70,8 @@ pub fn wait_writable(socket: &TcpStream, timeout: Duration) -> io::Result<bool> 
     }
 }
 
-/// A request of this length leaves in one segment: the least MTU of IPv6 (1,280), less headers with options and a TLS
-/// record's own bytes. What is one segment is received as a whole or not at all.
+/// A request of up to this length fits in one segment: the minimum MTU of IPv6 (1,280), minus headers with
+/// options and TLS record overhead. One segment is received completely or not at all.
 pub const ONE_SEGMENT_BYTES: usize = 1_152;
 
 /// How a connection ends.
@@ -79,18 +79,18 @@ pub const ONE_SEGMENT_BYTES: usize = 1_152;
 pub enum Fate {
     /// Not known yet.
     Open,
-    /// The peer closed, or it has ended without anything being known of what was sent last.
+    /// The peer closed, or the connection ended and the fate of the last bytes sent is unknown.
     Ended,
-    /// The peer had closed before it received what was sent last: its kernel refused that.
+    /// The peer had closed before it received the last bytes sent: its kernel refused them.
     Refused,
 }
 
-/// Looks whether the peer has closed a nonblocking connection; what else arrives is thrown away, `room` at a time. With
-/// `asks`, this side is then closed as well, so that the peer's kernel answers to what was sent last: by a reset where
-/// its socket had been closed before, by an acknowledgement of everything otherwise.
+/// Checks whether the peer has closed a nonblocking connection; anything else that arrives is discarded, up
+/// to `room` at a time. With `asks`, this side then closes as well, so that the peer's kernel responds to the
+/// last bytes sent: with a reset if its socket was already closed, otherwise with an acknowledgement.
 ///
-/// The kernel keeps a reset behind a FIN as the socket's error, and one without a FIN comes out of the read; an
-/// ended connection has no peer name any more (tcp_reset, tcp_recvmsg and inet_getname of Linux).
+/// The kernel keeps a reset after a FIN as the socket's error, while the read reports a reset without a FIN;
+/// an ended connection no longer has a peer name (tcp_reset, tcp_recvmsg and inet_getname in Linux).
 pub fn fate(socket: &TcpStream, room: &mut [u8], asks: bool) -> Fate {
     for _ in 0..MOST_DISCARDS {
         match receive(socket, room) {
@@ -113,10 +113,10 @@ pub fn fate(socket: &TcpStream, room: &mut [u8], asks: bool) -> Fate {
     Fate::Ended
 }
 
-/// Reads of a connection that should have ended.
+/// Maximum reads from a connection that should have ended.
 const MOST_DISCARDS: usize = 4;
 
-/// Whether the peer neither closed the connection nor sent anything that was not read: fit for another request.
+/// Whether the connection can carry another request: the peer has not closed it, and nothing is unread.
 pub fn is_quiet(socket: &TcpStream) -> bool {
     let mut byte = [0u8; 1];
     let peeked = rustix::net::recv(socket, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT);
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_discarded_is_gone_and_was_never_copied() {
+    fn discarded_bytes_are_gone_and_never_copied() {
         let (near, mut far) = pair();
         far.write_all(b"body and more").unwrap();
         near.set_nonblocking(false).unwrap();
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_connect_is_told_by_the_socket_or_at_once() {
+    fn a_refused_connect_is_reported_by_the_socket_or_at_once() {
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         if let Ok(socket) = start_connect(free) {
             assert!(wait_writable(&socket, Duration::from_secs(5)).unwrap());

@@ -1,4 +1,4 @@
-//! Wakes a thread that waits in a [`super::poller::Poller`].
+//! Wakes a thread that is waiting in a [`super::poller::Poller`].
 
 use rustix::event::{EventfdFlags, eventfd};
 use std::io;
@@ -9,21 +9,21 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 pub struct Waker(OwnedFd);
 
 impl Waker {
-    /// A waker that nobody has called yet.
+    /// A waker that has not been called yet.
     ///
     /// # Errors
-    /// Where the process has no descriptor left.
+    /// If no file descriptor is left.
     pub fn new() -> io::Result<Waker> {
         Ok(Waker(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
     }
 
-    /// Ends the other thread's wait, or its next one.
+    /// Ends the other thread's current or next wait.
     pub fn wake(&self) {
-        // It fails only if it was called 2^64 times without a wait.
+        // It fails only after 2^64 calls without a wait.
         let _ = rustix::io::write(&self.0, &1u64.to_ne_bytes());
     }
 
-    /// Forgets the calls so far.
+    /// Clears previous calls.
     pub fn clear(&self) {
         let _ = rustix::io::read(&self.0, &mut [0u8; 8]);
     }

@@ -1,8 +1,8 @@
-//! The chunked transfer coding of a request's body, read strictly (RFC 9112, section 7.1). Pure.
+//! The chunked transfer coding of request bodies, parsed strictly (RFC 9112, section 7.1). Pure.
 
 use super::head::Refusal;
 
-/// Longest line with the size of a chunk, its extensions included.
+/// Maximum length of a chunk-size line, including extensions.
 const MAX_SIZE_LINE: usize = 256;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ enum Place {
     Done,
 }
 
-/// The place in a chunked body.
+/// The position in a chunked body.
 #[derive(Clone, Debug)]
 pub struct Chunks {
     place: Place,
@@ -22,16 +22,16 @@ pub struct Chunks {
     trailer: usize,
 }
 
-/// What the next bytes are.
+/// What the input begins with.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Piece {
-    /// So many bytes belong to the frame, not to the body.
+    /// This many bytes of framing, which are not part of the body.
     Frame(usize),
-    /// The chunk that begins has this many bytes, and the line that says so is this long.
+    /// The size of the chunk that begins, and the length of its size line.
     Announced(u64, usize),
-    /// So many bytes belong to the body.
+    /// This many bytes of the body.
     Data(usize),
-    /// More bytes are needed to tell.
+    /// Undecided: more bytes are needed.
     Wait,
     /// The body is complete.
     Done,
@@ -42,12 +42,12 @@ fn malformed(what: &str) -> Refusal {
 }
 
 impl Chunks {
-    /// The beginning of a body.
+    /// A decoder at the start of a body.
     pub fn new() -> Chunks {
         Chunks { place: Place::Size, trailer: 0 }
     }
 
-    /// Says what `input` begins with. `max_trailer` bounds the trailer, which is thrown away.
+    /// Classifies the beginning of `input`. `max_trailer` bounds the trailer, which is discarded.
     pub fn next(&mut self, input: &[u8], max_trailer: usize) -> Result<Piece, Refusal> {
         match self.place {
             Place::Size => self.size(input),
@@ -73,7 +73,7 @@ impl Chunks {
 
     fn size(&mut self, input: &[u8]) -> Result<Piece, Refusal> {
         let Some(length) = line(input, MAX_SIZE_LINE, "a size line")? else { return Ok(Piece::Wait) };
-        // The parser would take an empty line for 0.
+        // `httparse` would accept an empty line as 0.
         let size = match httparse::parse_chunk_size(&input[..length]) {
             Ok(httparse::Status::Complete((end, size))) if end == length && input[0].is_ascii_hexdigit() => {
                 size
@@ -95,7 +95,7 @@ impl Chunks {
     }
 }
 
-/// Length of the line that `input` begins with, its CR LF included; none if its end is not there yet.
+/// Length of the first line of `input`, including its CR LF; `None` if the line is incomplete.
 fn line(input: &[u8], most: usize, what: &str) -> Result<Option<usize>, Refusal> {
     match input.iter().take(most).position(|byte| *byte == b'\n') {
         Some(0) => Err(malformed("a line ends without a carriage return")),
@@ -112,7 +112,7 @@ fn line(input: &[u8], most: usize, what: &str) -> Result<Option<usize>, Refusal>
 mod tests {
     use super::*;
 
-    /// The body, and how many bytes were taken; the piecewise reading must find the same.
+    /// The body and the number of bytes consumed; reading in pieces must give the same.
     fn read(text: &str, most: usize) -> Result<(String, usize, bool), u16> {
         let (mut chunks, mut at, mut body) = (Chunks::new(), 0, String::new());
         let input = text.as_bytes();
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_read_in_two_ways_is_refused() {
+    fn ambiguous_framing_is_refused() {
         for text in [
             "\r\n",
             ";\r\n",

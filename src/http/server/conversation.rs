@@ -1,6 +1,6 @@
-//! One connection without its socket: (bytes, now) → calls of the handler, bytes to write, and when to give up.
+//! One connection without its socket: (bytes, now) → handler calls, bytes to write, and when to give up.
 //!
-//! Requests are taken in their order and answered in their order, however long each answer is held back.
+//! Requests are processed and answered in order, however long each answer is held.
 
 use super::head::{Framing, Manner, Refusal};
 use super::intake::{Intake, Limits, Step};
@@ -12,13 +12,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-/// Requests of one connection that wait for their answers; no more are read meanwhile.
+/// Maximum unanswered requests per connection; no more are read until some are answered.
 const MAX_TURNS: usize = 64;
-/// Bytes that a client has not read yet; no more requests are read meanwhile.
+/// Maximum unread output in bytes; no more requests are read until the client catches up.
 const MAX_UNREAD: usize = 64 * 1024;
-/// A buffer that is empty keeps at most so much room.
+/// Maximum capacity that an empty buffer keeps.
 const MAX_SPARE_ROOM: usize = 1024;
-/// A client that takes no byte for so long may be closed for a new one.
+/// A client that accepts no byte for this long may be closed to make room for a new one.
 const STALLED_NS: u64 = crate::clock::NS_PER_S;
 
 /// A request for the handler.
@@ -28,25 +28,25 @@ pub struct Call {
     pub turn: u64,
     /// The request.
     pub request: Request,
-    /// How to answer it.
+    /// How to render its answer.
     pub manner: Manner,
 }
 
-/// An answer as it will be written.
+/// An answer, ready to be written.
 #[derive(Debug)]
 pub struct Reply {
     /// All of its bytes.
     pub bytes: Vec<u8>,
-    /// Not before this moment.
+    /// When to write it, at the earliest.
     pub due_ns: u64,
-    /// Who wants to know when it was written.
+    /// Counter to increment once it is written.
     pub counter: Option<Arc<AtomicU64>>,
-    /// The connection is closed behind it.
+    /// Whether to close the connection afterwards.
     pub closes: bool,
 }
 
 impl Reply {
-    /// `response` to a request of this manner, at `now_ns` or when its hold is over.
+    /// Renders `response` to a request of this manner; due at `now_ns` plus its hold.
     pub fn new(name: &'static str, response: Response, manner: Manner, now_ns: u64) -> Reply {
         Reply {
             due_ns: now_ns.saturating_add(to_ns(response.hold)),
@@ -59,18 +59,18 @@ impl Reply {
 
 #[derive(Debug)]
 enum Turn {
-    /// The handler has it.
+    /// With the handler.
     Asked,
     Ready(Reply),
 }
 
-/// Whether the client still sends.
+/// The state of the client's sending side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Input {
     Open,
     /// It closed its side.
     Ended,
-    /// What it sends is thrown away.
+    /// Its input is discarded.
     Ignored,
 }
 
@@ -79,18 +79,18 @@ enum Input {
 pub enum Fate {
     /// Go on.
     Keep,
-    /// Close the sending side and throw away what arrives, so that the client reads the answer and not a reset.
+    /// Close the sending side and discard input, so that the client reads the answer instead of a reset.
     Linger,
     /// Close it.
     Close,
 }
 
-/// How dispensable a connection is, the most dispensable first, and since when.
+/// How dispensable a connection is, most dispensable first, and since when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
-    /// It sent no complete request yet, does not read its response, or only waits for its end.
+    /// It has not sent a complete request yet, does not read its response, or only waits to be closed.
     Incomplete(u64),
-    /// It is kept alive and does nothing.
+    /// Kept alive and idle.
     Idle(u64),
     /// A request is being answered.
     Busy(u64),
@@ -100,33 +100,33 @@ pub enum Standing {
 #[derive(Debug)]
 pub struct Conversation {
     intake: Intake,
-    /// Received and not yet understood, from `at` on.
+    /// Received bytes; those from `at` on are not parsed yet.
     rest: Vec<u8>,
     at: usize,
     turns: VecDeque<Turn>,
     /// Number of the first of `turns`.
     first: u64,
-    /// Turns that are with the handler.
+    /// Number of turns that are with the handler.
     asked: usize,
     outbox: Outbox,
     input: Input,
-    /// All that was received is understood, as far as it goes.
+    /// Everything received has been parsed as far as possible.
     is_hungry: bool,
-    /// The beginning of a request was received and its end was not.
+    /// A request has arrived only in part.
     is_incomplete: bool,
-    /// No request was complete yet.
+    /// No complete request yet.
     is_new: bool,
-    /// A last answer is in the outbox or was written: nothing follows it.
+    /// The last answer is in the outbox or written; nothing follows it.
     is_closing: bool,
     lingers: bool,
-    /// When the request that arrives began, or since when there is none.
+    /// When the current request began to arrive, or since when there is none.
     since_ns: u64,
-    /// When the client last took a byte.
+    /// When the client last accepted a byte.
     moved_ns: u64,
 }
 
 impl Conversation {
-    /// A connection that was accepted at `now_ns`.
+    /// A connection accepted at `now_ns`.
     pub fn new(options: &Options, now_ns: u64) -> Conversation {
         Conversation {
             intake: Intake::new(Limits {
@@ -151,7 +151,7 @@ impl Conversation {
         }
     }
 
-    /// Whether bytes are wanted now: not while too much of this client waits.
+    /// Whether to read now: not while too much is pending for this client.
     pub fn wants_input(&self) -> bool {
         match self.input {
             Input::Open => self.is_hungry && self.has_room(),
@@ -160,12 +160,12 @@ impl Conversation {
         }
     }
 
-    /// Whether what arrives is only thrown away.
+    /// Whether arriving bytes are discarded.
     pub fn discards(&self) -> bool {
         self.input == Input::Ignored
     }
 
-    /// Whether [`Conversation::next_call`] has something to look at.
+    /// Whether [`Conversation::next_call`] has input to examine.
     pub fn has_work(&self) -> bool {
         self.input != Input::Ignored && !self.is_hungry && self.has_room()
     }
@@ -174,7 +174,7 @@ impl Conversation {
         self.asked == 0 && self.turns.len() < MAX_TURNS && self.outbox.left().len() < MAX_UNREAD
     }
 
-    /// Takes bytes that arrived.
+    /// Adds bytes that arrived.
     pub fn received(&mut self, bytes: &[u8], now_ns: u64) {
         if self.input != Input::Open {
             return;
@@ -193,7 +193,7 @@ impl Conversation {
         }
     }
 
-    /// The next request for the handler, if one is complete and its turn has come. `admit` is asked about every head.
+    /// The next request for the handler, if complete and its turn has come. `admit` is called for every head.
     pub fn next_call(
         &mut self,
         options: &Options,
@@ -236,12 +236,12 @@ impl Conversation {
             return;
         }
         if self.intake.head().is_some() {
-            self.refuse(options, Refusal::new(400, "the body is shorter than was announced"), now_ns);
+            self.refuse(options, Refusal::new(400, "the body is shorter than announced"), now_ns);
         }
         self.ignore_input();
     }
 
-    /// Forgets what was understood.
+    /// Discards parsed input.
     fn compact(&mut self) {
         if self.at == self.rest.len() {
             self.rest.clear();
@@ -280,7 +280,7 @@ impl Conversation {
         }
     }
 
-    /// Answers in place of the handler, closes behind that answer, and takes nothing more.
+    /// Answers in place of the handler, closes after that answer, and accepts no more input.
     pub fn refuse(&mut self, options: &Options, refusal: Refusal, now_ns: u64) {
         let response = Response::error(refusal.status, &refusal.message);
         let manner = Manner { minor: 1, is_head: false, closes: true };
@@ -299,7 +299,7 @@ impl Conversation {
         (self.rest, self.at) = (Vec::new(), 0);
     }
 
-    /// The handler's answer.
+    /// Stores the handler's answer.
     pub fn answered(&mut self, turn: u64, reply: Reply) {
         let index = turn.checked_sub(self.first).and_then(|index| usize::try_from(index).ok());
         if let Some(place) = index.and_then(|index| self.turns.get_mut(index)) {
@@ -308,7 +308,7 @@ impl Conversation {
         }
     }
 
-    /// Moves the answers that are due to the outbox. With `at_once` all that are ready are due.
+    /// Moves due answers to the outbox. With `at_once`, all ready answers are due.
     pub fn release(&mut self, now_ns: u64, at_once: bool) {
         while let Some(Turn::Ready(reply)) = self.turns.front()
             && (at_once || reply.due_ns <= now_ns)
@@ -327,7 +327,7 @@ impl Conversation {
         }
     }
 
-    /// When the next answer is due, if one is ready and held back.
+    /// When the next held answer is due, if any.
     pub fn next_due_ns(&self) -> Option<u64> {
         match self.turns.front() {
             Some(Turn::Ready(reply)) if !self.is_closing => Some(reply.due_ns),
@@ -335,12 +335,12 @@ impl Conversation {
         }
     }
 
-    /// What is to be written.
+    /// The bytes to write.
     pub fn output(&self) -> &[u8] {
         self.outbox.left()
     }
 
-    /// Notes that `count` bytes of the output were written.
+    /// Records that `count` bytes of the output were written.
     pub fn wrote(&mut self, count: usize, now_ns: u64) {
         self.outbox.wrote(count);
         self.moved_ns = now_ns;
@@ -360,19 +360,19 @@ impl Conversation {
         }
     }
 
-    /// The sending side was closed at `now_ns`.
+    /// Records that the sending side was closed at `now_ns`.
     pub fn linger(&mut self, now_ns: u64) {
         (self.lingers, self.since_ns) = (true, now_ns);
         self.ignore_input();
         self.turns.clear();
     }
 
-    /// Whether no answer is owed any more.
+    /// Whether no answers are outstanding.
     pub fn is_quiet(&self) -> bool {
         self.outbox.is_empty() && (self.turns.is_empty() || self.is_closing)
     }
 
-    /// When [`Conversation::expire`] must be called at the latest.
+    /// The latest time for the next [`Conversation::expire`].
     pub fn deadline_ns(&self, options: &Options) -> u64 {
         let sending =
             if self.outbox.is_empty() { u64::MAX } else { self.moved_ns + to_ns(options.send_timeout) };
@@ -388,7 +388,7 @@ impl Conversation {
         sending.min(receiving)
     }
 
-    /// The deadline has passed: a request that did not arrive is answered 408. Returns whether to close at once.
+    /// Handles the deadline: answers 408 to an incomplete request. Returns whether to close at once.
     pub fn expire(&mut self, options: &Options, now_ns: u64) -> bool {
         if self.lingers || !self.is_incomplete || !self.outbox.is_empty() {
             return true;
@@ -418,7 +418,7 @@ impl Conversation {
         self.is_incomplete
     }
 
-    /// Memory for what was received or waits to be sent, in bytes.
+    /// Memory for received and unsent data, in bytes.
     pub fn held_bytes(&self) -> usize {
         let turn = |turn: &Turn| match turn {
             Turn::Asked => 0,

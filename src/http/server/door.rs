@@ -1,4 +1,5 @@
-//! The thread that owns connections: it alone reads and writes them, and it never waits for a client or a handler.
+//! The thread that owns connections. Only this thread reads and writes them, and it never waits for a client
+//! or a handler.
 
 use super::conversation::{Conversation, Fate, Reply, Standing};
 use super::entrance::{Arrival, Entrance};
@@ -19,27 +20,27 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Most bytes of one read.
+/// Maximum bytes per read.
 const READ_BYTES: usize = 32 * 1024;
-/// How often deadlines are looked at.
+/// How often deadlines are checked.
 const SWEEP_NS: u64 = 250 * NS_PER_MS;
-/// Longest time for the answers that are under way when the server ends.
+/// Maximum time for pending answers when the server shuts down.
 const END_NS: u64 = NS_PER_S;
-/// A request that arrives is given up for a new connection only after so long, where descriptors are short.
+/// When descriptors are short, an arriving request is dropped for a new connection only after this long.
 const PATIENCE_NS: u64 = NS_PER_S;
 
 const LISTENER: u64 = u64::MAX;
 const WAKER: u64 = u64::MAX - 1;
 
-/// What a door begins with, each time it is opened.
+/// What a door starts with, each time it is opened.
 #[derive(Clone)]
 pub struct Plan {
     pub shared: Arc<Shared>,
     pub inbox: Receiver<Message>,
     pub mailbox: Arc<Mailbox>,
-    /// None where the handler is called on this thread.
+    /// `None` if the handler is called on this thread.
     pub jobs: Option<Jobs>,
-    /// Most connections, and most bytes that they hold: this door's part.
+    /// This door's share of the maximum connections and buffered bytes.
     pub max_connections: usize,
     pub max_buffered_bytes: usize,
 }
@@ -50,9 +51,9 @@ pub struct Door {
     entrance: Option<Entrance>,
     poller: Poller,
     slots: Slots,
-    /// Connections with something to do now.
+    /// Connections that have something to do now.
     ready: VecDeque<u64>,
-    /// Held answers: when they are due, and whose they are.
+    /// Held answers: due time and connection.
     held: BinaryHeap<Reverse<(u64, u64)>>,
     buffered: usize,
     buffer: Box<[u8]>,
@@ -61,7 +62,7 @@ pub struct Door {
 }
 
 impl Door {
-    /// Opens a door; the one with the entrance takes the connections for all.
+    /// Opens a door; the one with the entrance accepts connections for all doors.
     pub fn open(plan: Plan, entrance: Option<Entrance>) -> io::Result<Door> {
         let poller = Poller::new()?;
         poller.add(&plan.mailbox.waker, WAKER)?;
@@ -82,7 +83,7 @@ impl Door {
         })
     }
 
-    /// Serves until the server stops, and then until what was asked is answered.
+    /// Serves until the server stops, then until pending requests are answered.
     pub fn run(&mut self) {
         wait_precisely();
         while !self.plan.shared.is_stopping() {
@@ -135,7 +136,7 @@ impl Door {
         let held_ns = self.held.peek().map_or(u64::MAX, |Reverse((due_ns, _))| *due_ns);
         let accept_ns = self.entrance.as_ref().map_or(u64::MAX, Entrance::due_ns);
         let until_ns = if self.ready.is_empty() { sweep_ns.min(held_ns).min(accept_ns) } else { 0 };
-        // An hour: a bound as good as any, since everything that happens ends the wait.
+        // The bound of an hour is arbitrary, since every event ends the wait.
         let timeout = clock::until(until_ns).min(Duration::from_secs(3_600));
         let (slots, entrance, mailbox) = (&self.slots, &self.entrance, &self.plan.mailbox);
         let watched = || {
@@ -150,7 +151,7 @@ impl Door {
             listener.chain([only_read(mailbox.waker.as_fd(), WAKER)]).chain(connections)
         };
         self.poller.wait(timeout, watched).unwrap_or_else(|_| {
-            // Cannot happen with a good descriptor; without a pause it would spin.
+            // Cannot happen with a valid descriptor; without a pause the loop would spin.
             clock::sleep(Duration::from_millis(1));
             0
         })
@@ -188,7 +189,7 @@ impl Door {
         }
     }
 
-    /// Serves one more connection, if need be in place of the most dispensable one.
+    /// Adds a connection, replacing the most dispensable one if necessary.
     fn add(&mut self, socket: TcpStream, now_ns: u64) {
         if self.is_ending {
             return;
@@ -197,7 +198,7 @@ impl Door {
         if self.slots.len() >= self.plan.max_connections {
             let most = options.max_connections;
             if let Some(entrance) = &mut self.entrance {
-                entrance.say(&format!("all {most} connections are taken: the oldest idle ones are closed"));
+                entrance.say(&format!("all {most} connections are in use: closing the oldest idle ones"));
             }
             match self.slots.most_dispensable(now_ns) {
                 Some((Standing::Incomplete(_) | Standing::Idle(_), key)) => self.close(key),
@@ -212,7 +213,7 @@ impl Door {
         }
     }
 
-    /// Says that there is no room, if the client reads it at once.
+    /// Reports that there is no room, if the client reads it at once.
     fn turn_away(&self, socket: &TcpStream) {
         let response = Response::error(503, "all connections are busy: try again later");
         let manner = Manner { minor: 1, is_head: false, closes: true };
@@ -235,7 +236,7 @@ impl Door {
         }
     }
 
-    /// Reads, calls, answers and writes for one connection, as far as it goes without waiting.
+    /// Reads, calls, answers and writes for one connection, as far as possible without waiting.
     fn serve(&mut self, key: u64, now_ns: u64) {
         let Some(connection) = self.slots.get_mut(key) else { return };
         connection.is_queued = false;
@@ -271,23 +272,20 @@ impl Door {
         }
     }
 
-    /// Gives up those that hold most, until the rest fits besides the largest.
+    /// Drops the connections that buffer most, until the others fit besides the largest.
     fn relieve(&mut self, now_ns: u64) {
-        // Of those that are as large within a factor of two, the one that has been of no use for longest.
+        // Among connections of equal size within a factor of two, the most dispensable one.
         let weight = |c: &&Connection| (c.counted.max(1).ilog2(), Reverse(c.talk.standing(now_ns)));
         while let Some(largest) = self.slots.iter().max_by_key(weight)
             && self.buffered - largest.counted > self.plan.max_buffered_bytes
         {
             let key = largest.key;
-            log::debug!(
-                "a connection that holds {} bytes is given up: too many are buffered",
-                largest.counted
-            );
+            log::debug!("dropping a connection that buffers {} bytes: too much is buffered", largest.counted);
             let Some(connection) = self.slots.get_mut(key).filter(|c| c.talk.is_receiving()) else {
                 self.close(key);
                 continue;
             };
-            let refusal = Refusal::new(503, "too much is being received at this moment: try again later");
+            let refusal = Refusal::new(503, "too much data is being received: try again later");
             connection.talk.refuse(&self.plan.shared.options, refusal, now_ns);
             let held = connection.talk.held_bytes();
             self.buffered = self.buffered - connection.counted + held;
@@ -306,7 +304,7 @@ impl Door {
         }
     }
 
-    /// Looks at the deadlines of all connections.
+    /// Checks the deadlines of all connections.
     fn sweep(&mut self, now_ns: u64) {
         if now_ns < self.next_sweep_ns {
             return;
@@ -325,7 +323,7 @@ impl Door {
     }
 }
 
-/// Calls the handler for every request whose turn has come, and writes what is due.
+/// Calls the handler for every request whose turn has come, and writes due answers.
 fn converse(plan: &Plan, connection: &mut Connection, now_ns: u64) -> io::Result<()> {
     let (shared, key) = (&plan.shared, connection.key);
     let admit = |head: &_| shared.handler.admit(head);
@@ -337,7 +335,7 @@ fn converse(plan: &Plan, connection: &mut Connection, now_ns: u64) -> io::Result
                 Some(jobs) => {
                     let job = Job { mailbox: Arc::clone(&plan.mailbox), key, call };
                     let Err(manner) = jobs.submit(job) else { continue };
-                    let response = Response::error(503, "too many requests wait: try again later");
+                    let response = Response::error(503, "too many requests are waiting: try again later");
                     Reply::new(shared.options.name, response, manner, now_ns)
                 }
             };

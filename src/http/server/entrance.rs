@@ -1,4 +1,4 @@
-//! Takes new connections off the listener and spreads them over the doors.
+//! Accepts new connections and distributes them among the doors.
 
 use super::shared::{Mailbox, Message};
 use crate::clock::{self, NS_PER_MS, NS_PER_S};
@@ -7,34 +7,34 @@ use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
-/// Connections that are taken before those that are open get their turn.
+/// Maximum connections accepted before the open ones get their turn.
 const ACCEPTS: usize = 64;
-/// Pause after the system had no descriptor or no memory for a connection.
+/// Pause after the system ran out of descriptors or memory for a connection.
 const SHORTAGE_PAUSE_NS: u64 = 100 * NS_PER_MS;
-/// Least time between two lines in the log about the same.
+/// Minimum time between two log lines about the same problem.
 const LOG_PAUSE_NS: u64 = 60 * NS_PER_S;
 
-/// What a look at the listener brought.
+/// The result of an accept.
 pub enum Arrival {
     /// A connection for this door.
     Here(TcpStream),
-    /// It is another door's.
+    /// Another door got it, or it is gone.
     Elsewhere,
-    /// The system has no room for another connection.
+    /// The system has no resources for another connection.
     Shortage,
-    /// None waits.
+    /// No connection is waiting.
     Nothing,
 }
 
-/// The listener, in the hands of one door.
+/// The listener, owned by one door.
 pub struct Entrance {
     pub listener: Arc<TcpListener>,
-    /// The other doors.
+    /// Mailboxes of the other doors.
     others: Vec<Arc<Mailbox>>,
     next: usize,
-    /// A connection may wait, and the kernel will not say so again.
+    /// A connection may be waiting that the kernel will not report again.
     pub is_pending: bool,
-    /// Nothing is taken before.
+    /// When to accept again, at the earliest.
     resume_ns: u64,
     next_log_ns: u64,
 }
@@ -44,17 +44,17 @@ impl Entrance {
         Entrance { listener, others, next: 0, is_pending: true, resume_ns: 0, next_log_ns: 0 }
     }
 
-    /// When to look at the listener.
+    /// When to check the listener.
     pub fn due_ns(&self) -> u64 {
         if self.is_pending { self.resume_ns } else { u64::MAX }
     }
 
-    /// Most connections to take now.
+    /// Maximum connections to accept now.
     pub fn allowance(&self, now_ns: u64) -> usize {
         if self.is_pending && now_ns >= self.resume_ns { ACCEPTS } else { 0 }
     }
 
-    /// Takes one connection.
+    /// Accepts one connection.
     pub fn take(&mut self) -> Arrival {
         match listener::accept(&self.listener) {
             Ok(socket) => {
@@ -74,17 +74,17 @@ impl Entrance {
             Err(error) if listener::is_shortage(&error) => {
                 self.resume_ns = clock::now_ns() + SHORTAGE_PAUSE_NS;
                 self.say(&format!(
-                    "cannot take a new connection: {error}; trying again (for too many open files: raise `ulimit -n` \
+                    "cannot accept a connection: {error}; will retry (if too many files are open: raise `ulimit -n` \
                      or use fewer connections)"
                 ));
                 Arrival::Shortage
             }
-            // One that was gone again before it could be taken.
+            // The client disconnected before it could be accepted.
             Err(_) => Arrival::Elsewhere,
         }
     }
 
-    /// Writes a warning to the log, at most one a minute.
+    /// Logs a warning, at most once a minute.
     pub fn say(&mut self, text: &str) {
         let now_ns = clock::now_ns();
         if now_ns >= self.next_log_ns {

@@ -1,12 +1,12 @@
-//! The head of a request: bytes → what is asked, and how its body is framed (RFC 9112, sections 2 to 6). Pure.
+//! Parses a request head: bytes → the request and how its body is framed (RFC 9112, sections 2 to 6). Pure.
 //!
-//! Whatever two readers could understand differently is refused, because that is how requests are smuggled past a
-//! proxy: bare line feeds, folded lines, two lengths, a length beside chunks.
+//! Anything that two parsers could interpret differently is refused, because that is how requests are
+//! smuggled past a proxy: bare line feeds, folded lines, two lengths, a length together with chunks.
 
 use super::types::Request;
 use std::mem::MaybeUninit;
 
-/// Most header lines; more are answered 431.
+/// Maximum number of header lines; more are answered 431.
 pub const MAX_HEADER_LINES: usize = 100;
 
 /// How a body is delimited.
@@ -18,18 +18,18 @@ pub enum Framing {
     Chunked,
 }
 
-/// What the form of the answer depends on.
+/// What determines the form of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Manner {
     /// The minor version of HTTP/1: 0 or 1.
     pub minor: u8,
-    /// The request is a HEAD: the answer has no body.
+    /// Whether the request is a HEAD, whose answer has no body.
     pub is_head: bool,
-    /// The connection is closed after the answer.
+    /// Whether the connection closes after the answer.
     pub closes: bool,
 }
 
-/// Why a request is not read any further.
+/// Why a request is rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// 400, 408, 413, 417, 431, 501, 503 or 505.
@@ -45,12 +45,12 @@ impl Refusal {
     }
 }
 
-/// A head that can be obeyed.
+/// A valid head.
 #[derive(Clone, Debug)]
 pub struct Head {
     /// The request, its body still empty.
     pub request: Request,
-    /// How its body ends.
+    /// How its body is framed.
     pub framing: Framing,
     /// How to answer.
     pub manner: Manner,
@@ -58,7 +58,8 @@ pub struct Head {
     pub expects_continue: bool,
 }
 
-/// Looks for the end of a head from `from` on, where an earlier look ended: the length with its empty line.
+/// Searches for the end of a head, starting at `from`, where an earlier search ended. Returns the length
+/// including the empty line.
 pub fn find_end(bytes: &[u8], from: usize) -> Result<Option<usize>, Refusal> {
     let mut at = from;
     while let Some(step) = bytes[at..].iter().position(|byte| *byte == b'\n') {
@@ -77,12 +78,12 @@ pub fn find_end(bytes: &[u8], from: usize) -> Result<Option<usize>, Refusal> {
     Ok(None)
 }
 
-/// Whether a request can begin with this byte: a letter or another sign of a token (RFC 9110, section 5.6.2).
+/// Whether a request can begin with this byte: a token character (RFC 9110, section 5.6.2).
 pub fn may_begin(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~\r".contains(&byte)
 }
 
-/// Reads a head, which ends with its empty line.
+/// Parses a head, which ends with its empty line.
 pub fn parse(bytes: &[u8]) -> Result<Head, Refusal> {
     let mut lines = [const { MaybeUninit::uninit() }; MAX_HEADER_LINES];
     let mut parsed = httparse::Request::new(&mut []);
@@ -90,11 +91,11 @@ pub fn parse(bytes: &[u8]) -> Result<Head, Refusal> {
         Ok(httparse::Status::Complete(length)) if length == bytes.len() => {}
         Ok(_) => return Err(Refusal::new(400, "malformed head")),
         Err(httparse::Error::TooManyHeaders) => {
-            let message = format!("the head has too many lines: at most {MAX_HEADER_LINES} are read");
+            let message = format!("the head has too many lines: at most {MAX_HEADER_LINES} are allowed");
             return Err(Refusal::new(431, message));
         }
         Err(httparse::Error::Version) => {
-            return Err(Refusal::new(505, "this server speaks HTTP/1.0 and HTTP/1.1"));
+            return Err(Refusal::new(505, "this server supports HTTP/1.0 and HTTP/1.1"));
         }
         Err(error) => return Err(Refusal::new(400, format!("malformed head: {error}"))),
     }
@@ -107,7 +108,7 @@ pub fn parse(bytes: &[u8]) -> Result<Head, Refusal> {
     let text = |h: &httparse::Header| (h.name.to_owned(), String::from_utf8_lossy(h.value).into_owned());
     let mut headers: Vec<(String, String)> = parsed.headers.iter().map(text).collect();
     if let Some(authority) = authority {
-        // RFC 9112, section 3.2.2: it replaces what `Host` says.
+        // RFC 9112, section 3.2.2: it replaces the value of `Host`.
         headers.retain(|(name, _)| !name.eq_ignore_ascii_case("host"));
         headers.push(("Host".to_owned(), authority.to_owned()));
     }
@@ -124,7 +125,7 @@ pub fn parse(bytes: &[u8]) -> Result<Head, Refusal> {
     Ok(Head { request, framing, manner, expects_continue: fields.expects_continue && minor == 1 })
 }
 
-/// Splits a target into the authority, if it names one, and the path with its query.
+/// Splits a target into the authority, if present, and the path with its query.
 fn split_target(target: &str) -> Result<(Option<&str>, &str), Refusal> {
     if target.starts_with('/') || target == "*" {
         return Ok((None, target));
@@ -151,7 +152,7 @@ fn is_authority(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(allowed)
 }
 
-/// The header fields that decide how a message is read.
+/// The header fields that determine how a message is parsed.
 #[derive(Default)]
 struct Fields {
     hosts: usize,
@@ -189,13 +190,13 @@ impl Fields {
         }
     }
 
-    /// RFC 9112, section 3.2: exactly one in HTTP/1.1.
+    /// RFC 9112, section 3.2: HTTP/1.1 requires exactly one.
     fn check_host(&self, minor: u8) -> Result<(), Refusal> {
         match self.hosts {
             1 => Ok(()),
             0 if minor == 0 => Ok(()),
             0 => Err(Refusal::new(400, "Host is missing, which HTTP/1.1 requires")),
-            _ => Err(Refusal::new(400, "Host is given more than once")),
+            _ => Err(Refusal::new(400, "Host appears more than once")),
         }
     }
 
@@ -203,7 +204,7 @@ impl Fields {
         self.expects_continue = value.eq_ignore_ascii_case(b"100-continue");
         match self.expects_continue {
             true => Ok(()),
-            false => Err(Refusal::new(417, "Expect: only 100-continue can be met")),
+            false => Err(Refusal::new(417, "Expect: only 100-continue is supported")),
         }
     }
 
@@ -216,7 +217,7 @@ impl Fields {
 
     fn content_length(&mut self, value: &[u8]) -> Result<(), Refusal> {
         if self.length.is_some() {
-            return Err(Refusal::new(400, "Content-Length is given more than once"));
+            return Err(Refusal::new(400, "Content-Length appears more than once"));
         }
         if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
             return Err(Refusal::new(400, "Content-Length is not a whole number"));
@@ -228,10 +229,10 @@ impl Fields {
 
     fn transfer_encoding(&mut self, value: &[u8]) -> Result<(), Refusal> {
         if self.is_chunked {
-            return Err(Refusal::new(400, "Transfer-Encoding is given more than once"));
+            return Err(Refusal::new(400, "Transfer-Encoding appears more than once"));
         }
         if !value.eq_ignore_ascii_case(b"chunked") {
-            return Err(Refusal::new(501, "Transfer-Encoding: only chunked is read"));
+            return Err(Refusal::new(501, "Transfer-Encoding: only chunked is supported"));
         }
         self.is_chunked = true;
         Ok(())
@@ -240,7 +241,7 @@ impl Fields {
     fn framing(&self, minor: u8) -> Result<Framing, Refusal> {
         match (self.is_chunked, self.length) {
             (true, Some(_)) => {
-                Err(Refusal::new(400, "Content-Length and Transfer-Encoding exclude each other"))
+                Err(Refusal::new(400, "Content-Length and Transfer-Encoding cannot be combined"))
             }
             (true, None) if minor == 0 => Err(Refusal::new(400, "HTTP/1.0 has no Transfer-Encoding")),
             (true, None) => Ok(Framing::Chunked),

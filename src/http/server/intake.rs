@@ -1,65 +1,65 @@
-//! Bytes of a connection → requests. Pure: no socket, no clock, and memory only for what really arrived.
+//! Bytes of a connection → requests. Pure: no socket, no clock, and memory only for bytes that arrived.
 //!
-//! [`read_all`] runs it over any bytes in pieces of any size, for fuzzing: what comes out must not depend on where the
-//! bytes were cut.
+//! [`read_all`] runs it over any bytes in pieces of any size, for fuzzing: the result must not depend on
+//! where the bytes were cut.
 
 use super::chunks::{Chunks, Piece};
 use super::head::{self, Framing, Head, Manner, Refusal};
 use super::types::Request;
 
-/// Room for a body grows in steps of this size, so that no more is reserved than was sent.
+/// Body buffers grow in steps of this size, so that no more is reserved than the client sends.
 const BODY_STEP: usize = 64 * 1024;
-/// Empty lines that may stand before a request (RFC 9112, section 2.2).
+/// Maximum empty lines before a request (RFC 9112, section 2.2).
 const MAX_BLANK_LINES: u8 = 2;
 
-/// What is taken of one request.
+/// Limits for one request.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Largest head, in bytes; a larger one is answered 431.
     pub head_bytes: usize,
     /// Largest body, in bytes; a larger one is answered 413.
     pub body_bytes: usize,
-    /// Whether bodies are kept for the handler, or read and thrown away.
+    /// Whether bodies are kept for the handler or discarded.
     pub keeps_body: bool,
 }
 
-/// What the bytes brought.
+/// The result of [`Intake::advance`].
 #[derive(Debug)]
 pub enum Step {
     /// More bytes are needed.
     Wait,
-    /// A head is complete, [`Intake::head`]: refuse it now or go on with its body.
+    /// A head is complete, see [`Intake::head`]: refuse it now or continue with its body.
     Head,
     /// A request is complete.
     Request(Request, Manner),
-    /// The request cannot be read; nothing that follows is.
+    /// The request is rejected; nothing after it is parsed.
     Refuse(Refusal),
 }
 
 #[derive(Debug)]
 enum State {
-    /// In a head, and up to where its end was looked for.
+    /// In a head, whose end was searched for up to this offset.
     Head(usize),
     Body(Head, Body),
-    /// After a refusal: everything is thrown away.
+    /// After a refusal: everything is discarded.
     Over,
 }
 
 #[derive(Debug)]
 enum Body {
     Length(u64),
-    /// With the size that all chunks so far announced.
+    /// The decoder, and the total size of the chunks announced so far.
     Chunked(Chunks, u64),
 }
 
-/// What a look at the bytes found.
+/// What parsing found.
 enum Found {
     Nothing,
     Head,
     End,
 }
 
-/// The reader of one connection's requests.
+/// The request parser of one connection.
 #[derive(Debug)]
 pub struct Intake {
     limits: Limits,
@@ -68,12 +68,12 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// The beginning of a connection.
+    /// A parser at the start of a connection.
     pub fn new(limits: Limits) -> Intake {
         Intake { limits, state: State::Head(0), blank_lines: 0 }
     }
 
-    /// Takes bytes and says how many are done with; those that are not must come again, with what follows them.
+    /// Returns how many bytes were consumed. The others must be passed again, followed by new bytes.
     pub fn advance(&mut self, input: &[u8]) -> (usize, Step) {
         let advanced = match &mut self.state {
             State::Head(from) => {
@@ -96,13 +96,13 @@ impl Intake {
 
     fn advance_head(&mut self, input: &[u8], from: usize) -> Result<(usize, Found), Refusal> {
         if input.first().is_some_and(|byte| !head::may_begin(*byte)) {
-            return Err(Refusal::new(400, "this is no HTTP request: use plain http://, without TLS"));
+            return Err(Refusal::new(400, "this is not an HTTP request: use plain http://, without TLS"));
         }
         if from == 0 && input.starts_with(b"\r\n") {
             self.blank_lines += 1;
             return match self.blank_lines > MAX_BLANK_LINES {
                 true => Err(Refusal::new(400, "malformed request: too many empty lines")),
-                // Used up, and looked at once more by the caller.
+                // Consumed; the caller parses the rest.
                 false => Ok((2, Found::Nothing)),
             };
         }
@@ -112,7 +112,7 @@ impl Intake {
             if input.len() >= most {
                 return Err(Refusal::new(
                     431,
-                    format!("the head is too large: at most {most} bytes are read"),
+                    format!("the head is too large: at most {most} bytes are allowed"),
                 ));
             }
             self.state = State::Head(input.len().saturating_sub(1));
@@ -146,29 +146,30 @@ impl Intake {
         }
     }
 
-    /// Gives up the request whose head is there. Returns whether the next one can be read, because this one has no body.
+    /// Skips the body of the current request. Returns whether the next request can be parsed, because this
+    /// one has no body.
     pub fn skip(&mut self) -> bool {
         let is_bare = matches!(&self.state, State::Body(_, Body::Length(0)));
         self.state = if is_bare { State::Head(0) } else { State::Over };
         is_bare
     }
 
-    /// Takes nothing more.
+    /// Stops parsing.
     pub fn end(&mut self) {
         self.state = State::Over;
     }
 
-    /// Memory that the body takes, in bytes.
+    /// Memory used by the body, in bytes.
     pub fn held_bytes(&self) -> usize {
         self.head().map_or(0, |head| head.request.body.capacity())
     }
 }
 
 fn too_large(limits: Limits) -> Refusal {
-    Refusal::new(413, format!("the body is too large: at most {} bytes are taken", limits.body_bytes))
+    Refusal::new(413, format!("the body is too large: at most {} bytes are allowed", limits.body_bytes))
 }
 
-/// Reads as much of the body as there is.
+/// Reads as much of the body as is available.
 fn advance_body(
     head: &mut Head,
     body: &mut Body,
@@ -216,8 +217,8 @@ fn keep(body: &mut Vec<u8>, bytes: &[u8], limits: Limits) {
     body.extend_from_slice(bytes);
 }
 
-/// Reads `bytes` in pieces of at most `piece` bytes: the complete requests, and the status of the refusal that ended
-/// the reading, if any.
+/// Reads `bytes` in pieces of at most `piece` bytes. Returns the complete requests, and the status of the
+/// refusal that ended it, if any.
 pub fn read_all(bytes: &[u8], piece: usize, limits: Limits) -> (Vec<Request>, Option<u16>) {
     let (mut intake, mut requests, mut at) = (Intake::new(limits), Vec::new(), 0);
     for end in (0..=bytes.len()).step_by(piece.max(1)).chain([bytes.len()]) {
@@ -254,7 +255,7 @@ mod tests {
     ];
 
     #[test]
-    fn requests_end_where_they_say() {
+    fn requests_end_at_their_stated_length() {
         let read = |sample: &str| read_all(sample.as_bytes(), 7, LIMITS);
         let bodies = |sample: &str| -> Vec<String> {
             let text = |request: Request| String::from_utf8(request.body).expect("text");
@@ -269,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn where_the_bytes_are_cut_changes_nothing() {
+    fn splitting_the_input_changes_nothing() {
         let mut state = 1u64;
         let mut random = |most: usize| {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -294,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_takes_no_memory_before_it_arrives() {
+    fn a_body_uses_no_memory_before_it_arrives() {
         let limits = Limits { body_bytes: 1 << 30, ..LIMITS };
         let mut intake = Intake::new(limits);
         let head = b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 1000000000\r\n\r\n";

@@ -1,11 +1,11 @@
-//! The small HTTP server that the orchestrator's and the target's endpoints stand on, with a bound on everything a
-//! client can take: connections, memory, time, threads.
+//! The small HTTP server behind the orchestrator's and the target's endpoints, with a bound on everything a
+//! client can use: connections, memory, time, threads.
 //!
-//! One thread (or a few, each with its share) owns the connections and waits for all of them at once; [`intake`] reads
-//! requests without I/O, `conversation` keeps their order and their deadlines. Handlers run on a pool of their own, or,
-//! where they never wait, on the same thread; they see complete requests and never a socket. `tiny_http` (named only
-//! here) writes the responses. Its own server reads them elsewhere: it starts a thread for each connection, without a
-//! bound on their number, on the length of a head or on the time that a client takes.
+//! One thread (or a few, each with its share) owns the connections and waits for all of them at once.
+//! [`intake`] parses requests without I/O, `conversation` keeps their order and deadlines. Handlers run on a
+//! separate pool or, if they never block, on the same thread; they see complete requests and never a socket.
+//! Responses are written by `tiny_http`, which only this comment names. Its own server is not used: it starts
+//! a thread per connection without bounding their number, the length of a head, or the time a client takes.
 
 mod chunks;
 mod conversation;
@@ -34,14 +34,14 @@ use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-/// Connections that wait to be taken; bursts of new connections are larger than the usual 128.
+/// Listen backlog; bursts of new connections exceed the usual 128.
 const BACKLOG: i32 = 4_096;
-/// Stack of a thread that owns connections.
+/// Stack size of a thread that owns connections.
 const STACK_BYTES: usize = 1 << 20;
-/// Pause before a door that failed is opened again.
+/// Pause before a failed door is reopened.
 const REOPEN_PAUSE: Duration = Duration::from_secs(1);
 
-/// A listening server; its threads end with [`Server::shutdown`], or when it is dropped.
+/// A listening server. Its threads end with [`Server::shutdown`] or when it is dropped.
 pub struct Server {
     addr: SocketAddr,
     shared: Arc<Shared>,
@@ -52,10 +52,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens on `listen` (port 0: any free one) and answers with `handler`.
+    /// Listens on `listen` (port 0: any free port) and answers with `handler`.
     ///
     /// # Errors
-    /// A text that names the address and what the system refused.
+    /// A text with the address and the system error.
     pub fn start(listen: SocketAddr, options: Options, handler: Arc<dyn Handler>) -> Result<Server, String> {
         let (listener, addr) = bind(listen)?;
         let fail = |e: &dyn std::fmt::Display| format!("cannot serve on {addr}: {e}");
@@ -103,12 +103,12 @@ impl Server {
         Ok(())
     }
 
-    /// The address that it listens on, with the real port.
+    /// The address that it listens on, with the actual port.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Stops listening, answers what was taken, and joins its threads; the port is free afterwards.
+    /// Stops listening, answers accepted requests, and joins its threads. The port is free afterwards.
     pub fn shutdown(self) {}
 }
 
@@ -117,18 +117,18 @@ impl Drop for Server {
         self.shared.stop();
         self.mailboxes.iter().for_each(|mailbox| mailbox.waker.wake());
         let doors = std::mem::take(&mut self.doors);
-        // Workers end when nobody can give them work any more.
+        // Workers exit when all job senders are gone.
         self.jobs = None;
         let workers = std::mem::take(&mut self.workers);
         for thread in doors.into_iter().chain(workers) {
             if thread.join().is_err() {
-                log::error!("a thread of the HTTP server ended by a panic; this is a bug");
+                log::error!("a thread of the HTTP server panicked; this is a bug");
             }
         }
     }
 }
 
-/// Serves until the server stops. After a panic the door's connections are closed, and it is opened again.
+/// Serves until the server stops. A panic closes the door's connections, and the door is reopened.
 fn keep_open(shared: &Shared, first: Door, open: impl Fn() -> std::io::Result<Door>) {
     let mut door = Ok(first);
     loop {
@@ -137,7 +137,7 @@ fn keep_open(shared: &Shared, first: Door, open: impl Fn() -> std::io::Result<Do
                 Ok(()) => return,
                 Err(_) => log::error!("the HTTP server failed and closed its connections; this is a bug"),
             },
-            Err(error) => log::error!("the HTTP server cannot be opened again: {error}"),
+            Err(error) => log::error!("cannot restart the HTTP server: {error}"),
         }
         if shared.is_stopping() {
             return;
@@ -150,14 +150,14 @@ fn keep_open(shared: &Shared, first: Door, open: impl Fn() -> std::io::Result<Do
 fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), String> {
     let fail = |e: std::io::Error| match e.kind() {
         std::io::ErrorKind::AddrInUse => format!(
-            "cannot listen on {listen}: the address is in use; stop the program that holds it, or give another \
-             one with --listen (port 0 takes any free port)"
+            "cannot listen on {listen}: the address is in use; stop the program that uses it, or choose \
+             another with --listen (port 0 picks any free port)"
         ),
         std::io::ErrorKind::PermissionDenied => format!(
-            "cannot listen on {listen}: not permitted; give a port above 1023 with --listen, or the right to use low ports"
+            "cannot listen on {listen}: permission denied; use a port above 1023 with --listen, or grant the right to use low ports"
         ),
         std::io::ErrorKind::AddrNotAvailable => format!(
-            "cannot listen on {listen}: this machine does not have that address; give one of its own with --listen"
+            "cannot listen on {listen}: this machine does not have that address; use one of its own with --listen"
         ),
         _ => format!("cannot listen on {listen}: {e}"),
     };

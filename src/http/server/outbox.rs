@@ -1,22 +1,22 @@
-//! What waits to be written to one connection, and who wants to know when it was.
+//! The data waiting to be written to one connection, and the counters to increment afterwards.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Bytes in their order, with the counters of the responses that they belong to.
+/// Bytes in order, with the counters of their responses.
 #[derive(Debug, Default)]
 pub struct Outbox {
     bytes: Vec<u8>,
     at: usize,
-    /// Bytes written in the life of the connection.
+    /// Total bytes written on the connection.
     written: u64,
-    /// Where a response ends, in the same count.
+    /// Where each response ends, on the same scale.
     ends: VecDeque<(u64, Arc<AtomicU64>)>,
 }
 
 impl Outbox {
-    /// Adds one response; `counter` is raised by one when its last byte was written.
+    /// Adds one response. `counter` is incremented when its last byte is written.
     pub fn push(&mut self, bytes: Vec<u8>, counter: Option<Arc<AtomicU64>>) {
         if self.is_empty() {
             (self.bytes, self.at) = (bytes, 0);
@@ -27,17 +27,17 @@ impl Outbox {
         self.ends.extend(counter.map(|counter| (end, counter)));
     }
 
-    /// What is to be written.
+    /// The bytes to write.
     pub fn left(&self) -> &[u8] {
         &self.bytes[self.at..]
     }
 
-    /// Whether nothing is.
+    /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
         self.at == self.bytes.len()
     }
 
-    /// Notes that `count` bytes of [`Outbox::left`] were written.
+    /// Records that `count` bytes of [`Outbox::left`] were written.
     pub fn wrote(&mut self, count: usize) {
         self.at += count;
         self.written += count as u64;
@@ -52,7 +52,7 @@ impl Outbox {
         }
     }
 
-    /// Memory that it takes, in bytes.
+    /// Memory used, in bytes.
     pub fn held_bytes(&self) -> usize {
         self.bytes.capacity()
     }

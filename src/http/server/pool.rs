@@ -10,17 +10,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 
-/// Stack of a thread that calls the handler.
+/// Stack size of a thread that calls the handler.
 const STACK_BYTES: usize = 1 << 20;
 
-/// A call, and where its reply goes.
+/// A call and the destination of its reply.
 pub struct Job {
     pub mailbox: Arc<Mailbox>,
     pub key: u64,
     pub call: Call,
 }
 
-/// Where calls wait for a thread. A connection has at most one, so the queues are bounded by the connections.
+/// The queues of calls waiting for a thread. Bounded, because a connection has at most one call.
 #[derive(Clone)]
 pub struct Jobs {
     reads: Sender<Job>,
@@ -28,7 +28,7 @@ pub struct Jobs {
 }
 
 impl Jobs {
-    /// Hands a call over; if too many wait, says in what manner to refuse it.
+    /// Queues a call. If too many are waiting, returns the manner in which to refuse it.
     pub fn submit(&self, job: Job) -> Result<(), Manner> {
         let is_read = matches!(job.call.request.method.as_str(), "GET" | "HEAD");
         let queue = if is_read { &self.reads } else { &self.others };
@@ -36,14 +36,14 @@ impl Jobs {
     }
 }
 
-/// Starts `threads` threads; they end when every copy of the [`Jobs`] is gone.
+/// Starts `threads` threads, which end when every copy of the [`Jobs`] is gone.
 pub fn start(shared: &Arc<Shared>, threads: usize) -> Result<(Jobs, Vec<JoinHandle<()>>), String> {
     let (reads, reads_out) = bounded(shared.options.max_connections);
     let (others, others_out) = bounded(shared.options.max_connections);
     let mut started = Vec::new();
     for i in 0..threads.max(1) {
         let (shared, reads) = (Arc::clone(shared), reads_out.clone());
-        // The first of several threads takes reads only: they are answered while all others wait.
+        // The first of several threads handles only reads, so they are answered while the others are busy.
         let others = if i == 0 && threads > 1 { never() } else { others_out.clone() };
         let builder = Builder::new().name(format!("http-{i}")).stack_size(STACK_BYTES);
         started.push(builder.spawn(move || work(&shared, &reads, &others)).map_err(|e| e.to_string())?);
@@ -72,8 +72,8 @@ pub fn answer(shared: &Shared, call: &Call) -> Reply {
         Reply::new(shared.options.name, response, call.manner, clock::now_ns())
     }));
     answered.unwrap_or_else(|_| {
-        log::error!("{} {:.200} made the handler fail; this is a bug", request.method, request.path);
-        let response = Response::error(500, "the server failed at this request; its log says where");
+        log::error!("{} {:.200} made the handler panic; this is a bug", request.method, request.path);
+        let response = Response::error(500, "the server failed to handle this request; see its log");
         Reply::new(shared.options.name, response, call.manner, clock::now_ns())
     })
 }

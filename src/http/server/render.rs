@@ -1,13 +1,13 @@
-//! Responses as bytes, by `tiny_http`.
+//! Renders responses to bytes with `tiny_http`.
 
 use super::head::Manner;
 use super::types::Response;
 use std::io::Cursor;
 
-/// What tells a client to send the body that it announced.
+/// Tells a client to send the body that it announced.
 pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
-/// The whole response; the body is left out for a HEAD request.
+/// The whole response, without the body if the request is a HEAD.
 pub fn render(name: &'static str, response: Response, manner: Manner) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(512 + response.body.len());
     let version = tiny_http::HTTPVersion(1, manner.minor);
@@ -18,7 +18,7 @@ pub fn render(name: &'static str, response: Response, manner: Manner) -> Vec<u8>
         (0, true) | (_, false) => return bytes,
         (_, true) => b"Connection: close\r\n",
     };
-    // `tiny_http` leaves this field to its own server; it goes behind the status line.
+    // `tiny_http` leaves this field to its own server. It is inserted after the status line.
     if let Some(feed) = bytes.iter().position(|byte| *byte == b'\n') {
         bytes.splice(feed + 1..feed + 1, connection.iter().copied());
     }
@@ -33,7 +33,7 @@ fn native(name: &'static str, response: Response) -> tiny_http::Response<Cursor<
     let lines = lines.filter_map(|(n, v)| tiny_http::Header::from_bytes(n, v).ok());
     let headers = server.into_iter().chain(lines).collect();
     let status = tiny_http::StatusCode(response.status);
-    // The threshold: a Content-Length always, never chunks.
+    // The last argument is the chunking threshold: always send Content-Length, never chunks.
     tiny_http::Response::new(status, headers, Cursor::new(response.body), Some(length), None)
         .with_chunked_threshold(usize::MAX)
 }
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn it_says_what_becomes_of_the_connection() {
+    fn the_connection_field_matches_what_happens_next() {
         let of = |minor, closes| text(Response::text(200, ""), minor, false, closes);
         assert!(of(1, true).starts_with("HTTP/1.1 200 OK\r\nConnection: close\r\n"));
         assert!(of(0, false).starts_with("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n"));

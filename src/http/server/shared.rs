@@ -1,4 +1,4 @@
-//! What the threads of one server know of each other.
+//! The state shared by a server's threads.
 
 use super::conversation::Reply;
 use super::types::{Handler, Options};
@@ -9,10 +9,10 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-/// Messages that wait for one door; a connection has at most one reply under way.
+/// Maximum messages waiting for one door; a connection has at most one pending reply.
 const MAX_MESSAGES: usize = 4_096;
 
-/// What all threads of one server know.
+/// State shared by all threads of one server.
 pub struct Shared {
     pub options: Options,
     pub handler: Arc<dyn Handler>,
@@ -33,13 +33,13 @@ impl Shared {
         self.stopping.load(Ordering::SeqCst)
     }
 
-    /// A number for a connection, which no other one has within the next four billion.
+    /// A connection number, unique within the next four billion.
     pub fn number(&self) -> u32 {
         self.connections.fetch_add(1, Ordering::Relaxed)
     }
 }
 
-/// What a door is told by other threads.
+/// A message to a door from another thread.
 pub enum Message {
     /// A connection to serve.
     Connection(TcpStream),
@@ -59,14 +59,14 @@ impl Mailbox {
         Ok((Mailbox { sender, waker: Waker::new()? }, receiver))
     }
 
-    /// Leaves a message; waits while too many are there already.
+    /// Delivers a message; waits while the mailbox is full.
     pub fn send(&self, message: Message) {
         if self.sender.send(message).is_ok() {
             self.waker.wake();
         }
     }
 
-    /// Leaves a message unless too many are there already; it is dropped then.
+    /// Delivers a message, or drops it if the mailbox is full.
     pub fn try_send(&self, message: Message) -> bool {
         let sent = self.sender.try_send(message).is_ok();
         self.waker.wake();

@@ -6,7 +6,7 @@ use crate::http::os::socket;
 use std::io::{self, ErrorKind};
 use std::net::TcpStream;
 
-/// Reads of what is thrown away, in one turn.
+/// Maximum reads of discarded data per turn.
 const DISCARDS: usize = 16;
 
 /// One connection.
@@ -14,15 +14,15 @@ pub struct Connection {
     pub key: u64,
     pub socket: TcpStream,
     pub talk: Conversation,
-    /// There may be something to read, and the kernel will not say so again.
+    /// There may be something to read that the kernel will not report again.
     readable: bool,
     writable: bool,
     hangup: bool,
-    /// It waits for its turn already.
+    /// Whether it is already queued for its turn.
     pub is_queued: bool,
-    /// For which moment a timer was set last.
+    /// The time for which its timer was last set.
     pub timer_ns: u64,
-    /// Its part of the door's buffered bytes.
+    /// Its contribution to the door's buffered bytes.
     pub counted: usize,
 }
 
@@ -32,14 +32,14 @@ impl Connection {
         Connection { key, socket, talk, readable, writable, hangup, is_queued, timer_ns: 0, counted: 0 }
     }
 
-    /// Notes what the kernel says of it.
+    /// Records an event from the kernel.
     pub fn note(&mut self, event: Readiness) {
         self.readable |= event.readable || event.hangup;
         self.writable |= event.writable;
         self.hangup |= event.hangup;
     }
 
-    /// Whether a read may bring something that is wanted.
+    /// Whether a read may return wanted data.
     pub fn has_more(&self) -> bool {
         self.readable && self.talk.wants_input()
     }
@@ -48,7 +48,7 @@ impl Connection {
         !self.talk.output().is_empty()
     }
 
-    /// Reads once; more comes with the next turn, after those of other connections. An error ends the connection.
+    /// Reads once; the rest follows in its next turn, after other connections. An error ends the connection.
     pub fn read(&mut self, buffer: &mut [u8], now_ns: u64) -> io::Result<()> {
         if !self.has_more() {
             return Ok(());
@@ -62,7 +62,7 @@ impl Connection {
                 self.talk.ended();
             }
             Ok(count) => {
-                // What arrives from now on is told, but for an end that was told already.
+                // The kernel reports further data, but not an end that it has already reported.
                 self.readable = count == buffer.len() || self.hangup;
                 self.talk.received(&buffer[..count], now_ns);
             }
@@ -85,7 +85,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Writes what the kernel takes. An error ends the connection.
+    /// Writes what the kernel accepts. An error ends the connection.
     pub fn write(&mut self, now_ns: u64) -> io::Result<()> {
         while self.writable && self.wants_write() {
             match socket::transmit(&self.socket, self.talk.output()) {
@@ -97,7 +97,7 @@ impl Connection {
     }
 }
 
-/// Whether to try again at once (true) or when the kernel says so; any other error is one.
+/// Whether to retry at once (true) or when the kernel reports readiness; any other error is returned.
 fn passes(error: io::Error) -> io::Result<bool> {
     match error.kind() {
         ErrorKind::Interrupted => Ok(true),
@@ -106,7 +106,7 @@ fn passes(error: io::Error) -> io::Result<bool> {
     }
 }
 
-/// Connections by their keys: a place, and a number that tells it from those that had the place before.
+/// Connections by key: a place, and a number that distinguishes it from former occupants.
 #[derive(Default)]
 pub struct Slots {
     places: Vec<Option<Connection>>,
@@ -124,7 +124,7 @@ impl Slots {
         u64::from(number) << 32 | u64::from(place)
     }
 
-    /// Adds a connection whose key is the next one.
+    /// Adds a connection under the next key.
     pub fn insert(&mut self, connection: Connection) {
         match self.free.pop() {
             Some(place) => self.places[place as usize] = Some(connection),
@@ -148,7 +148,7 @@ impl Slots {
         self.places.iter().flatten()
     }
 
-    /// The most dispensable connection, and how dispensable it is.
+    /// The most dispensable connection and its standing.
     pub fn most_dispensable(&self, now_ns: u64) -> Option<(Standing, u64)> {
         self.iter().map(|c| (c.talk.standing(now_ns), c.key)).min()
     }

@@ -1,4 +1,4 @@
-//! One-shot requests for control traffic: a target's counters, a fleet's orchestrator.
+//! One-shot control requests, to a target's counters or a fleet's orchestrator.
 
 use super::session::Session;
 use crate::clock;
@@ -8,15 +8,15 @@ use std::fmt;
 use std::io::Read;
 use std::time::Duration;
 
-/// Largest body that is read, in bytes: the dashboard of the largest fleet has half of it.
+/// Largest body accepted, in bytes: twice the size of the largest fleet's dashboard.
 pub const MAX_FETCHED_BYTES: u64 = 64 << 20;
 
 /// Why there is no response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchError {
-    /// Names the URL and what failed.
+    /// The URL and what failed.
     pub text: String,
-    /// Whether asking again must fail in the same way.
+    /// Whether a retry is certain to fail in the same way.
     pub is_lasting: bool,
 }
 
@@ -47,15 +47,15 @@ pub struct Fetched {
     pub body: Vec<u8>,
 }
 
-/// Gets `url` within `timeout`, name look-up included.
+/// Gets `url` within `timeout`, including the name lookup.
 ///
 /// # Errors
-/// Where the URL is none, nobody answers in time, or the body has more than [`MAX_FETCHED_BYTES`].
+/// If the URL is invalid, there is no response in time, or the body exceeds [`MAX_FETCHED_BYTES`].
 pub fn get(url: &str, timeout: Duration) -> Result<Fetched, FetchError> {
     fetch(&Request::get(url).map_err(FetchError::lasting)?, timeout)
 }
 
-/// The same from addresses found beforehand, for a body of at most `most_bytes`.
+/// Like [`get`], with known addresses and a body of at most `most_bytes`.
 ///
 /// # Errors
 /// As [`get`].
@@ -68,7 +68,7 @@ pub fn get_from(
     fetch_from(&Request::get(url).map_err(FetchError::lasting)?, addresses, most_bytes, timeout)
 }
 
-/// Posts JSON to `url` within `timeout`, with a token where there is one.
+/// Posts JSON to `url` within `timeout`, with a bearer token if given.
 ///
 /// # Errors
 /// As [`get`].

@@ -1,8 +1,8 @@
-//! The transport that `ureq` sends over: TCP with one deadline for the whole exchange, an ear for STOP, and counts.
+//! The transport under `ureq`: TCP with one deadline for the whole exchange, STOP handling, and counts.
 //!
-//! `ureq`'s own transport probes a pooled connection twice a request, with three system calls each, and blocks in a
-//! read for as long as its timeout is. This one looks once, with one call, and wakes up often enough to end a
-//! blocked request soon after a STOP.
+//! `ureq`'s own transport probes a pooled connection twice per request, with three system calls each, and
+//! blocks in a read for up to its full timeout. This one checks once, with one call, and wakes up often
+//! enough to end a blocked request soon after a STOP.
 
 use crate::clock::{self, NS_PER_MS};
 use crate::http::cause;
@@ -21,19 +21,19 @@ use ureq::unversioned::transport::{
 };
 use ureq::{Error, Timeout};
 
-/// How far an exchange has come, for the kind of its error.
+/// Progress of an exchange; determines the kind of its error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// No TCP connection yet, or a kept one.
+    /// No TCP connection yet, or a reused one.
     Connect = 0,
-    /// TCP is there, the TLS handshake is not done.
+    /// TCP is connected, the TLS handshake is not done.
     Handshake = 1,
     /// Request and response.
     Exchange = 2,
 }
 
-/// What the transport and its user tell each other. `ureq` wants a transport that may move between threads, so these
-/// are atomics; one thread uses them.
+/// State shared by the transport and its user. `ureq` requires a transport that may move between threads, so
+/// these are atomics; only one thread uses them.
 #[derive(Debug)]
 pub struct Line {
     stop: StopFlag,
@@ -43,24 +43,23 @@ pub struct Line {
     connects: AtomicU64,
     written: AtomicU64,
     received: AtomicU64,
-    /// Whether the connection had been closed before the request reached it.
+    /// Whether the connection was closed before the request reached it.
     refused: AtomicBool,
     /// Index of the address to try first.
     address: AtomicUsize,
-    /// Longest attempt at an address that is not the last one to try.
+    /// Maximum time for an address while others remain.
     attempt_ns: u64,
-    /// The connection that ended last, until the server closes it too.
+    /// The last connection that ended, until the server closes it too.
     lingering: Mutex<Option<TcpStream>>,
     causes: Mutex<Causes>,
-    /// Longest blocking of one call.
+    /// Maximum time that one call blocks.
     slice_ns: u64,
 }
 
 impl Line {
-    /// A line for exchanges that take `timeout` at most each, with attempts of `attempt_ns` to connect to an address while
-    /// there are others.
+    /// A line for exchanges of at most `timeout`, with at most `attempt_ns` per address while others remain.
     pub fn new(stop: StopFlag, timeout: Duration, attempt_ns: u64) -> Line {
-        // Half of the timeout, so that the slice is the same for each request, and no call is needed to set it.
+        // Half the timeout, so that the slice is the same for every request and needs no call to set it.
         let slice_ns = STOP_LOOK_NS.min(clock::to_ns(timeout) / 2).max(NS_PER_MS);
         Line {
             stop,
@@ -79,7 +78,7 @@ impl Line {
         }
     }
 
-    /// Begins an attempt.
+    /// Starts an attempt.
     pub fn begin(&self, connect_deadline_ns: u64, deadline_ns: u64) {
         self.deadline_ns.store(deadline_ns, Relaxed);
         self.connect_deadline_ns.store(connect_deadline_ns.min(deadline_ns), Relaxed);
@@ -90,7 +89,7 @@ impl Line {
         self.refused.store(false, Relaxed);
     }
 
-    /// How far the attempt came.
+    /// Progress of the attempt.
     pub fn stage(&self) -> Stage {
         match self.stage.load(Relaxed) {
             0 => Stage::Connect,
@@ -99,18 +98,18 @@ impl Line {
         }
     }
 
-    /// Whether the attempt ran on a connection that was kept from an earlier one.
+    /// Whether the attempt used a connection kept from an earlier one.
     pub fn is_reused(&self) -> bool {
         self.connects.load(Relaxed) == 0
     }
 
-    /// Bytes of the response so far, without TLS, head included.
+    /// Bytes of the response so far, including the head, without TLS overhead.
     pub fn received(&self) -> u64 {
         self.received.load(Relaxed)
     }
 
-    /// Whether the attempt ran on a kept connection and may be made again: nothing came back, and of the request nothing
-    /// went out or it cannot have been read.
+    /// Whether the attempt used a reused connection and may be repeated: nothing came back, and the request
+    /// was either not sent or cannot have been read.
     pub fn may_repeat(&self) -> bool {
         let is_unread = self.written.load(Relaxed) == 0 || self.refused.load(Relaxed);
         self.is_reused() && self.received() == 0 && is_unread
@@ -121,20 +120,21 @@ impl Line {
         self.causes.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Counts a cause, unless the request gets another chance.
+    /// Counts a cause, unless the request will be resent.
     pub fn note(&self, kind: ErrorKind, key: impl Into<Key>, words: impl FnOnce() -> String) {
         if kind != ErrorKind::Closed || !self.may_repeat() {
             self.causes.lock().unwrap_or_else(PoisonError::into_inner).count(kind, key, words);
         }
     }
 
-    /// Closes the connection that lingered.
+    /// Closes the lingering connection.
     pub fn let_go(&self) {
         *self.lingering.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Takes leave of a connection. Where it ended before a response began, learns whether the request can have been read
-    /// (see [`crate::http::native::closing`]); where there was a response, the server is to close it first.
+    /// Retires a connection. If it ended before a response began, finds out whether the request can have been
+    /// read (see [`crate::http::native::closing`]); if there was a response, waits for the server to close
+    /// first.
     fn retire(&self, stream: TcpStream) {
         if self.received() > 0 {
             *self.lingering.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream);
@@ -143,7 +143,7 @@ impl Line {
         }
     }
 
-    /// Whether a STOP was given.
+    /// Whether STOP was requested.
     pub fn is_stopped(&self) -> bool {
         self.stop.is_stopped()
     }
@@ -165,8 +165,7 @@ impl Line {
         if left_ns == 0 { Err(Error::Timeout(Timeout::Global)) } else { Ok(left_ns.min(self.slice_ns)) }
     }
 
-    /// Connects to one address after the other, beginning with the one that worked last; none but the last one to try may
-    /// use up the time.
+    /// Tries the addresses in turn, the last working one first. Only the final one may use up the time.
     fn connect_any(&self, addresses: &[SocketAddr]) -> Result<TcpStream, Error> {
         let first = self.address.load(Relaxed);
         let mut last = Error::ConnectionFailed;
@@ -226,13 +225,13 @@ impl Connector for LineConnector {
     }
 }
 
-/// A TCP connection whose calls block for a slice of time, and go on until the deadline or a STOP.
+/// A TCP connection whose calls block for one slice at a time, until the deadline or a STOP.
 pub struct LineTransport {
-    /// There until it is dropped.
+    /// Present until it is dropped.
     stream: Option<TcpStream>,
     buffers: LazyBuffers,
     line: Arc<Line>,
-    /// The timeouts that are set at the socket, so that setting them costs no call where they stay the same.
+    /// The timeouts set on the socket; unchanged ones cost no call.
     read_ns: u64,
     write_ns: u64,
 }
@@ -262,8 +261,8 @@ impl Drop for LineTransport {
     }
 }
 
-/// Whether the server had closed the connection before it was sent what it did not answer. Waits for that where the
-/// connection has ended, and not otherwise.
+/// Whether the server had closed the connection before the unanswered request arrived. Waits for the answer
+/// only if the connection has ended.
 fn is_refused(stream: &TcpStream) -> bool {
     let is_at_end = stream.set_nonblocking(true).is_ok() && stream.peek(&mut [0]).is_ok();
     let until_ns = clock::now_ns() + DOUBT_NS;
@@ -277,10 +276,10 @@ fn is_refused(stream: &TcpStream) -> bool {
         }
 }
 
-/// Longest wait for an answer of the server's kernel.
+/// Maximum wait for a reply from the server's kernel.
 const DOUBT_NS: u64 = 250 * NS_PER_MS;
 
-/// Whether nothing happened but that time passed.
+/// Whether the error only means that time passed.
 fn is_pause(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
 }
@@ -333,7 +332,7 @@ impl Transport for LineTransport {
     }
 }
 
-/// Wraps what comes out of TCP or TLS, to count a response's bytes and to look at a kept connection once only.
+/// Wraps the output of TCP or TLS, to count a response's bytes and to check a kept connection only once.
 #[derive(Debug)]
 pub struct MeterConnector(pub Arc<Line>);
 
@@ -371,8 +370,8 @@ impl<In: Transport> Transport for Meter<In> {
         result
     }
 
-    /// `ureq` asks after a response, before it keeps the connection, and again before the next request. Only the
-    /// second question can be answered usefully.
+    /// `ureq` asks after a response, before it keeps the connection, and again before the next request. Only
+    /// the second answer is useful.
     fn is_open(&mut self) -> bool {
         self.is_kept = !self.is_kept;
         self.is_kept || self.inner.is_open()
@@ -383,7 +382,7 @@ impl<In: Transport> Transport for Meter<In> {
     }
 }
 
-/// The kind of an error of `ureq`, at the stage that the line has reached; its cause is counted.
+/// The error kind of a `ureq` error at the line's current stage; counts its cause.
 pub fn kind_of(error: &Error, line: &Line) -> ErrorKind {
     let kind = classify(error, line);
     let is_tls = matches!(error, Error::Io(e) if cause::tls_error(e).is_some());
@@ -395,9 +394,7 @@ pub fn kind_of(error: &Error, line: &Line) -> ErrorKind {
         (ErrorKind::Tls, Error::Io(_)) if !is_tls => Some(cause::HANDSHAKE_CLOSED),
         (ErrorKind::Closed, _) if line.received() > 0 => Some(cause::CLOSED_HALFWAY),
         (ErrorKind::Closed, Error::Io(e)) if e.raw_os_error().is_none() => Some(cause::CLOSED_UNANSWERED),
-        (ErrorKind::Protocol, _) => {
-            Some("the response is not well-formed HTTP/1.1, or breaks a limit of ureq")
-        }
+        (ErrorKind::Protocol, _) => Some("malformed HTTP/1.1 response, or a limit of ureq exceeded"),
         _ => None,
     };
     match (fixed, error) {

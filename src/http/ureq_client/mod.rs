@@ -1,4 +1,4 @@
-//! The client on the crate `ureq`: one connection, one request at a time, on the calling thread.
+//! The client based on the crate `ureq`: one connection, one request at a time, on the calling thread.
 
 pub mod fetch;
 mod line;
@@ -17,11 +17,10 @@ use std::sync::Arc;
 
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// One slot. `send` blocks until the response or the error is there, at most for the timeout and, after a STOP, for
-/// a look's time; `poll` hands it over.
+/// One slot. `send` blocks until the response or an error arrives, at most for the timeout or, after a STOP,
+/// one check interval; `poll` hands it over.
 ///
-/// A request that fails on a reused connection is sent once more under the same conditions as
-/// [`crate::http::native::NativeClient`] does it.
+/// A request that fails on a reused connection is resent once, as in [`crate::http::native::NativeClient`].
 #[derive(Debug)]
 pub struct UreqClient {
     session: Session,
@@ -36,7 +35,7 @@ impl UreqClient {
     /// A client that sends `request` to `addresses`.
     ///
     /// # Errors
-    /// Where the certificates in the settings cannot be read.
+    /// If the certificates in the settings cannot be read.
     pub fn new(
         request: Arc<Request>,
         settings: &Settings,
@@ -53,7 +52,7 @@ impl UreqClient {
         })
     }
 
-    /// How the request ended, and whether it was sent twice.
+    /// How the request ended, and whether it was resent.
     fn exchange(&mut self, sent_ns: u64) -> (Outcome, bool) {
         let first = self.attempt(sent_ns);
         let is_lost = first == Err(ErrorKind::Closed);
@@ -77,7 +76,7 @@ impl UreqClient {
             }
         }
         match response.status().as_u16() {
-            // What follows is another protocol, which nobody here speaks.
+            // What follows is another protocol, which no client here speaks.
             101 => Err(ErrorKind::Protocol),
             status => Ok(status),
         }
@@ -126,7 +125,7 @@ impl Client for UreqClient {
         self.session.line().take_causes()
     }
 
-    /// What is done is handed over as it ended: `send` has blocked until then.
+    /// Completed requests are handed over unchanged: `send` has already blocked until their end.
     fn abort<F: FnMut(Completion)>(&mut self, sink: F) {
         if self.done.is_some() {
             self.poll(0, sink);

@@ -1,4 +1,4 @@
-//! TLS for `ureq`, with the same trust as the native client has.
+//! TLS for `ureq`, with the same trust rules as the native client.
 
 use crate::http::tls::TlsClient;
 use rustls::{ClientConnection, StreamOwned};
@@ -9,7 +9,7 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport, TransportAdapter,
 };
 
-/// Puts TLS on top of a connection where the URL is https; none where no URL is.
+/// Adds TLS to connections for https URLs. `None` if no URL is https.
 #[derive(Debug)]
 pub struct SecureConnector(pub Option<TlsClient>);
 
@@ -33,7 +33,7 @@ impl<In: Transport> Connector<In> for SecureConnector {
     }
 }
 
-/// A TLS session over another transport, which keeps the time.
+/// A TLS session over another transport, which enforces the deadline.
 pub struct SecureTransport<In: Transport> {
     stream: StreamOwned<ClientConnection, TransportAdapter<In>>,
     buffers: LazyBuffers,

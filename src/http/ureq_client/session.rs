@@ -1,4 +1,4 @@
-//! A `ureq` agent with our limits: one connection, addresses found beforehand, deadlines that hold.
+//! A `ureq` agent with Floodgate's limits: one connection, known addresses, strict deadlines.
 
 use super::line::{Line, LineConnector, MeterConnector, kind_of};
 use super::secure::SecureConnector;
@@ -25,15 +25,15 @@ pub struct Session {
     timeout_ns: u64,
     connect_timeout_ns: u64,
     max_requests: u64,
-    /// Attempts that the kept connection carried.
+    /// Attempts on the kept connection.
     carried: Cell<u64>,
 }
 
 impl Session {
-    /// A session for requests like this one, which are sent to `addresses`, whatever host they name.
+    /// A session for requests like this one. They go to `addresses`, whatever host they name.
     ///
     /// # Errors
-    /// Where the certificates in the settings cannot be read.
+    /// If the certificates in the settings cannot be read.
     pub fn new(
         request: &Request,
         settings: &Settings,
@@ -53,16 +53,16 @@ impl Session {
         Ok(Session { agent, line, timeout_ns, connect_timeout_ns, max_requests, carried: Cell::new(0) })
     }
 
-    /// Counts and stage of the attempt under way.
+    /// Counts and stage of the current attempt.
     pub fn line(&self) -> &Line {
         &self.line
     }
 
-    /// Sends a request, begun first at `sent_ns`, and returns when the head of the response is there. The body is
+    /// Sends a request first begun at `sent_ns`, and returns when the response head has arrived. The body is
     /// read under the same deadline.
     ///
     /// # Errors
-    /// The kind of what went wrong.
+    /// The kind of the error.
     pub fn send(&self, request: &Request, sent_ns: u64) -> Result<Response<Body>, ErrorKind> {
         let mut parts = http::Request::new(());
         *parts.method_mut() = request.method().clone();
@@ -70,7 +70,7 @@ impl Session {
         for (name, value) in request.headers() {
             parts.headers_mut().append(name.clone(), value.clone());
         }
-        // `ureq` keeps no connection after a request that says so.
+        // `ureq` does not keep a connection after a request with `Connection: close`.
         let is_last = self.carried.get() + 1 >= self.max_requests;
         if is_last {
             parts.headers_mut().append(CONNECTION, HeaderValue::from_static("close"));
@@ -118,7 +118,7 @@ fn config() -> Config {
         .build()
 }
 
-/// Answers with addresses found beforehand: `ureq` asks before each request, even where it has a connection.
+/// Returns the known addresses. `ureq` asks before each request, even if it has a connection.
 #[derive(Debug)]
 struct Resolved(Addresses);
 

@@ -1,9 +1,10 @@
 //! The figures of one test, from the reports of its drivers. Sans-IO.
 //!
-//! Reports are cumulative and numbered, so of each driver only its newest state is kept, and the states at whole
-//! seconds that are not closed yet. A second is closed when every driver that is still expected has reported it, or
-//! when another driver is [`PATIENCE_S`] seconds ahead. Closing adds each driver's difference to the fleet's figures;
-//! differences of cumulative histograms telescope, so the sum of all seconds is exactly the merge of all final states.
+//! Reports are cumulative and numbered, so only each driver's newest state is kept, plus its states at whole
+//! seconds that are not closed yet. A second is closed when every driver that is still expected has reported
+//! it, or when another driver is [`PATIENCE_S`] seconds ahead. Closing adds each driver's difference to the
+//! fleet's figures. Differences of cumulative histograms telescope, so the sum of all seconds is exactly the
+//! merge of all final states.
 
 mod report;
 mod sequences;
@@ -28,12 +29,12 @@ use std::sync::Arc;
 
 /// How many seconds a driver may be behind another before the fleet's seconds are closed without it.
 pub const PATIENCE_S: u64 = 5;
-/// Most drivers of the original protocol with a row of their own.
+/// Maximum number of drivers of the original protocol with their own row.
 const MAX_ORIGINALS: usize = 1_000;
-/// How far from a whole second a report may lie to stand for it, in ms.
+/// How far from a whole second a report may be and still represent it, in ms.
 const MARK_TOLERANCE_MS: f64 = 250.0;
 
-/// What is kept of one driver.
+/// The figures of one driver.
 #[derive(Debug)]
 pub struct DriverFigures {
     /// Which process.
@@ -44,16 +45,16 @@ pub struct DriverFigures {
     pub first_send_ms: Option<f64>,
     /// Service times, once its final report is in.
     pub service_ms: Option<Distribution>,
-    /// Its state at the newest closed second: what is in the fleet's figures.
+    /// Its state at the newest closed second, as included in the fleet's figures.
     pub shown: Option<Arc<Snapshot>>,
-    /// What a floodgate-target counted, from its final report.
+    /// Requests that a floodgate-target counted, from its final report.
     target: Option<TargetCount>,
     sequences: Sequences,
     latest: Option<Arc<Snapshot>>,
     /// Its states at whole seconds that are not closed yet.
     marks: BTreeMap<u64, Arc<Snapshot>>,
     shown_second: u64,
-    /// The newest second that it is expected to report, once it is lost.
+    /// The last second that it is expected to report, once it is lost.
     lost_after: Option<u64>,
     done: bool,
 }
@@ -76,7 +77,7 @@ impl DriverFigures {
         }
     }
 
-    /// A report without some histograms, with those of the one before: the bus did not take it whole.
+    /// Fills in missing histograms from the previous report: the bus did not accept the full report.
     fn completed(&self, snapshot: &Arc<Snapshot>) -> Arc<Snapshot> {
         let lacks_lag = snapshot.lag.is_empty() && snapshot.counts.sent > 0;
         let Some(before) = self.latest.as_ref().filter(|_| lacks_lag || snapshot.lacks_latency()) else {
@@ -96,7 +97,7 @@ impl DriverFigures {
         self.marks.last_key_value().map_or(self.shown_second, |(second, _)| *second)
     }
 
-    /// Whether the fleet's `second` lacks something without this driver's report of it.
+    /// Whether the fleet's `second` is incomplete without this driver's report.
     fn is_expected(&self, second: u64) -> bool {
         let over = self.done && second > self.newest_second();
         !over && self.lost_after.is_none_or(|last| second <= last)
@@ -118,7 +119,7 @@ pub struct Aggregate {
 }
 
 impl Aggregate {
-    /// Nothing yet of these drivers.
+    /// Empty figures for these drivers.
     pub fn new(drivers: &[NodeRef]) -> Aggregate {
         Aggregate {
             drivers: drivers.iter().map(DriverFigures::new).collect(),
@@ -133,8 +134,8 @@ impl Aggregate {
         }
     }
 
-    /// A report came. `most_seconds` is how long the test can have been running. Answers whether it was the
-    /// driver's final one; reports of drivers that the test does not name are ignored.
+    /// Adds a report. `most_seconds` is the longest time the test can have been running. Returns whether it
+    /// was the driver's final one; reports from drivers that the test does not name are ignored.
     pub fn numbered(&mut self, report: &NumberedReport, most_seconds: u64) -> bool {
         let (finished, closed) = (self.finished, self.closed_second);
         let Some(driver) = self.drivers.iter_mut().find(|driver| driver.node == report.node) else {
@@ -142,7 +143,7 @@ impl Aggregate {
         };
         let snapshot = &report.snapshot;
         if driver.done || finished {
-            // After the final one only gaps can be filled, and not beyond it.
+            // After the final report, only gaps before it can be filled.
             if snapshot.sequence < driver.sequences.highest() {
                 driver.sequences.see(snapshot.sequence);
             }
@@ -169,7 +170,7 @@ impl Aggregate {
         snapshot.is_final
     }
 
-    /// A report of the original protocol: shown as it is, in no merged figure.
+    /// Adds a report of the original protocol: shown as received, in no merged figure.
     pub fn original(&mut self, node_id: &str, latency: &LatencyMs) {
         let known = self.originals.contains_key(node_id) || self.originals.len() < MAX_ORIGINALS;
         if known && self.drivers.iter().all(|driver| driver.node.node_id != node_id) {
@@ -177,7 +178,7 @@ impl Aggregate {
         }
     }
 
-    /// A driver is not waited for any more.
+    /// Stops waiting for a lost driver.
     pub fn lost(&mut self, node: &NodeRef) {
         let newest = self.newest_second();
         if let Some(driver) = self.drivers.iter_mut().find(|driver| driver.node == *node && !driver.done) {
@@ -186,14 +187,14 @@ impl Aggregate {
         }
     }
 
-    /// A lost driver spoke again.
+    /// Waits again for a lost driver that came back.
     pub fn back(&mut self, node: &NodeRef) {
         if let Some(driver) = self.drivers.iter_mut().find(|driver| driver.node == *node) {
             driver.lost_after = None;
         }
     }
 
-    /// The run is closed: what is there becomes the result.
+    /// Closes the run: the reports received so far become the result.
     pub fn finish(&mut self) {
         if std::mem::replace(&mut self.finished, true) {
             return;
@@ -221,7 +222,7 @@ impl Aggregate {
         &self.drivers
     }
 
-    /// Drivers of the original protocol and what they last said.
+    /// Drivers of the original protocol and their last reports.
     pub fn originals(&self) -> &BTreeMap<String, LatencyMs> {
         &self.originals
     }
@@ -231,7 +232,7 @@ impl Aggregate {
         &self.counts
     }
 
-    /// The fleet's latency, service time and lag; service time of the drivers whose final report is in.
+    /// The fleet's latency, service time and lag; service time only from drivers whose final report is in.
     pub fn histograms(&self) -> (&Histogram, &Histogram, &Histogram) {
         (&self.latency, &self.service, &self.lag)
     }
@@ -241,7 +242,7 @@ impl Aggregate {
         self.series.points()
     }
 
-    /// The newest second that is in the figures; 0 before the first.
+    /// The newest second in the figures; 0 before the first.
     pub fn closed_second(&self) -> u64 {
         self.closed_second
     }
@@ -259,13 +260,14 @@ impl Aggregate {
         self.drivers.iter().map(|driver| driver.sequences.missing()).sum()
     }
 
-    /// What the drivers' floodgate-targets counted during the test.
+    /// Requests that the drivers' floodgate-targets counted during the test.
     pub fn target_counted(&self) -> Counted {
         let drivers = self.drivers.iter();
         target_count::sum(drivers.map(|driver| (driver.node.node_id.as_str(), driver.target.as_ref())))
     }
 
-    /// Drivers whose reports are [`PATIENCE_S`] seconds or more behind those of others, and by how many seconds.
+    /// Drivers whose reports are [`PATIENCE_S`] seconds or more behind those of the others, and by how many
+    /// seconds.
     pub fn behind(&self) -> Vec<(String, u64)> {
         let newest = self.newest_second();
         let expected = self.drivers.iter().filter(|d| !d.done && d.lost_after.is_none());
@@ -290,12 +292,12 @@ impl Aggregate {
     }
 }
 
-/// The second in which a moment lies, from 1.
+/// The second that contains this time, counted from 1.
 fn end_second(elapsed_ms: f64) -> u64 {
     (elapsed_ms / 1_000.0).ceil().max(1.0) as u64
 }
 
-/// A histogram that was decoded once before it was kept.
+/// Decodes a kept histogram, which was already decoded once before.
 fn kept(encoded: &str) -> Histogram {
     read_histogram(Some(encoded)).unwrap_or_default()
 }

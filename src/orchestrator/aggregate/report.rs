@@ -1,4 +1,4 @@
-//! One report of a driver, decoded and checked, before it meets the others. Needs no lock and no state.
+//! One report of a driver, decoded and checked before it is merged. Needs no lock and no state.
 
 use super::target_count;
 use crate::message::{LatencyMs, Metrics, NodeRef, TargetCount};
@@ -10,27 +10,27 @@ use crate::stats::outcome::ErrorKind;
 use crate::stats::summary::Distribution;
 use std::sync::Arc;
 
-/// Greatest single count that is believed: sums over every possible fleet stay in range.
+/// Largest plausible single count: sums over every possible fleet stay in range.
 const MAX_COUNT: u64 = 1_000_000_000_000_000;
-/// Longest running time that is believed, in ms: the longest plan and an hour.
+/// Longest plausible running time: the longest plan plus an hour, in ms.
 const MAX_ELAPSED_MS: f64 = 604_800_000.0 + 3_600_000.0;
-/// Latest moment that is believed, in ms since 1970 (the year 2286).
+/// Latest plausible time (the year 2286), in ms since 1970.
 const MAX_MOMENT_MS: f64 = 1e13;
-/// Most kinds of errors in one report.
+/// Maximum number of error kinds in one report.
 const MAX_KINDS: usize = 64;
-/// Longest name of one, in bytes.
+/// Maximum length of an error kind's name, in bytes.
 const MAX_KIND_BYTES: usize = 64;
-/// Longest id of a report that is quoted, in characters.
+/// Maximum length of a report id quoted in an error, in characters.
 const MAX_ID_CHARS: usize = 100;
 
-/// A driver's cumulative figures at one moment.
+/// A driver's cumulative figures at one point in time.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     /// The report's number.
     pub sequence: u64,
     /// Whether it is the last one.
     pub is_final: bool,
-    /// Running time up to which it counts, in ms.
+    /// Running time that it covers, in ms.
     pub elapsed_ms: f64,
     /// Counts so far.
     pub counts: Counts,
@@ -38,24 +38,24 @@ pub struct Snapshot {
     pub latency: String,
     /// Its figures.
     pub latency_ms: Option<Distribution>,
-    /// The lag histogram in its wire form; empty where it was not reported.
+    /// The lag histogram in its wire form; empty if it was not reported.
     pub lag: String,
     /// Its figures.
     pub lag_ms: Option<Distribution>,
-    /// What the driver's workers did with their time.
+    /// How the driver's workers spent their time.
     pub generator: Option<Generator>,
     /// Why requests failed.
     pub causes: Vec<ErrorSample>,
 }
 
 impl Snapshot {
-    /// Whether it counts responses and says nothing of their latency.
+    /// Whether it counts responses but has no latencies.
     pub fn lacks_latency(&self) -> bool {
         self.latency.is_empty() && self.counts.responses > 0
     }
 }
 
-/// A report of a driver with an epoch.
+/// A report from a driver with an epoch.
 #[derive(Clone, Debug)]
 pub struct NumberedReport {
     /// Who sent it.
@@ -66,37 +66,37 @@ pub struct NumberedReport {
     pub origin_ms: Option<f64>,
     /// Its first measured send, in broker time.
     pub first_send_ms: Option<f64>,
-    /// Service times, in the final one.
+    /// Service times, in the final report.
     pub service: Option<Box<Histogram>>,
-    /// What a floodgate-target counted, in the final one.
+    /// Requests that a floodgate-target counted, in the final report.
     pub target: Option<TargetCount>,
 }
 
 impl NumberedReport {
-    /// What a final report had to leave out because the bus would not take it whole; none where it is whole.
+    /// What a final report omitted because the bus would not accept it in full; `None` if it is complete.
     pub fn left_out(&self) -> Option<String> {
         let lacks_service = self.service.as_ref().is_some_and(|service| service.is_empty());
         let what = match self.snapshot.lacks_latency() {
-            true => "histograms, so its latencies are those that it had reported before, if any",
+            true => "histograms, so its latencies are those it reported before, if any",
             false if lacks_service && self.snapshot.counts.responses > 0 => {
-                "histograms of service time and lag, so the fleet's lack its part"
+                "histograms of service time and lag, so they are missing from the fleet's"
             }
             false => return None,
         };
         let name = &self.node.node_id;
         Some(format!(
-            "The final report of driver {name} came without {what}: the broker does not take large records; raise \
+            "The final report of driver {name} arrived without {what}: the broker refuses large records; raise \
              max.message.bytes of the topic metrics."
         ))
     }
 }
 
-/// A report as it came.
+/// A report as received.
 #[derive(Clone, Debug)]
 pub enum Report {
-    /// With an epoch.
+    /// From a driver with an epoch.
     Numbered(NumberedReport),
-    /// Of the original protocol: its driver's name and latencies.
+    /// From a driver of the original protocol: its name and latencies.
     Original(String, LatencyMs),
 }
 
@@ -112,7 +112,7 @@ impl Report {
             format!("report {} of driver {}: {what}", short(&message.report_id), short(&node.node_id))
         };
         let sequence = message.sequence.filter(|n| (1..=MAX_COUNT).contains(n));
-        let sequence = sequence.ok_or_else(|| who("it has no sequence from 1"))?;
+        let sequence = sequence.ok_or_else(|| who("it has no sequence number of 1 or more"))?;
         let counts = message.counts.clone().ok_or_else(|| who("it has no counts"))?;
         check_counts(&counts).map_err(|e| who(&e))?;
         let elapsed_ms = message.elapsed_ms.unwrap_or(0.0);
@@ -148,7 +148,7 @@ impl Report {
     }
 }
 
-/// A histogram from the wire; none or an empty text is an empty one.
+/// A histogram from its wire form; empty if the text is absent or empty.
 pub fn read_histogram(text: Option<&str>) -> Result<Histogram, String> {
     match text {
         None | Some("") => Ok(Histogram::new()),
@@ -164,13 +164,13 @@ fn check_counts(counts: &Counts) -> Result<(), String> {
     }
     let is_status = |code: &String| (1..=3).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_digit());
     if !counts.status.keys().all(is_status) {
-        return Err("a status that is no number of up to three digits".to_owned());
+        return Err("a status that is not a number of up to three digits".to_owned());
     }
     let single = [counts.planned, counts.sent, counts.never_sent, counts.queued, counts.responses];
     let mapped = counts.errors.values().chain(counts.status.values());
     let rest = [&counts.bytes_received, &counts.resent, &counts.warmup_sent, &counts.warmup_errors];
     let all = single.iter().chain(rest).chain(mapped).copied();
-    // Kinds add up to one count too.
+    // The sum over all kinds is also a count.
     let errors = counts.errors.values().fold(0u64, |sum, n| sum.saturating_add(*n));
     match all.chain([errors]).find(|n| *n > MAX_COUNT) {
         Some(n) => Err(format!("a count of {n} is more than any driver can reach")),
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn the_original_form_is_known_by_its_missing_epoch() {
+    fn the_original_form_is_recognized_by_its_missing_epoch() {
         let report = read(
             r#"{"node_id":"old","test_id":"t","report_id":"1","metrics":{"mean_latency":"4.5","max_latency":9}}"#,
         );
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_true_is_refused_with_words() {
+    fn implausible_reports_are_refused_with_an_error() {
         let with = |more: &str| {
             let json = format!(r#"{{"node_id":"a","test_id":"t","report_id":"r7","epoch":1{more}}}"#);
             read(&json).expect_err(more)
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn moments_that_cannot_be_are_none() {
+    fn implausible_times_are_dropped() {
         for moment in ["-1", "1e14", "-1e308", "1e308"] {
             let report = read(&format!(
                 r#"{{"node_id":"a","test_id":"t","report_id":"r","epoch":1,"sequence":1,"counts":{{}},"origin_ms":{moment},"first_send_ms":{moment}}}"#

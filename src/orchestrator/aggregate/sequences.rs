@@ -1,8 +1,8 @@
-//! Which numbered reports of one driver were seen, in little memory: the gaps, not the numbers.
+//! Tracks which numbered reports of one driver were seen, in little memory: the gaps, not the numbers.
 
 use std::collections::BTreeMap;
 
-/// Most gaps that can still be filled; further ones count as missing for good.
+/// Maximum number of gaps that can still be filled; further ones count as permanently missing.
 const MAX_GAPS: usize = 1_000;
 
 /// The numbers 1, 2, 3… that were seen.
@@ -40,7 +40,7 @@ impl Sequences {
         }
     }
 
-    /// The highest number that was seen, 0 where there is none.
+    /// The highest number seen; 0 if none.
     pub fn highest(&self) -> u64 {
         self.highest
     }
@@ -68,7 +68,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn missing_numbers_are_those_that_a_set_would_miss(numbers in prop::collection::vec(1u64..60, 0..120)) {
+        fn missing_numbers_are_those_absent_from_a_set(numbers in prop::collection::vec(1u64..60, 0..120)) {
             let mut sequences = Sequences::default();
             numbers.iter().for_each(|number| sequences.see(*number));
             let set: BTreeSet<u64> = numbers.iter().copied().collect();
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn the_greatest_number_is_no_overflow() {
+    fn the_largest_number_does_not_overflow() {
         let mut sequences = Sequences::default();
         [u64::MAX, 1, u64::MAX - 1, u64::MAX].into_iter().for_each(|number| sequences.see(number));
         assert_eq!((sequences.highest(), sequences.missing()), (u64::MAX, u64::MAX - 3));

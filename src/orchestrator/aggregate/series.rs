@@ -1,9 +1,9 @@
-//! The seconds of the fleet: what was counted in each, and what is still missing in it.
+//! The seconds of the fleet: what was counted in each, and what is still missing.
 //!
-//! A second is whole when each driver that was running has reported its end. What comes late is added to the second it
-//! belongs to. Of a driver that reported several seconds at once nobody knows how they differed: its counts are spread
-//! evenly over them, so that there is neither a second of nothing nor a peak that never was, its latencies stay out of
-//! their percentiles, and they stay marked as incomplete.
+//! A second is complete when each running driver has reported its end. Late reports are added to the second
+//! they belong to. If a driver reports several seconds at once, it is unknown how they differed: its counts
+//! are spread evenly over them, so that there is neither an empty second nor a false peak, its latencies are
+//! excluded from their percentiles, and they stay marked as incomplete.
 
 use super::report::read_histogram;
 use crate::stats::counts::Counts;
@@ -11,19 +11,19 @@ use crate::stats::histogram::Histogram;
 use crate::stats::summary::SeriesPoint;
 use std::collections::VecDeque;
 
-/// Most points of the series that are kept (2 h 46 min); the oldest go first.
+/// Maximum number of points kept (2 h 46 min); the oldest are dropped first.
 pub const MAX_POINTS: usize = 10_000;
-/// How many of the newest seconds a late report still completes.
+/// How many of the newest seconds a late report can still complete.
 const OPEN_SECONDS: usize = 120;
 
-/// What one driver counted from the end of one second to the end of another.
+/// What one driver counted between the ends of two seconds.
 #[derive(Clone, Debug)]
 pub struct Part {
     /// The second before the first one.
     pub after: u64,
-    /// The last second; that of `after` where a report adds to a second that was reported before.
+    /// The last second; the same as `after` if a report adds to a second that was already reported.
     pub at: u64,
-    /// Whether it tells all of the last second.
+    /// Whether it covers all of the last second.
     pub to_its_end: bool,
     /// What was counted.
     pub counts: Counts,
@@ -33,14 +33,14 @@ pub struct Part {
     pub lag: Histogram,
 }
 
-/// What is kept of a second that may still be completed.
+/// State of a second that may still be completed.
 #[derive(Debug)]
 struct Open {
     /// Indices of the drivers whose part is missing.
     missing: Vec<usize>,
     /// Whether some driver's part is only an estimate.
     estimated: bool,
-    /// Its latencies in their encoded form, a twentieth of the size; empty of the newest second.
+    /// Its latencies in their encoded form, a twentieth of the size; empty for the newest second.
     latency: String,
 }
 
@@ -48,14 +48,14 @@ struct Open {
 #[derive(Debug, Default)]
 pub struct Series {
     points: VecDeque<SeriesPoint>,
-    /// Of the newest points.
+    /// State of the newest points.
     open: VecDeque<Open>,
     /// The latencies of the newest point.
     newest: Histogram,
 }
 
 impl Series {
-    /// Begins the next second; the drivers whose parts it needs are missing as yet.
+    /// Begins the next second; `missing` are the drivers whose parts it still needs.
     pub fn open(&mut self, second: u64, missing: Vec<usize>) {
         let latency = std::mem::take(&mut self.newest);
         if let Some(open) = self.open.back_mut().filter(|_| !latency.is_empty()) {
@@ -72,7 +72,7 @@ impl Series {
         }
     }
 
-    /// Adds a driver's part to the seconds that it covers; [`Series::settle`] follows the last one.
+    /// Adds a driver's part to the seconds that it covers; call [`Series::settle`] after the last part.
     pub fn add(&mut self, driver: usize, part: &Part) {
         let seconds = part.at.saturating_sub(part.after).max(1);
         for i in 0..seconds {
@@ -89,7 +89,7 @@ impl Series {
         }
     }
 
-    /// The last request ends a little after the last whole second; that alone makes no second of its own.
+    /// Drops an empty last second: the last request ends slightly after the last whole second.
     pub fn drop_empty_end(&mut self) {
         let is_empty = |point: &SeriesPoint| (point.requests, point.responses, point.errors) == (0, 0, 0);
         if self.points.back().is_some_and(is_empty) {
@@ -98,7 +98,7 @@ impl Series {
         }
     }
 
-    /// All points, the oldest first.
+    /// All points, oldest first.
     pub fn points(&self) -> Vec<SeriesPoint> {
         self.points.iter().cloned().collect()
     }
@@ -108,7 +108,7 @@ impl Series {
         usize::try_from(second.checked_sub(first)?).ok().filter(|index| *index < self.points.len())
     }
 
-    /// Brings the percentiles of the newest second up to date.
+    /// Updates the percentiles of the newest second.
     pub fn settle(&mut self) {
         if let Some(point) = self.points.back_mut() {
             set_latencies(point, &self.newest);
@@ -121,7 +121,7 @@ impl Series {
         let Some(point) = self.points.get_mut(index) else { return };
         let open = index.checked_sub(closed).and_then(|index| self.open.get_mut(index));
         let Some(open) = open else {
-            // Too old to be made whole.
+            // Too old to be completed.
             point.complete = false;
             return;
         };
@@ -149,7 +149,7 @@ fn set_latencies(point: &mut SeriesPoint, latency: &Histogram) {
     point.max_ms = Some(latency.max_ms());
 }
 
-/// The i-th of `parts` nearly equal whole parts of `n`, which add up to `n`.
+/// The i-th of `parts` nearly equal integer parts of `n`, which add up to `n`.
 fn share(n: u64, i: u64, parts: u64) -> u64 {
     let upto = |i: u64| u128::from(n) * u128::from(i) / u128::from(parts);
     u64::try_from(upto(i + 1) - upto(i)).unwrap_or(u64::MAX)
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_part_makes_its_second_whole_with_its_latencies() {
+    fn a_late_part_completes_its_second_including_latencies() {
         let mut series = Series::default();
         (1..=2).for_each(|second| series.open(second, vec![0, 1]));
         series.add(0, &part(0, 1, 10, 2));
@@ -195,17 +195,17 @@ mod tests {
     }
 
     #[test]
-    fn what_came_at_once_for_several_seconds_is_no_peak() {
+    fn a_report_of_several_seconds_at_once_makes_no_peak() {
         let mut series = Series::default();
         (1..=4).for_each(|second| series.open(second, vec![0]));
         series.add(0, &part(0, 1, 10, 2));
         series.add(0, &part(1, 4, 31, 2));
         assert_eq!(seconds(&series), [(1, 10, true), (2, 10, false), (3, 10, false), (4, 11, false)]);
-        assert_eq!(series.points()[3].p99_ms, None, "nobody knows the latencies of one second");
+        assert_eq!(series.points()[3].p99_ms, None, "the latencies of one second are unknown");
     }
 
     #[test]
-    fn old_seconds_take_counts_and_stay_incomplete() {
+    fn old_seconds_accept_counts_and_stay_incomplete() {
         let mut series = Series::default();
         (1..=OPEN_SECONDS as u64 + 1).for_each(|second| series.open(second, vec![0]));
         series.add(0, &part(0, 1, 5, 2));

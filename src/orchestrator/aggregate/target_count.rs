@@ -1,12 +1,13 @@
-//! What floodgate-targets counted during a test, from what each driver read at its start and at its end.
+//! Requests that floodgate-targets counted during a test, from each driver's readings at its start and its
+//! end.
 //!
-//! Drivers may load different targets, and the counters of two processes have nothing to do with each other. So the
-//! readings are grouped by the process that counted: of each, greatest end − least beginning.
+//! Drivers may load different targets, and the counters of two processes are unrelated. So the readings are
+//! grouped by the counting process; each group counts maximum end − minimum start.
 
 use crate::message::{MAX_INSTANCE_BYTES, Metrics, TargetCount, TargetSeen};
 use std::collections::BTreeMap;
 
-/// What a final report says of its target; none where the target does not count.
+/// What a final report says about its target; `None` if the target does not count.
 pub fn read(message: &Metrics) -> Option<TargetCount> {
     if !message.is_final {
         return None;
@@ -19,18 +20,18 @@ pub fn read(message: &Metrics) -> Option<TargetCount> {
     Some(TargetCount::Seen(seen))
 }
 
-/// What the targets of all drivers counted together.
+/// Requests that the targets of all drivers counted together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Counted {
     /// Not every driver has a target that counts, or not every final report is in.
     Nothing,
     /// Requests, warm-up included.
     Requests(u64),
-    /// Nobody can know; the words say why.
+    /// It cannot be determined, for this reason.
     Unknown(String),
 }
 
-/// Adds up what the drivers read, each under its name.
+/// Sums the readings of the drivers, each with its name.
 pub fn sum<'a>(drivers: impl Iterator<Item = (&'a str, Option<&'a TargetCount>)>) -> Counted {
     let (mut seen, mut restarted, mut silent) = (Vec::new(), Vec::new(), false);
     for (name, count) in drivers {
@@ -43,12 +44,12 @@ pub fn sum<'a>(drivers: impl Iterator<Item = (&'a str, Option<&'a TargetCount>)>
     if let Some(first) = restarted.first() {
         let others = match restarted.len() - 1 {
             0 => String::new(),
-            1 => " and one driver more".to_owned(),
-            more => format!(" and {more} drivers more"),
+            1 => " and one more driver".to_owned(),
+            more => format!(" and {more} more drivers"),
         };
         return Counted::Unknown(format!(
-            "driver {first}{others} met another process of it at the end than at the start, so it was restarted \
-             during the test, or several processes share its address"
+            "driver {first}{others} reached a different process at the end than at the start, so the target was \
+             restarted during the test, or several processes share its address"
         ));
     }
     if silent || seen.is_empty() { Counted::Nothing } else { sum_of_processes(&seen) }
@@ -62,12 +63,12 @@ fn sum_of_processes(seen: &[&TargetSeen]) -> Counted {
     }
     if processes.contains_key(&None) && processes.len() > 2 {
         return Counted::Unknown(
-            "the drivers loaded several targets, and not all of them say which; run the same version everywhere"
+            "the drivers loaded several targets, and not all of them report which; run the same version everywhere"
                 .to_owned(),
         );
     }
     if processes.contains_key(&None) {
-        // With one named process at most, all read the same counter: only their versions differ.
+        // With at most one named process, all read the same counter: only their versions differ.
         let least = processes.values().map(|span| span.0).min().unwrap_or(0);
         let greatest = processes.values().map(|span| span.1).max().unwrap_or(0);
         return Counted::Requests(greatest.saturating_sub(least));
@@ -91,23 +92,23 @@ mod tests {
     }
 
     #[test]
-    fn each_process_is_counted_apart() {
+    fn each_process_is_counted_separately() {
         let one = [seen(5, 90, "a"), seen(3, 103, "a")];
         assert_eq!(counted(&one), Counted::Requests(100), "one counter, read twice");
         let two = [seen(0, 50, "a"), seen(1_000, 1_050, "b"), seen(20, 70, "a")];
         assert_eq!(counted(&two), Counted::Requests(70 + 50));
         assert_eq!(counted(&[seen(u64::MIN, u64::MAX, "a"), seen(0, 9, "b")]), Counted::Requests(u64::MAX));
-        assert_eq!(counted(&[seen(9, 3, "a")]), Counted::Requests(0), "nonsense is no panic");
+        assert_eq!(counted(&[seen(9, 3, "a")]), Counted::Requests(0), "implausible readings do not panic");
     }
 
     #[test]
-    fn where_a_name_is_missing_all_read_one_counter() {
+    fn if_a_name_is_missing_all_read_one_counter() {
         assert_eq!(counted(&[seen(0, 90, ""), seen(2, 100, "")]), Counted::Requests(100));
         assert_eq!(counted(&[seen(0, 90, ""), seen(2, 100, "a")]), Counted::Requests(100));
     }
 
     #[test]
-    fn what_cannot_be_told_apart_is_no_figure() {
+    fn indistinguishable_counters_give_no_figure() {
         let Counted::Unknown(why) = counted(&[seen(0, 9, ""), seen(0, 9, "a"), seen(0, 9, "b")]) else {
             panic!("a figure")
         };
@@ -115,21 +116,21 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_is_named_and_no_figure_is_made_up() {
+    fn a_restart_is_named_and_no_figure_is_invented() {
         let Counted::Unknown(why) = counted(&[seen(0, 9, "a"), Some(TargetCount::Restarted)]) else {
             panic!("a figure")
         };
-        assert!(why.starts_with("driver d2 met"), "{why}");
+        assert!(why.starts_with("driver d2 reached"), "{why}");
         let Counted::Unknown(why) =
             counted(&[Some(TargetCount::Restarted), None, Some(TargetCount::Restarted)])
         else {
             panic!("a figure")
         };
-        assert!(why.starts_with("driver d1 and one driver more met"), "{why}");
+        assert!(why.starts_with("driver d1 and one more driver reached"), "{why}");
     }
 
     #[test]
-    fn there_is_no_figure_before_all_drivers_have_said_theirs() {
+    fn there_is_no_figure_before_all_drivers_have_reported() {
         assert_eq!(counted(&[]), Counted::Nothing);
         assert_eq!(counted(&[seen(0, 9, "a"), None]), Counted::Nothing);
     }

@@ -55,7 +55,7 @@ fn work(tally: &mut Tally, n: u64, ms: u64) {
     }
 }
 
-/// A driver that does 20 requests a half second, each second slower by `step` ms, with reports twice a second.
+/// A driver that sends 20 requests per half second, `step` ms slower each second, and reports twice a second.
 fn story(name: &str, halves: u64, step: u64) -> Vec<NumberedReport> {
     let mut tally = Tally::new();
     let mut reports = Vec::new();
@@ -89,9 +89,9 @@ fn a_second_is_shown_when_all_drivers_have_reported_it() {
 }
 
 #[test]
-fn a_second_in_which_nothing_happened_any_more_is_not_shown_at_the_end() {
+fn an_empty_last_second_is_not_shown() {
     let mut figures = Aggregate::new(&[node("a")]);
-    // The final report is 40 ms into the third second and holds nothing new.
+    // The final report is 40 ms into the third second and contains nothing new.
     story("a", 4, 5).iter().for_each(|report| {
         figures.numbered(report, 60);
     });
@@ -110,7 +110,7 @@ fn a_lost_driver_never_blocks_the_view_and_its_last_report_counts() {
     assert_eq!(
         seconds(&figures),
         [(1, 80, true), (2, 40, false), (3, 40, false), (4, 40, false)],
-        "while it was silent nobody knows what it did"
+        "what it did while silent is unknown"
     );
     assert!(figures.numbered(&a[8], 60));
     figures.finish();
@@ -138,7 +138,7 @@ fn a_driver_that_is_only_late_is_waited_for_five_seconds() {
 }
 
 #[test]
-fn a_revived_driver_goes_on_where_it_was() {
+fn a_revived_driver_continues_where_it_was() {
     let mut figures = Aggregate::new(&[node("a"), node("b")]);
     let (a, b) = (story("a", 6, 0), story("b", 6, 0));
     b[..2].iter().for_each(|report| assert!(!figures.numbered(report, 60)));
@@ -151,14 +151,14 @@ fn a_revived_driver_goes_on_where_it_was() {
     });
     figures.finish();
     assert_eq!(figures.counts().sent, 240);
-    assert_eq!(seconds(&figures)[1], (2, 80, true), "its part came late and made the second whole");
+    assert_eq!(seconds(&figures)[1], (2, 80, true), "its part arrived late and completed the second");
 }
 
 #[test]
-fn an_outage_shows_neither_a_second_of_nothing_nor_a_peak() {
+fn an_outage_shows_neither_an_empty_second_nor_a_peak() {
     let mut figures = Aggregate::new(&[node("a"), node("b")]);
     let (a, b) = (story("a", 20, 0), story("b", 20, 0));
-    // From 3 s to 10 s nothing comes through; then a sends its newest report alone, b its backlog.
+    // From 3 s to 10 s nothing gets through; then a sends only its newest report, b its backlog.
     a[..6].iter().chain(&b[..6]).for_each(|report| assert!(!figures.numbered(report, 60)));
     assert_eq!(seconds(&figures).len(), 3);
     figures.numbered(&a[19], 60);
@@ -177,15 +177,11 @@ fn an_outage_shows_neither_a_second_of_nothing_nor_a_peak() {
 }
 
 #[test]
-fn a_backlog_that_comes_late_makes_every_second_whole() {
+fn a_late_backlog_completes_every_second() {
     let mut figures = Aggregate::new(&[node("a"), node("b")]);
     let (a, b) = (story("a", 20, 0), story("b", 20, 0));
     a.iter().take(20).for_each(|report| assert!(!figures.numbered(report, 60)));
-    assert_eq!(
-        seconds(&figures).last(),
-        Some(&(5, 40, false)),
-        "b is waited for no longer than five seconds"
-    );
+    assert_eq!(seconds(&figures).last(), Some(&(5, 40, false)), "b is waited for at most five seconds");
     b.iter().skip(1).step_by(2).take(10).for_each(|report| {
         figures.numbered(report, 60);
     });
@@ -206,15 +202,15 @@ fn a_gap_is_counted_at_the_end_and_late_reports_only_fill_it() {
     assert!(!figures.numbered(&a[1], 60));
     assert_eq!(figures.reports_missing(), 2);
     let beyond = report("a", 99, 9_000.0, &Tally::new(), true);
-    assert!(!figures.numbered(&beyond, 60), "the final one cannot be overtaken");
+    assert!(!figures.numbered(&beyond, 60), "nothing is accepted beyond the final report");
     assert_eq!((figures.reports_missing(), figures.counts()), (2, &before));
 }
 
 #[test]
-fn strangers_originals_and_impossible_times_stay_out() {
+fn unknown_drivers_originals_and_impossible_times_are_excluded() {
     let mut figures = Aggregate::new(&[node("a")]);
-    let stranger = story("x", 2, 0);
-    assert!(!figures.numbered(&stranger[2], 60));
+    let unknown = story("x", 2, 0);
+    assert!(!figures.numbered(&unknown[2], 60));
     let elder = NumberedReport { node: NodeRef { epoch: 0, ..node("a") }, ..story("a", 2, 0).remove(2) };
     assert!(!figures.numbered(&elder, 60));
     let mut tally = Tally::new();
@@ -227,7 +223,7 @@ fn strangers_originals_and_impossible_times_stay_out() {
     assert_eq!(figures.originals().keys().collect::<Vec<_>>(), ["old"]);
 }
 
-/// How the bus may treat the reports of several drivers.
+/// What the bus may do to the reports of several drivers.
 #[derive(Clone, Debug)]
 struct Fate {
     drivers: Vec<Vec<Vec<(u64, bool)>>>,
@@ -260,7 +256,8 @@ fn told(samples: &[(u64, bool)], into: &mut Tally) {
     }
 }
 
-/// The reports of one driver, some lost, some doubled, in any order but for the final one, which comes last.
+/// The reports of one driver, some lost, some duplicated, in any order except for the final one, which comes
+/// last.
 fn mangle(fate: &Fate, which: usize, reports: Vec<NumberedReport>) -> Vec<NumberedReport> {
     let mut kept: Vec<NumberedReport> = Vec::new();
     let last = reports.len() - 1;

@@ -1,4 +1,4 @@
-//! How whole seconds of the fleet are closed, one after the other, and corrected when a report comes late.
+//! Closes whole seconds of the fleet one after another, and corrects them when a report arrives late.
 
 use super::series::Part;
 use super::{Aggregate, DriverFigures, MARK_TOLERANCE_MS, PATIENCE_S, Snapshot, end_second, kept};
@@ -7,10 +7,10 @@ use crate::stats::counts::Counts;
 use std::sync::Arc;
 
 impl DriverFigures {
-    /// Keeps a state that stands for a whole second; answers whether that second was closed without it.
+    /// Keeps a state that represents a whole second; returns whether that second was closed without it.
     pub(super) fn note(&mut self, snapshot: &Arc<Snapshot>, closed_second: u64) -> bool {
         let second = match snapshot.is_final {
-            // The end of the last request closes all seconds that were begun.
+            // The end of the last request completes all seconds that have begun.
             true => end_second(snapshot.elapsed_ms).max(self.newest_second()),
             false => {
                 let nearest = (snapshot.elapsed_ms / 1_000.0).round();
@@ -32,24 +32,25 @@ impl DriverFigures {
         second <= closed_second
     }
 
-    /// Whether this second is still worth waiting for: it did not come yet, or others came before it.
+    /// Whether this second is still worth waiting for: it has not arrived yet, or later ones arrived before
+    /// it.
     fn owes(&self, second: u64) -> bool {
         let waiting = !self.done && self.lost_after.is_none();
         let overtaken = self.sequences.missing() > 0 && !self.marks.contains_key(&second);
         waiting && (self.newest_second() < second || overtaken)
     }
 
-    /// The next second that it reported, where it did not report this one.
+    /// The next second that it reported, if it did not report this one.
     fn skips_to(&self, second: u64) -> Option<u64> {
         let next = self.marks.range(second..).next().map(|(next, _)| *next);
         next.filter(|next| *next > second)
     }
 
-    /// Takes the newest state up to `second` into what is shown, and gives the difference to what was shown.
+    /// Shows the newest state up to `second`, and returns the difference from what was shown before.
     fn advance(&mut self, second: u64) -> Option<Part> {
         let later = self.marks.split_off(&(second + 1));
         let passed = std::mem::replace(&mut self.marks, later);
-        // Of several the newest holds the others.
+        // The newest of several includes the others.
         let (at, snapshot) = passed.into_iter().max_by_key(|(_, snapshot)| snapshot.sequence)?;
         let (counts, latency, lag) = match &self.shown {
             Some(shown) => (
@@ -68,7 +69,8 @@ impl DriverFigures {
 }
 
 impl Aggregate {
-    /// Closes every second that nobody who is expected still owes, or for which the others have waited enough.
+    /// Closes every second that no expected driver still owes, or for which the others have waited long
+    /// enough.
     pub(super) fn close_seconds(&mut self) {
         loop {
             let next = self.closed_second + 1;
@@ -77,7 +79,8 @@ impl Aggregate {
             if newest < next || self.drivers.iter().any(owing) {
                 return;
             }
-            // Seconds that were reported as one are shown as one: until the last of them they would look empty.
+            // Seconds reported together are shown together: otherwise they would look empty until the last
+            // one.
             let to = self.drivers.iter().filter_map(|driver| driver.skips_to(next)).max().unwrap_or(next);
             while self.closed_second < to {
                 self.close_next();
@@ -85,7 +88,7 @@ impl Aggregate {
         }
     }
 
-    /// Closes one second with what is there.
+    /// Closes one second with the reports received so far.
     pub(super) fn close_next(&mut self) {
         let second = self.closed_second + 1;
         let (mut missing, mut parts) = (Vec::new(), Vec::new());
@@ -101,7 +104,7 @@ impl Aggregate {
         self.closed_second = second;
     }
 
-    /// Adds what came after its second was closed.
+    /// Adds a report that arrived after its second was closed.
     pub(super) fn fold_late(&mut self, node: &NodeRef) {
         let closed = self.closed_second;
         let Some(index) = self.drivers.iter().position(|driver| driver.node == *node) else { return };

@@ -1,4 +1,4 @@
-//! When a run is closed at the latest, whoever is silent.
+//! When a run is closed at the latest, even if drivers are silent.
 
 use super::CLOSE_AFTER_NS;
 use crate::clock::{NS_PER_MS, to_ns};
@@ -9,16 +9,17 @@ use crate::schedule::Schedule;
 /// The latest end of a run, on the process's monotonic clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closing {
-    /// When the last request is planned at the latest; none after a STOP.
+    /// The latest planned time of the last request; `None` after a STOP.
     pub planned_end_ns: Option<u64>,
     /// When the run is closed.
     pub at_ns: u64,
-    /// Whether it holds whatever a driver says. It does not where a driver's own flags may have made the test longer.
+    /// Whether it applies whatever a driver reports. It does not if a driver's own flags may have made the
+    /// test longer.
     pub hard: bool,
 }
 
 impl Closing {
-    /// The close of a run whose gate opens at `opens_ns`; none where only responses end it.
+    /// The close of a run whose gate opens at `opens_ns`; `None` if only responses end it.
     pub fn after_start(
         config: &TestConfig,
         schedule: &Schedule,
@@ -36,7 +37,7 @@ impl Closing {
         })
     }
 
-    /// The close of a run that was stopped at `now_ns`; never later than it was before.
+    /// The close of a run that was stopped at `now_ns`; never later than before.
     pub fn after_stop(config: &TestConfig, now_ns: u64, before: Option<Closing>) -> Closing {
         let at_ns = now_ns.saturating_add(patience_ns(config));
         let at_ns = before.filter(|closing| closing.hard).map_or(at_ns, |closing| closing.at_ns.min(at_ns));
@@ -44,7 +45,7 @@ impl Closing {
     }
 }
 
-/// How long a run waits for the last reports: one timeout, and [`CLOSE_AFTER_NS`].
+/// How long a run waits for the last reports: one timeout plus [`CLOSE_AFTER_NS`].
 pub fn patience_ns(config: &TestConfig) -> u64 {
     let timeout_ns = config.timeout_ms.map_or(to_ns(DEFAULT_TIMEOUT), |ms| ms.saturating_mul(NS_PER_MS));
     timeout_ns.saturating_add(CLOSE_AFTER_NS)
@@ -96,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_driver_may_decide_itself_is_not_held_against_it() {
+    fn the_deadline_is_soft_where_a_drivers_own_flags_may_apply() {
         let mut config = TestConfig::new("t", TestType::Avalanche);
         config.timeout_ms = Some(1_000);
         let closing = after_start(&config, 0).unwrap();

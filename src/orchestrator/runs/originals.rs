@@ -1,19 +1,19 @@
-//! Drivers of the original protocol in one run: they have no ready answer, know no STOP, and do not say when they have
-//! ended. Sans-IO.
+//! Drivers of the original protocol in one run: they do not report ready, ignore STOP, and do not report when
+//! they have finished. Sans-IO.
 
 use super::Now;
 use crate::clock::NS_PER_S;
 use std::collections::BTreeMap;
 
-/// How long after the plan the trigger is written where such drivers are there: they read the two topics side by side, and
-/// one that reads the trigger first starts without a plan.
+/// How long after the plan the trigger is written if there are such drivers: they read the two topics
+/// concurrently, and one that reads the trigger first starts without a plan.
 pub const READ_PLAN_NS: u64 = NS_PER_S;
-/// How long they may have been silent after the planned end before a run of theirs alone is closed.
+/// How long they must have been silent after the planned end before a run with only such drivers is closed.
 const QUIET_NS: u64 = 3 * NS_PER_S;
-/// Most of them that are kept.
+/// Maximum number of them kept.
 const MAX_ORIGINALS: usize = 1_000;
 
-/// What is known of one of them.
+/// What is known about one of them.
 #[derive(Clone, Copy, Debug, Default)]
 struct Original {
     heard: bool,
@@ -28,7 +28,7 @@ pub struct Originals {
 }
 
 impl Originals {
-    /// Those that were there when the plan was written.
+    /// Those that were present when the plan was written.
     pub fn new(names: Vec<String>) -> Originals {
         let known = names.into_iter().take(MAX_ORIGINALS).map(|name| (name, Original::default()));
         Originals { known: known.collect(), last_report_ns: None }
@@ -39,7 +39,7 @@ impl Originals {
         self.known.is_empty()
     }
 
-    /// One gave a sign of life, or a report, after the start.
+    /// Notes a heartbeat or a report from one of them after the start.
     pub fn heard(&mut self, name: &str, is_report: bool, now: Now) {
         if !self.known.contains_key(name) && self.known.len() >= MAX_ORIGINALS {
             return;
@@ -57,7 +57,7 @@ impl Originals {
         self.named(|_| true)
     }
 
-    /// Those that gave a sign of life after the start: they may have read it.
+    /// Those that sent a heartbeat or a report after the start: they may have read it.
     pub fn active(&self) -> Vec<String> {
         self.named(|original| original.heard)
     }
@@ -71,8 +71,9 @@ impl Originals {
         self.known.iter().filter(|(_, original)| which(original)).map(|(name, _)| name.clone()).collect()
     }
 
-    /// Whether a run of theirs alone can be closed before the last moment: after the planned end, once all that are heard
-    /// of have reported and nothing came for a while. Without a planned end (`end_ns`), `patience_ns` after the last word.
+    /// Whether a run with only such drivers can be closed early: after the planned end, once all that were
+    /// heard from have reported and nothing arrived for a while. Without a planned end (`end_ns`),
+    /// `patience_ns` after the last report.
     pub fn are_quiet(&self, now: Now, opened_ns: u64, end_ns: Option<u64>, patience_ns: u64) -> bool {
         let since_ns = |from_ns: u64| now.ns.saturating_sub(from_ns);
         let Some(end_ns) = end_ns else {

@@ -102,12 +102,12 @@ fn a_refusal_and_a_wrong_hash_fail_the_run_with_all_names() {
     assert!(matches!(&commands[..], [Command::Stop(stop)] if stop.is_stop()), "{commands:?}");
     assert_eq!(run.phase, Phase::Failed);
     assert_eq!(run.failed[0], "driver a refused the plan: host");
-    assert!(run.failed[1].starts_with("driver b refused the plan: it read another plan (ff where "));
+    assert!(run.failed[1].starts_with("driver b refused the plan: it read a different plan (ff, not "));
     assert_eq!(run.failed.len(), 2);
 }
 
 #[test]
-fn who_is_not_ready_in_time_is_named() {
+fn a_driver_that_is_not_ready_in_time_is_named() {
     let mut run = run_of(&["a", "b"]);
     say(&mut run, "a", DriverState::Ready, 1);
     run.tick(at(9_999));
@@ -118,7 +118,7 @@ fn who_is_not_ready_in_time_is_named() {
 }
 
 #[test]
-fn readiness_for_another_test_or_of_another_epoch_does_not_count() {
+fn readiness_for_another_test_or_from_another_epoch_does_not_count() {
     let mut run = run_of(&["a"]);
     let other = Heartbeat { test_id: Some("x".to_owned()), ..beat(&run, "a", DriverState::Ready) };
     let elder = Heartbeat { epoch: Some(0), ..beat(&run, "a", DriverState::Ready) };
@@ -153,7 +153,7 @@ fn a_lost_driver_is_not_waited_for_and_may_come_back() {
 }
 
 #[test]
-fn who_leaves_after_its_final_report_is_not_lost() {
+fn a_driver_that_leaves_after_its_final_report_is_not_lost() {
     let mut run = started();
     run.final_report(&node("a"));
     run.change(&Change::Lost { node: node("a"), what: "it left".to_owned(), for_ever: true });
@@ -165,7 +165,7 @@ fn a_run_is_closed_at_its_deadline_and_the_rest_are_told_to_stop() {
     let mut run = started();
     run.final_report(&node("a"));
     assert!(run.tick(at(8_000)).is_empty());
-    assert_eq!(run.phase, Phase::Finishing, "the planned end is past");
+    assert_eq!(run.phase, Phase::Finishing, "the planned end has passed");
     // 1,100 + 1,050 (planned end) + 1,000 (timeout) + 5,000.
     let commands = run.tick(at(8_150));
     assert!(matches!(&commands[..], [Command::Stop(_)]), "{commands:?}");
@@ -188,12 +188,12 @@ fn stop_ends_the_run_aborted_and_is_written_once() {
 }
 
 #[test]
-fn a_stopped_run_waits_no_longer_than_timeout_and_five_seconds() {
+fn a_stopped_run_waits_at_most_timeout_plus_five_seconds() {
     let mut run = started();
     run.stop("enough", at(1_200));
     run.tick(at(7_199));
     assert_eq!(run.phase, Phase::Finishing);
-    assert!(run.tick(at(7_200)).is_empty(), "the STOP was written already");
+    assert!(run.tick(at(7_200)).is_empty(), "the STOP was already written");
     assert_eq!(run.phase, Phase::Aborted);
 }
 
@@ -246,7 +246,8 @@ fn a_driver_that_refuses_the_start_is_lost_at_once_with_its_reason() {
     assert!(run.members[1].lost.as_ref().is_some_and(|(what, _)| what.contains("too far ahead")));
 }
 
-/// With original drivers alone: the plan is written at 0 ms, the planned end is 1 s after the start, the latest 6 s later.
+/// With only original drivers: the plan is written at 0 ms, the planned end is 1 s after the start, the
+/// deadline 6 s later.
 fn original_run(names: &[&str]) -> Run {
     let run = run_of(&[]).with_originals(names.iter().map(|name| (*name).to_owned()).collect());
     assert!(run.is_original_only());
@@ -294,8 +295,8 @@ fn original_drivers_alone_are_closed_when_quiet_or_overdue() {
     assert_eq!(quiet.phase, Phase::Finishing, "its last report was 2.9 s ago");
     quiet.tick(at(5_500));
     assert_eq!(quiet.phase, Phase::Completed);
-    assert!(quiet.original("m", true, at(8_050)), "a late report is taken");
-    assert!(!quiet.original("m", true, at(8_051)), "the run is closed for everyone");
+    assert!(quiet.original("m", true, at(8_050)), "a late report is accepted");
+    assert!(!quiet.original("m", true, at(8_051)), "the run is closed for all drivers");
     assert_eq!(
         (quiet.originals.active(), quiet.originals.silent()),
         (vec!["m".to_owned()], vec!["gone".to_owned()])
@@ -304,13 +305,13 @@ fn original_drivers_alone_are_closed_when_quiet_or_overdue() {
     overdue.original("m", true, at(1_500));
     overdue.original("n", false, at(1_500));
     overdue.tick(at(7_900));
-    assert_eq!(overdue.phase, Phase::Finishing, "n was heard of and has not reported");
+    assert_eq!(overdue.phase, Phase::Finishing, "n was heard from but has not reported");
     overdue.tick(at(8_050));
     assert_eq!(overdue.phase, Phase::Completed);
 }
 
 #[test]
-fn without_a_planned_end_original_drivers_are_waited_for_as_long_as_they_speak() {
+fn without_a_planned_end_original_drivers_are_waited_for_while_they_report() {
     let mut config = TestConfig::new("t", TestType::Avalanche);
     (config.message_count_per_driver, config.timeout_ms) = (Some(10), Some(1_000));
     let (run, command) = new_run(config);

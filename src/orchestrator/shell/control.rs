@@ -1,4 +1,5 @@
-//! The handle by which others drive the orchestrator: the HTTP API, and `floodgate run` in the same process.
+//! The handle that controls the orchestrator, used by the HTTP API and by `floodgate run` in the same
+//! process.
 
 use super::{Job, Shared};
 use crate::bus::Topic;
@@ -14,14 +15,15 @@ use std::time::Duration;
 
 /// How long a caller waits until its record is written.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-/// Longest name of a node that can be registered, in bytes; drivers allow themselves no longer one.
+/// Maximum length of a registered node's name, in bytes; drivers have the same limit.
 const MAX_ID_BYTES: usize = 128;
 /// The smallest body of `POST /register`.
 const REGISTER: &str = r#"{"node_id": "m1", "node_IP": "10.0.0.7"}"#;
-/// Longest reason of a STOP that is kept, in characters.
+/// Maximum length of a STOP's reason, in characters.
 const MAX_REASON_CHARS: usize = 1_000;
 
-/// Configures, stops and reads tests. Clones share one orchestrator and may outlive it; they then find no driver.
+/// Configures, stops and reads tests. Clones share one orchestrator and may outlive it; then they find no
+/// driver.
 #[derive(Clone)]
 pub struct Control {
     shared: Arc<Shared>,
@@ -32,9 +34,9 @@ impl Control {
         Control { shared }
     }
 
-    /// Configures a test and starts it as soon as all drivers that are alive are ready. Returns when the plan is
-    /// accepted for writing. Errors: 400 a rule of the plan, 409 a test is running, the id was used or no driver is
-    /// alive, 413 too large, 503 the bus is away.
+    /// Configures a test and starts it as soon as all live drivers are ready. Returns once the plan is queued
+    /// for writing. Errors: 400 invalid plan, 409 a test is running, the id was already used or no driver is
+    /// alive, 413 too large, 503 Kafka is unavailable.
     pub fn configure(&self, config: TestConfig) -> Result<Configured, ApiError> {
         self.check_threads()?;
         let mut core = self.shared.core();
@@ -43,14 +45,14 @@ impl Control {
         Ok(configured)
     }
 
-    /// As [`Control::configure`], from the JSON of a `test_config`, in which every field must be known; an error names the
-    /// field.
+    /// Like [`Control::configure`], from the JSON of a `test_config`, in which every field must be known; an
+    /// error names the field.
     pub fn configure_json(&self, body: &[u8]) -> Result<Configured, ApiError> {
         self.configure(read_plan(body)?)
     }
 
-    /// Ends the running test, or the one that is named: drivers stop at once, and the run ends `aborted` when their
-    /// last reports are in. Asking twice is the same as asking once. Error: 404 where no such test is running.
+    /// Ends the running test, or the given one: drivers stop at once, and the run ends `aborted` once their
+    /// last reports are in. Idempotent. Error: 404 if no such test is running.
     pub fn stop(&self, test_id: Option<&str>, reason: &str) -> Result<Configured, ApiError> {
         let reason: String = reason.chars().take(MAX_REASON_CHARS).collect();
         let mut core = self.shared.core();
@@ -60,8 +62,8 @@ impl Control {
         Ok(configured)
     }
 
-    /// Writes a `register` record from its JSON, as a driver does. Answers whether the node was alive already.
-    /// Errors: 400, 409 where a living driver has this name and would keep it, and 503.
+    /// Writes a `register` record from its JSON, like a driver does. Returns whether the node was already
+    /// alive. Errors: 400, 409 if a live driver has this name and would keep it, and 503.
     pub fn register_json(&self, body: &[u8]) -> Result<bool, ApiError> {
         let register: Register = read_json(body, REGISTER)?;
         let id = &register.node_id;
@@ -69,10 +71,7 @@ impl Control {
             return Err(ApiError::new(400, format!("node_id: use 1 to {MAX_ID_BYTES} printable characters")));
         }
         if register.node_ip.trim().is_empty() {
-            return Err(ApiError::new(
-                400,
-                format!("node_IP: the address is missing; an example: {REGISTER}"),
-            ));
+            return Err(ApiError::new(400, format!("node_IP: the address is missing; example: {REGISTER}")));
         }
         let known = {
             let core = self.shared.core();
@@ -83,20 +82,21 @@ impl Control {
         let job = Job::Record(Topic::Register, register.node_id.clone(), encode(&register), answer);
         let away =
             |why: &str| ApiError::new(503, format!("the registration was not written, try again: {why}"));
-        self.shared.jobs.try_send(job).map_err(|_| away("too many records wait to be written"))?;
+        self.shared.jobs.try_send(job).map_err(|_| away("too many records are waiting to be written"))?;
         match answered.recv_timeout(ANSWER_WITHIN) {
             Ok(Ok(_)) => Ok(known),
             Ok(Err(why)) => Err(away(&why)),
-            Err(_) => Err(away("the bus did not take it in time")),
+            Err(_) => Err(away("Kafka did not acknowledge it in time")),
         }
     }
 
-    /// The result of a test as it stands, of a running one up to its newest whole second; none where it is unknown.
+    /// The current result of a test, up to its newest whole second while it runs; `None` if the test is
+    /// unknown.
     pub fn summary(&self, test_id: &str) -> Option<Summary> {
         self.shared.core().summary(test_id)
     }
 
-    /// The fleet, the newest test, and the finished ones in short.
+    /// The fleet, the newest test, and a summary of the finished ones.
     pub fn dashboard(&self) -> Dashboard {
         self.shared.core().dashboard(clock::now_ns())
     }
@@ -106,13 +106,13 @@ impl Control {
         self.shared.core().alive()
     }
 
-    /// 503 while the bus cannot be read, and for good once a thread broke down.
+    /// 503 while the bus cannot be read, and permanently once a thread has failed.
     pub fn health(&self) -> Result<(), ApiError> {
         self.check_threads()?;
         self.shared.core().check_bus()
     }
 
-    /// Why the orchestrator cannot go on; none while it works.
+    /// Why the orchestrator cannot continue; `None` while it works.
     pub fn failure(&self) -> Option<&str> {
         self.shared.failure.get()
     }
@@ -120,7 +120,7 @@ impl Control {
     fn check_threads(&self) -> Result<(), ApiError> {
         match self.failure() {
             None => Ok(()),
-            Some(why) => Err(ApiError::new(503, format!("the orchestrator must be started again: {why}"))),
+            Some(why) => Err(ApiError::new(503, format!("the orchestrator must be restarted: {why}"))),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The threads around the core: one reads the bus and keeps the time, one writes to it.
+//! The threads around the core: one reads the bus and keeps the time, one writes to the bus.
 
 mod control;
 mod reader;
@@ -16,12 +16,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How often the core looks at the time, and the longest wait of a read.
+/// How often the core checks the time, and the longest wait of a read.
 pub const TICK: Duration = Duration::from_millis(100);
-/// Most records that wait to be written.
+/// Maximum number of records waiting to be written.
 const MAX_QUEUED: usize = 64;
 
-/// One record to write, and who wants to know.
+/// One record to write, and who is notified.
 pub enum Job {
     /// For a test.
     Command(String, Command),
@@ -38,17 +38,17 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// The core; what one thread broke off halfway is still the best that is known.
+    /// The core. If a thread panicked while holding the lock, its partial state is still the best available.
     pub fn core(&self) -> MutexGuard<'_, Core> {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands commands to the writer. What does not fit is answered at once as not written.
+    /// Passes commands to the writer. Commands that do not fit are immediately reported as not written.
     fn enqueue(&self, core: &mut Core, test_id: &str, commands: Vec<Command>) {
         for command in commands {
             if self.jobs.try_send(Job::Command(test_id.to_owned(), command.clone())).is_err() {
                 let now = core.moment(clock::now_ns());
-                let why = format!("{MAX_QUEUED} records wait already: the bus takes them too slowly");
+                let why = format!("{MAX_QUEUED} records are already waiting: Kafka accepts them too slowly");
                 core.written(test_id, &command, Err(why), now);
             }
         }
@@ -66,7 +66,7 @@ pub struct Shell {
 }
 
 impl Shell {
-    /// Connects, learns what was before, and starts to read and write.
+    /// Connects, reads the used test ids, and starts the threads.
     pub fn start(connector: Arc<dyn Connector>, connect_timeout: Duration) -> Result<Shell, String> {
         let deadline_ns = clock::now_ns().saturating_add(clock::to_ns(connect_timeout));
         let away = |e: crate::bus::BusError| format!("{}: {e}", connector.describe());
@@ -115,7 +115,7 @@ impl Shell {
 
 impl Drop for Shell {
     fn drop(&mut self) {
-        let _ = self.control().stop(None, "the orchestrator ended");
+        let _ = self.control().stop(None, "the orchestrator shut down");
         self.shared.stopping.store(true, Ordering::SeqCst);
         self.threads.drain(..).for_each(Thread::join);
     }

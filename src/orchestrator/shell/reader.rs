@@ -1,4 +1,4 @@
-//! The thread that reads the bus and moves the core on.
+//! The thread that reads the bus and advances the core.
 
 use super::{Handle, Shared, TICK};
 use crate::bus::{BusError, Position, Record, Start, Topic};
@@ -7,7 +7,7 @@ use crate::complaints::Complaints;
 use crate::orchestrator::core::Core;
 use crate::orchestrator::inbox;
 
-/// Reads what was configured before this process began, and answers where that ends.
+/// Reads the tests configured before this process started, and returns the end position.
 pub fn learn_ids(mut bus: Handle, core: &mut Core, deadline_ns: u64) -> Result<Position, BusError> {
     let left = || clock::until(deadline_ns).max(TICK);
     let end = bus.end(Topic::TestConfig, left())?;
@@ -20,7 +20,7 @@ pub fn learn_ids(mut bus: Handle, core: &mut Core, deadline_ns: u64) -> Result<P
     while behind(&read) {
         let records = bus.poll(left().min(10 * TICK))?;
         if records.is_empty() {
-            // What is left below the end has expired.
+            // The remaining records below the end have expired.
             break;
         }
         let now = core.moment(clock::now_ns());
@@ -31,11 +31,11 @@ pub fn learn_ids(mut bus: Handle, core: &mut Core, deadline_ns: u64) -> Result<P
             }
         }
     }
-    // What was read beyond the noted end is read again, which does no harm.
+    // Records beyond that end are read again, which is harmless.
     Ok(end)
 }
 
-/// Reads until the orchestrator ends.
+/// Reads until the orchestrator shuts down.
 pub fn run(shared: &Shared, mut bus: Handle) {
     let mut complaints = Complaints::default();
     let mut was_away = false;
@@ -55,7 +55,7 @@ pub fn run(shared: &Shared, mut bus: Handle) {
         take(shared, &records, &mut complaints);
         tick(shared, away);
         if was_away {
-            // An error may come at once; without a pause this would be a busy loop.
+            // An error may return immediately; without a pause this would be a busy loop.
             clock::sleep_until(began_ns + clock::to_ns(TICK));
         }
     }
@@ -63,8 +63,8 @@ pub fn run(shared: &Shared, mut bus: Handle) {
 
 fn take(shared: &Shared, records: &[Record], complaints: &mut Complaints) {
     for record in records {
-        // Decoding takes longest, so it is done before the lock; and one by one, since a report takes a thousand times
-        // the memory of its record until it is merged.
+        // Decoding takes longest, so it is done before taking the lock, and one record at a time, since a
+        // report takes a thousand times the memory of its record until it is merged.
         match inbox::read(record) {
             Some(Ok(message)) => {
                 let mut core = shared.core();

@@ -1,4 +1,4 @@
-//! The thread that writes to the bus, one record after the other, each until its deadline.
+//! The thread that writes to the bus, one record after another, retrying each until its deadline.
 
 use super::{Handle, Job, Shared, TICK};
 use crate::bus::{Appended, Topic};
@@ -8,14 +8,15 @@ use crate::orchestrator::runs::Command;
 use crossbeam_channel::Receiver;
 use std::time::Duration;
 
-/// How long a plan, a registration or a STOP is tried.
+/// How long writing a plan, a registration or a STOP is retried.
 const WRITE_WITHIN: Duration = Duration::from_secs(10);
-/// How long the trigger is tried: it names a start one second ahead, and drivers that read it later start late.
+/// How long writing the trigger is retried: it names a start one second ahead, and drivers that read it later
+/// start late.
 const START_WITHIN: Duration = Duration::from_secs(5);
-/// How long a record is tried once the orchestrator is ending.
+/// How long writing a record is retried once the orchestrator is shutting down.
 const LAST_WITHIN: Duration = Duration::from_secs(2);
 
-/// Writes until the orchestrator ends and nothing is queued.
+/// Writes until the orchestrator shuts down and nothing is queued.
 pub fn run(shared: &Shared, mut bus: Handle, queue: &Receiver<Job>) {
     loop {
         match queue.recv_timeout(TICK) {
@@ -47,7 +48,7 @@ fn write(shared: &Shared, bus: &mut Handle, job: Job) {
             if let Ok(appended) = &result {
                 shared.core().learn_time(appended);
             }
-            // Who asked may have given up waiting.
+            // The caller may have stopped waiting.
             let _ = answer.try_send(result);
         }
     }

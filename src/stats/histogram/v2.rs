@@ -1,8 +1,8 @@
-//! Reads HdrHistogram's V2 encoding, plain or deflated, from anyone: every length and bound in it is checked before
-//! memory is taken, and no histogram of a foreign shape is ever built.
+//! Reads HdrHistogram's V2 encoding, plain or deflated, from untrusted sources: every length and bound is
+//! checked before memory is allocated, and no histogram of a foreign shape is ever built.
 //!
 //! Format: <https://github.com/HdrHistogram/HdrHistogram/blob/master/src/main/java/org/HdrHistogram/EncodableHistogram.java>
-//! and the classes beside it.
+//! and the classes next to it.
 
 use std::io::Read;
 
@@ -10,19 +10,19 @@ use std::io::Read;
 const COOKIE: u32 = 0x1c84_9313;
 /// Marks the deflated form.
 const DEFLATED_COOKIE: u32 = 0x1c84_9314;
-/// Largest plain form that is read, in bytes. The widest one, of 3 digits from 1 to 2^64 with every count at its
-/// longest, has 513,000.
+/// Largest plain form that is accepted, in bytes. The widest one, with 3 digits from 1 to 2^64 and every
+/// count at its longest, has 513,000.
 pub const MAX_PLAIN_BYTES: usize = 1 << 19;
-/// Most samples in one histogram. Sums over every possible fleet stay in range.
+/// Maximum samples in one histogram. Sums over every possible fleet stay in range.
 pub const MAX_SAMPLES: u64 = 1_000_000_000_000_000;
-/// Most significant digits that the format knows.
+/// Maximum number of significant digits in the format.
 const MAX_DIGITS: u32 = 5;
 
-/// Calls `each` with the greatest value of every bucket that is not empty, and its count. It may have been called when
-/// an error comes.
+/// Calls `each` with the highest value and the count of every nonempty bucket. It may have been called before
+/// an error is returned.
 ///
 /// # Errors
-/// What is wrong with these bytes, in words.
+/// A description of what is wrong with the bytes.
 pub fn read(bytes: &[u8], each: impl FnMut(u64, u64)) -> Result<(), String> {
     let mut fields = Fields(bytes);
     match fields.u32()? {
@@ -33,7 +33,7 @@ pub fn read(bytes: &[u8], each: impl FnMut(u64, u64)) -> Result<(), String> {
             let deflated = fields
                 .0
                 .get(..length)
-                .ok_or_else(|| format!("it announces {length} deflated bytes, and {there} are there"))?;
+                .ok_or_else(|| format!("it announces {length} deflated bytes but has {there}"))?;
             let plain = inflate(deflated)?;
             let mut fields = Fields(&plain);
             match fields.u32()? {
@@ -50,12 +50,12 @@ fn inflate(deflated: &[u8]) -> Result<Vec<u8>, String> {
     let mut reader = flate2::read::ZlibDecoder::new(deflated).take(MAX_PLAIN_BYTES as u64 + 1);
     reader.read_to_end(&mut plain).map_err(|e| format!("it cannot be inflated: {e}"))?;
     if plain.len() > MAX_PLAIN_BYTES {
-        return Err(format!("inflated it has more than {MAX_PLAIN_BYTES} bytes"));
+        return Err(format!("it inflates to more than {MAX_PLAIN_BYTES} bytes"));
     }
     Ok(plain)
 }
 
-/// What follows the cookie of the plain form.
+/// Reads what follows the cookie of the plain form.
 fn read_plain(mut fields: Fields<'_>, mut each: impl FnMut(u64, u64)) -> Result<(), String> {
     let length = fields.u32()? as usize;
     let offset = fields.u32()?;
@@ -71,7 +71,7 @@ fn read_plain(mut fields: Fields<'_>, mut each: impl FnMut(u64, u64)) -> Result<
         fields
             .0
             .get(..length)
-            .ok_or_else(|| format!("it announces {length} bytes of counts, and {there} are there"))?,
+            .ok_or_else(|| format!("it announces {length} bytes of counts but has {there}"))?,
     );
     let (mut index, mut total) = (0u64, 0u64);
     while !counts.0.is_empty() {
@@ -96,13 +96,13 @@ fn read_plain(mut fields: Fields<'_>, mut each: impl FnMut(u64, u64)) -> Result<
     Ok(())
 }
 
-/// Which values fall into which bucket.
+/// The mapping of values to buckets.
 struct Shape {
     /// Bits below the resolution of the lowest bucket.
     unit_bits: u32,
     /// Bits of an index within half of a bucket.
     half_bits: u32,
-    /// How many buckets there are in all.
+    /// Total number of buckets.
     buckets: u64,
 }
 
@@ -112,7 +112,7 @@ impl Shape {
             return Err(format!("{digits} significant digits: at most {MAX_DIGITS} are read"));
         }
         if lowest == 0 || highest / 2 < lowest {
-            return Err(format!("values from {lowest} to {highest} are no range"));
+            return Err(format!("values from {lowest} to {highest} are not a valid range"));
         }
         let resolution = 2 * 10u64.pow(digits);
         let sub_buckets = resolution.next_power_of_two();
@@ -120,13 +120,13 @@ impl Shape {
         if unit_bits + half_bits > 61 {
             return Err(format!("{digits} significant digits from {lowest} up are out of range"));
         }
-        // Each doubling beyond the first range adds half as many buckets as that has.
+        // Each doubling beyond the first range adds half as many buckets as the first range has.
         let first_end = u128::from(sub_buckets) << unit_bits;
         let doublings = (0..64u64).find(|n| first_end << n > u128::from(highest)).unwrap_or(64);
         Ok(Shape { unit_bits, half_bits, buckets: (doublings + 2) << half_bits })
     }
 
-    /// The greatest value of a bucket; none for one that is not there.
+    /// The highest value of a bucket; `None` if there is no such bucket.
     fn highest_equivalent(&self, index: u64) -> Option<u64> {
         if index >= self.buckets {
             return None;
@@ -142,12 +142,12 @@ impl Shape {
     }
 }
 
-/// Big-endian fields, one after the other.
+/// A sequence of big-endian fields.
 struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {
     fn bytes<const N: usize>(&mut self) -> Result<[u8; N], String> {
-        let (first, rest) = self.0.split_first_chunk::<N>().ok_or("it is cut short")?;
+        let (first, rest) = self.0.split_first_chunk::<N>().ok_or("it is truncated")?;
         self.0 = rest;
         Ok(*first)
     }
@@ -160,7 +160,7 @@ impl Fields<'_> {
         self.bytes().map(u64::from_be_bytes)
     }
 
-    /// LEB128 of at most 9 bytes, of which the ninth has 8 bits of the number.
+    /// LEB128 of at most 9 bytes; the ninth holds 8 bits of the number.
     fn varint(&mut self) -> Result<u64, String> {
         let mut value = 0;
         for at in 0..9 {

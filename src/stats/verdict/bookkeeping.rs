@@ -1,4 +1,4 @@
-//! What does not add up, and what is not known.
+//! Counts that do not add up, and facts that are unknown.
 
 use super::{Facts, Finding, names};
 use crate::units::format_count;
@@ -6,8 +6,8 @@ use crate::units::format_count;
 pub fn find(facts: &Facts, found: &mut Vec<Finding>) {
     if facts.reports_missing > 0 {
         let text = format!(
-            "{} numbered reports never arrived; the totals are whole, because reports are cumulative, but single \
-             seconds of the series may not be.",
+            "{} numbered reports never arrived. The totals are complete, because reports are cumulative, but \
+             individual seconds of the series may not be.",
             format_count(facts.reports_missing)
         );
         found.push(Finding::info("reports_missing", text));
@@ -17,8 +17,8 @@ pub fn find(facts: &Facts, found: &mut Vec<Finding>) {
     found.extend(facts.differences.iter().map(differ));
     if !facts.clock_unknown.is_empty() {
         let text = format!(
-            "The clock offset to the broker is unknown and was taken as 0 (the broker gave no append time): {}. \
-             Start times and skew are as good as the clocks of the hosts.",
+            "The clock offset to the broker is unknown and assumed to be 0 (the broker sent no append time): {}. \
+             Start times and skew are only as accurate as the hosts' clocks.",
             names(&facts.clock_unknown)
         );
         found.push(Finding::info("clock_unknown", text));

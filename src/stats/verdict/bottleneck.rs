@@ -1,9 +1,10 @@
-//! Who could not keep the plan: the generator, the target, or both.
+//! Who could not keep up with the schedule: the generator, the target, or both.
 //!
-//! Witnesses of the generator: *lag*, the time lost before a send; *busy*, whether its threads ever had nothing to do;
-//! *CPU wait*, whether they could run and were not let. The last two see what lag cannot: a response that lay unread.
-//! Witnesses of the target: requests were due while every connection waited for it, or were sent too slowly, while the
-//! generator had time to spare, or would have had it. A queue can also come from a pause of the generator: many are due at once after it.
+//! Evidence against the generator: *lag*, the delay before a send; *busy*, whether its threads were ever
+//! idle; *CPU wait*, whether they were runnable but got no CPU. The last two show what lag cannot: a response
+//! that was left unread. Evidence against the target: requests had to wait for a connection, or were sent too
+//! slowly, although the generator had time to spare, or would have had it. A pause of the generator can also
+//! cause a queue: many requests are due at once after it.
 
 use super::words::{of, percent};
 use super::{Facts, Finding, MOST_NAMES, errors};
@@ -11,35 +12,36 @@ use crate::stats::distribution::Distribution;
 use crate::stats::generator::{Generator, TargetOn};
 use crate::units::{format_figure, format_ms};
 
-/// p99 lag up to this is never held against the generator, in ms.
+/// p99 lag up to this never counts against the generator, in ms.
 pub const LAG_FLOOR_MS: f64 = 1.0;
-/// p99 lag up to this share of the p99 latency is never held against the generator.
+/// p99 lag up to this share of the p99 latency never counts against the generator.
 pub const LAG_SHARE: f64 = 0.05;
-/// A generator whose threads had something to do for this share of their time is saturated: one that never sleeps has 1.
-/// Measured with nginx on another core and 16 connections, both sides are at 0.95, and neither is the bottleneck alone.
+/// A generator whose threads had work to do for this share of their time is saturated; if they never sleep,
+/// it is 1. Measured with nginx on another core and 16 connections, both sides are at 0.95, and neither is
+/// the bottleneck alone.
 pub const BUSY_SHARE: f64 = 0.98;
 /// A generator whose threads waited for a CPU for this share of their time is starved.
 pub const CPU_WAIT_SHARE: f64 = 0.10;
-/// An open loop below this share of its planned rate did not keep the plan.
+/// An open loop below this share of its planned rate missed the schedule.
 pub const RATE_SHARE: f64 = 0.99;
-/// Fewer requests beyond a limit are no finding.
+/// With fewer requests beyond a limit, there is no finding.
 pub const LEAST_REQUESTS: u64 = 10;
-/// A smaller share of requests that had to wait for a connection never blames anybody.
+/// A smaller share of requests that had to wait for a connection is nobody's fault.
 pub const QUEUED_SHARE_FEW: f64 = 0.01;
-/// A smaller share of them blames nobody while their delay is short ([`PAUSE_MS`]).
+/// A smaller share of them is nobody's fault if their delay is short ([`PAUSE_MS`]).
 pub const QUEUED_SHARE: f64 = 0.05;
-/// A delay up to this, in ms, is a short one: Linux's scheduler lets a thread wait as long for its turn on a CPU, be it the
-/// target's or the generator's. Measured on two quiet cores at 20,000/s over 16 connections, 0.3 to 3.2 % of the requests
-/// had to wait, 1 % of them for 0.2 to 0.7 ms.
+/// A delay up to this is short, in ms: a thread of the target or the generator may wait this long for its
+/// turn on a CPU under Linux's scheduler. Measured on two quiet cores at 20,000/s over 16 connections, 0.3 to
+/// 3.2 % of the requests had to wait, 1 % of them for 0.2 to 0.7 ms.
 pub const PAUSE_MS: f64 = 5.0;
-/// Shares of less time than this are no finding, in s: the kernel books CPU time by the tick, which may take 10 ms.
+/// Shares of less time than this are no finding, in s: the kernel accounts CPU time in ticks of up to 10 ms.
 const LEAST_WORKER_S: f64 = 0.2;
-/// A host with this many sockets in TIME_WAIT for each local port opens connections slowly: measured with half of them,
-/// a `connect` took 2 ms.
+/// A host with this many sockets in TIME_WAIT for each local port opens connections slowly. With half of the
+/// ports in TIME_WAIT, a `connect` took 2 ms.
 pub const PORTS_SHARE: f64 = 0.4;
-/// More than this share is most of it.
+/// More than this share counts as most.
 const MOSTLY: f64 = 0.5;
-/// Threads of a generator that have nothing to do for the rest of their time can hardly hold a closed loop back.
+/// Generator threads that are idle for the rest of their time can hardly hold a closed loop back.
 const SPARE_SHARE: f64 = 0.80;
 
 /// Whether these workers had too little CPU.
@@ -49,16 +51,16 @@ pub fn is_starved(generator: &Generator) -> bool {
         && (beyond(generator.busy, BUSY_SHARE) || beyond(generator.cpu_wait, CPU_WAIT_SHARE))
 }
 
-/// Whether the generator's own delay before `sent` sends is too great to be overlooked.
+/// Whether the generator's own delay before `sent` sends is too large to ignore.
 pub fn lags(lag: &Distribution, latency_p99_ms: Option<f64>, sent: u64) -> bool {
     let allowed_ms = LAG_FLOOR_MS.max(LAG_SHARE * latency_p99_ms.unwrap_or(0.0));
-    // The share of requests that is beyond the limit for certain.
+    // The share of requests that is certainly beyond the limit.
     let shares = [(lag.min, 1.0), (lag.median, 0.5), (lag.p90, 0.1), (lag.p95, 0.05), (lag.p99, 0.01)];
     let beyond = shares.iter().find(|(ms, _)| *ms > allowed_ms).map_or(0.0, |(_, share)| *share);
     beyond * sent as f64 >= LEAST_REQUESTS as f64
 }
 
-/// Whether the generator was certainly not what held a closed loop back.
+/// Whether the generator certainly did not hold a closed loop back.
 pub fn has_time_to_spare(facts: &Facts) -> bool {
     facts.generator.busy.is_some_and(|busy| busy <= SPARE_SHARE)
 }
@@ -72,7 +74,7 @@ pub fn find(facts: &Facts, found: &mut Vec<Finding>) {
     }
     let generator = generator(facts, !missed.is_empty());
     let is_lag = generator.as_ref().is_some_and(|finding| finding.code == "generator_lag");
-    // A lagging generator explains a missing rate, but no queue.
+    // A lagging generator explains a missed rate, but not a queue.
     let is_idle_enough = is_idle_enough(facts);
     found.extend(generator);
     for miss in missed {
@@ -87,16 +89,16 @@ pub fn find(facts: &Facts, found: &mut Vec<Finding>) {
     }
 }
 
-/// Whether the generator was idle enough for the target to be what was slow. One whose host had no ports left could not
-/// even ask.
+/// Whether the generator was idle enough to conclude that the target was slow. A generator whose host had no
+/// ports left could not even send.
 fn is_idle_enough(facts: &Facts) -> bool {
     let had_cpu = !is_starved(&facts.generator) || is_slow_for_any(facts);
     had_cpu && errors::shortage(facts).is_none() && facts.short_of_ports.is_empty()
 }
 
-/// Whether the target was too slow even for a generator that had not waited for a CPU: without those waits, in which the
-/// target may have had nothing to do, the generator would have slept for most of the time, and the rate would still have
-/// been too low.
+/// Whether the target was too slow even for a generator that never waited for a CPU: without those waits,
+/// during which the target may have been idle, the generator would have slept most of the time, and the rate
+/// would still have been too low.
 fn is_slow_for_any(facts: &Facts) -> bool {
     let Generator { busy: Some(busy), cpu_wait: Some(cpu_wait), .. } = facts.generator else { return false };
     let Some((planned, sent)) = facts.rates_rps.filter(|_| facts.finished) else { return false };
@@ -107,15 +109,15 @@ fn is_slow_for_any(facts: &Facts) -> bool {
 
 fn few_ports(driver: &str, share: f64) -> Finding {
     let text = format!(
-        "The host of driver {driver} is short of local ports, and not the target: {} of them wait out their minute after \
-         a connection was closed (TIME_WAIT), so opening another one takes long; keep connections open, use more \
+        "The host of driver {driver} is short of local ports (the target is not to blame): {} of them are in \
+         TIME_WAIT after a connection closed, so new connections open slowly; keep connections open, use more \
          hosts, or widen net.ipv4.ip_local_port_range.",
         percent(share)
     );
     Finding::warning("ports_exhausted", text).of(driver)
 }
 
-/// How the plan was missed.
+/// How the schedule was missed.
 #[derive(Clone, Copy)]
 enum Missed {
     NeverSent,
@@ -132,7 +134,7 @@ fn missed(facts: &Facts) -> Vec<Missed> {
     if has_queued(facts) && !has_queued_few(facts) {
         missed.push(Missed::Queued);
     }
-    // Without all final reports nobody knows what was sent.
+    // Without all final reports, it is unknown how much was sent.
     let is_known = facts.finished && facts.stopped.is_none() && facts.lost.is_empty();
     if let Some((planned, sent)) = facts.rates_rps.filter(|_| is_known && facts.never_sent == 0) {
         let behind = facts.planned as f64 * (1.0 - sent / planned);
@@ -149,15 +151,15 @@ fn has_queued(facts: &Facts) -> bool {
 
 fn has_queued_few(facts: &Facts) -> bool {
     let share = facts.queued as f64 / facts.sent.max(1) as f64;
-    // What the latency has and the service time lacks is the wait for a connection.
+    // Latency minus service time is the wait for a connection.
     let delay_ms = facts.latency_p99_ms.unwrap_or(0.0) - facts.service_p99_ms.unwrap_or(0.0);
     share < QUEUED_SHARE_FEW || (share < QUEUED_SHARE && delay_ms <= PAUSE_MS)
 }
 
-/// That a few requests had to wait for a connection, or some for a moment, which blames nobody.
+/// A note that a few requests had to wait for a connection, or some for a moment, which is nobody's fault.
 pub fn queued_few(facts: &Facts) -> Option<Finding> {
     let queued = of(facts.queued, facts.sent, "requests");
-    let text = format!("Note: {queued} were due while every connection was busy.");
+    let text = format!("Note: {queued} had to wait for a free connection.");
     (has_queued(facts) && has_queued_few(facts)).then(|| Finding::info("queued", text))
 }
 
@@ -178,13 +180,13 @@ fn generator(facts: &Facts, plan_was_missed: bool) -> Option<Finding> {
     Some(Finding::warning("generator_lag", lagging(facts, lag.p99)))
 }
 
-const ADVICE: &str = "use fewer connections, more drivers or a quieter host";
+const ADVICE: &str = "use fewer connections, more drivers or a less loaded host";
 
 fn need(generator: &Generator) -> f64 {
     generator.cpu_wait.unwrap_or(0.0)
 }
 
-/// What the threads had of a CPU.
+/// How much CPU time the threads got.
 fn had(generator: &Generator) -> String {
     match (generator.cpu_wait, generator.busy) {
         (Some(wait), _) if wait >= CPU_WAIT_SHARE => {
@@ -199,12 +201,12 @@ fn saturated(generator: &Generator) -> String {
         return match generator.cpu_wait.filter(|wait| *wait >= CPU_WAIT_SHARE) {
             Some(wait) => format!(
                 "This machine was the bottleneck: the drivers and their own target share its CPUs, and the drivers \
-                 waited for one {} of the time; --url loads a server elsewhere.",
+                 waited for one {} of the time; use --url to load a server on another machine.",
                 percent(wait)
             ),
             None => format!(
                 "The generator was the bottleneck: its threads had work to do {} of the time, and the target shares \
-                 this machine's CPUs; --url loads a server elsewhere.",
+                 this machine's CPUs; use --url to load a server on another machine.",
                 percent(generator.busy.unwrap_or(1.0))
             ),
         };
@@ -216,13 +218,13 @@ fn lagging(facts: &Facts, lag_ms: f64) -> String {
     let lag = format_ms(lag_ms);
     match facts.is_closed {
         false => format!(
-            "The generator could not keep the plan: 1 % of its requests were sent more than {lag} after they could \
-             have been; {ADVICE}."
+            "The generator could not keep up with the schedule: 1 % of its requests were sent more than {lag} \
+             late; {ADVICE}."
         ),
-        // A closed loop has no rate to keep; there the generator's delay makes the load lighter.
+        // A closed loop has no schedule; there the generator's delay reduces the load.
         true => format!(
-            "The generator was the bottleneck: 1 % of its requests were sent more than {lag} after a connection was \
-             free; {ADVICE}."
+            "The generator was the bottleneck: 1 % of its requests were sent more than {lag} after a connection \
+             became free; {ADVICE}."
         ),
     }
 }
@@ -235,14 +237,14 @@ fn never_sent(facts: &Facts, is_idle_enough: bool) -> Finding {
             "The target was slower than the plan: {unsent} were never sent, because every connection was busy until \
              one timeout after the planned end; use more connections or a lower rate."
         ),
-        (None, false) => format!("{unsent} were never sent by one timeout after the planned end."),
+        (None, false) => format!("{unsent} were still unsent one timeout after the planned end."),
     };
     Finding::warning("never_sent", text)
 }
 
 fn queued(facts: &Facts) -> Finding {
     let queued = of(facts.queued, facts.sent, "requests");
-    let queued = format!("{queued} were due while every connection was busy");
+    let queued = format!("{queued} had to wait for a free connection");
     let pause_ms = facts.lag.as_ref().map(|lag| lag.max);
     let pause_ms = pause_ms.filter(|ms| *ms > LAG_FLOOR_MS && facts.queued as f64 <= facts.due_in_pauses);
     match pause_ms {
@@ -250,7 +252,7 @@ fn queued(facts: &Facts) -> Finding {
         Some(pause_ms) => Finding::warning(
             "generator_lag",
             format!(
-                "{queued}: the generator itself may have paused ({} at the most), or the target was slower than the \
+                "{queued}: the generator itself may have paused (at most {}), or the target was slower than the \
                  plan.",
                 format_ms(pause_ms)
             ),
@@ -260,7 +262,7 @@ fn queued(facts: &Facts) -> Finding {
 
 fn slow(planned: f64, sent: f64) -> Finding {
     let text = format!(
-        "The target was slower than the plan: {}/s were sent where {}/s were planned ({:.1} %).",
+        "The target was slower than the plan: {}/s were sent, {}/s were planned ({:.1} %).",
         format_figure(sent),
         format_figure(planned),
         100.0 * sent / planned
@@ -268,17 +270,15 @@ fn slow(planned: f64, sent: f64) -> Finding {
     Finding::warning("target_slow", text)
 }
 
-/// That the target shares a host with drivers, unless that was said.
+/// A note that the target shares a host with drivers, unless another finding says so.
 pub fn shared_host(facts: &Facts) -> Option<Finding> {
     let text = match facts.generator.target_on? {
         _ if facts.sent == 0 => return None,
         TargetOn::SameProcess if is_starved(&facts.generator) && facts.is_closed => return None,
         TargetOn::SameProcess => {
-            "Note: drivers and target share this machine's CPUs; a target elsewhere may be faster."
+            "Note: drivers and target share this machine's CPUs; a target on another machine may be faster."
         }
-        TargetOn::SameHost => {
-            "Note: the target shares a host with drivers: what one takes of its CPUs the other lacks."
-        }
+        TargetOn::SameHost => "Note: the target shares a host with drivers, so they compete for its CPUs.",
     };
     Some(Finding::info("shared_host", text.to_owned()))
 }

@@ -1,10 +1,10 @@
-//! Drivers that were lost, that fell behind, or whose figures are not merged.
+//! Drivers that were lost, fell behind or started late.
 
 use super::words::share;
 use super::{Facts, Finding, LostDriver, MOST_NAMES};
 use crate::units::{format_count, format_ms};
 
-/// A driver that starts later than this after the gate opened is named, in ms.
+/// A driver that starts more than this after the gate opened is named, in ms.
 pub const LATE_MS: f64 = 50.0;
 
 pub fn lost(facts: &Facts, found: &mut Vec<Finding>) {
@@ -18,7 +18,7 @@ fn unreported(driver: &LostDriver) -> Finding {
     let LostDriver { name, what, .. } = driver;
     let until = match driver.after_s {
         Some(s) => format!("its figures end {s:.1} s after its start"),
-        None => "nothing is known of its load".to_owned(),
+        None => "its load is unknown".to_owned(),
     };
     let text = format!("Unknown: no final report from {name} ({what}); {until}.");
     Finding::failure("no_final_report", text).of(name)
@@ -28,7 +28,7 @@ fn gone(driver: &LostDriver, planned: u64) -> String {
     let LostDriver { name, what, .. } = driver;
     let after = driver.after_s.map_or(String::new(), |s| format!(" after {s:.1} s"));
     match driver.not_sent {
-        Some(0) => format!("Driver {name} was lost{after}: {what}. All that it had to send is reported."),
+        Some(0) => format!("Driver {name} was lost{after}: {what}. Everything it had to send was reported."),
         Some(n) => format!(
             "Driver {name} was lost{after}: {} of the plan was not sent ({} of {} requests), because {what}.",
             share(n, planned),

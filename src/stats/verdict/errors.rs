@@ -6,7 +6,8 @@ use crate::stats::causes::{ErrorSample, NO_DESCRIPTOR, NO_PORT};
 use crate::stats::outcome::ErrorKind;
 use crate::units::format_count;
 
-/// Whether every request failed before a connection was there. Then no plan was kept or missed.
+/// Whether every request failed before a connection was established. Then the schedule was neither met nor
+/// missed.
 pub fn nothing_reached(facts: &Facts) -> bool {
     let before_send = |name: &String| ErrorKind::ALL.iter().any(|k| k.name() == name && k.is_before_send());
     let failed = facts.errors.iter().filter(|(_, n)| **n > 0);
@@ -33,8 +34,8 @@ pub fn find(facts: &Facts, found: &mut Vec<Finding>) {
         found.push(Finding::info(
             "resent",
             format!(
-                "{} were sent once more on a new connection, because the server had closed the first one before it \
-                 could read them.",
+                "{} were resent on a new connection, because the server had closed the first one before it could read \
+                 them.",
                 of(facts.resent, facts.sent, "requests")
             ),
         ));
@@ -45,7 +46,7 @@ fn unreached(facts: &Facts, total: u64) -> String {
     let all = |kind: ErrorKind| facts.errors.get(kind.name()) == Some(&total);
     let advice = if all(ErrorKind::Tls) {
         "the TLS handshake failed each time; check that the port speaks TLS and that its certificate names this host \
-         and is trusted (--ca-cert trusts your own)"
+         and is trusted (--ca-cert trusts your own CA)"
     } else if all(ErrorKind::Dns) {
         "the host name could not be resolved; check its spelling and the DNS settings"
     } else {
@@ -54,11 +55,12 @@ fn unreached(facts: &Facts, total: u64) -> String {
     let cause = facts.causes.first().map_or(String::new(), |first| format!(" ({})", first.cause));
     let total = format_count(total);
     format!(
-        "Nothing reached the server: all {total} requests failed before a connection was there{cause}; {advice}."
+        "Nothing reached the server: all {total} requests failed before a connection was established{cause}; \
+         {advice}."
     )
 }
 
-/// Kinds with their shares, then the most frequent cause of each kind that has a known one.
+/// Kinds with their shares, then the most frequent known cause of each kind.
 fn failed(facts: &Facts, total: u64) -> String {
     let mut kinds: Vec<_> = facts.errors.iter().filter(|(_, n)| **n > 0).collect();
     kinds.sort_by_key(|(name, n)| (std::cmp::Reverse(**n), name.as_str()));
@@ -77,7 +79,7 @@ fn failed(facts: &Facts, total: u64) -> String {
     format!("Errors: {failed} failed: {}.{causes}", shown.join(", "))
 }
 
-/// What the drivers' own hosts ran out of.
+/// The resource that the drivers' own hosts ran out of.
 pub fn shortage(facts: &Facts) -> Option<&ErrorSample> {
     let lacks = |what: &str| facts.causes.iter().find(|sample| sample.cause.starts_with(what));
     lacks(NO_PORT).or_else(|| lacks(NO_DESCRIPTOR))
@@ -89,8 +91,8 @@ fn own_host(facts: &Facts, found: &mut Vec<Finding>) {
     if let Some(sample) = shortage(facts) {
         found.push(Finding::warning("ports_exhausted", exhausted(sample)));
     } else if failed && facts.causes.is_empty() && !nothing_reached(facts) {
-        let text = "Some connections could not be opened: the server refused them or could not be reached, or the \
-                    driver's host had no port or descriptor left, which its log then says.";
+        let text = "Some connections could not be opened: the server refused them or was unreachable, or the driver's \
+                    host ran out of ports or file descriptors (its log then says so).";
         found.push(Finding::warning("errors", text.to_owned()));
     }
 }
@@ -102,14 +104,14 @@ fn exhausted(sample: &ErrorSample) -> String {
         several => format!("The hosts of drivers {}", several.join(", ")),
     };
     let (what, advice) = if sample.cause.starts_with(NO_PORT) {
-        let advice = "a port stays taken for a minute after its connection was closed, so keep connections open, use \
+        let advice = "a port stays in use for a minute after its connection closes, so keep connections open, use \
                       fewer, spread them over more hosts, or widen net.ipv4.ip_local_port_range";
         ("local ports", advice)
     } else {
         ("file descriptors", "use fewer connections, or raise the limit (ulimit -n)")
     };
     let n = format_count(sample.count);
-    format!("{hosts} ran out of {what}, and not the target: {n} requests found none; {advice}.")
+    format!("{hosts} ran out of {what} (the target is not to blame): {n} requests got none; {advice}.")
 }
 
 fn error_status(facts: &Facts, found: &mut Vec<Finding>) {

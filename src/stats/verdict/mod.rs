@@ -1,8 +1,8 @@
-//! The verdict: what a reader must know before any figure, most important first, as findings with codes for programs
-//! and in words for people.
+//! The verdict: what a reader must know before looking at any figure, most important first. Findings have
+//! codes for programs and sentences for people.
 //!
-//! A pure function over plain facts. What a reader must act on comes first: a test that failed, requests that failed,
-//! drivers that were lost. Then who was the bottleneck, then what does not add up, then notes.
+//! A pure function of plain facts. What a reader must act on comes first: a failed test, failed requests,
+//! lost drivers. Then the bottleneck, then counts that do not add up, then notes.
 
 mod bookkeeping;
 mod bottleneck;
@@ -29,31 +29,31 @@ use serde::{Deserialize, Serialize};
 pub enum Severity {
     /// Good to know.
     Info,
-    /// The figures do not mean what they seem to, or something must be done.
+    /// The figures do not mean what they seem to mean, or something must be done.
     Warning,
-    /// The test did not do what it was for.
+    /// The test did not achieve its purpose.
     Failure,
 }
 
-/// One thing that was found.
+/// One finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// A word that stays the same: `all_well`, `generator_saturated`, `generator_lag`, `ports_exhausted`, `target_slow`,
-    /// `queued`, `never_sent`, `nothing_sent`, `errors`, `error_status`, `resent`, `driver_lost`, `driver_behind`,
-    /// `original_drivers`, `no_final_report`, `counts_differ`, `reports_missing`, `clock_unknown`, `shared_host`,
-    /// `stopped`, `failed`, `result_unknown` or `note`.
+    /// A stable code: `all_well`, `generator_saturated`, `generator_lag`, `ports_exhausted`, `target_slow`,
+    /// `queued`, `never_sent`, `nothing_sent`, `errors`, `error_status`, `resent`, `driver_lost`,
+    /// `driver_behind`, `original_drivers`, `no_final_report`, `counts_differ`, `reports_missing`,
+    /// `clock_unknown`, `shared_host`, `stopped`, `failed`, `result_unknown` or `note`.
     pub code: String,
     /// How bad it is.
     pub severity: Severity,
     /// One or two sentences.
     pub text: String,
-    /// The driver that it is about, if it is about one.
+    /// The driver it is about, if it concerns a single one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub driver: Option<String>,
 }
 
 impl Finding {
-    /// A finding that is about no single driver.
+    /// A finding that does not concern a single driver.
     pub fn new(code: &str, severity: Severity, text: String) -> Finding {
         Finding { code: code.to_owned(), severity, text, driver: None }
     }
@@ -75,7 +75,7 @@ impl Finding {
     }
 }
 
-/// All that must be said, most important first; that all is well where there is nothing to act on.
+/// All findings, most important first; `all_well` if there is nothing to act on.
 pub fn findings(facts: &Facts) -> Vec<Finding> {
     let mut found: Vec<Finding> = facts
         .failed
@@ -101,7 +101,7 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
     if found.is_empty() {
         found.push(Finding::info("all_well", well(facts)));
     }
-    // What only explains the figures stands after them.
+    // Notes that only explain the figures come last.
     if has_begun && !alone && !errors::nothing_reached(facts) {
         found.extend(bottleneck::queued_few(facts));
     }
@@ -116,9 +116,9 @@ pub fn verdict(findings: &[Finding]) -> Vec<String> {
 
 fn well(facts: &Facts) -> String {
     match (facts.finished, facts.is_closed && bottleneck::has_time_to_spare(facts)) {
-        (true, true) => "All well: the target set the pace, no errors.".to_owned(),
-        (true, false) => "All well: the plan was kept, no errors.".to_owned(),
-        (false, _) => "All well so far: the plan is kept, no errors.".to_owned(),
+        (true, true) => "OK: the target set the pace, no errors.".to_owned(),
+        (true, false) => "OK: schedule met, no errors.".to_owned(),
+        (false, _) => "OK so far: schedule met, no errors.".to_owned(),
     }
 }
 

@@ -1,18 +1,19 @@
-//! What is said of drivers of the original protocol: they report four latencies and no counts, and know no STOP.
+//! Findings about drivers of the original protocol: they report four latencies and no counts, and ignore
+//! STOP.
 
 use super::{Facts, Finding, names};
 use crate::units::format_count;
 
-/// What is known of such drivers in one test.
+/// Facts about such drivers in one test.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Originals {
-    /// Only they ran it.
+    /// Whether only they ran it.
     pub alone: bool,
-    /// Those that were there and reported nothing, where they ran it alone.
+    /// Those that were present but reported nothing, if they ran it alone.
     pub silent: Vec<String>,
-    /// Those that gave a sign of life after the start.
+    /// Those that sent a heartbeat or a report after the start.
     pub active: Vec<String>,
-    /// Requests that the target counted beyond the fleet's.
+    /// Requests that the target counted in addition to the fleet's.
     pub target_beyond: u64,
 }
 
@@ -20,7 +21,7 @@ fn finding(text: String) -> Finding {
     Finding::info("original_drivers", text)
 }
 
-/// What a reader must know at once: what a STOP cannot do, and that there are no counts at all.
+/// Findings that come first: a STOP has no effect on them, and there are no counts at all.
 pub fn first(facts: &Facts) -> Vec<Finding> {
     let Originals { alone, silent, active, .. } = &facts.originals;
     let mut found = Vec::new();
@@ -42,7 +43,7 @@ pub fn first(facts: &Facts) -> Vec<Finding> {
     }
     if facts.finished && facts.stopped.is_none() && !silent.is_empty() {
         found.push(finding(format!(
-            "No report came from {}: they may not have read the plan and its start, or have gone.",
+            "No report was received from {}: they may not have read the plan and the trigger, or may have exited.",
             names(silent)
         )));
     }
@@ -54,7 +55,7 @@ pub fn first(facts: &Facts) -> Vec<Finding> {
     found
 }
 
-/// Where they ran beside others.
+/// Findings for a run alongside our drivers.
 pub fn beside(facts: &Facts) -> Vec<Finding> {
     let Originals { alone, active, target_beyond, .. } = &facts.originals;
     let mut found = Vec::new();
@@ -66,7 +67,7 @@ pub fn beside(facts: &Facts) -> Vec<Finding> {
     }
     if *target_beyond > 0 {
         found.push(finding(format!(
-            "The target counted {} requests more than the fleet sent, presumably by original drivers {}.",
+            "The target counted {} requests more than the fleet sent, presumably sent by original drivers {}.",
             format_count(*target_beyond),
             names(active)
         )));

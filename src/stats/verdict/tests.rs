@@ -26,7 +26,7 @@ fn kept() -> Facts {
     }
 }
 
-/// Of which one in a hundred is as long as this, and none longer.
+/// A lag distribution whose p99 and maximum are `p99_ms`.
 fn lag(p99_ms: f64) -> Distribution {
     let low = 0.001;
     Distribution {
@@ -56,21 +56,17 @@ fn counts(pairs: &[(&str, u64)]) -> BTreeMap<String, u64> {
 }
 
 #[test]
-fn a_kept_plan_is_one_line() {
-    assert_eq!(verdict(&kept()), ["All well: the plan was kept, no errors."]);
+fn a_met_schedule_is_one_line() {
+    assert_eq!(verdict(&kept()), ["OK: schedule met, no errors."]);
     let running = Facts { finished: false, ..kept() };
-    assert_eq!(verdict(&running), ["All well so far: the plan is kept, no errors."]);
+    assert_eq!(verdict(&running), ["OK so far: schedule met, no errors."]);
 }
 
 #[test]
-fn a_missing_rate_is_named_from_one_percent() {
+fn a_missed_rate_is_reported_from_one_percent() {
     let rate = |sent| verdict(&Facts { rates_rps: Some((1_000.0, sent)), ..kept() });
-    assert!(rate(990.0)[0].starts_with("All well"));
-    assert!(
-        rate(989.9)[0].contains("990/s were sent where 1,000/s were planned (99.0 %)"),
-        "{:?}",
-        rate(989.9)
-    );
+    assert!(rate(990.0)[0].starts_with("OK"));
+    assert!(rate(989.9)[0].contains("990/s were sent, 1,000/s were planned (99.0 %)"), "{:?}", rate(989.9));
     let mine = Facts { rates_rps: Some((1_000.0, 900.0)), lag: Some(lag(50.0)), ..kept() };
     assert_eq!(verdict(&mine).len(), 1, "a generator that lags takes the blame alone");
     assert!(verdict(&mine)[0].starts_with("The generator"));
@@ -100,7 +96,7 @@ fn what_was_never_sent_comes_before_what_queued() {
 }
 
 #[test]
-fn errors_are_told_by_kind_with_shares() {
+fn errors_are_listed_by_kind_with_shares() {
     let facts = Facts { errors: counts(&[("closed", 20), ("timeout", 100), ("dns", 0)]), ..kept() };
     assert_eq!(
         verdict(&facts),
@@ -114,7 +110,7 @@ fn errors_are_told_by_kind_with_shares() {
 }
 
 #[test]
-fn nothing_reached_the_server_only_where_no_connection_was_ever_there() {
+fn nothing_reached_the_server_only_if_no_connection_was_ever_established() {
     let unreached =
         Facts { responses: 0, status: counts(&[]), errors: counts(&[("connect", 20_000)]), ..kept() };
     assert!(verdict(&unreached)[0].starts_with("Nothing reached the server: all 20,000 requests"));
@@ -125,12 +121,14 @@ fn nothing_reached_the_server_only_where_no_connection_was_ever_there() {
 }
 
 #[test]
-fn where_some_connections_failed_the_own_host_is_named_as_a_cause() {
-    let hint = |facts: &Facts| verdict(facts).iter().any(|line| line.contains("no port or descriptor left"));
+fn if_some_connections_failed_the_drivers_host_is_a_possible_cause() {
+    let hint = |facts: &Facts| {
+        verdict(facts).iter().any(|line| line.contains("ran out of ports or file descriptors"))
+    };
     let some = Facts { errors: counts(&[("connect", 100)]), ..kept() };
     assert!(hint(&some), "{:?}", verdict(&some));
     assert!(!hint(&Facts { errors: counts(&[("connect", 0), ("timeout", 100)]), ..kept() }));
-    // Where there was never a connection, that is said instead.
+    // Without any connection, the verdict says that instead.
     assert!(!hint(&Facts { responses: 0, errors: counts(&[("connect", 20_000)]), ..kept() }));
 }
 
@@ -169,13 +167,13 @@ fn a_lost_share_comes_first_and_an_unknown_one_gets_no_number() {
     );
     assert!(
         lines[1]
-            .starts_with("Driver b was lost after 12.4 s: it was silent for 5 s. All that it had to send")
+            .starts_with("Driver b was lost after 12.4 s: it was silent for 5 s. Everything it had to send")
     );
     assert!(lines[2].starts_with("The target was slower"), "{lines:?}");
 }
 
 #[test]
-fn bookkeeping_is_told_last() {
+fn bookkeeping_comes_last() {
     let facts = Facts {
         reports_missing: 3,
         differences: vec!["sent against responses + errors: 2 against 1".to_owned()],
@@ -191,7 +189,7 @@ fn bookkeeping_is_told_last() {
 }
 
 #[test]
-fn a_failed_test_says_why_and_nothing_of_figures() {
+fn a_failed_test_gives_the_reason_and_no_figures() {
     let facts = Facts {
         failed: vec!["driver a refused the plan: no".to_owned()],
         finished: true,
@@ -203,7 +201,7 @@ fn a_failed_test_says_why_and_nothing_of_figures() {
 }
 
 #[test]
-fn where_nothing_reached_the_server_that_is_told_first_and_with_the_right_advice() {
+fn if_nothing_reached_the_server_that_comes_first_with_the_right_advice() {
     for (kind, advice) in [("tls", "--ca-cert"), ("dns", "spelling"), ("connect", "running")] {
         let lost = Facts {
             responses: 0,
@@ -220,7 +218,7 @@ fn where_nothing_reached_the_server_that_is_told_first_and_with_the_right_advice
 }
 
 #[test]
-fn errors_stand_above_a_generator_that_lags_and_a_lost_driver_between() {
+fn errors_come_first_then_a_lost_driver_then_a_lagging_generator() {
     let facts = Facts {
         errors: counts(&[("timeout", 500)]),
         status: counts(&[("200", 19_000), ("503", 500)]),
@@ -237,7 +235,7 @@ fn errors_stand_above_a_generator_that_lags_and_a_lost_driver_between() {
 }
 
 #[test]
-fn nobody_judges_the_rate_without_all_final_reports() {
+fn the_rate_is_not_judged_without_all_final_reports() {
     let unknown = LostDriver {
         name: "a1".to_owned(),
         what: "the broker refused 16,635 bytes; raise max.message.bytes".to_owned(),
@@ -249,8 +247,8 @@ fn nobody_judges_the_rate_without_all_final_reports() {
     assert_eq!(
         verdict(&facts),
         [
-            "Unknown: no final report from a1 (the broker refused 16,635 bytes; raise max.message.bytes); nothing is \
-          known of its load."
+            "Unknown: no final report from a1 (the broker refused 16,635 bytes; raise max.message.bytes); its load is \
+          unknown."
         ]
     );
     assert_eq!(codes(&facts), ["no_final_report"]);
@@ -262,7 +260,7 @@ fn cause(kind: &str, cause: &str, count: u64) -> ErrorSample {
 }
 
 #[test]
-fn a_known_cause_is_told_with_the_errors() {
+fn a_known_cause_is_shown_with_the_errors() {
     let facts = Facts {
         errors: counts(&[("tls", 40), ("closed", 7)]),
         causes: vec![cause("tls", "the server wants a client certificate", 40)],
@@ -275,14 +273,13 @@ fn a_known_cause_is_told_with_the_errors() {
     );
     let all = Facts { errors: counts(&[("tls", 40)]), sent: 40, responses: 0, status: counts(&[]), ..facts };
     let lines = verdict(&all);
-    let wanted =
-        "failed before a connection was there (the server wants a client certificate); the TLS handshake";
+    let wanted = "failed before a connection was established (the server wants a client certificate); the TLS handshake";
     assert!(lines[0].contains(wanted), "{lines:?}");
     assert!(!lines[1].contains("cause"), "once: {lines:?}");
 }
 
 #[test]
-fn a_host_without_ports_is_named_and_not_the_target() {
+fn a_host_without_ports_is_blamed_and_not_the_target() {
     let facts = Facts {
         errors: counts(&[("connect", 100)]),
         causes: vec![cause("connect", &format!("{NO_PORT} for 10.0.0.1:80"), 100)],
@@ -291,7 +288,8 @@ fn a_host_without_ports_is_named_and_not_the_target() {
     };
     let lines = verdict(&facts);
     assert!(
-        lines[1].starts_with("The host of driver m1 ran out of local ports, and not the target: 100"),
+        lines[1]
+            .starts_with("The host of driver m1 ran out of local ports (the target is not to blame): 100"),
         "{lines:?}"
     );
     assert!(!lines.iter().any(|line| line.contains("The target was slower")), "{lines:?}");
@@ -299,7 +297,7 @@ fn a_host_without_ports_is_named_and_not_the_target() {
 }
 
 #[test]
-fn resent_requests_are_told_with_their_share() {
+fn resent_requests_are_reported_with_their_share() {
     let lines = verdict(&Facts { resent: 20, ..kept() });
-    assert!(lines[0].starts_with("20 of 20,000 requests (0.1 %) were sent once more"), "{lines:?}");
+    assert!(lines[0].starts_with("20 of 20,000 requests (0.1 %) were resent"), "{lines:?}");
 }

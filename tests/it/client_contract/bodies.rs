@@ -1,4 +1,4 @@
-//! Bodies so large that a client may throw them away without reading them.
+//! Bodies large enough for a client to discard them without reading.
 
 use super::harness::{Factory, collect, error, exchange, getter, outcome_of};
 use crate::support::http_server::{Conn, Server};
@@ -15,8 +15,8 @@ fn response(length: usize) -> String {
     format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{}", "x".repeat(length))
 }
 
-/// Answers the requests of a connection with these responses in turn, and wants each byte counted and the connection
-/// kept.
+/// Answers the requests of a connection with these responses in turn. Expects every byte to be counted and
+/// the connection to be kept.
 fn in_turn<F: Factory>(responses: Vec<String>) {
     let script = responses.clone();
     let server = Server::start(move |conn| {
@@ -34,7 +34,7 @@ pub fn large_ones_keep_the_connection<F: Factory>() {
     in_turn::<F>([LARGE, LARGE, LARGE, 3 << 20, 3 << 20].map(response).to_vec());
 }
 
-pub fn large_and_small_ones_in_turn<F: Factory>() {
+pub fn large_and_small_ones_alternate<F: Factory>() {
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n".to_owned();
     let mut responses = [LARGE, 5, LARGE, 0, 40_000, LARGE, 5_000, LARGE].map(response).to_vec();
     responses.push(chunked);
@@ -73,13 +73,13 @@ pub fn a_large_one_split_anywhere<F: Factory>() {
     assert_eq!(server.connections(), 1);
 }
 
-/// A server that sends a whole other response behind each, which nobody asked for; a client that looks only after all of
-/// that has arrived must not take it for an answer to its next request.
+/// A server that sends an unrequested second response after each one. A client that checks only after all of
+/// it has arrived must not take it for the answer to its next request.
 fn bytes_behind<F: Factory>(responses: Vec<String>) {
     let server = Server::start(move |conn| {
         let text = &responses[conn.number.min(responses.len() - 1)];
         while conn.request().is_some() {
-            conn.send(format!("{text}HTTP/1.1 500 Not asked for\r\nContent-Length: 0\r\n\r\n"));
+            conn.send(format!("{text}HTTP/1.1 500 Unrequested\r\nContent-Length: 0\r\n\r\n"));
         }
     });
     let mut client = getter::<F>(&server);
@@ -91,12 +91,12 @@ fn bytes_behind<F: Factory>(responses: Vec<String>) {
     }
 }
 
-pub fn bytes_behind_a_large_one_end_the_connection<F: Factory>() {
+pub fn bytes_after_a_large_one_end_the_connection<F: Factory>() {
     bytes_behind::<F>(vec![response(40_000)]);
 }
 
-pub fn bytes_behind_one_that_fills_a_read_end_the_connection<F: Factory>() {
-    // Where a large body is expected, heads are read into 4 KB.
+pub fn bytes_after_one_that_fills_a_read_end_the_connection<F: Factory>() {
+    // If a large body is expected, heads are read into 4 KB.
     let full = response(4_096 - response(4_000).len() + 4_000);
     assert_eq!(full.len(), 4_096);
     bytes_behind::<F>(vec![response(40_000), full]);

@@ -1,4 +1,4 @@
-//! Keeping connections, losing them, and stopping.
+//! Reusing connections, losing them, and stopping.
 
 use super::faults::unconnectable;
 use super::harness::{Factory, client, collect, error, exchange, getter, settings};
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
-pub fn kept_alive_is_reused<F: Factory>() {
+pub fn kept_alive_connections_are_reused<F: Factory>() {
     let server = Server::answering(OK);
     let mut client = getter::<F>(&server);
     for _ in 0..20 {
@@ -24,7 +24,7 @@ pub fn kept_alive_is_reused<F: Factory>() {
 
 pub fn limited_requests_per_connection<F: Factory>() {
     for (most, connections) in [(1, vec![0, 1, 2, 3, 4]), (2, vec![0, 0, 1, 1, 2]), (5, vec![0; 5])] {
-        // A server that would keep every connection.
+        // A server that would keep every connection open.
         let server = Server::answering(OK);
         let settings = Settings { max_requests_per_connection: Some(most), ..settings() };
         let mut client = client::<F>(Request::get(&server.url("/")).unwrap(), settings);
@@ -63,7 +63,7 @@ pub fn closed_after_each<F: Factory>() {
     let server = Server::start(|conn| {
         conn.request();
         conn.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok");
-        // It says that it closes, and leaves that to the client.
+        // It announces the close but leaves it to the client.
         conn.stall();
     });
     let mut client = getter::<F>(&server);
@@ -73,7 +73,7 @@ pub fn closed_after_each<F: Factory>() {
     assert_eq!((server.connections(), server.received().len()), (5, 5));
 }
 
-/// Answers one request a connection and closes without a word.
+/// Answers one request per connection and closes without notice.
 fn answer_once(conn: &mut Conn) {
     conn.request();
     conn.send(OK);
@@ -92,7 +92,7 @@ pub fn closed_while_idle<F: Factory>() {
     }
 }
 
-/// Takes a second request on the first connection, and closes instead of answering it.
+/// Reads a second request on the first connection, and closes instead of answering it.
 fn lose_the_second(conn: &mut Conn) {
     while conn.request().is_some() && conn.send(OK) {
         if conn.number == 0 {
@@ -102,7 +102,7 @@ fn lose_the_second(conn: &mut Conn) {
     }
 }
 
-pub fn what_the_server_read_is_not_repeated<F: Factory>() {
+pub fn a_request_that_the_server_read_is_not_resent<F: Factory>() {
     for method in ["GET", "POST"] {
         let server = Server::start(lose_the_second);
         let request = Request::new(method, &server.url("/"), &[], b"x".to_vec()).unwrap();
@@ -115,7 +115,7 @@ pub fn what_the_server_read_is_not_repeated<F: Factory>() {
     }
 }
 
-pub fn a_fresh_connection_is_not_repeated<F: Factory>() {
+pub fn a_failure_on_a_fresh_connection_is_not_resent<F: Factory>() {
     let server = Server::start(|conn| {
         conn.request();
     });
@@ -127,7 +127,7 @@ pub fn a_fresh_connection_is_not_repeated<F: Factory>() {
 }
 
 pub fn bytes_after_the_response_end_the_connection<F: Factory>() {
-    let server = Server::answering(format!("{OK}HTTP/1.1 500 Not asked for\r\nContent-Length: 0\r\n\r\n"));
+    let server = Server::answering(format!("{OK}HTTP/1.1 500 Unrequested\r\nContent-Length: 0\r\n\r\n"));
     let mut client = getter::<F>(&server);
     for connections in 1..=3 {
         assert_eq!(exchange(&mut client).outcome, Outcome::Status(200));
@@ -139,7 +139,7 @@ pub fn a_failure_does_not_harm_the_next<F: Factory>() {
     let server = Server::start(|conn| {
         while conn.request().is_some() {
             if conn.number % 2 == 0 {
-                conn.send("rubbish\r\n\r\n");
+                conn.send("garbage\r\n\r\n");
             } else {
                 conn.send(OK);
                 return;
@@ -162,7 +162,7 @@ fn stop_soon(stop: &StopFlag) -> thread::JoinHandle<()> {
     })
 }
 
-/// STOP must come through in 200 ms; a busy machine gets more.
+/// STOP must take effect within 200 ms; a busy machine gets more.
 fn aborted_soon(client: &mut impl Client, stopper: thread::JoinHandle<()>) {
     let completion = exchange(client);
     assert_eq!(completion.outcome, error(ErrorKind::Aborted));

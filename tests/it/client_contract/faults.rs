@@ -1,4 +1,4 @@
-//! Servers that are away, silent, broken or hostile.
+//! Servers that are unreachable, silent, broken or hostile.
 
 use super::harness::{Factory, client, error, exchange, getter, outcome_of, settings, timeout_of};
 use crate::support::http_server::{Conn, Server};
@@ -33,7 +33,7 @@ pub fn conflicting_lengths<F: Factory>() {
     assert_eq!(outcome_of::<F>(answer(response)), error(ErrorKind::Protocol));
 }
 
-pub fn rubbish<F: Factory>() {
+pub fn malformed_input<F: Factory>() {
     assert_eq!(outcome_of::<F>(answer("SSH-2.0-OpenSSH_9.9\r\n\r\n")), error(ErrorKind::Protocol));
     assert_eq!(outcome_of::<F>(answer([0u8, 255, 1, 2, 3, 13, 10])), error(ErrorKind::Protocol));
 }
@@ -66,7 +66,7 @@ pub fn too_many_headers<F: Factory>() {
     assert_eq!(outcome_of::<F>(answer(response)), error(ErrorKind::Protocol));
 }
 
-/// The outcome with a short timeout, which must hold.
+/// The outcome with a short timeout, which must be kept.
 fn in_time<F: Factory>(
     request: impl Fn(&Server) -> Request,
     script: impl Fn(&mut Conn) + Send + Sync + 'static,
@@ -92,7 +92,7 @@ pub fn endless_body_ends_in_time<F: Factory>() {
         while conn.send([b'a'; 4096]) {}
     };
     let outcome = in_time::<F>(get, script);
-    // On a fast machine the limit of a body comes before the timeout.
+    // On a fast machine the body limit is reached before the timeout.
     assert!([error(ErrorKind::Timeout), error(ErrorKind::Protocol)].contains(&outcome), "{outcome:?}");
 }
 
@@ -109,7 +109,7 @@ pub fn stall_in_the_body<F: Factory>() {
     assert_eq!(in_time::<F>(get, answer(response)), error(ErrorKind::Timeout));
 }
 
-pub fn a_slow_drip_does_not_extend_the_time<F: Factory>() {
+pub fn slow_bytes_do_not_extend_the_timeout<F: Factory>() {
     let script = |conn: &mut Conn| {
         conn.request();
         conn.send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n");
@@ -119,7 +119,7 @@ pub fn a_slow_drip_does_not_extend_the_time<F: Factory>() {
 }
 
 pub fn a_stalled_upload_times_out<F: Factory>() {
-    // The server never reads, and more than both sockets hold is sent over and over.
+    // The server never reads, and the upload is larger than both socket buffers.
     let upload =
         |server: &Server| Request::new("POST", &server.url("/"), &[], vec![b'u'; 512 * 1024]).unwrap();
     let outcome = in_time::<F>(upload, |_| clock::sleep(Duration::from_millis(900)));
@@ -140,12 +140,12 @@ pub fn half_a_head<F: Factory>() {
     assert_eq!(outcome_of::<F>(answer_and_close("HTTP/1.1 200 OK\r\nContent-Le")), error(ErrorKind::Closed));
 }
 
-pub fn closed_without_an_answer<F: Factory>() {
+pub fn closed_without_a_response<F: Factory>() {
     assert_eq!(outcome_of::<F>(answer_and_close("")), error(ErrorKind::Closed));
 }
 
 pub fn reset_in_the_body<F: Factory>() {
-    // Closing with bytes of the request unread resets the connection.
+    // Closing with unread bytes of the request resets the connection.
     let server = Server::start(|conn| {
         conn.send("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nhalf");
         clock::sleep(Duration::from_millis(100));
@@ -155,7 +155,7 @@ pub fn reset_in_the_body<F: Factory>() {
     assert_eq!(outcome, error(ErrorKind::Closed));
 }
 
-pub fn a_switch_of_protocols<F: Factory>() {
+pub fn switching_protocols_is_an_error<F: Factory>() {
     let response = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n";
     assert_eq!(outcome_of::<F>(answer(response)), error(ErrorKind::Protocol));
 }
@@ -213,7 +213,7 @@ pub fn no_answer_to_the_connect<F: Factory>() {
     assert!((clock::to_ns(SHORT)..2_000 * NS_PER_MS).contains(&took_ns), "took {took_ns} ns");
 }
 
-/// A client whose connect is not answered, for the test of STOP.
+/// A client whose connect is not answered, for the STOP test.
 pub fn unconnectable<F: Factory>(stop: StopFlag) -> (F::Client, impl Sized) {
     let (listener, filled) = silent_listener();
     let address = listener.local_addr().unwrap();
@@ -221,7 +221,7 @@ pub fn unconnectable<F: Factory>(stop: StopFlag) -> (F::Client, impl Sized) {
     (F::build((Arc::new(request), settings(), vec![address].into(), stop)), (listener, filled))
 }
 
-pub fn an_address_that_does_not_answer_is_passed_over<F: Factory>() {
+pub fn an_address_that_does_not_answer_is_skipped<F: Factory>() {
     let (listener, _filled) = silent_listener();
     let server = Server::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     let addresses = vec![listener.local_addr().unwrap(), server.address];
@@ -235,7 +235,7 @@ pub fn an_address_that_does_not_answer_is_passed_over<F: Factory>() {
             (completion.ended_ns - completion.sent_ns) / NS_PER_MS
         })
         .collect();
-    // The first waits a second in vain, which is less than its part of the time; the others begin at the good one.
+    // The first waits a second, its share of the time, without success; the others begin at the good one.
     assert!((1_000..5_000).contains(&took_ms[0]) && took_ms[1..].iter().all(|ms| *ms < 1_000), "{took_ms:?}");
 }
 

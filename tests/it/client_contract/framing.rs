@@ -1,4 +1,4 @@
-//! Responses as RFC 9112 allows them.
+//! Responses that RFC 9112 allows.
 
 use super::harness::{Factory, client, exchange, getter, good, settings};
 use crate::support::http_server::Server;
@@ -49,7 +49,7 @@ pub fn chunked_byte_by_byte<F: Factory>() {
     bytewise::<F>(CHUNKED_FULL);
 }
 
-/// The n-th request of the connection is answered in two pieces, the first of n bytes.
+/// Answers the n-th request of the connection in two pieces, the first of n bytes.
 fn split<F: Factory>(response: &'static str) {
     let server = Server::start(move |conn| {
         for at in 1..response.len() {
@@ -77,7 +77,7 @@ pub fn chunked_split_at_every_position<F: Factory>() {
     split::<F>(CHUNKED_FULL);
 }
 
-/// Answers one request a connection and closes.
+/// Answers one request per connection and closes.
 fn once<F: Factory>(response: &'static str) {
     let server = Server::start(move |conn| {
         conn.request();
@@ -100,10 +100,10 @@ pub fn http_1_0_closes<F: Factory>() {
     once::<F>("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi");
 }
 
-pub fn http_1_0_keeps_alive_when_it_says_so<F: Factory>() {
+pub fn http_1_0_keeps_alive_on_request<F: Factory>() {
     let response = "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nhi";
     let connections = good::<F>(response, 200);
-    // Keeping it is allowed, not demanded.
+    // Keeping it is allowed, but not required.
     assert!(connections <= 2);
 }
 
@@ -146,14 +146,14 @@ pub fn large_download<F: Factory>() {
     );
 }
 
-pub fn equal_lengths_are_one<F: Factory>() {
+pub fn equal_lengths_count_as_one<F: Factory>() {
     assert_eq!(good::<F>("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nhi", 200), 1);
 }
 
-pub fn transfer_encoding_beats_content_length<F: Factory>() {
+pub fn transfer_encoding_overrides_content_length<F: Factory>() {
     let response =
         "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
-    // The connection may be given up after such a response (RFC 9112 6.3).
+    // The connection may be closed after such a response (RFC 9112 6.3).
     assert!(good::<F>(response, 200) <= 2);
 }
 

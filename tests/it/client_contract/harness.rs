@@ -1,4 +1,4 @@
-//! The clients under test, and the few moves that all cases make.
+//! The clients under test, and the steps that all cases share.
 
 use crate::support::http_server::Server;
 use floodgate::clock::{self, NS_PER_S};
@@ -12,7 +12,7 @@ use floodgate::stats::outcome::{ErrorKind, Outcome};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a client is made of.
+/// The parts that a client is built from.
 pub type Parts = (Arc<Request>, Settings, Addresses, StopFlag);
 
 /// Builds one of the clients, with a single slot.
@@ -27,10 +27,10 @@ pub trait Factory {
         Self::try_build(parts).unwrap()
     }
 
-    /// The same, where it may not be possible.
+    /// Like `build`, but may fail.
     ///
     /// # Errors
-    /// As the client has them.
+    /// As the client reports them.
     fn try_build(parts: Parts) -> Result<Self::Client, ClientError>;
 }
 
@@ -46,7 +46,7 @@ impl Factory for Native {
     }
 }
 
-/// Factory of the native client as it runs on old kernels.
+/// Factory of the native client as on old kernels.
 pub struct NativeWithoutEpoll;
 
 impl Factory for NativeWithoutEpoll {
@@ -58,7 +58,7 @@ impl Factory for NativeWithoutEpoll {
     }
 }
 
-/// Factory of the client on ureq.
+/// Factory of the ureq client.
 pub struct Ureq;
 
 impl Factory for Ureq {
@@ -70,7 +70,7 @@ impl Factory for Ureq {
     }
 }
 
-/// Settings with a timeout that is never reached where all is well.
+/// Settings with a timeout that is never reached in a passing test.
 pub fn settings() -> Settings {
     timeout_of(Duration::from_secs(15))
 }
@@ -80,7 +80,7 @@ pub fn timeout_of(timeout: Duration) -> Settings {
     Settings { timeout, connect_timeout: timeout, max_requests_per_connection: None, ca_pem: None }
 }
 
-/// A client for a request, at the addresses that its host has.
+/// A client for a request, using the addresses of its host.
 pub fn client<F: Factory>(request: Request, settings: Settings) -> F::Client {
     let addresses = resolve(request.host(), request.port(), Duration::from_secs(10)).into();
     F::build((Arc::new(request), settings, addresses, StopFlag::default()))
@@ -91,7 +91,7 @@ pub fn getter<F: Factory>(server: &Server) -> F::Client {
     client::<F>(Request::get(&server.url("/")).unwrap(), settings())
 }
 
-/// Sends one request and waits for its end.
+/// Sends one request and waits for its completion.
 pub fn exchange(client: &mut impl Client) -> Completion {
     client.send(Ticket::default());
     collect(client)
@@ -109,7 +109,7 @@ pub fn collect(client: &mut impl Client) -> Completion {
     found[0]
 }
 
-/// Gets `/` once from a server that does as the script says.
+/// Gets `/` once from a server that runs the script.
 pub fn outcome_of<F: Factory>(
     script: impl Fn(&mut crate::support::http_server::Conn) + Send + Sync + 'static,
 ) -> Outcome {
@@ -122,8 +122,8 @@ pub fn error(kind: ErrorKind) -> Outcome {
     Outcome::Error(kind)
 }
 
-/// Gets `/` twice from a server that always answers so, and wants this status and every byte counted; returns the
-/// number of connections.
+/// Gets `/` twice from a server that always sends this response. Expects this status and every byte counted;
+/// returns the number of connections.
 pub fn good<F: Factory>(response: &str, status: u16) -> usize {
     let server = Server::answering(response);
     let mut client = getter::<F>(&server);

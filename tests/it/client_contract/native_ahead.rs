@@ -1,4 +1,4 @@
-//! Connections of the native client that are opened before the load.
+//! Connections that the native client opens ahead of the load.
 
 use super::harness::{self, Native, NativeWithoutEpoll, error, exchange, getter, settings};
 use super::native_only::{OK, client_at, collect};
@@ -19,7 +19,7 @@ fn client(server: &Server, slots: usize) -> NativeClient {
     client_at(server.address, slots, settings())
 }
 
-/// Outcomes of one request in each slot.
+/// Outcomes of one request per slot.
 fn outcomes(client: &mut NativeClient, slots: usize) -> Vec<Outcome> {
     (0..slots).for_each(|_| {
         client.send(Ticket::default());
@@ -28,7 +28,7 @@ fn outcomes(client: &mut NativeClient, slots: usize) -> Vec<Outcome> {
 }
 
 #[test]
-fn every_connection_is_there_before_the_first_request() {
+fn all_connections_are_open_before_the_first_request() {
     let slots = MAX_CONNECTING + 40;
     let server = Server::answering(OK);
     let mut client = client(&server, slots);
@@ -42,7 +42,7 @@ fn every_connection_is_there_before_the_first_request() {
 }
 
 #[test]
-fn only_as_many_as_asked_for_are_opened() {
+fn only_the_requested_number_is_opened() {
     let server = Server::answering(OK);
     let mut client = getter::<NativeWithoutEpoll>(&server);
     assert_eq!(client.open_ahead(9, WITHIN), 1, "it has one slot");
@@ -63,7 +63,7 @@ fn a_refused_port_is_left_to_the_requests() {
 }
 
 #[test]
-fn a_server_that_does_not_shake_hands_costs_the_given_time_and_no_more() {
+fn a_server_that_does_not_shake_hands_costs_only_the_time_limit() {
     let server = Server::start(|conn| conn.stall());
     let request = Request::get(&format!("https://{}/", server.address)).unwrap();
     let mut client = harness::client::<Native>(request, settings());
@@ -75,7 +75,7 @@ fn a_server_that_does_not_shake_hands_costs_the_given_time_and_no_more() {
 }
 
 #[test]
-fn tls_is_agreed_on_ahead_as_well() {
+fn tls_handshakes_are_done_ahead_too() {
     let server = tls::server(|conn| while conn.request().is_some() && conn.send(OK) {});
     let mut client = tls::getter::<Native>(&server, "localhost", tls::trusting()).unwrap();
     assert_eq!(client.open_ahead(1, WITHIN), 1);
@@ -83,7 +83,7 @@ fn tls_is_agreed_on_ahead_as_well() {
     assert_eq!(server.connections(), 1);
 }
 
-/// A server that closes its first connection as `close` does, and says when.
+/// A server that closes its first connection with `close`, and reports when.
 fn fickle(close: fn(&mut Conn)) -> (Server, Receiver<()>) {
     let (closing, closed) = channel();
     let server = Server::start(move |conn| {
@@ -97,14 +97,14 @@ fn fickle(close: fn(&mut Conn)) -> (Server, Receiver<()>) {
     (server, closed)
 }
 
-/// A POST, which is sent once at the most, over a connection that the server has closed meanwhile.
+/// Sends a POST, which must reach the server once, over a connection that the server has closed.
 fn post_after_a_close(look: fn(&mut NativeClient)) {
     let (server, closed) = fickle(|_| {});
     let request = Request::new("POST", &server.url("/"), &[], b"x".to_vec()).unwrap();
     let mut client = harness::client::<Native>(request, settings());
     assert_eq!(client.open_ahead(1, WITHIN), 1);
     closed.recv_timeout(WITHIN).unwrap();
-    // The server's thread closes right after it said so.
+    // The server's thread closes right after reporting it.
     clock::sleep(Duration::from_millis(50));
     look(&mut client);
     assert_eq!(exchange(&mut client).outcome, Outcome::Status(200));
@@ -112,7 +112,7 @@ fn post_after_a_close(look: fn(&mut NativeClient)) {
 }
 
 #[test]
-fn one_that_was_closed_meanwhile_is_replaced() {
+fn a_connection_closed_in_between_is_replaced() {
     post_after_a_close(|_| {});
     post_after_a_close(|client| {
         client.poll(clock::now_ns() + 50 * NS_PER_MS, |_| panic!("no request was sent"));
@@ -120,7 +120,7 @@ fn one_that_was_closed_meanwhile_is_replaced() {
 }
 
 #[test]
-fn those_that_lie_idle_can_be_closed() {
+fn idle_connections_can_be_closed() {
     let server = Server::answering(OK);
     let mut client = client(&server, 3);
     assert_eq!(client.open_ahead(3, WITHIN), 3);
@@ -130,7 +130,7 @@ fn those_that_lie_idle_can_be_closed() {
 }
 
 #[test]
-fn without_further_requests_connections_are_given_up() {
+fn connections_are_closed_when_no_more_requests_come() {
     let (ended, ends) = channel();
     let server = Server::start(move |conn| {
         while conn.request().is_some() {
@@ -155,7 +155,7 @@ fn without_further_requests_connections_are_given_up() {
 }
 
 #[test]
-fn without_time_nothing_is_begun() {
+fn no_connection_is_opened_without_time() {
     let server = Server::answering(OK);
     let mut client = client(&server, 3);
     assert_eq!(client.open_ahead(3, Duration::ZERO), 0);
@@ -164,7 +164,7 @@ fn without_time_nothing_is_begun() {
 }
 
 #[test]
-fn what_a_server_reads_before_it_closes_is_sent_once() {
+fn a_request_that_the_server_reads_before_it_closes_is_sent_once() {
     let server = Server::start(|conn| {
         conn.request();
     });

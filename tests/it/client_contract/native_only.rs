@@ -18,7 +18,7 @@ fn client(server: &Server, slots: usize, settings: Settings) -> NativeClient {
     client_at(server.address, slots, settings)
 }
 
-/// A client that gets `/` from a server at this address, if there is one.
+/// A client that gets `/` from a server at this address, if one exists.
 pub fn client_at(address: SocketAddr, slots: usize, settings: Settings) -> NativeClient {
     let request = Arc::new(Request::get(&format!("http://{address}/")).unwrap());
     NativeClient::new(request, &settings, slots, vec![address].into(), StopFlag::default()).unwrap()
@@ -66,7 +66,7 @@ fn the_slot_that_is_free_longest_is_next() {
         client.send(ticket(number));
         ends.push(collect(&mut client, 1)[0].ended_ns);
     }
-    // All three were free from the start, so each was used once.
+    // All three were free from the start, so each is used once.
     assert_eq!(server.connections(), 3);
     for end_ns in ends {
         assert_eq!(client.free_since_ns(), Some(end_ns));
@@ -106,13 +106,13 @@ fn a_slow_request_does_not_hold_others_up() {
             client.send(ticket(1));
         });
     }
-    assert!(fast > 20, "{fast} requests beside a stalled one");
+    assert!(fast > 20, "{fast} requests alongside a stalled one");
 }
 
 #[test]
-fn what_arrived_while_the_client_was_paused_is_no_timeout() {
+fn responses_that_arrived_during_a_pause_do_not_time_out() {
     let server = Server::answering(OK);
-    // More than one look at the sockets brings.
+    // More than one poll returns.
     let slots = 100;
     let mut client = client(&server, slots, timeout_of(Duration::from_millis(500)));
     (0..2).for_each(|round| {
@@ -205,7 +205,7 @@ fn waits_end_on_time() {
         })
         .collect();
     late_ns.sort_unstable();
-    // Waits that were rounded up to milliseconds would all be 300 µs late.
+    // Waits rounded up to milliseconds would all be 300 µs late.
     assert!(late_ns[10] < 250_000, "{late_ns:?}");
 }
 
@@ -222,8 +222,8 @@ fn every_slot_tries_every_address_once() {
         client.send(ticket(n));
         client.poll(clock::now_ns() + 10 * NS_PER_MS, |_| panic!("the first address does not answer"));
     }
-    // From now on the first address refuses, which each slot learns by the next try of its kernel, one after the other:
-    // by then others have moved on to the good one.
+    // From now on the first address refuses. Each slot learns this only with its kernel's next retry, one
+    // after the other; by then others have moved on to the good address.
     drop((listener, filled));
     let all = collect(&mut client, slots);
     let good = all.iter().filter(|c| c.outcome == Outcome::Status(200)).count();

@@ -1,10 +1,10 @@
-//! The native client's response parser, fed with whatever may come in whatever pieces.
+//! The native client's response parser, fed with arbitrary input in arbitrary pieces.
 
 use floodgate::http::native::response::Response;
 use floodgate::stats::outcome::ErrorKind;
 use proptest::prelude::*;
 
-/// How a response ended: status, reuse and the length that it had, or an error.
+/// How a response ended: status, reuse and length, or an error.
 type End = Result<(u16, bool, u64), ErrorKind>;
 
 /// Feeds the pieces as a connection does, then closes.
@@ -63,7 +63,7 @@ fn body() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Something that looks like one or more responses, mostly.
+/// Something that usually looks like one or more responses.
 fn response() -> impl Strategy<Value = Vec<u8>> {
     let status = prop_oneof![3 => Just(200u16), 1 => 100u16..600];
     let head =
@@ -98,7 +98,7 @@ proptest! {
 }
 
 #[test]
-fn heads_beyond_the_limit_end_however_they_come() {
+fn heads_beyond_the_limit_are_refused_however_they_are_split() {
     let long = format!("HTTP/1.1 200 OK\r\nA: {}\r\n\r\n", "a".repeat(70_000)).into_bytes();
     assert_eq!(feed(std::iter::once(&long[..]), false), Err(ErrorKind::Protocol));
     assert_eq!(feed(long.chunks(1000), false), Err(ErrorKind::Protocol));

@@ -7,7 +7,7 @@ use floodgate::stats::outcome::Outcome;
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
-/// Sends a request twice and returns the second as received, with the authority of the server.
+/// Sends a request twice. Returns the second as received, and the authority of the server.
 fn received<F: Factory>(
     method: &str,
     path: &str,
@@ -67,7 +67,7 @@ pub fn large_body_arrives_whole<F: Factory>() {
     assert!(request.body == body);
 }
 
-pub fn own_headers_replace_the_usual<F: Factory>() {
+pub fn own_headers_replace_the_defaults<F: Factory>() {
     let own = [("Host", "other.example"), ("User-Agent", "me/1"), ("Accept", "text/html")];
     let (request, _) = received::<F>("GET", "/", &own, b"");
     for (name, value) in own {
@@ -100,7 +100,7 @@ pub fn ipv6<F: Factory>() {
 }
 
 pub fn early_answer_to_a_large_upload<F: Factory>() {
-    // It answers at once, then reads on: a polite server with an opinion.
+    // It answers at once, then keeps reading.
     let server = Server::start(|conn| {
         conn.send("HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
         conn.stall();

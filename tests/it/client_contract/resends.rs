@@ -1,7 +1,7 @@
-//! Servers that close, each in its own way, and how often each request reaches them.
+//! Servers that close connections in different ways, and how often each request reaches them.
 //!
-//! A request is sent again only where the server cannot have read it. So no server reads more requests than were sent;
-//! and one that reads whatever it is sent has read exactly as many.
+//! A request is resent only if the server cannot have read it. So no server reads more requests than were
+//! sent, and a server that reads everything has read exactly as many.
 
 use super::harness::{Factory, client, exchange, settings};
 use floodgate::clock::{self, NS_PER_MS};
@@ -27,7 +27,7 @@ struct Peer {
 }
 
 impl Peer {
-    /// Reads one request and counts it; false where none came.
+    /// Reads one request and counts it; false if none arrived.
     fn reads(&mut self) -> bool {
         let mut head = Vec::new();
         let mut byte = [0];
@@ -94,7 +94,7 @@ impl Drop for Closer {
     }
 }
 
-/// What became of the requests.
+/// The outcomes of the requests.
 #[derive(Debug)]
 struct Figures {
     responses: u64,
@@ -103,7 +103,7 @@ struct Figures {
     read: u64,
 }
 
-/// Sends [`REQUESTS`] with a pause after each, and wants what holds for every server.
+/// Sends [`REQUESTS`] requests with a pause after each, and checks what holds for every server.
 fn run<F: Factory>(script: fn(&mut Peer), pause: fn(u64) -> u64) -> Figures {
     let server = Closer::start(script);
     let mut client = server.client::<F>("GET");
@@ -170,7 +170,7 @@ pub fn closed_while_idle_in_a_race<F: Factory>() {
 
 pub fn rejected_by_a_proxy<F: Factory>() {
     let script = |peer: &mut Peer| {
-        // Every third connection unseen, the fifth request of each other one after a look at it.
+        // Closes every third connection unused, and the others at the fifth request, after reading it.
         if peer.number % 3 != 2 {
             (0..4).all(|_| peer.answers());
             peer.reads();
@@ -187,7 +187,7 @@ pub fn closed_after_some_without_notice<F: Factory>() {
     assert!(figures.read + figures.closed >= REQUESTS, "{figures:?}");
 }
 
-/// A second request over a connection that has ended without the client having looked.
+/// Sends a second request over a connection that has ended without the client having checked it.
 fn second_after_the_end<F: Factory>(script: fn(&mut Peer)) {
     for method in ["GET", "POST"] {
         let server = Closer::start(script);
@@ -196,13 +196,13 @@ fn second_after_the_end<F: Factory>(script: fn(&mut Peer)) {
         clock::sleep(Duration::from_nanos(50 * NS_PER_MS));
         let second = exchange(&mut client);
         assert_eq!(second.outcome, Outcome::Status(200), "{method}");
-        // The client on ureq looks before each request.
+        // The ureq client checks the connection before each request.
         assert_eq!(second.resent, F::KIND == floodgate::http::ClientKind::Native, "{method}");
         assert_eq!(server.read(), 2, "{method}");
     }
 }
 
-pub fn what_arrives_after_the_close_is_sent_again<F: Factory>() {
+pub fn a_request_after_the_close_is_resent<F: Factory>() {
     second_after_the_end::<F>(|peer| {
         peer.answers();
         // The client must not see the end together with the response.
@@ -210,7 +210,7 @@ pub fn what_arrives_after_the_close_is_sent_again<F: Factory>() {
     });
 }
 
-pub fn what_meets_a_reset_is_sent_again<F: Factory>() {
+pub fn a_request_that_meets_a_reset_is_resent<F: Factory>() {
     second_after_the_end::<F>(|peer| {
         peer.answers();
         clock::sleep(Duration::from_millis(20));
@@ -218,8 +218,8 @@ pub fn what_meets_a_reset_is_sent_again<F: Factory>() {
     });
 }
 
-pub fn the_server_is_left_to_close_first<F: Factory>() {
-    // Counts one more where the client closed while the server took its time.
+pub fn the_server_closes_first<F: Factory>() {
+    // Counts a connection if the client closed it while the server delayed its own close.
     let server = Closer::start(|peer| {
         peer.reads();
         let _ = peer.tcp.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok");

@@ -1,4 +1,4 @@
-//! HTTPS, and what is not.
+//! HTTPS, and servers that fail at it.
 
 use super::harness::{Factory, error, exchange, settings};
 use crate::support::http_server::{Conn, Server, Wire};
@@ -17,7 +17,7 @@ use std::time::Duration;
 const CA: &[u8] = include_bytes!("../fixtures/tls/ca.pem");
 const CERTIFICATE: &[u8] = include_bytes!("../fixtures/tls/server.pem");
 const KEY: &[u8] = include_bytes!("../fixtures/tls/server.key");
-/// As `openssl req -x509` makes it: an authority by its own word.
+/// As made by `openssl req -x509`: marked as an authority.
 const SELF_SIGNED: &[u8] = include_bytes!("../fixtures/tls/self-signed.pem");
 const SELF_SIGNED_KEY: &[u8] = include_bytes!("../fixtures/tls/self-signed.key");
 
@@ -29,7 +29,7 @@ fn server_with(certificate: &[u8], key: &[u8], script: impl Fn(&mut Conn) + Send
     serving(certificate, key, None, script)
 }
 
-/// A server that asks for a client certificate by these roots, if any.
+/// A server that requests a client certificate from these roots, if any.
 fn serving(
     certificate: &[u8],
     key: &[u8],
@@ -65,7 +65,7 @@ pub fn trusting() -> Settings {
 }
 
 fn client<F: Factory>(request: Request, server: &Server, settings: Settings) -> Option<F::Client> {
-    // A client that does not serve https is not asked to.
+    // Skips clients that do not support https.
     F::KIND
         .serves(&request)
         .then(|| F::build((Arc::new(request), settings, vec![server.address].into(), StopFlag::default())))
@@ -101,7 +101,7 @@ pub fn https_with_a_self_signed_certificate<F: Factory>() {
     let server = server_with(SELF_SIGNED, SELF_SIGNED_KEY, ok);
     let Some(mut client) = getter::<F>(&server, "localhost", own()) else { return };
     assert_eq!(exchange(&mut client).outcome, Outcome::Status(200));
-    // It names localhost and no address, and who was not given it does not trust it.
+    // It names localhost and no address, and clients without it do not trust it.
     for (host, settings) in [("127.0.0.1", own()), ("localhost", trusting())] {
         let mut client = getter::<F>(&server, host, settings).expect("serves https");
         assert_eq!(exchange(&mut client).outcome, error(ErrorKind::Tls), "{host}");
@@ -126,7 +126,7 @@ pub fn https_large_both_ways<F: Factory>() {
 }
 
 pub fn https_byte_by_byte<F: Factory>() {
-    // Each byte is a TLS record of its own.
+    // Sends each byte in a separate TLS record.
     let server = server(|conn| {
         while conn.request().is_some() {
             conn.send_bytewise(
@@ -164,7 +164,7 @@ pub fn https_half_a_body<F: Factory>() {
     assert_eq!(exchange(&mut client).outcome, error(ErrorKind::Closed));
 }
 
-pub fn https_without_a_handshake_in_time<F: Factory>() {
+pub fn https_handshake_timeout<F: Factory>() {
     let server = Server::start(|conn| conn.stall());
     let short = Settings { connect_timeout: Duration::from_millis(300), ..trusting() };
     let Some(mut client) = getter::<F>(&server, "localhost", short) else { return };
@@ -221,7 +221,7 @@ pub fn causes_of_tls_errors<F: Factory>() {
     let plain = server(ok);
     assert!(cause(&plain, "other.example", trusting()).contains("another name"));
     assert!(cause(&plain, "localhost", settings()).contains("issuer"));
-    // In TLS 1.3 the server's refusal comes when the client's part of the handshake is done.
+    // In TLS 1.3 the server's refusal arrives after the client has finished its part of the handshake.
     let demanding = serving(CERTIFICATE, KEY, Some(CA), ok);
     assert!(cause(&demanding, "localhost", trusting()).contains("client certificate"));
 }

@@ -1,4 +1,4 @@
-//! What goes wrong, and how it is told.
+//! Failures, and how they are reported.
 
 use super::support::*;
 use floodgate::clock;
@@ -23,7 +23,7 @@ fn last(origin_ms: f64, responses: u64) -> Figures {
 }
 
 #[test]
-fn a_refusal_and_another_plan_fail_the_test_with_names_and_reasons() {
+fn a_refusal_and_a_different_plan_fail_the_test_with_names_and_reasons() {
     let bus = local();
     let orchestrator = orchestrator(&bus);
     let control = orchestrator.control();
@@ -38,7 +38,7 @@ fn a_refusal_and_another_plan_fail_the_test_with_names_and_reasons() {
     assert_eq!(result.drivers[0].state, "refused");
     assert_eq!(result.started_at, None);
     let stop = drivers[1].trigger("t");
-    assert!(stop.is_stop(), "who is ready is released");
+    assert!(stop.is_stop(), "the ready driver is released");
     control.configure_json(br#"{"test_id":"t2","test_type":"TSUNAMI"}"#).expect("the next one can start");
     drivers[0].agree();
     drivers[1].plan();
@@ -46,14 +46,14 @@ fn a_refusal_and_another_plan_fail_the_test_with_names_and_reasons() {
     drivers[1].say(json!({"state": "ready", "test_id": "t2", "plan_hash": "0123"}));
     let result = wait_state(&control, "t2", "failed");
     assert!(
-        result.verdict[0].contains("driver b refused the plan: it read another plan (0123"),
+        result.verdict[0].contains("driver b refused the plan: it read a different plan (0123"),
         "{:?}",
         result.verdict
     );
 }
 
 #[test]
-fn who_leaves_or_restarts_in_the_middle_is_named_and_not_waited_for() {
+fn a_driver_that_leaves_or_restarts_during_the_run_is_named_and_not_waited_for() {
     let bus = local();
     let orchestrator = orchestrator(&bus);
     let control = orchestrator.control();
@@ -72,8 +72,8 @@ fn who_leaves_or_restarts_in_the_middle_is_named_and_not_waited_for() {
     let result = wait_state(&control, "t", "completed");
     let states: Vec<_> = result.drivers.iter().map(|d| d.state.as_str()).collect();
     assert_eq!(states, ["done", "lost", "lost"]);
-    assert_eq!(result.total.requests, 230, "what b reported before it left is in");
-    // Each of the three had 200 requests to send; a reports 190 as planned.
+    assert_eq!(result.total.requests, 230, "what b reported before it left is included");
+    // Each of the three had 200 requests to send; driver a reports 190 as planned.
     let counts = &result.conservation;
     assert_eq!((counts.planned, counts.sent, counts.never_sent, counts.lost), (590, 230, 0, 360));
     assert!(counts.differences().is_empty(), "{counts:?}");
@@ -114,11 +114,11 @@ fn a_silent_driver_is_lost_after_five_seconds() {
         "{:?}",
         result.verdict
     );
-    assert_eq!(control.fleet_alive(), 0, "a has been silent as long, but was done");
+    assert_eq!(control.fleet_alive(), 0, "a was silent for just as long, but had finished");
 }
 
 #[test]
-fn what_a_closed_loop_lost_has_no_number() {
+fn the_loss_of_a_closed_loop_has_no_number() {
     let bus = local();
     let orchestrator = orchestrator(&bus);
     let control = orchestrator.control();
@@ -144,7 +144,7 @@ fn what_a_closed_loop_lost_has_no_number() {
 }
 
 #[test]
-fn lost_doubled_and_reordered_reports_give_the_same_figures() {
+fn lost_duplicated_and_reordered_reports_give_the_same_figures() {
     let at = |sequence: u64, origin_ms: f64| Figures {
         sequence,
         origin_ms,
@@ -176,7 +176,7 @@ fn lost_doubled_and_reordered_reports_give_the_same_figures() {
 }
 
 #[test]
-fn a_final_report_cannot_be_overtaken() {
+fn nothing_is_accepted_after_a_final_report() {
     let bus = local();
     let orchestrator = orchestrator(&bus);
     let control = orchestrator.control();
@@ -195,7 +195,7 @@ fn a_final_report_cannot_be_overtaken() {
 }
 
 #[test]
-fn while_the_bus_is_away_nobody_is_lost_and_nothing_is_taken() {
+fn while_the_bus_is_unavailable_no_driver_is_lost_and_no_plan_is_accepted() {
     let bus = Fragile::new();
     let config = Config { connect_timeout: SOON, ..Config::default() };
     let orchestrator = start(Arc::new(bus.clone()), config).expect("starts");
@@ -204,13 +204,13 @@ fn while_the_bus_is_away_nobody_is_lost_and_nothing_is_taken() {
     let mut driver = Driver::join(&sound, "a", 1);
     wait_alive(&control, 1);
     bus.set_away(true);
-    wait("the bus is missed", || control.health().err());
+    wait("the outage is noticed", || control.health().err());
     let refused = control.configure_json(TSUNAMI).expect_err("away");
     assert_eq!(refused.status, 503);
     assert!(refused.message.contains("nobody answers"), "{refused}");
     assert_eq!(control.register_json(br#"{"node_id":"x","node_ip":"h"}"#).expect_err("away").status, 503);
     clock::sleep(Duration::from_millis(5_500));
-    assert_eq!(control.fleet_alive(), 1, "its silence is ours");
+    assert_eq!(control.fleet_alive(), 1, "the silence is ours");
     bus.set_away(false);
     wait("the bus is back", || control.health().ok());
     control.configure_json(TSUNAMI).expect("configures");
@@ -220,7 +220,7 @@ fn while_the_bus_is_away_nobody_is_lost_and_nothing_is_taken() {
 }
 
 #[test]
-fn a_plan_that_cannot_be_written_fails_with_words() {
+fn a_plan_that_cannot_be_written_fails_with_a_reason() {
     let bus = Fragile::new();
     let orchestrator = start(Arc::new(bus.clone()), Config::default()).expect("starts");
     let control = orchestrator.control();
@@ -228,7 +228,7 @@ fn a_plan_that_cannot_be_written_fails_with_words() {
     let _driver = Driver::join(&sound, "a", 1);
     wait_alive(&control, 1);
     bus.set_away(true);
-    // The reader may not have noticed yet, or else this is a 503.
+    // The reader may not have noticed yet; if it has, this is a 503.
     if let Err(refused) = control.configure_json(TSUNAMI) {
         assert_eq!(refused.status, 503);
         return;
@@ -239,7 +239,7 @@ fn a_plan_that_cannot_be_written_fails_with_words() {
 }
 
 #[test]
-fn a_bus_that_is_not_there_is_said_at_the_start() {
+fn an_unavailable_bus_is_reported_at_the_start() {
     let bus = Fragile::new();
     bus.set_away(true);
     let Err(why) = start(Arc::new(bus), Config::default()) else { panic!("it started") };

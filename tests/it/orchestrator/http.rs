@@ -72,7 +72,7 @@ fn a_test_is_configured_watched_and_stopped_over_http() {
 }
 
 #[test]
-fn every_invalid_body_is_told_its_field_and_reason() {
+fn every_invalid_body_gets_an_error_with_field_and_reason() {
     let bus = local();
     let (_orchestrator, addr) = serve(bus, None);
     let cases = [
@@ -85,9 +85,9 @@ fn every_invalid_body_is_told_its_field_and_reason() {
             r#"{"test_id":"t","test_type":"FLOOD"}"#,
             "test_type must be AVALANCHE (closed loop or fixed rate) or",
         ),
-        (r#"{"test_id":"","test_type":"TSUNAMI"}"#, "test_id must be a text of 1 to 128 letters"),
+        (r#"{"test_id":"","test_type":"TSUNAMI"}"#, "test_id must be a string of 1 to 128 letters"),
         (r#"{"test_id":"a b","test_type":"TSUNAMI"}"#, "test_id must be "),
-        (r#"{"test_id":"t","test_id":"u","test_type":"TSUNAMI"}"#, "test_id is there twice"),
+        (r#"{"test_id":"t","test_id":"u","test_type":"TSUNAMI"}"#, "test_id appears twice"),
         (
             r#"{"test_id":"y2","test_type":"AVALANCHE","rate":10,"duration":3}"#,
             "rate is not a field of a plan",
@@ -125,7 +125,7 @@ fn every_invalid_body_is_told_its_field_and_reason() {
         (r#"{"test_id":"t","test_type":"AVALANCHE","client":"curl"}"#, "client: "),
         (
             r#"{"test_id":"t","test_type":"AVALANCHE","request":{"method":7}}"#,
-            "request.method must be a text like \"POST\", not 7",
+            "request.method must be a string like \"POST\", not 7",
         ),
         (
             r#"{"test_id":"t","test_type":"AVALANCHE","stages":[{"duration_ms":5}]}"#,
@@ -156,9 +156,9 @@ fn every_invalid_body_is_told_its_field_and_reason() {
     );
 }
 
-/// The bus takes what other programs write; a person's body must mean what it says.
+/// The bus accepts what other programs write, but a body that a person wrote must not contain unknown fields.
 #[test]
-fn a_body_may_be_wrapped_and_lack_an_id_but_hold_no_unknown_field() {
+fn a_body_may_be_wrapped_and_lack_an_id_but_have_no_unknown_field() {
     let bus = local();
     let (orchestrator, addr) = serve(Arc::clone(&bus), None);
     let mut driver = Driver::join(&bus, "a", 1);
@@ -181,7 +181,7 @@ fn a_body_may_be_wrapped_and_lack_an_id_but_hold_no_unknown_field() {
 }
 
 #[test]
-fn wrong_paths_methods_and_sizes_are_told() {
+fn wrong_paths_methods_and_sizes_are_refused() {
     let bus = local();
     let (_orchestrator, addr) = serve(bus, None);
     let missing = get(addr, "/nowhere");
@@ -197,7 +197,7 @@ fn wrong_paths_methods_and_sizes_are_told() {
 }
 
 #[test]
-fn a_token_guards_what_changes_something() {
+fn a_token_is_required_for_requests_that_change_something() {
     let bus = local();
     let (_orchestrator, addr) = serve(bus, Some("s3cret"));
     let body = r#"{"test_id":"t","test_type":"TSUNAMI"}"#;
@@ -222,11 +222,11 @@ fn pages_of_other_sites_cannot_start_anything() {
     let from = |origin: &str| request(addr, &format!("POST /stop HTTP/1.1\nOrigin: {origin}"), "");
     assert_eq!(from("http://evil.example").status, 403);
     assert_eq!(from("null").status, 403);
-    assert_eq!(from(&format!("http://{addr}")).status, 404, "its own page may, but nothing runs");
+    assert_eq!(from(&format!("http://{addr}")).status, 404, "its own page may, but nothing is running");
 }
 
 #[test]
-fn names_that_nobody_gave_are_refused_before_the_body() {
+fn unknown_host_names_are_refused_before_the_body() {
     let bus = local();
     let config = Config {
         listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
@@ -247,7 +247,7 @@ fn names_that_nobody_gave_are_refused_before_the_body() {
         assert_eq!(refused.status, 403, "{head}");
         assert!(error(&refused).contains("--allow-host evil.example"), "{}", refused.body);
     }
-    // Nothing of the bodies was sent: these are the head's own answers.
+    // No body was sent: these are responses to the head alone.
     assert_eq!(ask("localhost", "GET /nowhere").status, 404);
     assert_eq!(ask("[::1]:1", "GET /configure").status, 405);
     let mut named = Connection::open(addr);
@@ -256,11 +256,11 @@ fn names_that_nobody_gave_are_refused_before_the_body() {
 }
 
 #[test]
-fn a_token_is_asked_before_the_body_and_required_beyond_loopback() {
+fn the_token_is_checked_before_the_body_and_required_beyond_loopback() {
     let (_orchestrator, addr) = serve(local(), Some("s3cret"));
-    let mut stranger = Connection::open(addr);
-    stranger.send(b"POST /configure HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n");
-    let answer = stranger.receive();
+    let mut unknown = Connection::open(addr);
+    unknown.send(b"POST /configure HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n");
+    let answer = unknown.receive();
     assert_eq!((answer.status, answer.header("Connection")), (401, Some("close")));
     let mut open = Config {
         listen: Some(SocketAddr::from(([0, 0, 0, 0], 0))),
@@ -275,7 +275,7 @@ fn a_token_is_asked_before_the_body_and_required_beyond_loopback() {
     assert_eq!(post(addr, "/stop", "").status, 401);
     assert_eq!(get(addr, "/dashboard").status, 200, "reads are open");
     let known = request(addr, &format!("POST /stop HTTP/1.1\nAuthorization: Bearer {made}"), "");
-    assert_eq!(known.status, 404, "nothing runs");
+    assert_eq!(known.status, 404, "nothing is running");
     let mut near = Config { listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))), ..Config::default() };
     assert_eq!(near.ensure_token(), None);
 }
@@ -289,7 +289,7 @@ fn a_byte_order_mark_is_skipped() {
 }
 
 #[test]
-fn browsers_get_a_page_in_which_nothing_from_outside_is_markup() {
+fn browsers_get_a_page_in_which_foreign_text_is_never_markup() {
     let bus = local();
     let (_orchestrator, addr) = serve(bus, None);
     let evil = json!({"node_id": "<img src=x onerror=alert(1)>", "node_IP": "\"><script>"}).to_string();
@@ -313,11 +313,11 @@ fn browsers_get_a_page_in_which_nothing_from_outside_is_markup() {
 }
 
 #[test]
-fn a_bus_that_is_away_is_503() {
+fn an_unavailable_bus_is_503() {
     let bus = Fragile::new();
     let (orchestrator, addr) = serve(Arc::new(bus.clone()), None);
     bus.set_away(true);
-    wait("the bus is missed", || orchestrator.control().health().err());
+    wait("the outage is noticed", || orchestrator.control().health().err());
     let health = get(addr, "/healthz");
     assert_eq!(health.status, 503);
     assert!(error(&health).contains("nobody answers"));

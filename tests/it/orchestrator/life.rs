@@ -1,4 +1,4 @@
-//! The life of tests, as drivers and callers see it.
+//! The life cycle of tests, as drivers and callers see it.
 
 use super::support::*;
 use floodgate::bus::{Start, Topic};
@@ -29,7 +29,7 @@ fn a_tsunami_runs_from_its_configuration_to_its_result() {
     let origin_ms = drivers[0].trigger("t1").start_at_ms.expect("a start");
     drivers[1].trigger("t1");
     wait_state(&control, "t1", "running");
-    // Driver a has share 0 of 2, b share 1: it starts half a gap later by plan, and 3 ms late.
+    // Driver a has share 0 of 2, b has share 1: it starts half an interval later by plan, and 3 ms late.
     let late =
         Figures { sequence: 1, elapsed_ms: 1_000.0, responses: 50, latency_ms: 2, ..Figures::default() };
     drivers[0].report("t1", Figures { origin_ms: origin_ms + 13.0, ..late });
@@ -38,7 +38,7 @@ fn a_tsunami_runs_from_its_configuration_to_its_result() {
     assert_eq!((running.total.requests, running.series[0].complete), (100, true));
     assert!(
         running.total.lag_ms.is_some() && running.total.service_ms.is_none(),
-        "that comes with the final reports"
+        "service times arrive with the final reports"
     );
     drivers[0].report("t1", last(origin_ms + 13.0, 65, Some((0, 131))));
     drivers[1].report("t1", last(origin_ms, 66, Some((1, 130))));
@@ -51,7 +51,7 @@ fn a_tsunami_runs_from_its_configuration_to_its_result() {
     assert!((result.total.elapsed_s - 1.313).abs() < 1e-6, "the union of both: {}", result.total.elapsed_s);
     assert_eq!(result.series.iter().map(|point| point.requests).collect::<Vec<_>>(), [100, 31]);
     assert_eq!(result.started_at, Some(origin_ms));
-    assert_eq!(result.verdict, ["All well: the plan was kept, no errors."]);
+    assert_eq!(result.verdict, ["OK: schedule met, no errors."]);
     let dashboard = control.dashboard();
     assert_eq!(dashboard.history.len(), 1);
     assert_eq!((dashboard.history[0].requests, dashboard.history[0].p99_ms), (131, Some(2.0)));
@@ -60,7 +60,7 @@ fn a_tsunami_runs_from_its_configuration_to_its_result() {
 }
 
 #[test]
-fn an_avalanche_runs_after_another_test_and_no_id_twice() {
+fn an_avalanche_runs_after_another_test_but_no_id_runs_twice() {
     let bus = local();
     let first = orchestrator(&bus);
     let mut driver = Driver::join(&bus, "a", 1);
@@ -74,13 +74,13 @@ fn an_avalanche_runs_after_another_test_and_no_id_twice() {
         assert_eq!(wait_state(&control, id, "completed").total.requests, 10);
         let used = control.configure_json(body.as_bytes()).expect_err("used");
         assert_eq!(used.status, 409);
-        assert!(used.message.contains(&format!("test_id \"{id}\" was used")), "{used}");
+        assert!(used.message.contains(&format!("test_id \"{id}\" was already used")), "{used}");
     }
     let rows: Vec<_> = first.control().dashboard().history.into_iter().map(|row| row.test_id).collect();
-    assert_eq!(rows, ["two", "one"], "the newest first");
+    assert_eq!(rows, ["two", "one"], "newest first");
     assert_eq!(first.control().summary("one").map(|s| s.state), Some(RunState::Completed));
     first.shutdown();
-    // A new process on the same bus knows what was used.
+    // A new process on the same bus knows which ids were used.
     let second = orchestrator(&bus);
     driver.say(json!({"state": "idle"}));
     wait_alive(&second.control(), 1);
@@ -124,7 +124,7 @@ fn stop_closes_the_gate_and_the_run_ends_aborted() {
 }
 
 #[test]
-fn an_orchestrator_that_ends_stops_its_test() {
+fn an_orchestrator_that_shuts_down_stops_its_test() {
     let bus = local();
     let orchestrator = orchestrator(&bus);
     let mut driver = Driver::join(&bus, "a", 1);
@@ -136,7 +136,7 @@ fn an_orchestrator_that_ends_stops_its_test() {
 }
 
 #[test]
-fn a_driver_of_the_original_protocol_has_a_row_of_its_own() {
+fn a_driver_of_the_original_protocol_has_its_own_row() {
     let bus = local();
     let orchestrator = orchestrator(&bus);
     let control = orchestrator.control();
@@ -169,13 +169,16 @@ fn a_driver_of_the_original_protocol_has_a_row_of_its_own() {
     assert_eq!((result.total.requests, result.total.latency_ms.expect("merged").max), (8, 2.0));
     assert!(result.verdict.iter().any(|line| line.contains("original protocol")), "{:?}", result.verdict);
     let json = serde_json::to_value(control.dashboard()).expect("json");
-    assert!(json["test"]["drivers"][1]["latency_ms"]["p99"].is_null(), "what it does not say is not made up");
+    assert!(
+        json["test"]["drivers"][1]["latency_ms"]["p99"].is_null(),
+        "what it does not report is not invented"
+    );
     let fleet: Vec<_> = control.dashboard().fleet.into_iter().map(|row| (row.node_id, row.epoch)).collect();
     assert_eq!(fleet, [("17".to_owned(), None), ("a".to_owned(), Some(1))]);
 }
 
 #[test]
-fn rubbish_on_any_topic_stops_nothing() {
+fn malformed_input_on_any_topic_stops_nothing() {
     let bus = local();
     let orchestrator = orchestrator(&bus);
     let control = orchestrator.control();
@@ -183,7 +186,7 @@ fn rubbish_on_any_topic_stops_nothing() {
     wait_alive(&control, 1);
     control.configure_json(br#"{"test_id":"t","test_type":"TSUNAMI"}"#).expect("configures");
     let mut other = bus.open();
-    let rubbish: [&[u8]; 8] = [
+    let malformed: [&[u8]; 8] = [
         b"",
         b"{",
         b"null",
@@ -194,7 +197,7 @@ fn rubbish_on_any_topic_stops_nothing() {
         br#"{"node_id":"a","epoch":1,"test_id":"t","report_id":"r","sequence":99999,"final":true}"#,
     ];
     for topic in Topic::ALL {
-        for value in rubbish {
+        for value in malformed {
             other.publish(topic, "k", value, SOON).expect("publishes");
         }
     }

@@ -1,4 +1,4 @@
-//! The orchestrator over the in-process bus, with drivers by script, and its HTTP API.
+//! The orchestrator on the in-process bus, with scripted drivers, and its HTTP API.
 
 mod faults;
 mod http;

@@ -1,4 +1,4 @@
-//! A whole run, driver and orchestrator, through an outage of the bus between them.
+//! A full run, with driver and orchestrator, during an outage of the bus between them.
 
 use super::support::*;
 use crate::support::http_server::Server;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 #[test]
-fn the_seconds_of_an_outage_are_whole_afterwards_and_missed_meanwhile() {
+fn the_seconds_of_an_outage_are_reported_missing_and_complete_afterwards() {
     let server = Server::answering("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npong");
     let bus = Fragile::new();
     let orchestrator = start(Arc::new(bus.clone()), Config::default()).expect("starts");
@@ -29,18 +29,17 @@ fn the_seconds_of_an_outage_are_whole_afterwards_and_missed_meanwhile() {
     control.configure_json(plan).expect("configures");
     wait("the first second", || control.summary("t").filter(|s| !s.series.is_empty()));
     bus.set_away(true);
-    let notices =
-        wait("a word about it", || control.summary("t").map(|s| s.notices).filter(|n| !n.is_empty()));
-    assert!(notices[0].starts_with("Kafka is unavailable for "), "{notices:?}");
+    let notices = wait("a notice", || control.summary("t").map(|s| s.notices).filter(|n| !n.is_empty()));
+    assert!(notices[0].starts_with("Kafka has been unavailable for "), "{notices:?}");
     assert!(notices[0].ends_with(" s (nobody answers)"), "{notices:?}");
     clock::sleep(Duration::from_millis(3_500));
     bus.set_away(false);
-    wait("no word any more", || control.summary("t").filter(|s| s.notices.is_empty()));
+    wait("the notice is gone", || control.summary("t").filter(|s| s.notices.is_empty()));
     let result = wait_state(&control, "t", "completed");
     assert_eq!((result.total.requests, result.conservation.reports_missing), (400, 0));
     let seconds: Vec<_> = result.series.iter().map(|point| (point.requests, point.complete)).collect();
     assert_eq!(seconds.len(), 8, "{seconds:?}");
-    // Fifty are planned in each; all of the outage at once would be two hundred.
+    // Fifty are planned per second; the whole outage at once would be two hundred.
     assert!(
         seconds.iter().all(|(requests, complete)| *complete && (1..100).contains(requests)),
         "{seconds:?}"

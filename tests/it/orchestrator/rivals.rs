@@ -1,4 +1,4 @@
-//! Two real drivers of one name.
+//! Two real drivers with the same name.
 
 use super::support::*;
 use floodgate::bus::{Connector, Start, Topic};
@@ -34,7 +34,7 @@ fn the_newer_one_is_in_the_fleet_and_when_it_leaves_the_first_is_back() {
     let mut reader = bus.open();
     reader.subscribe(Topic::Register, Start::Beginning, SOON).expect("subscribes");
     let mut registered = Vec::new();
-    wait("the first registers again, so that the second hears of it", || {
+    wait("the first registers again, so that the second learns of it", || {
         for record in reader.poll(Duration::from_millis(50)).expect("polls") {
             registered
                 .push(decode::<Register>(&record.value).expect("a registration").epoch.expect("an epoch"));

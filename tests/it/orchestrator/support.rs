@@ -1,4 +1,4 @@
-//! Drivers that say what a test tells them to, and a bus that can go away.
+//! Scripted drivers, and a bus that can become unavailable.
 
 use floodgate::bus::local::LocalConnector;
 use floodgate::bus::{Appended, Bus, BusError, Connector, Position, Record, Start, Topic};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// Far longer than anything takes that works.
+/// Far longer than anything that works takes.
 pub const SOON: Duration = Duration::from_secs(20);
 
 /// An orchestrator without HTTP on this bus.
@@ -25,19 +25,19 @@ pub fn local() -> Arc<dyn Connector> {
     Arc::new(LocalConnector::new())
 }
 
-/// Waits until `found` has something.
+/// Waits until `found` returns something.
 pub fn wait<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
     let deadline_ns = clock::now_ns() + clock::to_ns(SOON);
     loop {
         if let Some(value) = found() {
             return value;
         }
-        assert!(clock::now_ns() < deadline_ns, "in vain waited for: {what}");
+        assert!(clock::now_ns() < deadline_ns, "timed out waiting for: {what}");
         clock::sleep(Duration::from_millis(5));
     }
 }
 
-/// Waits until the test has this state, and gives its result.
+/// Waits until the test has this state, and returns its result.
 pub fn wait_state(control: &Control, test_id: &str, state: &str) -> Summary {
     wait(&format!("{test_id} {state}"), || control.summary(test_id).filter(|s| s.state == state))
 }
@@ -47,7 +47,7 @@ pub fn wait_alive(control: &Control, drivers: usize) {
     wait("drivers alive", || (control.fleet_alive() == drivers).then_some(()));
 }
 
-/// A driver by script.
+/// A scripted driver.
 pub struct Driver {
     pub name: String,
     pub epoch: u64,
@@ -56,7 +56,7 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Registers and gives a first sign of life.
+    /// Registers and sends a first heartbeat.
     pub fn join(connector: &Arc<dyn Connector>, name: &str, epoch: u64) -> Driver {
         let mut bus = connector.open();
         for topic in [Topic::TestConfig, Topic::Trigger] {
@@ -77,7 +77,7 @@ impl Driver {
         self.bus.publish(topic, &self.name.clone(), &bytes, SOON).expect("publishes");
     }
 
-    /// A heartbeat with these fields more.
+    /// Sends a heartbeat with these additional fields.
     pub fn say(&mut self, more: Value) {
         let mut message = json!({"node_id": self.name, "heartbeat": "YES", "timestamp": 1.0,
             "epoch": self.epoch, "clock_offset_ms": 0.1, "clock_error_ms": 0.2});
@@ -87,7 +87,7 @@ impl Driver {
         self.publish(Topic::Heartbeat, &message);
     }
 
-    /// What it does on this test.
+    /// Reports its state on this test.
     pub fn state(&mut self, test_id: &str, state: &str) {
         self.say(json!({"state": state, "test_id": test_id}));
     }
@@ -101,7 +101,7 @@ impl Driver {
                 }
                 continue;
             }
-            assert!(clock::now_ns() < deadline_ns, "nothing came on {}", topic.name());
+            assert!(clock::now_ns() < deadline_ns, "received nothing on {}", topic.name());
             let records = self.bus.poll(Duration::from_millis(100)).expect("polls");
             self.kept.extend(records);
         }
@@ -120,21 +120,21 @@ impl Driver {
         })
     }
 
-    /// Whether a trigger waits that was not read yet.
+    /// The number of triggers that have not been read yet.
     pub fn triggers_waiting(&mut self) -> usize {
         let records = self.bus.poll(Duration::from_millis(300)).expect("polls");
         self.kept.extend(records);
         self.kept.iter().filter(|record| record.topic == Topic::Trigger).count()
     }
 
-    /// Reads the plan and agrees to it.
+    /// Reads the plan and accepts it.
     pub fn agree(&mut self) -> TestConfig {
         let plan = self.plan();
         self.say(json!({"state": "ready", "test_id": plan.test_id, "plan_hash": plan.plan_hash()}));
         plan
     }
 
-    /// Agrees, waits for the gate, and says that it runs; answers its start.
+    /// Accepts the plan, waits for the gate, and reports running; returns the plan and its start.
     pub fn run(&mut self) -> (TestConfig, f64) {
         let plan = self.agree();
         let start_at_ms = self.trigger(&plan.test_id).start_at_ms.expect("a start");
@@ -142,14 +142,15 @@ impl Driver {
         (plan, start_at_ms)
     }
 
-    /// A cumulative report: `responses` of 2 ms each at `elapsed_ms`, from a start at `origin_ms`.
+    /// Sends a cumulative report: `responses` of `latency_ms` each at `elapsed_ms`, from a start at
+    /// `origin_ms`.
     pub fn report(&mut self, test_id: &str, figures: Figures) {
         let message = figures.message(&self.name, self.epoch, test_id);
         self.publish(Topic::Metrics, &message);
     }
 }
 
-/// What a report says.
+/// The figures of a report.
 #[derive(Clone, Copy, Default)]
 pub struct Figures {
     pub sequence: u64,
@@ -189,7 +190,7 @@ impl Figures {
     }
 }
 
-/// A bus that can be taken away.
+/// A bus that can become unavailable.
 #[derive(Clone)]
 pub struct Fragile {
     inner: LocalConnector,

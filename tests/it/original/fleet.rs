@@ -115,7 +115,11 @@ fn a_test_that_no_original_driver_took_is_closed_and_says_so() {
     let plan = br#"{"test_id":"t","test_type":"TSUNAMI","message_count_per_driver":2,"timeout_ms":1}"#;
     configure(&control, plan);
     let result = wait_state(&control, "t", "completed");
-    assert!(result.drivers.is_empty() && said(&result, "No report came from gone"), "{:?}", result.verdict);
+    assert!(
+        result.drivers.is_empty() && said(&result, "No report was received from gone"),
+        "{:?}",
+        result.verdict
+    );
 }
 
 #[test]

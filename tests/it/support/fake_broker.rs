@@ -1,5 +1,5 @@
-//! A broker of Kafka 0.11 made by hand, for faults that a real one does not show on demand. It answers in the oldest
-//! versions, since they are the easiest to write.
+//! A fake Kafka 0.11 broker, for faults that a real one does not show on demand. It uses the oldest protocol
+//! versions, which are the easiest to write.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,11 +9,11 @@ use std::thread;
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType};
 
-/// What one request asks.
+/// A received request.
 pub struct Request {
-    /// Number of the api.
+    /// Its API key.
     pub api: u8,
-    /// All of its bytes.
+    /// All its bytes.
     pub bytes: Vec<u8>,
 }
 
@@ -24,19 +24,19 @@ impl Request {
     }
 }
 
-/// What the broker does with a request.
+/// The broker's reaction to a request.
 pub enum Reply {
     /// Answers with this body.
     Body(Vec<u8>),
     /// Closes the connection.
     Close,
-    /// Says nothing.
+    /// Does not answer.
     Silence,
 }
 
 type Script = Arc<Mutex<dyn FnMut(&Request) -> Reply + Send>>;
 
-/// A listening socket whose script is given later, since scripts name each other's ports.
+/// A listening socket whose script is set later, since scripts refer to each other's ports.
 pub struct FakeBroker {
     listener: TcpListener,
 }
@@ -52,7 +52,7 @@ impl FakeBroker {
         self.listener.local_addr().expect("an address").port()
     }
 
-    /// Serves until the test process ends; ApiVersions is answered before the script is asked.
+    /// Serves until the test process ends. ApiVersions is answered without the script.
     pub fn serve(self, script: impl FnMut(&Request) -> Reply + Send + 'static) -> String {
         let address = format!("127.0.0.1:{}", self.port());
         let script: Script = Arc::new(Mutex::new(script));
@@ -89,7 +89,7 @@ fn converse(mut client: TcpStream, script: &Script) {
     }
 }
 
-/// One frame without its length; none when the connection ended.
+/// Reads one frame without its length; `None` if the connection is closed.
 pub fn read_frame(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let mut length = [0; 4];
     stream.read_exact(&mut length).ok()?;
@@ -103,7 +103,7 @@ pub fn write_frame(stream: &mut TcpStream, frame: &[u8]) -> std::io::Result<()> 
     stream.write_all(&[&(frame.len() as u32).to_be_bytes(), frame].concat())
 }
 
-/// Body of an answer to ApiVersions, version 0.
+/// Body of an ApiVersions response, version 0.
 pub fn api_versions(error: i16, apis: &[(i16, i16, i16)]) -> Vec<u8> {
     let mut body = error.to_be_bytes().to_vec();
     body.extend((apis.len() as u32).to_be_bytes());
@@ -117,8 +117,8 @@ fn string(text: &str) -> Vec<u8> {
     [&(text.len() as u16).to_be_bytes(), text.as_bytes()].concat()
 }
 
-/// Body of an answer to Metadata, version 4: brokers as (id, host, port), and each topic, of one partition, with the
-/// broker that leads it (-1 for none).
+/// Body of a Metadata response, version 4: brokers as (id, host, port), topics as (name, leader or -1) with
+/// one partition each.
 pub fn metadata(brokers: &[(i32, &str, u16)], topics: &[(&str, i32)]) -> Vec<u8> {
     let mut body = vec![0; 4];
     body.extend((brokers.len() as u32).to_be_bytes());
@@ -141,7 +141,7 @@ pub fn metadata(brokers: &[(i32, &str, u16)], topics: &[(&str, i32)]) -> Vec<u8>
     body
 }
 
-/// The same where none of the topics exists.
+/// The same if none of the topics exists.
 pub fn unknown_topics(brokers: &[(i32, &str, u16)], topics: &[(&str, i32)]) -> Vec<u8> {
     let mut body = metadata(brokers, &[]);
     let count_at = body.len() - 4;
@@ -154,7 +154,7 @@ pub fn unknown_topics(brokers: &[(i32, &str, u16)], topics: &[(&str, i32)]) -> V
     body
 }
 
-/// Body of an answer to CreateTopics, version 2, for one topic.
+/// Body of a CreateTopics response, version 2, for one topic.
 pub fn created(topic: &str, error: i16, message: &str) -> Vec<u8> {
     let mut body = vec![0, 0, 0, 0, 0, 0, 0, 1];
     body.extend(string(topic));
@@ -163,7 +163,7 @@ pub fn created(topic: &str, error: i16, message: &str) -> Vec<u8> {
     body
 }
 
-/// Body of an answer to Produce, version 3.
+/// Body of a Produce response, version 3.
 pub fn produced(topic: &str, error: i16) -> Vec<u8> {
     let mut body = 1u32.to_be_bytes().to_vec();
     body.extend(string(topic));
@@ -175,7 +175,7 @@ pub fn produced(topic: &str, error: i16) -> Vec<u8> {
     body
 }
 
-/// Body of an answer to ListOffsets, version 1.
+/// Body of a ListOffsets response, version 1.
 pub fn listed_offset(topic: &str, offset: i64) -> Vec<u8> {
     let mut body = 1u32.to_be_bytes().to_vec();
     body.extend(string(topic));
@@ -185,7 +185,7 @@ pub fn listed_offset(topic: &str, offset: i64) -> Vec<u8> {
     body
 }
 
-/// A batch of one record, as it is stored.
+/// A stored batch of one record.
 pub fn batch(offset: i64, value: &'static [u8]) -> Vec<u8> {
     let record = Record {
         transactional: false,
@@ -208,7 +208,7 @@ pub fn batch(offset: i64, value: &'static [u8]) -> Vec<u8> {
     bytes.to_vec()
 }
 
-/// Body of an answer to Fetch, version 4, for one partition.
+/// Body of a Fetch response, version 4, for one partition.
 pub fn fetched(topic: &str, error: i16, batches: &[u8]) -> Vec<u8> {
     let mut body = vec![0; 4];
     body.extend(1u32.to_be_bytes());

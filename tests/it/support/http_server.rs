@@ -1,4 +1,4 @@
-//! A scripted server on raw TCP: it does exactly what a test says, well-formed or not.
+//! A scripted server on raw TCP: it sends exactly what a test specifies, well-formed or not.
 
 use floodgate::clock;
 use std::io::{self, Read, Write};
@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// Longest wait of a script for its client, so that no test hangs.
+/// Longest wait of a script for its client, so that tests cannot hang.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A request as it came in.
+/// A received request.
 #[derive(Clone, Debug)]
 pub struct Received {
     /// Number of the connection, from 0.
@@ -45,11 +45,11 @@ struct Shared {
     scripts: Mutex<Vec<JoinHandle<()>>>,
 }
 
-/// What a script talks over.
+/// The byte stream of a connection.
 pub trait Wire: Read + Write + Send {}
 impl<T: Read + Write + Send> Wire for T {}
 
-/// One connection, in the hands of its script.
+/// One connection, driven by its script.
 pub struct Conn {
     /// Its number, from 0.
     pub number: usize,
@@ -59,7 +59,7 @@ pub struct Conn {
 }
 
 impl Conn {
-    /// The next request, or none where the client closed.
+    /// The next request; `None` if the client closed the connection.
     pub fn request(&mut self) -> Option<Received> {
         let head_end = loop {
             if let Some(at) = self.pending.windows(4).position(|w| w == b"\r\n\r\n") {
@@ -88,7 +88,7 @@ impl Conn {
         Some(())
     }
 
-    /// Sends bytes in one piece; false where the client is gone.
+    /// Sends bytes in one piece; returns false if the client is gone.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         self.wire.write_all(bytes.as_ref()).and_then(|()| self.wire.flush()).is_ok()
     }
@@ -102,13 +102,13 @@ impl Conn {
         })
     }
 
-    /// Does nothing until the client closes or the server ends.
+    /// Does nothing until the client closes the connection or the server stops.
     pub fn stall(&mut self) {
         while self.fill().is_some() {}
     }
 }
 
-/// A server whose connections each run a script on a thread.
+/// A server that runs a script on a thread for each connection.
 pub struct Server {
     /// Where it listens.
     pub address: SocketAddr,
@@ -167,7 +167,7 @@ impl Server {
         format!("http://{}{path}", self.address)
     }
 
-    /// All requests so far, in the order of their arrival.
+    /// All requests so far, in order of arrival.
     pub fn received(&self) -> Vec<Received> {
         self.shared.received.lock().unwrap().clone()
     }
@@ -190,7 +190,7 @@ impl Drop for Server {
         let scripts = std::mem::take(&mut *self.shared.scripts.lock().unwrap());
         let failed = scripts.into_iter().map(JoinHandle::join).filter(Result::is_err).count();
         if failed > 0 && !thread::panicking() {
-            panic!("{failed} scripts of the server panicked");
+            panic!("{failed} server scripts panicked");
         }
     }
 }

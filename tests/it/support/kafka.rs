@@ -1,4 +1,4 @@
-//! Real Kafka brokers for tests: where they are, how to disturb them, and topics that no other test uses.
+//! Real Kafka brokers for tests: their addresses, ways to disturb them, and unique topics.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,10 +11,10 @@ use floodgate::clock;
 
 use crate::bus_contract::Subject;
 
-/// Names the brokers: `3.9.1=127.0.0.1:19092,4.3.0=127.0.0.1:29092`, as `scripts/kafka env` prints it.
+/// Lists the brokers: `3.9.1=127.0.0.1:19092,4.3.0=127.0.0.1:29092`, as `scripts/kafka env` prints it.
 const VARIABLE: &str = "FLOODGATE_TEST_KAFKA";
 
-/// Tests that disturb a broker exclude those that need it in peace.
+/// Tests that disturb a broker exclude those that need it undisturbed.
 static PEACE: RwLock<()> = RwLock::new(());
 
 /// Held while a test needs undisturbed brokers.
@@ -22,7 +22,7 @@ pub fn in_peace() -> RwLockReadGuard<'static, ()> {
     PEACE.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A broker that a test may stop and freeze; it runs again when this is dropped.
+/// A broker that a test may stop and freeze. It is restarted on drop if the test fails.
 pub struct Victim {
     version: String,
     address: String,
@@ -43,7 +43,7 @@ impl Victim {
         &self.address
     }
 
-    /// Ends it in order.
+    /// Shuts it down.
     pub fn stop(&self) {
         script(&["stop", &self.version]);
     }
@@ -54,12 +54,12 @@ impl Victim {
         script(&["start", &self.version, port]);
     }
 
-    /// Holds it still: its connections stay open, nothing is answered.
+    /// Suspends it: its connections stay open, but it does not answer.
     pub fn freeze(&self) {
         script(&["freeze", &self.version]);
     }
 
-    /// Lets it go on.
+    /// Resumes it.
     pub fn thaw(&self) {
         script(&["thaw", &self.version]);
     }
@@ -80,7 +80,7 @@ impl Drop for Victim {
 }
 
 impl Victim {
-    /// After a failed test the next one must not find a frozen broker; errors no longer matter then.
+    /// Keeps a failed test from leaving a frozen broker for the next one; ignores errors.
     fn thaw_quietly(&self) {
         let _ = run(&["thaw", &self.version]);
         let _ = run(&["start", &self.version, self.address.rsplit(':').next().unwrap_or("")]);
@@ -91,7 +91,7 @@ fn run(arguments: &[&str]) -> std::io::Result<std::process::Output> {
     Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/kafka")).args(arguments).output()
 }
 
-/// Runs `scripts/kafka`; gives what it printed.
+/// Runs `scripts/kafka` and returns its output.
 pub fn script(arguments: &[&str]) -> String {
     let output = run(arguments).expect("scripts/kafka can be run");
     let said = String::from_utf8_lossy(&output.stderr);
@@ -99,19 +99,19 @@ pub fn script(arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// The address of the broker of this version. A test that was asked for and finds none fails.
+/// The address of the broker of this version; panics if there is none.
 pub fn broker(version: &str) -> String {
     let list = std::env::var(VARIABLE).unwrap_or_default();
     let found = list.split(',').find_map(|entry| entry.trim().strip_prefix(version)?.strip_prefix('='));
     found.map(str::to_string).unwrap_or_else(|| {
         panic!(
-            "{VARIABLE}={list:?} names no Kafka {version}: run scripts/kafka start {version}, then \
+            "{VARIABLE}={list:?} contains no Kafka {version}: run scripts/kafka start {version}, then \
              eval \"$(scripts/kafka env)\""
         )
     })
 }
 
-/// A prefix that no other test and no earlier run uses.
+/// A prefix used by no other test or earlier run.
 pub fn fresh_prefix(case: &str) -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -119,23 +119,23 @@ pub fn fresh_prefix(case: &str) -> String {
     format!("t{now_ms}-{}-{count}-{case}-", std::process::id())
 }
 
-/// Settings with fresh topics.
+/// Settings with unique topics.
 pub fn settings(brokers: &str, client: KafkaClientKind, case: &str) -> KafkaSettings {
     let brokers = brokers.split(',').map(str::to_string).collect();
     KafkaSettings { topic_prefix: fresh_prefix(case), client, ..KafkaSettings::new(brokers) }
 }
 
-/// A connector on fresh topics, not prepared.
+/// An unprepared connector with unique topics.
 pub fn connector(brokers: &str, client: KafkaClientKind, case: &str) -> KafkaConnector {
     KafkaConnector::new(settings(brokers, client, case)).expect("settings")
 }
 
-/// What the bus contract runs on.
+/// The subject of the bus contract tests.
 pub fn subject(version: &str, client: KafkaClientKind, case: &str) -> Subject {
     subject_at(&broker(version), client, case)
 }
 
-/// The same at an address.
+/// The same for an address.
 pub fn subject_at(address: &str, client: KafkaClientKind, case: &str) -> Subject {
     let peace = in_peace();
     let connector = connector(address, client, case);

@@ -1,5 +1,5 @@
-//! A real broker that looks like one of Kafka 0.11: a proxy before it that offers only the oldest versions which
-//! this project speaks. So a new broker judges whether our oldest requests are right.
+//! Makes a real broker look like Kafka 0.11: a proxy that offers only the oldest versions this project
+//! supports. So a new broker verifies our oldest requests.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -7,7 +7,7 @@ use std::thread;
 
 use super::fake_broker::{api_versions, read_frame, write_frame};
 
-/// Starts the proxy before `broker`; gives its address. It lives as long as the test process.
+/// Starts the proxy in front of `broker` and returns its address. It runs until the test process ends.
 pub fn in_front_of(broker: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let own_port = listener.local_addr().expect("an address").port();
@@ -21,7 +21,7 @@ pub fn in_front_of(broker: &str) -> String {
     format!("127.0.0.1:{own_port}")
 }
 
-/// Answers ApiVersions itself, as 0.11 does; everything else goes to the broker and back.
+/// Answers ApiVersions itself, as 0.11 does; forwards everything else to the broker.
 fn serve(mut client: TcpStream, broker: &str, own_port: u16) {
     let _ = client.set_nodelay(true);
     let Ok(mut upstream) = TcpStream::connect(broker) else { return };
@@ -49,7 +49,7 @@ fn serve(mut client: TcpStream, broker: &str, own_port: u16) {
     let _ = client.shutdown(Shutdown::Both);
 }
 
-/// The metadata must lead back to the proxy: the port follows the host, in four bytes.
+/// Makes the metadata point to the proxy: the port follows the host, in four bytes.
 fn redirect(answer: &mut [u8], broker: &str, own_port: u16) {
     let (host, port) = broker.rsplit_once(':').expect("HOST:PORT");
     let port: u32 = port.parse().expect("a port");
@@ -59,7 +59,7 @@ fn redirect(answer: &mut [u8], broker: &str, own_port: u16) {
     answer[at..at + 4].copy_from_slice(&u32::from(own_port).to_be_bytes());
 }
 
-/// A listener that reads what comes and does what `react` says with the connection; gives its address.
+/// Starts a listener that reads once and then calls `react` with the connection. Returns its address.
 pub fn listener(react: impl Fn(&mut TcpStream, &[u8]) + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address").to_string();

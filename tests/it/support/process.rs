@@ -1,4 +1,4 @@
-//! The programs of this package as processes.
+//! Runs this package's programs as processes.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -25,17 +25,17 @@ pub fn run(program: &str, words: &[&str], env: &[(&str, &str)]) -> Output {
     command(program, words).envs(env.iter().copied()).output().expect("the program starts")
 }
 
-/// What it printed on standard output.
+/// Its standard output.
 pub fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// What it printed on standard error.
+/// Its standard error.
 pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// A program that runs until it is told to end.
+/// A program that runs until it is stopped.
 pub struct Running {
     child: Child,
     errors: Option<BufReader<ChildStderr>>,
@@ -49,7 +49,7 @@ impl Running {
         Running { child, errors: Some(errors) }
     }
 
-    /// The next line on standard error that holds `text`.
+    /// The next line on standard error that contains `text`.
     pub fn line(&mut self, text: &str) -> String {
         let errors = self.errors.as_mut().expect("stderr");
         let mut all = String::new();
@@ -69,7 +69,7 @@ impl Running {
         assert!(status.expect("kill").success());
     }
 
-    /// Its exit code and standard output, once it has ended.
+    /// Waits for its end; returns its exit code and standard output.
     pub fn end(mut self) -> (Option<i32>, String) {
         self.errors = None;
         let mut text = String::new();
@@ -81,7 +81,7 @@ impl Running {
 }
 
 impl Drop for Running {
-    /// A test that fails leaves no process behind; one that has ended already is not there to kill.
+    /// Leaves no process behind if a test fails; does nothing if it has already ended.
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -1,20 +1,20 @@
-//! The in-process bus, on which one kind of call panics or fails once a test says so.
+//! The in-process bus with fault injection: a test can make one kind of call panic or fail.
 
 use floodgate::bus::local::LocalConnector;
 use floodgate::bus::{Appended, Bus, BusError, Connector, Position, Record, Start, Topic};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// A call of a handle.
+/// A call on a handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
-    /// A poll of a handle that reads this topic.
+    /// A poll by a handle that reads this topic.
     Poll(Topic),
     /// A publish to this topic.
     Publish(Topic),
 }
 
-/// What becomes of a call.
+/// How a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     Panics,
@@ -28,12 +28,12 @@ pub struct Trap {
 }
 
 impl Trap {
-    /// From now on this call has this fault.
+    /// From now on, this call has this fault.
     pub fn set(&self, call: Call, fault: Fault) {
         *self.set.lock().expect("not poisoned") = Some((call, fault));
     }
 
-    /// From now on every call works.
+    /// From now on, every call works.
     pub fn clear(&self) {
         *self.set.lock().expect("not poisoned") = None;
     }

@@ -126,7 +126,7 @@ fn original_drivers_run_beside_ours(version: &str) {
     assert!((1..=200).contains(&beyond) && counts.target_seen == Some(200 + beyond), "{counts:?}");
     let verdict = summary.verdict.join("\n");
     assert!(verdict.contains("left out of the merged figures: m1, m2"), "{verdict}");
-    assert!(verdict.contains("presumably by original drivers m1, m2"), "{verdict}");
+    assert!(verdict.contains("presumably sent by original drivers m1, m2"), "{verdict}");
     assert!(!verdict.contains("do not agree") && !verdict.contains("was lost"), "{verdict}");
     // Theirs take a little longer than ours, whose end closed the run.
     wait(

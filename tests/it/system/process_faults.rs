@@ -118,7 +118,7 @@ fn drivers_end_a_test_whose_orchestrator_died(version: &str) {
     assert!(system.dashboard().test.is_none(), "the new one shows only what it knows");
     let again = raw_http::post(system.addr, "/configure", &plan("t", 1).to_string());
     assert_eq!(again.status, 409, "{}", again.body);
-    assert!(again.body.contains("was used"), "{}", again.body);
+    assert!(again.body.contains("was already used"), "{}", again.body);
     system.configure(&plan("t2", 2));
     assert_exact(&system.wait_over("t2", "completed"), 200);
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Reads with the room of one answer and no transactions.
+/// Reads with the room of one response and no aborted transactions.
 fn read(bytes: &[u8], from: i64, cut: bool) -> Batches {
     super::read(Part { bytes, from, cut, aborted: &[] }, &mut Room::of_an_answer())
 }
@@ -41,7 +41,7 @@ fn plain(base: i64, values: &[&[u8]]) -> Vec<u8> {
     batch(base, values, false)
 }
 
-/// Changes a batch and mends its checksum with the codec's help: its error names the right one.
+/// Fixes the checksum of a changed batch: the codec's error contains the correct one.
 fn mended(mut bytes: Vec<u8>) -> Vec<u8> {
     let error = RecordBatchDecoder::decode_batch_info(&mut &bytes[..]).unwrap_err().to_string();
     let right: u32 = error.rsplit_once("!= ").unwrap().1.trim_end_matches(')').parse().unwrap();
@@ -64,7 +64,7 @@ fn several_batches_are_read_in_order() {
 }
 
 #[test]
-fn reading_begins_at_the_offset_that_was_asked_for() {
+fn reading_starts_at_the_requested_offset() {
     let bytes = plain(5, &[b"a", b"b", b"c"]);
     assert_eq!(offsets(&read(&bytes, 7, false)), [7]);
     let found = read(&bytes, 8, false);
@@ -72,7 +72,7 @@ fn reading_begins_at_the_offset_that_was_asked_for() {
 }
 
 #[test]
-fn with_log_append_time_the_batch_s_greatest_time_counts() {
+fn with_log_append_time_the_max_timestamp_of_the_batch_counts() {
     let mut bytes = plain(0, &[b"a", b"b"]);
     bytes[22] |= 8;
     let found = read(&mended(bytes), 0, false);
@@ -80,7 +80,7 @@ fn with_log_append_time_the_batch_s_greatest_time_counts() {
 }
 
 #[test]
-fn a_batch_that_is_incomplete_waits_for_the_next_fetch() {
+fn an_incomplete_batch_is_left_for_the_next_fetch() {
     let bytes = [plain(0, &[b"a"]), plain(1, &[b"b"])].concat();
     for missing in 1..plain(1, &[b"b"]).len() {
         let found = read(&bytes[..bytes.len() - missing], 0, false);
@@ -89,7 +89,7 @@ fn a_batch_that_is_incomplete_waits_for_the_next_fetch() {
 }
 
 #[test]
-fn a_cut_batch_that_is_too_large_is_passed_over() {
+fn a_cut_batch_that_is_too_large_is_skipped() {
     let huge = vec![0; LARGEST_READ + 100];
     let bytes = plain(3, &[&huge, b"x"]);
     let found = read(&bytes[..1_000], 3, true);
@@ -98,7 +98,7 @@ fn a_cut_batch_that_is_too_large_is_passed_over() {
 }
 
 #[test]
-fn a_record_that_is_too_large_is_passed_over_and_its_neighbours_are_kept() {
+fn an_oversized_record_is_skipped_and_its_neighbours_are_kept() {
     let huge = vec![0; LARGEST_READ + 1];
     let found = read(&plain(3, &[b"a", &huge, b"b"]), 3, false);
     assert_eq!((offsets(&found), found.next), (vec![3, 5], 6));
@@ -106,7 +106,7 @@ fn a_record_that_is_too_large_is_passed_over_and_its_neighbours_are_kept() {
 }
 
 #[test]
-fn what_cannot_be_read_is_passed_over_in_words() {
+fn unreadable_batches_are_skipped_with_a_reason() {
     let good = plain(10, &[b"after"]);
     let mut compressed = plain(8, &[b"a", b"b"]);
     compressed[22] |= 3;
@@ -121,9 +121,9 @@ fn what_cannot_be_read_is_passed_over_in_words() {
     for (bad, word) in [
         (mended(compressed), "Lz4"),
         (rotten, "check"),
-        (old, "older"),
+        (old, "before Kafka 0.11"),
         (unknown, "format 3"),
-        (mended(miscounted), "wrong"),
+        (mended(miscounted), "malformed"),
     ] {
         let bytes = [bad, good.clone()].concat();
         let found = read(&bytes, 8, false);
@@ -134,12 +134,12 @@ fn what_cannot_be_read_is_passed_over_in_words() {
 }
 
 #[test]
-fn transaction_markers_are_left_out_silently() {
+fn transaction_markers_are_dropped_silently() {
     let found = read(&batch(4, &[b"marker"], true), 4, false);
     assert_eq!(found, Batches { next: 5, ..Batches::default() });
 }
 
-/// As brokers and clients wrote them, see the README beside them.
+/// Written by real brokers and clients; see the README next to them.
 const STORED: [(&str, &[u8]); 8] = [
     ("gzip, Java", include_bytes!("../../../../tests/it/fixtures/kafka/gzip-java.batch")),
     ("gzip, Python", include_bytes!("../../../../tests/it/fixtures/kafka/gzip-python.batch")),
@@ -180,7 +180,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_bomb_is_passed_over_and_no_second_one_is_decoded_in_the_same_answer() {
+fn a_decompression_bomb_is_skipped_and_only_one_is_decoded_per_response() {
     let bomb = gzip(&vec![0; LARGEST_DECODED + 1]);
     let bytes = [compressed(5, 1, &bomb), compressed(6, 1, &bomb), plain(7, &[b"after"])].concat();
     let found = read(&bytes, 5, false);
@@ -191,8 +191,8 @@ fn a_bomb_is_passed_over_and_no_second_one_is_decoded_in_the_same_answer() {
 }
 
 #[test]
-fn a_batch_of_very_many_records_is_read_in_several_answers() {
-    // 4 MB of the smallest records, in 4 KB: all of the same offset but for what their first ones say.
+fn a_batch_of_very_many_records_is_read_in_several_responses() {
+    // 4 MB of the smallest records, compressed to 4 KB, all with the same offset.
     let records: Vec<u8> = (0u32..600_000).flat_map(|_| [12, 0, 0, 0, 1, 1, 0]).collect();
     let records = &records[..records.len() / 7 * 7];
     let mut bytes = compressed(0, 1, &gzip(&records[..4_199_993 / 7 * 7 - 7_000]));
@@ -203,25 +203,25 @@ fn a_batch_of_very_many_records_is_read_in_several_answers() {
 }
 
 #[test]
-fn the_room_of_an_answer_is_shared_and_the_rest_waits() {
+fn parts_of_a_response_share_its_room_and_the_rest_waits() {
     let bytes = [plain(0, &[b"a", b"b"]), plain(2, &[b"c", b"d"]), plain(4, &[b"e"])].concat();
     let part = Part { bytes: &bytes, from: 0, cut: false, aborted: &[] };
     let mut room = Room { records: 3, decoded: 100 };
     let found = super::read(part, &mut room);
     assert_eq!((offsets(&found), found.next), (vec![0, 1, 2], 3));
     let found = super::read(Part { from: 3, ..part }, &mut room);
-    assert_eq!((offsets(&found), found.next), (vec![], 3), "no room is left for another part");
+    assert_eq!((offsets(&found), found.next), (vec![], 3), "there is no room for another part");
     assert_eq!(offsets(&read(&bytes, 3, false)), [3, 4]);
 }
 
-/// Makes a batch one of a transaction of this producer.
+/// Makes a batch part of this producer's transaction.
 fn transactional(mut bytes: Vec<u8>, producer: i64) -> Vec<u8> {
     bytes[22] |= 1 << 4;
     bytes[43..51].copy_from_slice(&producer.to_be_bytes());
     mended(bytes)
 }
 
-/// A marker at the end of a transaction: of kind 0 (aborted) or 1 (committed).
+/// An end-of-transaction marker: kind 0 (aborted) or 1 (committed).
 fn marker(offset: i64, producer: i64, kind: u8) -> Vec<u8> {
     let mut bytes = plain(offset, &[b"??????"]);
     // Length, attributes, time and offset, then a key of four bytes and a value of two.
@@ -234,11 +234,11 @@ fn marker(offset: i64, producer: i64, kind: u8) -> Vec<u8> {
 }
 
 #[test]
-fn records_of_aborted_transactions_are_left_out() {
+fn records_of_aborted_transactions_are_dropped() {
     let bytes = [
         transactional(plain(0, &[b"aborted"]), 7),
-        plain(1, &[b"of nobody"]),
-        transactional(plain(2, &[b"of another"]), 8),
+        plain(1, &[b"no transaction"]),
+        transactional(plain(2, &[b"another producer"]), 8),
         marker(3, 7, 0),
         transactional(plain(4, &[b"committed"]), 7),
         marker(5, 7, 1),
@@ -254,7 +254,7 @@ fn records_of_aborted_transactions_are_left_out() {
 
 proptest! {
     #[test]
-    fn rubbish_never_panics_and_never_goes_back(bytes: Vec<u8>, from in 0i64..1_000, cut: bool) {
+    fn malformed_input_never_panics_and_never_goes_back(bytes: Vec<u8>, from in 0i64..1_000, cut: bool) {
         let found = read(&bytes, from, cut);
         prop_assert!(found.next >= from);
     }
@@ -269,7 +269,7 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_byte_under_a_right_checksum_never_panics(at in 21usize..90, change in 1u8..) {
+    fn a_changed_byte_with_a_valid_checksum_never_panics(at in 21usize..90, change in 1u8..) {
         let mut bytes = plain(5, &[b"abc", b"def"]);
         let at = 21 + at % (bytes.len() - 21);
         bytes[at] ^= change;

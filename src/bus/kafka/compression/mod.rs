@@ -1,8 +1,8 @@
-//! Decodes what Kafka's compression codecs made of a batch's records. A broker or a topic with `compression.type` set
-//! compresses what it stores, so records that were sent uncompressed come back compressed.
+//! Decodes the records of batches that Kafka's codecs compressed. A broker or topic with `compression.type`
+//! set compresses what it stores, so records that were sent uncompressed come back compressed.
 //!
-//! The output is bounded: input that would decode to more than a limit is refused, and no memory is taken on the word
-//! of a length inside it. The codecs of `kafka-protocol` have no such bound.
+//! The output is bounded: input that would decode to more than a limit is refused, and no memory is allocated
+//! based on a length in the input. The codecs of `kafka-protocol` have no such bound.
 
 mod snappy;
 mod zstd;
@@ -11,7 +11,7 @@ use std::io::Read;
 
 use kafka_protocol::records::Compression;
 
-/// Decodes `bytes`; the error says why they cannot be read, or that they decode to more than `limit` bytes.
+/// Decodes `bytes`. The error says why this failed, or that the output exceeds `limit` bytes.
 pub fn decode(codec: Compression, bytes: &[u8], limit: usize) -> Result<Vec<u8>, String> {
     let decoded = match codec {
         Compression::None => read_all(bytes, limit),
@@ -26,12 +26,12 @@ pub fn decode(codec: Compression, bytes: &[u8], limit: usize) -> Result<Vec<u8>,
     })
 }
 
-/// Why compressed bytes are not decoded.
+/// Why compressed bytes were not decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Refusal {
     /// They decode to more than the limit.
     TooLarge,
-    /// They are cut short, or no such data at all.
+    /// They are truncated or otherwise invalid.
     Malformed(String),
 }
 
@@ -39,7 +39,7 @@ fn malformed(error: impl ToString) -> Refusal {
     Refusal::Malformed(error.to_string())
 }
 
-/// Reads to the end, and no further than one byte beyond the limit.
+/// Reads to the end, but at most one byte beyond the limit.
 fn read_all(reader: impl Read, limit: usize) -> Result<Vec<u8>, Refusal> {
     let mut decoded = Vec::new();
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);

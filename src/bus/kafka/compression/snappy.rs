@@ -1,12 +1,12 @@
-//! Snappy, in both forms that producers use: one raw block (librdkafka), and the framing of the Java library, which
-//! most others copy: <https://github.com/xerial/snappy-java#compatibility-notes>.
+//! Snappy in both forms that producers use: one raw block (librdkafka), or the framing of the Java library,
+//! which most others copy: <https://github.com/xerial/snappy-java#compatibility-notes>.
 
 use super::{Refusal, malformed};
 
-/// The framing begins with these bytes, then version and oldest compatible version (4 bytes each).
+/// The framing starts with these bytes, followed by the version and oldest compatible version (4 bytes each).
 const MAGIC: &[u8; 8] = b"\x82SNAPPY\0";
 const HEAD: usize = 16;
-/// A block cannot decode to more than this many times its length: its densest element makes 64 bytes of 2.
+/// Maximum expansion of a block: its densest element decodes 2 bytes to 64.
 const MOST_EXPANSION: usize = 32;
 
 pub fn decode(bytes: &[u8], limit: usize) -> Result<Vec<u8>, Refusal> {
@@ -15,7 +15,7 @@ pub fn decode(bytes: &[u8], limit: usize) -> Result<Vec<u8>, Refusal> {
         append(bytes, limit, &mut decoded)?;
         return Ok(decoded);
     }
-    let mut rest = bytes.get(HEAD..).ok_or_else(|| malformed("its head is incomplete"))?;
+    let mut rest = bytes.get(HEAD..).ok_or_else(|| malformed("its header is incomplete"))?;
     while !rest.is_empty() {
         let (length, after) = rest.split_first_chunk().ok_or_else(|| malformed("a length is incomplete"))?;
         let length = u32::from_be_bytes(*length) as usize;
@@ -27,7 +27,7 @@ pub fn decode(bytes: &[u8], limit: usize) -> Result<Vec<u8>, Refusal> {
     Ok(decoded)
 }
 
-/// Decodes one block behind what is there already.
+/// Decodes one block and appends the result.
 fn append(block: &[u8], limit: usize, decoded: &mut Vec<u8>) -> Result<(), Refusal> {
     let length = snap::raw::decompress_len(block).map_err(malformed)?;
     if length > limit - decoded.len() {

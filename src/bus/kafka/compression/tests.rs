@@ -8,7 +8,7 @@ use super::*;
 const CODECS: [Compression; 4] = [Gzip, Snappy, Lz4, Zstd];
 const LIMIT: usize = 256 << 10;
 
-/// What the codecs' own encoders make of `bytes`.
+/// Encodes `bytes` with the codec's own encoder.
 fn encode(codec: Compression, bytes: &[u8]) -> Vec<u8> {
     match codec {
         Compression::None => bytes.to_vec(),
@@ -31,7 +31,7 @@ fn raw_snappy(bytes: &[u8]) -> Vec<u8> {
     snap::raw::Encoder::new().compress_vec(bytes).unwrap()
 }
 
-/// Java's framing: blocks of 32 KiB.
+/// Java's framing, in blocks of 32 KiB.
 fn framed(bytes: &[u8]) -> Vec<u8> {
     let mut out = b"\x82SNAPPY\0\0\0\0\x01\0\0\0\x01".to_vec();
     for block in bytes.chunks(32 << 10) {
@@ -42,13 +42,13 @@ fn framed(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Text that compresses, but not to nothing.
+/// Text that compresses moderately.
 fn text(length: usize) -> Vec<u8> {
     (0u64..).flat_map(|n| format!("record {} of driver {n};", n * n % 97).into_bytes()).take(length).collect()
 }
 
 #[test]
-fn what_was_encoded_is_decoded() {
+fn encoded_data_is_decoded() {
     for codec in CODECS {
         for length in [0, 1, 100, 70_000, LIMIT] {
             let plain = text(length);
@@ -63,7 +63,7 @@ fn what_was_encoded_is_decoded() {
 }
 
 #[test]
-fn a_bomb_is_refused() {
+fn a_decompression_bomb_is_refused() {
     for codec in CODECS {
         for length in [LIMIT + 1, 8 << 20] {
             let bomb = encode(codec, &vec![0; length]);
@@ -76,10 +76,10 @@ fn a_bomb_is_refused() {
     }
 }
 
-/// The lz4 decoder takes an end between two blocks for the end of the frame; the count of records in the batch's head
-/// then shows that some are missing.
+/// The lz4 decoder treats an end between two blocks as the end of the frame; the record count in the batch's
+/// head then reveals the missing records.
 #[test]
-fn data_that_end_early_are_malformed() {
+fn truncated_data_are_malformed() {
     for codec in CODECS {
         let whole = encode(codec, &text(3_000));
         for keep in (1..whole.len()).step_by(7) {
@@ -94,8 +94,8 @@ fn data_that_end_early_are_malformed() {
 }
 
 #[test]
-fn a_length_inside_the_data_takes_no_memory() {
-    // A raw block of 6 bytes that announces 256 KiB less one, and one that announces 4 GiB.
+fn a_length_in_the_data_allocates_no_memory() {
+    // A raw block of 6 bytes that announces 256 KiB minus one byte, and one that announces 4 GiB.
     let error = decode(Snappy, &[0xff, 0xff, 0x0f, 0, 0, 0], LIMIT).unwrap_err();
     assert!(error.contains("announced length"), "{error}");
     let error = decode(Snappy, &[0xff, 0xff, 0xff, 0xff, 0x0f, 0], LIMIT).unwrap_err();
@@ -114,7 +114,7 @@ fn zstd_with_a_large_window_over_few_bytes_is_read() {
 }
 
 #[test]
-fn zstd_frames_follow_each_other_and_foreign_ones_are_skipped() {
+fn zstd_frames_are_concatenated_and_skippable_ones_skipped() {
     let skippable = [&0x184D_2A53_u32.to_le_bytes()[..], &3u32.to_le_bytes(), b"any"].concat();
     let both = [encode(Zstd, b"one, "), skippable.clone(), encode(Zstd, b"two")].concat();
     assert_eq!(decode(Zstd, &both, LIMIT), Ok(b"one, two".to_vec()));
@@ -123,7 +123,7 @@ fn zstd_frames_follow_each_other_and_foreign_ones_are_skipped() {
 
 proptest! {
     #[test]
-    fn strange_bytes_never_panic(bytes: Vec<u8>) {
+    fn malformed_input_never_panics(bytes: Vec<u8>) {
         for codec in CODECS {
             let _ = decode(codec, &bytes, LIMIT);
         }

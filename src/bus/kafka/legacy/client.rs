@@ -1,5 +1,5 @@
-//! The calls of the crate `kafka`, each one attempt. After any fault the client is dropped and built anew: it never
-//! mends a broken connection by itself.
+//! Calls to the crate `kafka`, one attempt each. After any fault the client is dropped and recreated, since
+//! it never repairs a broken connection.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,33 +13,33 @@ use super::super::{partition, versions};
 use crate::bus::{Appended, BusError, Record, Topic};
 use crate::clock;
 
-/// Most bytes of one partition in one answer; a record that does not fit is passed over.
+/// Maximum bytes of one partition in one response; a record that does not fit is skipped.
 const MAX_BYTES: i32 = 4 << 20;
-/// Longest wait of one fetch where several brokers are asked one after the other.
+/// Longest wait of one fetch if several brokers are queried in turn.
 const WAIT_OF_SEVERAL: Duration = Duration::from_millis(100);
-/// Longest wait of one fetch; the crate takes no more than 24 days and its connections give up after two minutes.
+/// Longest wait of one fetch: the crate's connections time out after two minutes.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// A partition.
 pub type Key = (Topic, i32);
 
-/// What one fetch brought.
+/// The result of one fetch.
 #[derive(Debug, Default)]
 pub struct Brought {
     /// The records, in order within each partition.
     pub records: Vec<Record>,
-    /// Where to read on.
+    /// The next offset to read, by partition.
     pub next: BTreeMap<Key, i64>,
-    /// Why some partition was not read.
+    /// Why a partition could not be read.
     pub fault: Option<BusError>,
 }
 
-/// The crate's client, while it works.
+/// The crate's client; dropped after a fault.
 #[derive(Default)]
 pub struct Client(Option<KafkaClient>);
 
 impl Client {
-    /// Runs one call; whatever fails, the next one begins with a new client.
+    /// Runs one call. After any failure, the next call uses a new client.
     pub fn with<T>(
         &mut self,
         shared: &Shared,
@@ -57,14 +57,14 @@ impl Client {
         result
     }
 
-    /// Forgets the client after a fault that was no error of the call.
+    /// Drops the client after a fault that the call did not return as an error.
     pub fn forget(&mut self) {
         self.0 = None;
     }
 }
 
-/// Looks at the brokers with our own means first: the crate would wait for minutes for an answer of what is not
-/// Kafka, and 4.x brokers only break the connection on what it sends.
+/// Probes the brokers with our own client first: the crate would wait for minutes for a server that is not
+/// Kafka, and 4.x brokers just close the connection on its requests.
 fn connect(shared: &Shared, deadline_ns: u64) -> Result<KafkaClient, BusError> {
     let mut faults = Vec::new();
     let mut hosts = Vec::new();
@@ -74,7 +74,7 @@ fn connect(shared: &Shared, deadline_ns: u64) -> Result<KafkaClient, BusError> {
         match Connection::probe(address, &shared.settings.client_id, share_ns) {
             Ok(Some(broker)) if versions::is_4_or_newer(&broker) => {
                 return Err(BusError::Unsupported(format!(
-                    "Kafka broker {address} is of 4.0 or newer, which the legacy client cannot speak to: use \
+                    "Kafka broker {address} is version 4.0 or newer, which the legacy client does not support: use \
                      --kafka-client modern"
                 )));
             }
@@ -93,15 +93,13 @@ fn connect(shared: &Shared, deadline_ns: u64) -> Result<KafkaClient, BusError> {
     Ok(client)
 }
 
-/// Reads the description of all five topics, which creates those that do not exist where the cluster allows it.
+/// Loads the metadata of all five topics. This creates missing ones if the cluster allows it.
 fn load(client: &mut KafkaClient, shared: &Shared) -> Result<(), BusError> {
     let names: Vec<&String> = shared.names.keys().collect();
-    client
-        .load_metadata(&names)
-        .map_err(|e| in_words("read the description of the topics", &shared.describe(), &e))
+    client.load_metadata(&names).map_err(|e| in_words("read the topics' metadata", &shared.describe(), &e))
 }
 
-/// Makes sure that all topics are there.
+/// Checks that all topics exist.
 pub fn check_topics(client: &mut KafkaClient, shared: &Shared) -> Result<(), BusError> {
     load(client, shared)?;
     let ready = |name: &String| {
@@ -114,8 +112,8 @@ pub fn check_topics(client: &mut KafkaClient, shared: &Shared) -> Result<(), Bus
         return Ok(());
     }
     Err(BusError::Unavailable(format!(
-        "topics {} do not exist at {} or have no leader yet; the legacy client cannot create them where the brokers do \
-         not do so by themselves (auto.create.topics.enable): create them with one partition each by kafka-topics.sh",
+        "topics {} do not exist at {} or have no leader yet; the legacy client cannot create them unless the \
+         brokers do so automatically (auto.create.topics.enable): create them with kafka-topics.sh, one partition each",
         missing.join(", "),
         shared.describe()
     )))
@@ -136,28 +134,28 @@ pub fn publish(
         .unwrap_or_default();
     partitions.sort_unstable();
     let Some(&partition) = partitions.get(partition::choose(key, partitions.len())) else {
-        return Err(BusError::Unavailable(format!("topic {topic} does not exist (any more)")));
+        return Err(BusError::Unavailable(format!("topic {topic} does not exist or was deleted")));
     };
     let key = (!key.is_empty()).then_some(key.as_bytes());
     let message = ProduceMessage::new(topic, partition, key, Some(value));
     let sent_ns = clock::now_ns();
     let confirmed = client.produce_messages(RequiredAcks::All, ack_timeout, [message]);
     let acked_ns = clock::now_ns();
-    let confirmed = confirmed.map_err(|e| in_words("append", topic, &e))?;
+    let confirmed = confirmed.map_err(|e| in_words("append a record", topic, &e))?;
     match confirmed.iter().flat_map(|confirm| &confirm.partition_confirms).next() {
         Some(confirm) => match confirm.offset {
             Ok(_) => Ok(Appended { append_ms: None, sent_ns, acked_ns }),
             Err(code @ (KafkaCode::MessageSizeTooLarge | KafkaCode::RecordListTooLarge)) => {
                 let bytes = key.map_or(0, <[u8]>::len) + value.len();
                 let text = format!(
-                    "topic {topic} does not take a record of {bytes} bytes ({code:?}): raise max.message.bytes of the \
+                    "topic {topic} does not accept a record of {bytes} bytes ({code:?}): raise max.message.bytes of the \
                      topic to 1048588"
                 );
                 Err(BusError::TooLarge { bytes, text })
             }
-            Err(code) => Err(of_code("append", topic, code)),
+            Err(code) => Err(of_code("append a record", topic, code)),
         },
-        None => Err(BusError::Unavailable(format!("topic {topic}: the broker confirmed nothing"))),
+        None => Err(BusError::Unavailable(format!("topic {topic}: the broker did not confirm the record"))),
     }
 }
 
@@ -168,11 +166,11 @@ pub fn offsets(
     which: FetchOffset,
 ) -> Result<BTreeMap<i32, i64>, BusError> {
     let listed =
-        client.fetch_topic_offsets(topic, which).map_err(|e| in_words("ask for offsets", topic, &e))?;
+        client.fetch_topic_offsets(topic, which).map_err(|e| in_words("get the offsets", topic, &e))?;
     Ok(listed.into_iter().map(|listed| (listed.partition, listed.offset)).collect())
 }
 
-/// Reads on from `cursors`, waiting up to `wait` for the first record.
+/// Reads from `cursors`, waiting up to `wait` for the first record.
 pub fn fetch(
     client: &mut KafkaClient,
     shared: &Shared,
@@ -186,7 +184,7 @@ pub fn fetch(
         Some(known.partitions(&names[topic])?.partition(*partition)?.leader()?.host().to_string())
     };
     let leaders: BTreeSet<String> = cursors.keys().filter_map(leader).collect();
-    // The crate silently asks nobody for a partition without a leader, and would never look for one again.
+    // The crate silently skips a partition without a leader, and would never look for a new leader.
     let headless = cursors.keys().find(|key| leader(key).is_none()).map(|(topic, partition)| {
         BusError::Unavailable(format!("topic {}, partition {partition}, has no leader yet", names[topic]))
     });
@@ -194,7 +192,9 @@ pub fn fetch(
         return Err(fault);
     }
     let wait = if leaders.len() > 1 { WAIT_OF_SEVERAL } else { LONGEST_WAIT }.min(wait);
-    client.set_fetch_max_wait_time(wait).map_err(|e| in_words("set the wait", &shared.describe(), &e))?;
+    client
+        .set_fetch_max_wait_time(wait)
+        .map_err(|e| in_words("set the maximum wait", &shared.describe(), &e))?;
     let wanted = cursors.iter().map(|((topic, partition), offset)| {
         FetchPartition::new(&names[topic], *partition, *offset).with_max_bytes(MAX_BYTES)
     });
@@ -206,11 +206,11 @@ pub fn fetch(
         }
         Err(error) if is_unreadable(&error) && cursors.len() > 1 => one_by_one(client, shared, cursors),
         Err(error) if is_unreadable(&error) => Ok(pass_over(shared, cursors, &error.to_string())),
-        Err(error) => Err(in_words("read", &shared.describe(), &error)),
+        Err(error) => Err(in_words("read records", &shared.describe(), &error)),
     }
 }
 
-/// Something in the answer cannot be read, and the crate drops all of it: find out which partition it is.
+/// Reads each partition separately: the crate drops a whole response if any part of it is unreadable.
 fn one_by_one(
     client: &mut KafkaClient,
     shared: &Shared,
@@ -241,7 +241,7 @@ fn pass_over(shared: &Shared, cursors: &BTreeMap<Key, i64>, why: &str) -> Brough
     let mut brought = Brought::default();
     for (key, next) in cursors {
         let name = shared.settings.topic_name(key.0);
-        log::warn!("topic {name}, partition {}: passed over offset {next}: {why}", key.1);
+        log::warn!("topic {name}, partition {}: skipped offset {next}: {why}", key.1);
         brought.next.insert(*key, next + 1);
     }
     brought
@@ -297,7 +297,7 @@ fn lost_or_faulty(
     brought: &mut Brought,
 ) {
     if !matches!(error, Error::Kafka(KafkaCode::OffsetOutOfRange)) {
-        brought.fault = Some(in_words("read", name, error));
+        brought.fault = Some(in_words("read records", name, error));
         return;
     }
     let first = offsets(client, name, FetchOffset::Earliest);
@@ -308,8 +308,8 @@ fn lost_or_faulty(
             let end = end.get(&key.1).copied().unwrap_or(first).max(first);
             let nearest = from.clamp(first, end);
             log::warn!(
-                "topic {name}, partition {}: offset {from} is not there (the broker has {first} to {end}); reading on \
-                 from {nearest}",
+                "topic {name}, partition {}: offset {from} does not exist (the broker has {first} to {end}); \
+                 continuing at {nearest}",
                 key.1
             );
             brought.next.insert(key, nearest);
@@ -323,20 +323,20 @@ fn in_words(what: &str, whose: &str, error: &Error) -> BusError {
         Error::Kafka(code) | Error::TopicPartitionError { error_code: code, .. } => {
             of_code(what, whose, *code)
         }
-        other => BusError::Unavailable(format!("could not {what}, {whose}: {other}")),
+        other => BusError::Unavailable(format!("could not {what} ({whose}): {other}")),
     }
 }
 
 fn of_code(what: &str, whose: &str, code: KafkaCode) -> BusError {
-    let text = |mend: &str| format!("could not {what}, {whose} ({code:?}): {mend}");
+    let text = |mend: &str| format!("could not {what} ({whose}, {code:?}): {mend}");
     match code {
         KafkaCode::TopicAuthorizationFailed | KafkaCode::ClusterAuthorizationFailed => BusError::Rejected(
-            text("this client lacks the right; an administrator can allow Read, Write and Describe"),
+            text("this client is not authorized; an administrator can allow Read, Write and Describe"),
         ),
         KafkaCode::InvalidTopic => BusError::Rejected(text("check --topic-prefix")),
         KafkaCode::UnsupportedVersion => BusError::Unsupported(text(
             "the broker is too new for the legacy client: use --kafka-client modern",
         )),
-        _ => BusError::Unavailable(text("it may work again in a moment")),
+        _ => BusError::Unavailable(text("this may be temporary")),
     }
 }

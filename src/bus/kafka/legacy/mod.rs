@@ -1,5 +1,5 @@
-//! The bus over the crate `kafka` 0.10, for brokers that are too old for the modern client. It has no append times,
-//! creates topics only where the brokers do so by themselves, and gives up on brokers of 4.0 and newer.
+//! The bus over the crate `kafka` 0.10, for brokers that are too old for the modern client. It has no append
+//! times, creates topics only if the brokers do so automatically, and rejects brokers of 4.0 and newer.
 
 mod client;
 mod worker;
@@ -19,14 +19,14 @@ use super::shared::Shared;
 use crate::bus::{Appended, Bus, BusError, Position, Record, Start, Topic, check_size};
 use crate::clock::{self, NS_PER_MS};
 
-/// How much longer than asked a fetch may take.
+/// How much longer than requested a fetch may take.
 const GRACE_NS: u64 = 500 * NS_PER_MS;
-/// How much later than its deadline the result of a call is waited for.
+/// How long after its deadline the result of a call is still awaited.
 const REPLY_NS: u64 = 50 * NS_PER_MS;
-/// Pause after an answer that came early and brought nothing.
+/// Pause after an early empty response.
 const EMPTY_PAUSE_NS: u64 = 10 * NS_PER_MS;
 
-/// One worker with a client of its own, and its pauses after faults.
+/// One worker with its client, and the backoff after faults.
 struct Line {
     shared: Arc<Shared>,
     worker: Worker<Client>,
@@ -46,7 +46,7 @@ impl Line {
         call: impl FnOnce(&mut KafkaClient, &Shared) -> Result<T, BusError> + Send + 'static,
     ) -> Result<T, BusError> {
         let shared = Arc::clone(&self.shared);
-        // A little longer, so that what the call itself finds out in time is heard.
+        // A little longer, so that an error that the call reports at its deadline still arrives.
         let result = self.worker.run(deadline_ns.saturating_add(REPLY_NS), move |client| {
             client.with(&shared, deadline_ns, |client| call(client, &shared))
         });
@@ -63,7 +63,7 @@ impl Line {
         result
     }
 
-    /// Tries until it succeeds, fails for good or the deadline passes.
+    /// Retries until it succeeds, fails permanently or the deadline passes.
     fn attempt<T: Send + 'static>(
         &mut self,
         deadline_ns: u64,
@@ -74,7 +74,7 @@ impl Line {
             let now_ns = clock::now_ns();
             if now_ns >= deadline_ns {
                 let none =
-                    || BusError::Unavailable(format!("no time was left to ask {}", self.shared.describe()));
+                    || BusError::Unavailable(format!("no time left to contact {}", self.shared.describe()));
                 return Err(self.last_fault.clone().unwrap_or_else(none));
             }
             match self.once(deadline_ns.min(now_ns.saturating_add(clock::to_ns(ATTEMPT))), call.clone()) {
@@ -85,7 +85,7 @@ impl Line {
     }
 }
 
-/// Makes sure that the brokers can be reached and all topics are there; tells in the log what it waits for.
+/// Waits until the brokers can be reached and all topics exist; logs what it waits for.
 pub fn prepare(shared: Arc<Shared>, deadline_ns: u64) -> Result<(), BusError> {
     let mut line = Line::new(shared, "kafka-prepare");
     let mut told = String::new();
@@ -112,7 +112,7 @@ pub struct LegacyBus {
 }
 
 impl LegacyBus {
-    /// Connects when it must.
+    /// Connects on demand.
     pub fn new(shared: Arc<Shared>) -> Self {
         LegacyBus {
             writer: Line::new(Arc::clone(&shared), "kafka-writer"),
@@ -140,7 +140,7 @@ impl LegacyBus {
         self.reader.once(limit_ns, move |client, shared| client::fetch(client, shared, &cursors, wait))
     }
 
-    /// Takes note of where to read on; a partition with a fault makes the client begin anew.
+    /// Stores the next offsets. After a fault of a partition, the next call uses a new client.
     fn take(&mut self, brought: &mut Brought) {
         for (key, next) in &brought.next {
             self.cursors.insert(*key, *next);
@@ -167,7 +167,7 @@ impl Bus for LegacyBus {
         timeout: Duration,
     ) -> Result<Appended, BusError> {
         check_size(topic, key, value)?;
-        // The worker may outlive this call, so it has the record for itself.
+        // The worker may outlive this call, so it gets a copy of the record.
         let (key, value): (Arc<str>, Arc<[u8]>) = (key.into(), value.into());
         self.writer.attempt(clock::deadline(timeout), move |client, shared| {
             client::publish(client, &shared.settings.topic_name(topic), &key, &value, ATTEMPT)

@@ -1,9 +1,9 @@
-//! A thread that runs calls which have no deadline of their own.
+//! A thread that adds deadlines to calls without them.
 //!
-//! The crate `kafka` connects without a timeout and waits up to 120 s for an answer. So its calls run on a worker,
-//! and the caller waits for the result as long as it can afford. A call that is not back by then keeps its worker
-//! busy, and the next call waits for it first, so that nothing overtakes; a worker that is stuck for long is left to
-//! its own end and replaced.
+//! The crate `kafka` connects without a timeout and waits up to 120 s for a response. So its calls run on a
+//! worker thread, and the caller waits for the result until its deadline. A late call keeps the worker busy,
+//! and the next call waits for it first, which preserves the order. A worker that is stuck for long is
+//! abandoned and replaced.
 
 use std::thread::{self, JoinHandle};
 
@@ -12,15 +12,15 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use crate::bus::BusError;
 use crate::clock::{self, NS_PER_S};
 
-/// How long a call may keep its worker before that is replaced. At most 120 s / 10 s workers are ever left behind.
+/// How long a call may block its worker before it is replaced. At most 120 s / 10 s workers are abandoned.
 const STUCK_NS: u64 = 10 * NS_PER_S;
 
 type Job<S> = Box<dyn FnOnce(&mut S) + Send>;
 
-/// A thread with a state `S` of its own.
+/// A thread that owns a state `S`.
 pub struct Worker<S> {
     name: &'static str,
-    /// Whom it speaks to, for messages.
+    /// The cluster, for messages.
     whom: String,
     jobs: Option<Sender<Job<S>>>,
     done: Option<Receiver<()>>,
@@ -29,7 +29,7 @@ pub struct Worker<S> {
 }
 
 impl<S: Default + 'static> Worker<S> {
-    /// Starts its thread with the first call.
+    /// Starts its thread on the first call.
     pub fn new(name: &'static str, whom: String) -> Self {
         Worker { name, whom, jobs: None, done: None, thread: None, busy_since_ns: None }
     }
@@ -95,8 +95,8 @@ impl<S: Default + 'static> Worker<S> {
             }
         };
         let thread = thread::Builder::new().name(self.name.to_string()).spawn(body);
-        let thread =
-            thread.map_err(|e| BusError::Unavailable(format!("no thread for the Kafka client: {e}")))?;
+        let thread = thread
+            .map_err(|e| BusError::Unavailable(format!("cannot start a thread for the Kafka client: {e}")))?;
         self.jobs = Some(jobs.clone());
         self.done = Some(done);
         self.thread = Some(thread);
@@ -113,13 +113,13 @@ impl<S: Default + 'static> Worker<S> {
     }
 
     fn hangs(&self) -> BusError {
-        BusError::Unavailable(format!("{} does not answer in time: does a broker hang?", self.whom))
+        BusError::Unavailable(format!("{} does not answer in time: is a broker hung?", self.whom))
     }
 
     fn died(&mut self) -> BusError {
         self.abandon();
         BusError::Unavailable(
-            "the legacy Kafka client broke down over an answer that it could not read".to_string(),
+            "the legacy Kafka client panicked on a response that it could not read".to_string(),
         )
     }
 }
@@ -127,7 +127,7 @@ impl<S: Default + 'static> Worker<S> {
 impl<S> Drop for Worker<S> {
     fn drop(&mut self) {
         self.jobs = None;
-        // A worker in the middle of a call ends by itself; waiting here could take two minutes.
+        // A worker in the middle of a call ends later by itself; waiting here could take two minutes.
         if let (Some(thread), None) = (self.thread.take(), self.busy_since_ns) {
             let _ = thread.join();
         }
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_call_keeps_the_deadline_and_is_waited_for_by_the_next() {
+    fn a_slow_call_returns_at_its_deadline_and_the_next_one_waits_for_it() {
         let mut worker = Worker::<u32>::new("test", "kafka".to_string());
         let late = worker.run(clock::now_ns() + 20_000_000, |state| {
             clock::sleep(Duration::from_millis(300));
@@ -170,10 +170,10 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_an_error_and_the_next_call_has_a_new_thread() {
+    fn a_panic_is_an_error_and_the_next_call_gets_a_new_thread() {
         let mut worker = Worker::<u32>::new("test", "kafka".to_string());
         let broken =
-            worker.run(soon(), |_| -> Result<(), BusError> { panic!("as a broken answer may cause") });
+            worker.run(soon(), |_| -> Result<(), BusError> { panic!("as a malformed response may cause") });
         assert!(matches!(broken, Err(BusError::Unavailable(_))));
         assert_eq!(worker.run(soon(), |state| Ok(*state)), Ok(0));
     }

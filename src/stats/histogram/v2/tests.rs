@@ -35,22 +35,22 @@ fn steps(bytes: &[u8]) -> Result<Vec<(u64, u64)>, String> {
     Ok(steps)
 }
 
-/// What the crate makes of the same bytes.
+/// What the crate reads from the same bytes.
 fn reference(bytes: &[u8]) -> Vec<(u64, u64)> {
     let read: Hdr<u64> = Deserializer::new().deserialize(&mut &bytes[..]).expect("the crate reads its own");
     read.iter_recorded().map(|step| (step.value_iterated_to(), step.count_at_value())).collect()
 }
 
 #[test]
-fn absurd_lengths_and_bounds_are_refused_before_memory_is_taken() {
+fn absurd_lengths_and_bounds_are_refused_before_memory_is_allocated() {
     let wide = 3_600_000_000;
     let cases: [(Vec<u8>, &str); 12] = [
         (plain(u32::MAX, 3, 1, wide, &[2]), "announces 4294967295 bytes of counts"),
-        (plain(2, 3, 1, wide, &[2]), "announces 2 bytes of counts, and 1 are there"),
+        (plain(2, 3, 1, wide, &[2]), "announces 2 bytes of counts but has 1"),
         (plain(1, 6, 1, wide, &[2]), "6 significant digits"),
         (plain(1, u32::MAX, 1, wide, &[2]), "significant digits"),
-        (plain(1, 3, 0, wide, &[2]), "are no range"),
-        (plain(1, 3, 5, 9, &[2]), "are no range"),
+        (plain(1, 3, 0, wide, &[2]), "are not a valid range"),
+        (plain(1, 3, 5, 9, &[2]), "are not a valid range"),
         (plain(1, 5, 1 << 62, u64::MAX, &[2]), "out of range"),
         // A run of empty buckets past the end, then a count there.
         (plain(6, 3, 1, wide, &[0xff, 0xff, 0xff, 0xff, 0x0f, 2]), "more buckets"),
@@ -59,7 +59,7 @@ fn absurd_lengths_and_bounds_are_refused_before_memory_is_taken() {
             plain(9, 3, 1, wide, &[0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
             "more than 1000000000000000",
         ),
-        (plain(1, 3, 1, wide, &[0x80]), "cut short"),
+        (plain(1, 3, 1, wide, &[0x80]), "truncated"),
         (vec![0; 40], "begins with 0x0"),
     ];
     for (bytes, expected) in cases {
@@ -72,7 +72,7 @@ fn absurd_lengths_and_bounds_are_refused_before_memory_is_taken() {
 }
 
 #[test]
-fn a_bomb_is_inflated_no_further_than_the_largest_form() {
+fn a_deflate_bomb_is_inflated_only_up_to_the_largest_form() {
     let bomb = deflated(&vec![0; 100 << 20]);
     assert!(bomb.len() < 110_000, "{} bytes", bomb.len());
     let error = steps(&bomb).expect_err("a bomb");
@@ -85,7 +85,7 @@ fn a_bomb_is_inflated_no_further_than_the_largest_form() {
 #[test]
 fn the_widest_form_with_the_longest_counts_is_read() {
     let mut wide = Hdr::<u64>::new_with_bounds(1, (1 << 63) - 1, 3).unwrap();
-    // Each of them takes 6 bytes; with more, the total would be more than anyone can count.
+    // Each count takes 6 bytes; with more, the total would exceed the maximum.
     (0..53 * 1_024u64).for_each(|n| wide.record_n(((n & 1_023) + 1_024) << (n >> 10), 1 << 34).unwrap());
     let mut bytes = Vec::new();
     V2DeflateSerializer::new().serialize(&wide, &mut bytes).unwrap();

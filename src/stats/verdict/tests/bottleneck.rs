@@ -1,9 +1,9 @@
-//! Who could not keep the plan.
+//! Who could not keep up with the schedule.
 
 use super::*;
 use crate::stats::generator::TargetOn;
 
-/// Threads that were busy, and waited for a CPU, for these shares of their time.
+/// Threads that were busy and waited for a CPU for these shares of their time.
 fn busy(busy: f64, cpu_wait: f64) -> Generator {
     Generator { busy: Some(busy), cpu_wait: Some(cpu_wait), worker_s: 20.0, ..Generator::default() }
 }
@@ -24,18 +24,18 @@ fn in_a_closed_loop_a_generator_without_time_to_spare_is_the_bottleneck() {
     assert!(starved[0].contains("got no CPU 62 % of the time"), "{starved:?}");
     let full = verdict(&closed(busy(0.98, 0.02)));
     assert!(full[0].contains("had work to do 98 % of the time"), "{full:?}");
-    assert_eq!(verdict(&closed(busy(0.4, 0.01))), ["All well: the target set the pace, no errors."]);
-    assert_eq!(verdict(&closed(busy(0.9, 0.01))), ["All well: the plan was kept, no errors."]);
-    assert_eq!(verdict(&closed(Generator::default())), ["All well: the plan was kept, no errors."]);
+    assert_eq!(verdict(&closed(busy(0.4, 0.01))), ["OK: the target set the pace, no errors."]);
+    assert_eq!(verdict(&closed(busy(0.9, 0.01))), ["OK: schedule met, no errors."]);
+    assert_eq!(verdict(&closed(Generator::default())), ["OK: schedule met, no errors."]);
 }
 
 #[test]
-fn a_starved_generator_that_kept_its_plan_is_not_blamed() {
+fn a_starved_generator_that_met_the_schedule_is_not_blamed() {
     assert_eq!(codes(&Facts { generator: busy(0.9, 0.5), ..kept() }), ["all_well"]);
 }
 
 #[test]
-fn a_starved_generator_takes_the_blame_for_what_queued_alone() {
+fn a_starved_generator_takes_all_the_blame_for_queued_requests() {
     let facts =
         Facts { generator: busy(0.9, 0.5), queued: 17_000, rates_rps: Some((1_000.0, 700.0)), ..kept() };
     assert_eq!(codes(&facts), ["generator_saturated"]);
@@ -52,7 +52,7 @@ fn both_are_named_if_the_target_is_too_slow_for_any_generator() {
     let queued = |sent, generator| {
         codes(&Facts { generator, queued: 19_900, rates_rps: Some((60_000.0, sent)), ..kept() })
     };
-    // As it was measured with three busy loops beside both, beside the generator, and without time to spare at all.
+    // Measured with three busy loops next to both, next to the generator, and without any time to spare.
     let both = ["generator_saturated", "target_slow", "target_slow"];
     assert_eq!(queued(24_551.0, busy(0.606, 0.483)), both);
     assert_eq!(queued(40_643.0, busy(0.889, 0.709)), ["generator_saturated"]);
@@ -61,7 +61,7 @@ fn both_are_named_if_the_target_is_too_slow_for_any_generator() {
 }
 
 #[test]
-fn a_host_short_of_ports_is_named_if_the_plan_was_missed() {
+fn a_host_short_of_ports_is_named_if_the_schedule_was_missed() {
     let short = |sent| Facts {
         short_of_ports: vec![("m1".to_owned(), 0.5)],
         rates_rps: Some((1_000.0, sent)),
@@ -70,14 +70,15 @@ fn a_host_short_of_ports_is_named_if_the_plan_was_missed() {
     assert_eq!(codes(&short(1_000.0)), ["all_well"]);
     let lines = verdict(&short(520.0));
     assert!(
-        lines[0].starts_with("The host of driver m1 is short of local ports, and not the target: 50 %"),
+        lines[0]
+            .starts_with("The host of driver m1 is short of local ports (the target is not to blame): 50 %"),
         "{lines:?}"
     );
     assert_eq!(lines.len(), 1, "{lines:?}");
 }
 
 #[test]
-fn one_starved_driver_of_many_is_named_beside_the_target() {
+fn one_starved_driver_of_many_is_named_along_with_the_target() {
     let facts = Facts { queued: 2_000, starved: vec![("b".to_owned(), busy(0.9, 0.5))], ..kept() };
     assert_eq!(codes(&facts), ["generator_saturated", "target_slow"]);
     let first = findings(&facts).swap_remove(0);
@@ -101,7 +102,7 @@ fn few_requests_or_little_time_are_no_finding() {
 }
 
 #[test]
-fn where_drivers_run_their_own_target_the_machine_is_named_and_else_a_note_says_so() {
+fn with_drivers_and_target_in_one_process_the_machine_is_blamed_or_a_note_says_so() {
     let own = |generator| closed(Generator { target_on: Some(TargetOn::SameProcess), ..generator });
     let full = verdict(&own(busy(0.99, 0.35)));
     assert_eq!(full.len(), 1, "{full:?}");
@@ -121,8 +122,7 @@ fn queued_requests_name_the_target_and_not_the_generator() {
     assert_eq!(
         verdict(&stalled),
         [
-            "The target was slower than the plan: 953 of 20,000 requests (4.8 %) were due while every connection \
-          was busy."
+            "The target was slower than the plan: 953 of 20,000 requests (4.8 %) had to wait for a free connection."
         ]
     );
     // A few requests are no finding.
@@ -136,13 +136,13 @@ fn few_queued_requests_or_a_short_queue_are_a_note_that_blames_nobody() {
     assert_eq!(
         verdict(&quiet),
         [
-            "All well: the plan was kept, no errors.",
-            "Note: 244 of 60,000 requests (0.4 %) were due while every connection was busy."
+            "OK: schedule met, no errors.",
+            "Note: 244 of 60,000 requests (0.4 %) had to wait for a free connection."
         ]
     );
     assert_eq!(codes(&quiet), ["all_well", "queued"]);
     let starved = Facts { generator: busy(0.9, 0.5), ..quiet.clone() };
-    assert_eq!(codes(&starved), ["all_well", "queued"], "the plan was kept");
+    assert_eq!(codes(&starved), ["all_well", "queued"], "the schedule was met");
     assert_eq!(codes(&Facts { queued: 599, ..quiet.clone() }), ["all_well", "queued"]);
     let queue = |queued, latency_p99_ms: f64| {
         let p99 = Some(latency_p99_ms);
@@ -150,21 +150,21 @@ fn few_queued_requests_or_a_short_queue_are_a_note_that_blames_nobody() {
     };
     assert_eq!(queue(599, 800.0), ["all_well", "queued"], "less than 1 %");
     assert_eq!(queue(600, 5.4), ["target_slow"]);
-    // Seen as well: 3.2 % on quiet cores.
+    // Also measured: 3.2 % on quiet cores.
     assert_eq!(queue(2_999, 5.3), ["all_well", "queued"], "less than 5 %, for no longer than a pause");
     assert_eq!(queue(3_000, 0.5), ["target_slow"]);
 }
 
 #[test]
-fn a_queue_that_a_pause_of_the_generator_can_have_made_is_not_laid_to_the_target() {
+fn a_queue_that_a_generator_pause_may_have_caused_is_not_blamed_on_the_target() {
     let peak = |max| Some(Distribution { max, ..lag(0.1) });
     let paused =
         Facts { queued: 240, lag: peak(6.69), due_in_pauses: 240.0, latency_p99_ms: Some(6.0), ..kept() };
     assert_eq!(
         verdict(&paused),
         [
-            "240 of 20,000 requests (1.2 %) were due while every connection was busy: the generator itself may \
-             have paused (6.69 ms at the most), or the target was slower than the plan."
+            "240 of 20,000 requests (1.2 %) had to wait for a free connection: the generator itself may have paused \
+             (at most 6.69 ms), or the target was slower than the plan."
         ]
     );
     for slower in [Facts { due_in_pauses: 239.9, ..paused.clone() }, Facts { lag: peak(1.0), ..paused }] {
@@ -173,10 +173,10 @@ fn a_queue_that_a_pause_of_the_generator_can_have_made_is_not_laid_to_the_target
 }
 
 #[test]
-fn lag_names_the_generator_from_one_ms_or_a_twentieth_of_the_latency() {
+fn lag_is_blamed_on_the_generator_above_one_ms_or_a_twentieth_of_the_latency() {
     let lags = |lag_ms, latency_ms| {
         let facts = Facts { lag: Some(lag(lag_ms)), latency_p99_ms: latency_ms, ..kept() };
-        verdict(&facts)[0].starts_with("The generator could not keep the plan")
+        verdict(&facts)[0].starts_with("The generator could not keep up with the schedule")
     };
     assert!(!lags(1.0, Some(2.0)));
     assert!(lags(1.001, Some(2.0)));
