@@ -79,3 +79,7 @@ oldest-rust:
 static:
     CARGO_PROFILE_RELEASE_STRIP=debuginfo cargo build --locked --release --target {{musl}}
     @cd target/{{musl}}/release && ls -l floodgate floodgate-orchestrator floodgate-driver floodgate-target
+
+# Sizes of files and functions
+sizes:
+    cargo test --locked --test it tidy::the_sizes -- --nocapture

@@ -38,7 +38,7 @@
 //! | layer | modules | may import |
 //! |---|---|---|
 //! | 0, values: no network, threads, clock or log | [`units`] [`message`] [`plan`] [`schedule`] [`stats`] [`broker_time`] | layer 0, but `stats` not message |
-//! | 1, effects: one file or folder per dependency | [`clock`] [`complaints`] [`names`] [`bus`] [`http`] [`logging`] [`signals`] [`terminal`] [`threads`] | layers 0 and 1, but `bus` not stats or plan, `http` not bus |
+//! | 1, effects: one file or folder per dependency | [`clock`] [`complaints`] [`dns`] [`fetch`] [`host`] [`bus`] [`http`] [`logging`] [`signals`] [`terminal`] [`threads`] | layers 0 and 1, but `bus` not stats or plan, `http` not bus |
 //! | 2, roles | [`driver`] [`orchestrator`] [`target`] | layers 0 and 1, never each other |
 //! | 3, combinations of roles | [`cli`] [`run`] | everything below |
 //!
@@ -54,13 +54,15 @@ pub mod bus;
 pub mod cli;
 pub mod clock;
 pub mod complaints;
+pub mod dns;
 pub mod driver;
+pub mod fetch;
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod host;
 pub mod http;
 pub mod logging;
 pub mod message;
-pub mod names;
 pub mod orchestrator;
 pub mod plan;
 pub mod run;

@@ -1,6 +1,8 @@
-//! The terminal behind standard error: its last line, which is replaced in place while other lines go above it.
+//! The terminal behind standard error: its last line, which is replaced in place while other lines go above
+//! it.
 //!
-//! Three escape sequences, no colour. Where standard error is no terminal, or a dumb one, there is no such line.
+//! Three escape sequences, no colour. Where standard error is no terminal, or a dumb one, there is no such
+//! line.
 
 use crate::logging;
 use std::io::{IsTerminal, Write};
@@ -64,7 +66,8 @@ fn columns() -> usize {
     if told == 0 { DEFAULT_COLUMNS } else { told }
 }
 
-/// As much as fits before the last column, where some terminals already wrap; control characters are replaced.
+/// As much as fits before the last column, where some terminals already wrap; control characters are
+/// replaced.
 fn cut(text: &str, columns: usize) -> String {
     let printable = text.chars().map(|c| if c.is_control() { '?' } else { c });
     printable.take(columns.saturating_sub(1)).collect()

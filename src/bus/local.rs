@@ -5,15 +5,13 @@
 //! test uses no more memory than a short one. A reader that falls behind continues at the oldest record, with
 //! a warning in the log.
 
+use super::{Appended, Bus, BusError, Connector, Position, Record, Start, Topic, check_size};
+use crate::clock;
+use crossbeam_channel::{Receiver, Sender, bounded};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-
-use crossbeam_channel::{Receiver, Sender, bounded};
-
-use super::{Appended, Bus, BusError, Connector, Position, Record, Start, Topic, check_size};
-use crate::clock;
 
 /// The only partition of each local topic.
 const PARTITION: i32 = 0;

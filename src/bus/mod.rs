@@ -133,8 +133,8 @@ fn check_size(topic: Topic, key: &str, value: &[u8]) -> Result<(), BusError> {
         return Ok(());
     }
     let text = format!(
-        "a record of {bytes} bytes is too large for topic {}: at most {MAX_RECORD_BYTES} bytes, key included; send less in one \
-         message",
+        "a record of {bytes} bytes is too large for topic {}: at most {MAX_RECORD_BYTES} bytes, key \
+         included; send less in one message",
         topic.name()
     );
     Err(BusError::TooLarge { bytes, text })

@@ -9,11 +9,10 @@ mod run;
 mod token;
 mod values;
 
-pub use roles::{DriverArgs, OrchestratorArgs, TargetArgs, bus};
-pub use run::RunArgs;
-
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
+pub use roles::{DriverArgs, OrchestratorArgs, TargetArgs, bus};
+pub use run::RunArgs;
 use std::ffi::OsString;
 
 /// Exit code for an invalid command line.

@@ -136,7 +136,12 @@ pub struct DriverArgs {
     #[arg(long, env = "FLOODGATE_REQUESTS", value_parser = values::requests, allow_negative_numbers = true)]
     requests: Option<u64>,
     /// Connections of this driver [default: 16]
-    #[arg(long, env = "FLOODGATE_CONNECTIONS", value_parser = values::connections, allow_negative_numbers = true)]
+    #[arg(
+        long,
+        env = "FLOODGATE_CONNECTIONS",
+        value_parser = values::connections,
+        allow_negative_numbers = true
+    )]
     connections: Option<u32>,
     /// Response timeout
     #[arg(long, env = "FLOODGATE_TIMEOUT", value_parser = values::timeout, allow_negative_numbers = true)]

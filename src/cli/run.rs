@@ -57,7 +57,12 @@ pub struct RunArgs {
     #[arg(long, value_parser = values::stages, conflicts_with_all = ["duration", "delay"])]
     stages: Option<values::Stages>,
     /// Number of drivers in this process [default: 2, or 1 with a URL]
-    #[arg(long, value_parser = values::drivers, allow_negative_numbers = true, conflicts_with = "orchestrator")]
+    #[arg(
+        long,
+        value_parser = values::drivers,
+        allow_negative_numbers = true,
+        conflicts_with = "orchestrator"
+    )]
     drivers: Option<usize>,
     /// Total number of connections, over all drivers [default: 16, or one per driver if there are more
     /// drivers]
@@ -89,7 +94,12 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "orchestrator")]
     ca_cert: Option<PathBuf>,
     /// Threads of the native client in each driver [default: number of cores minus one]
-    #[arg(long, value_parser = values::threads, allow_negative_numbers = true, conflicts_with = "orchestrator")]
+    #[arg(
+        long,
+        value_parser = values::threads,
+        allow_negative_numbers = true,
+        conflicts_with = "orchestrator"
+    )]
     threads: Option<usize>,
     /// Open a new connection for each request
     #[arg(long, conflicts_with = "max_requests_per_connection")]

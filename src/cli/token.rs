@@ -63,8 +63,8 @@ fn check(name: &str, text: &str) -> Result<String, String> {
     }
     if token.len() > MAX_BYTES || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(format!(
-            "{name}: a token is 1 to {MAX_BYTES} printable ASCII characters without spaces (like the output of \
-             `openssl rand -hex 16`)"
+            "{name}: a token is 1 to {MAX_BYTES} printable ASCII characters without spaces (like the output \
+             of `openssl rand -hex 16`)"
         ));
     }
     Ok(token.to_owned())

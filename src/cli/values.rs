@@ -127,7 +127,8 @@ pub fn log_level(text: &str) -> Result<LevelFilter, String> {
 
 /// A flag that means two different things in other tools.
 pub fn neither(_: &str) -> Result<String, String> {
-    Err("-d is the duration in some tools and the body in others: use -z for the duration, --body for the body"
+    Err("-d is the duration in some tools and the body in others: use -z for the duration, --body for the \
+        body"
         .to_owned())
 }
 

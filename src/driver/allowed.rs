@@ -30,7 +30,8 @@ impl Allowed {
             return Ok(());
         }
         Err(format!(
-            "this driver may not load {host}:{port}; start it with --target on that host or with --allow-target {host}:{port}"
+            "this driver may not load {host}:{port}; start it with --target on that host or with \
+             --allow-target {host}:{port}"
         ))
     }
 }

@@ -2,17 +2,17 @@
 
 use super::clock_offset::SharedOffset;
 use super::engine::Engine;
+use super::latest::LatestSender;
 use super::prepare::{ClientSettings, Prepared};
 use super::preparing::Preparing;
 use super::reporter::Reporter;
 use super::rivals::{Rival, Rivals};
 use super::session::{Action, Beat, Event, Session};
-use super::slot::SlotSender;
 use crate::bus::{Bus, BusError, Connector, Record, Start, Topic};
 use crate::clock;
 use crate::complaints::Complaints;
-use crate::http::StopFlag;
 use crate::message::{self, NodeRef, Register};
+use crate::threads::StopFlag;
 use crossbeam_channel::{Receiver, Sender};
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,20 +40,20 @@ pub struct Given {
     pub settings: ClientSettings,
     /// Opens the bus of each test's reports.
     pub connector: Arc<dyn Connector>,
-    /// The bus as [`Control::join_bus`] left it.
+    /// The bus as [`ControlThread::join_bus`] left it.
     pub bus: Box<dyn Bus>,
     /// Decides what to do.
     pub session: Session,
     /// Broker time, as estimated by the heartbeat thread.
     pub offset: SharedOffset,
     /// The content of the heartbeats.
-    pub beats: SlotSender<Beat>,
+    pub beats: LatestSender<Beat>,
     /// Set when the process shuts down.
     pub leave: StopFlag,
 }
 
 /// The state of the control thread.
-pub struct Control {
+pub struct ControlThread {
     given: Given,
     preparing: Option<Preparing>,
     prepared: Option<Prepared>,
@@ -63,7 +63,7 @@ pub struct Control {
     rivals: Rivals,
 }
 
-impl Control {
+impl ControlThread {
     /// Joins the bus: subscribes at the ends of `test_config`, `trigger` and `register`, then registers. So
     /// this driver sees everything sent after its registration and ignores anything older.
     pub fn join_bus(
@@ -81,8 +81,8 @@ impl Control {
     }
 
     /// The initial state.
-    pub fn new(given: Given) -> Control {
-        Control {
+    pub fn new(given: Given) -> ControlThread {
+        ControlThread {
             rivals: Rivals::new(given.identity.clone()),
             given,
             preparing: None,
@@ -249,8 +249,8 @@ fn opens_ns(start_at_ms: Option<f64>, offset_ms: f64, now_ns: u64) -> Result<u64
     if start_ns - now_ns > MOST_AHEAD_NS {
         let seconds = (start_ns - now_ns) / clock::NS_PER_S;
         return Err(format!(
-            "start_at_ms {at_ms} is {seconds} s ahead of this host's clock, but at most {} s are allowed: check the \
-             clocks of the hosts, or the trigger",
+            "start_at_ms {at_ms} is {seconds} s ahead of this host's clock, but at most {} s are allowed: \
+             check the clocks of the hosts, or the trigger",
             MOST_AHEAD_NS / clock::NS_PER_S
         ));
     }

@@ -4,9 +4,9 @@
 //! Every heartbeat also measures broker time. The same thread periodically registers the driver again.
 
 use super::clock_offset::SharedOffset;
+use super::latest::{LatestReceiver, Taken};
 use super::registering::Registering;
 use super::session::Beat;
-use super::slot::{SlotReceiver, Taken};
 use crate::bus::{Bus, Topic};
 use crate::clock;
 use crate::message::{self, DriverState, Heartbeat, NodeRef};
@@ -30,7 +30,7 @@ pub fn run(
     mut bus: Box<dyn Bus>,
     identity: &NodeRef,
     offset: &SharedOffset,
-    beats: &SlotReceiver<Beat>,
+    beats: &LatestReceiver<Beat>,
     mut registering: Registering,
 ) {
     let mut beat = Beat::idle();
@@ -111,15 +111,15 @@ mod tests {
     use super::*;
     use crate::bus::local::LocalConnector;
     use crate::bus::{Connector, Start};
+    use crate::driver::latest::latest;
     use crate::driver::registering::tests::{a_register, often};
-    use crate::driver::slot::slot;
     use crate::message::{Register, decode};
 
     #[test]
     fn a_driver_registers_again_between_its_heartbeats() {
         let connector = LocalConnector::new();
         let bus = connector.open();
-        let (beats, waiting) = slot();
+        let (beats, waiting) = latest();
         let identity = NodeRef { node_id: "a".to_owned(), epoch: 7 };
         let heart =
             std::thread::spawn(move || run(bus, &identity, &SharedOffset::default(), &waiting, often()));

@@ -12,6 +12,7 @@ pub mod control;
 pub mod cursor;
 pub mod engine;
 pub mod heartbeat;
+pub mod latest;
 pub mod outbox;
 pub mod prepare;
 pub mod preparing;
@@ -19,20 +20,20 @@ pub mod registering;
 pub mod reporter;
 pub mod rivals;
 pub mod session;
-pub mod slot;
 pub mod target_count;
 pub mod watch;
 pub mod worker;
 
 use crate::bus::Connector;
 use crate::clock;
-use crate::http::{StopFlag, limits};
+use crate::host::limits;
 use crate::message::{NodeRef, Register, register_type};
 use crate::plan::{Defaults, check_defaults};
+use crate::threads::StopFlag;
 use crate::threads::{self, Failure, Thread};
 use allowed::Allowed;
 use clock_offset::SharedOffset;
-use control::{Control, Given};
+use control::{ControlThread, Given};
 use prepare::ClientSettings;
 use registering::Registering;
 use session::Session;
@@ -73,11 +74,12 @@ pub fn start(connector: Arc<dyn Connector>, config: Config) -> Result<Driver, St
     let identity = NodeRef { node_id: config.node_id.clone(), epoch: new_epoch() };
     let register = register(&config, identity.epoch);
     let own_register = register.clone();
-    let bus = Control::join_bus(connector.as_ref(), &register, config.connect_timeout).map_err(|error| {
-        format!("driver {:?} cannot join {}: {error}", config.node_id, connector.describe())
-    })?;
+    let bus =
+        ControlThread::join_bus(connector.as_ref(), &register, config.connect_timeout).map_err(|error| {
+            format!("driver {:?} cannot join {}: {error}", config.node_id, connector.describe())
+        })?;
     let offset = SharedOffset::default();
-    let (beats, waiting) = slot::slot();
+    let (beats, waiting) = latest::latest();
     let (heartbeat_bus, own_offset, own_identity) = (connector.open(), offset.clone(), identity.clone());
     let (leave, failure) = (StopFlag::default(), Failure::default());
     // The driver cannot work without either thread: a running load is stopped, and the process learns why.
@@ -94,7 +96,7 @@ pub fn start(connector: Arc<dyn Connector>, config: Config) -> Result<Driver, St
     let heartbeat = threads::spawn("heartbeat", beating, on_panic())?;
     let session = Session::new(identity.clone(), config.defaults, allowed);
     let settings = config.clients;
-    let control = Control::new(Given {
+    let control = ControlThread::new(Given {
         identity,
         register,
         settings,

@@ -4,13 +4,16 @@
 use super::session::Assignment;
 use super::target_count::{Reading, SERVER};
 use crate::clock;
+use crate::fetch;
+use crate::host::addresses::is_own_address;
+use crate::host::limits;
 use crate::http::native::NativeClient;
-use crate::http::os::own::is_own_address;
 use crate::http::ureq_client::UreqClient;
-use crate::http::{Addresses, ClientKind, Pinned, Settings, StopFlag, fetch, limits, pinned, resolve};
+use crate::http::{Addresses, ClientKind, Pinned, Settings, pinned, resolve};
 use crate::plan::Load;
 use crate::plan::request::Request;
 use crate::stats::generator::TargetOn;
+use crate::threads::StopFlag;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -221,7 +224,8 @@ fn slots(kind: ClientKind, connections: usize, settings: &ClientSettings) -> Res
         ClientKind::Native => Ok(split(connections, threads(settings, connections))),
         ClientKind::Ureq if connections <= MAX_THREADS => Ok(vec![1; connections]),
         ClientKind::Ureq => Err(format!(
-            "connections {connections}: the ureq client starts one thread per connection, at most {MAX_THREADS}"
+            "connections {connections}: the ureq client starts one thread per connection, at most \
+             {MAX_THREADS}"
         )),
     }
 }

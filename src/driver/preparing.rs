@@ -2,7 +2,7 @@
 
 use super::prepare::{ClientSettings, Prepared, prepare};
 use super::session::Assignment;
-use crate::http::StopFlag;
+use crate::threads::StopFlag;
 use crate::threads::{self, Thread};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::time::Duration;

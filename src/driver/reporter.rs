@@ -9,11 +9,11 @@ use super::collector::Draft;
 use super::outbox::Outbox;
 use crate::bus::{Bus, BusError, Topic};
 use crate::clock;
-use crate::http::StopFlag;
-use crate::http::os::ports::waiting_share;
+use crate::host::ports::waiting_share;
 use crate::message::{self, Histograms, LatencyMs, Metrics, NodeRef, TargetCount};
 use crate::stats::generator::{Generator, TargetOn};
 use crate::stats::histogram::{Histogram, round_ms};
+use crate::threads::StopFlag;
 use crate::units::format_count;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::time::Duration;
@@ -37,7 +37,7 @@ const LEAST_WAITING: f64 = 0.1;
 
 /// What the engine passes to the reporter.
 #[derive(Clone, Debug)]
-pub struct Report {
+pub struct DraftReport {
     /// The figures.
     pub draft: Draft,
     /// What the target counted; only in the final report.
@@ -115,7 +115,7 @@ pub struct Reporter {
 impl Reporter {
     /// Publishes everything from `drafts` until its sender is dropped and every report is published or given
     /// up. Returns why the final report was not published, if it was not.
-    pub fn run(&self, bus: &mut dyn Bus, drafts: &Receiver<Report>) -> Option<String> {
+    pub fn run(&self, bus: &mut dyn Bus, drafts: &Receiver<DraftReport>) -> Option<String> {
         let mut outbox = Outbox::default();
         let mut detail = Detail::All;
         let mut refused = None;
@@ -156,7 +156,7 @@ impl Reporter {
     }
 
     /// Queues a report; encodes its histograms at once, since they then take far less memory.
-    fn offer(&self, outbox: &mut Outbox<Box<Metrics>>, report: Report) {
+    fn offer(&self, outbox: &mut Outbox<Box<Metrics>>, report: DraftReport) {
         let whole_second = report.draft.is_final || report.draft.elapsed_ns.is_multiple_of(clock::NS_PER_S);
         outbox.offer(Box::new(self.metrics(report)), whole_second);
     }
@@ -212,8 +212,8 @@ impl Reporter {
     }
 
     /// The report to send, still without its number.
-    fn metrics(&self, report: Report) -> Metrics {
-        let Report { draft, target } = report;
+    fn metrics(&self, report: DraftReport) -> Metrics {
+        let DraftReport { draft, target } = report;
         let figures = draft.latency.distribution();
         let offset_ms = self.offset.get().map_or(0.0, |offset| offset.offset_ms);
         let broker_ms = |at_ns: u64| round_ms(clock::wall_ms(at_ns) + offset_ms);

@@ -44,13 +44,13 @@ impl Rivals {
         let both = format!("another process ({address:?}) is running as driver {name:?}");
         Some(if epoch > self.own.epoch {
             Rival::Newer(format!(
-                "{both}: it is newer and is in the fleet now; this one gets no plans until the other one exits; \
-                 change the --node-id of one of them"
+                "{both}: it is newer and is in the fleet now; this one gets no plans until the other one \
+                 exits; change the --node-id of one of them"
             ))
         } else {
             Rival::Older(format!(
-                "{both}: this one is newer and is in the fleet; the other one gets no plans until this one exits; \
-                 change the --node-id of one of them"
+                "{both}: this one is newer and is in the fleet; the other one gets no plans until this one \
+                 exits; change the --node-id of one of them"
             ))
         })
     }

@@ -4,8 +4,6 @@
 mod generator;
 mod seeds;
 
-pub use generator::Generator;
-
 use crate::bus::kafka::fuzzing as bus_over_kafka;
 use crate::cli::fuzzing as flags;
 use crate::http::native::chunked::Chunked;
@@ -18,6 +16,7 @@ use crate::plan::{Defaults, Plan};
 use crate::schedule::Schedule;
 use crate::stats::histogram::{Histogram, fuzzing as histograms};
 use crate::units::clip;
+pub use generator::Generator;
 
 /// One parser.
 #[derive(Clone, Copy)]

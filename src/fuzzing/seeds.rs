@@ -111,7 +111,9 @@ pub fn answers() -> Vec<Vec<u8>> {
     fetched.extend([0; 16]);
     fetched.extend([0xff, 0xff, 0xff, 0xff, 0, 0, 0, 3, 1, 2, 3]);
     let versions = [&[0, 0, 0, 7, 0, 0, 0, 0, 0, 2][..], &[0, 0, 0, 3, 0, 9, 0, 1, 0, 4, 0, 12]].concat();
-    let metadata = b"\0\0\0\x07\0\0\0\0\0\0\0\x01\0\0\0\x01\0\x01h\0\0\x23\x84\xff\xff\xff\xff\0\0\0\x01\0\0\0\x01\0\0\0\x01t\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\x01\0\0\0\x01\0\0\0\x01\0\0\0\x01\0\0\0\x01".to_vec();
+    let metadata = b"\0\0\0\x07\0\0\0\0\0\0\0\x01\0\0\0\x01\0\x01h\0\0\x23\x84\xff\xff\xff\xff\0\0\0\x01\0\
+        \0\0\x01\0\0\0\x01t\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\x01\0\0\0\x01\0\0\0\x01\0\0\0\x01\0\0\0\x01"
+        .to_vec();
     vec![produced, fetched, versions, metadata]
 }
 

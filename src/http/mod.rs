@@ -10,19 +10,14 @@ pub mod os;
 mod render;
 mod resolve;
 pub mod server;
-mod stop;
 mod tls;
 pub mod ureq_client;
-
-pub use kind::ClientKind;
-pub use os::limits;
-pub use resolve::{Addresses, MAX_ADDRESSES, Pinned, ResolveError, pinned, resolve};
-pub use stop::StopFlag;
-pub use ureq_client::fetch;
 
 use crate::clock::NS_PER_MS;
 use crate::stats::causes::Causes;
 use crate::stats::outcome::Outcome;
+pub use kind::ClientKind;
+pub use resolve::{Addresses, MAX_ADDRESSES, Pinned, ResolveError, pinned, resolve};
 use std::fmt;
 use std::time::Duration;
 
@@ -47,7 +42,7 @@ pub const MAX_HEADERS: usize = 256;
 /// Maximum size of a response body (which is discarded), in bytes; a longer one is a protocol error.
 pub const MAX_BODY_BYTES: u64 = 1 << 30;
 
-/// How often a waiting client checks its [`StopFlag`], in nanoseconds.
+/// How often a waiting client checks its [`StopFlag`](crate::threads::StopFlag), in nanoseconds.
 pub const STOP_LOOK_NS: u64 = 100 * NS_PER_MS;
 
 /// A client that cannot be built: what is wrong and what is allowed.
@@ -98,7 +93,7 @@ pub struct Completion {
 
 /// A generator of HTTP load, used by one thread.
 ///
-/// Once the client's [`StopFlag`] is raised, everything in flight ends as
+/// Once the client's [`StopFlag`](crate::threads::StopFlag) is raised, everything in flight ends as
 /// [`crate::stats::outcome::ErrorKind::Aborted`] within 200 ms, and every further request does so at once.
 pub trait Client {
     /// When the slot that the next [`Client::send`] will use became free (the one free for longest); `None`

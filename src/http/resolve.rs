@@ -1,9 +1,8 @@
 //! Name lookup, once per run. Every client of a run uses the addresses found here.
 
-pub use crate::names::MAX_ADDRESSES;
-
 use crate::clock::NS_PER_S;
-use crate::names;
+use crate::dns;
+pub use crate::dns::MAX_ADDRESSES;
 use crate::stats::outcome::ErrorKind;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -68,7 +67,7 @@ pub fn pinned(all: &[Pinned], host: &str, port: u16) -> Vec<SocketAddr> {
 /// # Errors
 /// [`ResolveError`] if the name has no address or the lookup timed out.
 pub fn resolve(host: &str, port: u16, timeout: Duration) -> Result<Vec<SocketAddr>, ResolveError> {
-    names::look_up(host, port, timeout).map_err(|reason| ResolveError { host: host.to_owned(), reason })
+    dns::look_up(host, port, timeout).map_err(|reason| ResolveError { host: host.to_owned(), reason })
 }
 
 /// Where a run's requests go: addresses to try in turn. If there are none, the error with which each request

@@ -15,18 +15,17 @@ mod tolerant;
 mod totals;
 mod trigger;
 
+use crate::units::clip;
 pub use heartbeat::{DriverState, Heartbeat};
 pub use latency::LatencyMs;
 pub use metrics::{Histograms, MAX_INSTANCE_BYTES, Metrics, TargetCount, TargetSeen};
 pub use register::{Register, register_type};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 pub use test_config::{COUNT, DELAY, NodeRef, RequestSpec, Stage, TestConfig, decode_config};
 pub use test_type::TestType;
 pub use totals::Totals;
 pub use trigger::{Trigger, Word};
-
-use crate::units::clip;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 /// Maximum length of a foreign text quoted in an error or a log line, in characters.
 pub const MAX_QUOTE_CHARS: usize = 200;

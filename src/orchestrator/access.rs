@@ -24,8 +24,8 @@ impl Access {
         if let Some(host) = host.filter(|host| !self.is_own(host)) {
             let name = name_of(host);
             let message = format!(
-                "Host {host:?} is not known here: use an IP address or localhost, or start the orchestrator with \
-                 --allow-host {name}"
+                "Host {host:?} is not known here: use an IP address or localhost, or start the orchestrator \
+                 with --allow-host {name}"
             );
             return Err(ApiError::new(403, message));
         }

@@ -70,7 +70,8 @@ impl Handler for Api {
 fn route(head: &Request) -> Result<&'static str, Response> {
     let Some((path, allowed)) = ROUTES.iter().find(|(path, _)| *path == head.path) else {
         let message = format!(
-            "no such path {:?}: use GET /dashboard, GET /healthz, POST /configure, POST /stop or POST /register",
+            "no such path {:?}: use GET /dashboard, GET /healthz, POST /configure, POST /stop or POST \
+             /register",
             head.path
         );
         return Err(error(&ApiError::new(404, message)));

@@ -30,7 +30,7 @@ pub fn facts(run: &Run, figures: &Aggregate, total: &Stats, conservation: &Conse
         status: total.status.clone(),
         lag: total.lag_ms.clone(),
         due_in_pauses: rates_rps
-            .map_or(0.0, |(planned_rps, _)| due_in_pauses(&greatest_lags_ms(figures), planned_rps)),
+            .map_or(0.0, |(planned_rps, _)| due_in_pauses(&max_lags_ms(figures), planned_rps)),
         latency_p99_ms: total.latency_ms.as_ref().map(|latency| latency.p99),
         service_p99_ms: total.service_ms.as_ref().map(|service| service.p99),
         rates_rps,
@@ -59,7 +59,7 @@ fn share<'a>(run: &'a Run, figures: &Aggregate) -> Share<&'a Schedule> {
 }
 
 /// The maximum lag of each driver; 0 if unknown.
-fn greatest_lags_ms(figures: &Aggregate) -> Vec<f64> {
+fn max_lags_ms(figures: &Aggregate) -> Vec<f64> {
     let lag_ms = |driver: &DriverFigures| Some(driver.shown.as_ref()?.lag_ms.as_ref()?.max);
     figures.drivers().iter().map(|driver| lag_ms(driver).unwrap_or(0.0)).collect()
 }

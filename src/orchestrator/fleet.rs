@@ -61,14 +61,14 @@ pub struct Node {
 /// A change to a driver that a test may have named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// It is no longer waited for; it may come back unless `for_ever` is set.
+    /// It is no longer waited for; it may come back unless `permanently` is set.
     Lost {
         /// Which process.
         node: NodeRef,
         /// What happened.
         what: String,
         /// Whether this process has ended.
-        for_ever: bool,
+        permanently: bool,
     },
     /// It was considered dead, but was heard from again in the same epoch.
     Back(NodeRef),
@@ -264,8 +264,8 @@ fn reference(node: &Node) -> Option<NodeRef> {
     node.epoch.map(|epoch| NodeRef { node_id: node.node_id.clone(), epoch })
 }
 
-fn lost(node: &Node, what: String, for_ever: bool) -> Option<Change> {
-    reference(node).map(|node| Change::Lost { node, what, for_ever })
+fn lost(node: &Node, what: String, permanently: bool) -> Option<Change> {
+    reference(node).map(|node| Change::Lost { node, what, permanently })
 }
 
 /// Whether a text is a valid node name.
@@ -311,7 +311,7 @@ mod tests {
         assert!(quiet(&mut fleet, 1, 60, false).is_empty());
         assert!(quiet(&mut fleet, 61, 65, true).is_empty(), "five seconds are not yet too long");
         let changes = quiet(&mut fleet, 66, 66, true);
-        assert!(matches!(&changes[..], [Change::Lost { for_ever: false, .. }]), "{changes:?}");
+        assert!(matches!(&changes[..], [Change::Lost { permanently: false, .. }]), "{changes:?}");
         assert!(fleet.named().is_empty());
         let back = fleet.heartbeat(&beat("a", Some(1)), 67 * S);
         assert_eq!(back, [Change::Back(NodeRef { node_id: "a".to_owned(), epoch: 1 })]);
@@ -335,7 +335,7 @@ mod tests {
         assert!(fleet.heartbeat(&beat("a", None), 1).is_empty());
         assert_eq!(fleet.named()[0].epoch, 5);
         let changes = fleet.heartbeat(&beat("a", Some(6)), 2);
-        assert!(matches!(&changes[..], [Change::Lost { node, for_ever: true, .. }] if node.epoch == 5));
+        assert!(matches!(&changes[..], [Change::Lost { node, permanently: true, .. }] if node.epoch == 5));
         assert_eq!(fleet.named()[0].epoch, 6);
     }
 
@@ -361,7 +361,10 @@ mod tests {
             assert!(fleet.named().is_empty(), "one record read repeatedly is no proof of life");
             let changes = fleet.heartbeat(&beat_at(7, 6.0), 9 * S);
             assert!(
-                matches!(&changes[..], [Change::Lost { node, for_ever: false, .. }] if node.epoch == in_2035),
+                matches!(
+                    &changes[..],
+                    [Change::Lost { node, permanently: false, .. }] if node.epoch == in_2035
+                ),
                 "{changes:?}"
             );
             assert_eq!(fleet.named()[0].epoch, 7);
@@ -408,7 +411,7 @@ mod tests {
         let mut fleet = Fleet::default();
         fleet.heartbeat(&beat("a", Some(1)), 0);
         let goodbye = Heartbeat { state: Some(DriverState::Left), ..beat("a", Some(1)) };
-        assert!(matches!(&fleet.heartbeat(&goodbye, 1)[..], [Change::Lost { for_ever: true, .. }]));
+        assert!(matches!(&fleet.heartbeat(&goodbye, 1)[..], [Change::Lost { permanently: true, .. }]));
         assert!(fleet.heartbeat(&goodbye, 2).is_empty());
         assert!(fleet.heartbeat(&beat("a", Some(1)), 3).is_empty());
         assert_eq!(presence(&fleet, "a"), Presence::Left);

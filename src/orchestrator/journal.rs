@@ -66,8 +66,8 @@ impl Journal {
             (Some(Presence::Alive), Presence::Alive) => self.put(
                 Level::Warn,
                 format!(
-                    "driver {name:?}: another process registered under this name and replaced it in the fleet; if the \
-                     first one is still running, stop one of them or change its --node-id"
+                    "driver {name:?}: another process registered under this name and replaced it in the \
+                     fleet; if the first one is still running, stop one of them or change its --node-id"
                 ),
             ),
             (_, Presence::Alive) if same.is_some_and(|before| before.spoke) => {
@@ -101,8 +101,8 @@ impl Journal {
             return;
         }
         let text = format!(
-            "driver {:?}: two processes run under this name; the newer one{} is in the fleet, the older one gets no \
-             plans until the newer one exits; change the --node-id of one of them",
+            "driver {:?}: two processes run under this name; the newer one{} is in the fleet, the older one \
+             gets no plans until the newer one exits; change the --node-id of one of them",
             node.node_id,
             if node.node_ip.is_empty() { String::new() } else { format!(" ({})", node.node_ip) }
         );

@@ -26,14 +26,13 @@ mod secrets;
 mod shell;
 mod waiting;
 
-pub use dashboard::{Dashboard, FleetRow, HistoryRow};
-pub use runs::START_AHEAD_NS;
-pub use shell::Control;
-
 use crate::bus::Connector;
 use crate::http::server::{Options, Server};
 use crate::stats::states::RunState;
+pub use dashboard::{Dashboard, FleetRow, HistoryRow};
+pub use runs::START_AHEAD_NS;
 use serde::{Deserialize, Serialize};
+pub use shell::Control;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;

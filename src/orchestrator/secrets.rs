@@ -42,7 +42,8 @@ mod tests {
         let mut plan = json!({
             "target_url": "http://me:pw@h:1/a@b",
             "request": {"method": "GET", "headers": [
-                ["Authorization", "Bearer x"], ["X-API-Key", "k"], ["Cookie", "c"], ["Accept", "text/plain"], "odd",
+                ["Authorization", "Bearer x"], ["X-API-Key", "k"], ["Cookie", "c"],
+                ["Accept", "text/plain"], "odd",
             ]},
         });
         hide(&mut plan);

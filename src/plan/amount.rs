@@ -63,7 +63,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_parts_add_up_to_the_total(value in 0u64..2_000_000_000_000, parts in 1u64..300, each in any::<bool>()) {
+        fn the_parts_add_up_to_the_total(
+            value in 0u64..2_000_000_000_000,
+            parts in 1u64..300,
+            each in any::<bool>(),
+        ) {
             let amount = if each { Amount::each(value) } else { Amount::total(value) };
             let sum: u128 = (0..parts).map(|part| u128::from(amount.of(part, parts))).sum();
             prop_assert_eq!(sum, amount.of_all(parts));

@@ -8,11 +8,10 @@ pub mod fields;
 pub mod request;
 mod rules;
 
-pub use amount::{Amount, Scope};
-pub use rules::{PlanError, check_defaults, check_split, limits};
-
 use crate::message::{TestConfig, TestType, Totals};
+pub use amount::{Amount, Scope};
 use request::Request;
+pub use rules::{PlanError, check_defaults, check_split, limits};
 use std::time::Duration;
 
 /// Default number of connections per driver.

@@ -1,11 +1,11 @@
 //! All roles in one process, over the in-process bus, for `floodgate run` on one machine.
 
-use super::{Control, Trouble};
+use super::{Backend, Trouble};
 use crate::bus::Connector;
 use crate::bus::local::LocalConnector;
 use crate::clock;
 use crate::driver::{self, Driver, prepare::ClientSettings};
-use crate::http::limits;
+use crate::host::limits;
 use crate::message::TestConfig;
 use crate::orchestrator::{self, Orchestrator};
 use crate::plan::{DEFAULT_CONNECTIONS, Defaults};
@@ -102,7 +102,7 @@ fn raise_limits(config: &Config, plan: &TestConfig) -> Result<(), String> {
     limits::ensure_descriptors(connections * of_each + limits::RESERVED_DESCRIPTORS)
 }
 
-impl Control for Embedded {
+impl Backend for Embedded {
     fn configure(&mut self, mut plan: TestConfig) -> Result<String, String> {
         plan.target_url = Some(self.url.clone());
         self.control()?.configure(plan).map(|configured| configured.test_id).map_err(|e| e.message)

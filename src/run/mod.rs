@@ -58,7 +58,7 @@ impl Trouble {
 }
 
 /// What a run needs from a local or remote orchestrator.
-pub trait Control {
+pub trait Backend {
     /// Configures and starts a test; returns its id.
     fn configure(&mut self, plan: TestConfig) -> Result<String, String>;
     /// Closes the gate.
@@ -113,9 +113,9 @@ pub fn run(settings: Settings, out: &mut dyn Write) -> u8 {
 fn execute(settings: &Settings, interrupts: &Interrupts) -> Ended {
     let started = match &settings.place {
         Place::Embedded(config) => {
-            embedded::Embedded::start(config, &settings.plan).map(|place| Box::new(place) as Box<dyn Control>)
+            embedded::Embedded::start(config, &settings.plan).map(|place| Box::new(place) as Box<dyn Backend>)
         }
-        Place::Remote(config) => Ok(Box::new(remote::Remote::new(config.clone())) as Box<dyn Control>),
+        Place::Remote(config) => Ok(Box::new(remote::Remote::new(config.clone())) as Box<dyn Backend>),
     };
     match started {
         Ok(mut control) => {
@@ -128,7 +128,7 @@ fn execute(settings: &Settings, interrupts: &Interrupts) -> Ended {
 }
 
 /// Configures the test and polls it until it is over.
-fn follow(control: &mut dyn Control, plan: TestConfig, interrupts: &Interrupts, silence: Duration) -> Ended {
+fn follow(control: &mut dyn Backend, plan: TestConfig, interrupts: &Interrupts, silence: Duration) -> Ended {
     let timeout_ms = plan.timeout_ms.unwrap_or(crate::plan::DEFAULT_TIMEOUT.as_millis() as u64);
     let mut progress = Progress::start(&plan);
     let test_id = match control.configure(plan) {
@@ -163,8 +163,8 @@ fn follow(control: &mut dyn Control, plan: TestConfig, interrupts: &Interrupts, 
             Ok(None) => {
                 give_up_ns = give_up_ns.min(answered_ns + clock::to_ns(UNKNOWN.min(silence)));
                 Some(format!(
-                    "the orchestrator does not know test {test_id:?} any more: it was restarted, or another test was \
-                     started"
+                    "the orchestrator does not know test {test_id:?} any more: it was restarted, or another \
+                     test was started"
                 ))
             }
             Err(trouble) => {
@@ -185,7 +185,7 @@ fn follow(control: &mut dyn Control, plan: TestConfig, interrupts: &Interrupts, 
 }
 
 /// Marks a result that was not followed to its end as unknown, and adds what may still be running.
-fn say_what_is_unknown(ended: &mut Ended, control: &dyn Control) {
+fn say_what_is_unknown(ended: &mut Ended, control: &dyn Backend) {
     let (Some(error), Some(advice)) = (&mut ended.error, control.out_of_reach()) else { return };
     let Some(summary) = ended.summary.as_mut().filter(|summary| !summary.state.is_over()) else { return };
     let known_to = match summary.series.last() {
@@ -244,7 +244,7 @@ mod tests {
         stopped: Result<(), String>,
     }
 
-    impl Control for Scripted {
+    impl Backend for Scripted {
         fn configure(&mut self, plan: TestConfig) -> Result<String, String> {
             Ok(plan.test_id)
         }
@@ -298,8 +298,8 @@ mod tests {
         assert_eq!(
             summary.verdict,
             [
-                "The result is unknown: nobody answers. These figures end with second 12; what happened since is not \
-                 known.",
+                "The result is unknown: nobody answers. These figures end with second 12; what happened \
+                 since is not known.",
                 "The drivers go on."
             ]
         );

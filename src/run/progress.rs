@@ -1,5 +1,5 @@
-//! What a waiting user sees, on standard error: one line that is replaced in place on a terminal, elsewhere a line
-//! every two seconds.
+//! What a waiting user sees, on standard error: one line that is replaced in place on a terminal, elsewhere a
+//! line every two seconds.
 
 use crate::clock;
 use crate::message::TestConfig;
@@ -113,7 +113,8 @@ impl Progress {
         self.newest = Some(newest);
     }
 
-    /// Replaces the last line of a terminal; elsewhere writes a line now and then, the first at `earliest_ns`.
+    /// Replaces the last line of a terminal; elsewhere writes a line now and then, the first at
+    /// `earliest_ns`.
     fn put(&mut self, now_ns: u64, earliest_ns: u64, share: Option<f64>, text: &str) {
         if let Some(status) = &self.status {
             let bar = share.map_or(String::new(), |share| bar(share) + " ");
@@ -239,8 +240,8 @@ mod tests {
             line(Goal::Seconds(10.0), 7.0, &summary, &["orchestrator has not answered for 6 s".to_owned()]);
         assert_eq!(
             text,
-            "7/10 s  driver-3 is lost  orchestrator has not answered for 6 s  no reports for 4 s from driver-2  \
-             0 requests  0/s  p99 -  no errors"
+            "7/10 s  driver-3 is lost  orchestrator has not answered for 6 s  no reports for 4 s from \
+             driver-2  0 requests  0/s  p99 -  no errors"
         );
         summary.drivers = vec![row("a", DriverRowState::Lost); 3];
         assert_eq!(lost(&summary).as_deref(), Some("a and 2 more are lost"));

@@ -1,7 +1,7 @@
 //! A test on a remote fleet, through the orchestrator's HTTP API.
 
-use super::{Control, Trouble};
-use crate::http::fetch;
+use super::{Backend, Trouble};
+use crate::fetch;
 use crate::message::TestConfig;
 use crate::stats::summary::Summary;
 use serde::Deserialize;
@@ -96,7 +96,7 @@ fn read<T: DeserializeOwned>(url: &str, body: &[u8]) -> Result<T, Trouble> {
     })
 }
 
-impl Control for Remote {
+impl Backend for Remote {
     fn configure(&mut self, plan: TestConfig) -> Result<String, String> {
         let configured = self.post("/configure", &plan);
         let configured = configured.and_then(|body| read::<Configured>(&self.url("/configure"), &body));
@@ -125,9 +125,9 @@ impl Control for Remote {
     fn out_of_reach(&self) -> Option<String> {
         let test_id = self.test_id.as_deref()?;
         Some(format!(
-            "The drivers continue to the end of the plan on their own. To stop them now: if the orchestrator is still running, \
-             curl -X POST {} -d '{{\"test_id\":\"{test_id}\"}}' (with its token); otherwise stop each floodgate-driver \
-             with Ctrl-C or SIGTERM.",
+            "The drivers continue to the end of the plan on their own. To stop them now: if the \
+             orchestrator is still running, curl -X POST {} -d '{{\"test_id\":\"{test_id}\"}}' (with its \
+             token); otherwise stop each floodgate-driver with Ctrl-C or SIGTERM.",
             self.url("/stop")
         ))
     }

@@ -70,7 +70,8 @@ fn cause(sample: &ErrorSample) -> String {
     format!("  {} {}: {}{on}", sample.kind, format_count(sample.count), sample.cause)
 }
 
-/// What the generator did with its time, in total and, of several drivers, of each; nothing if that is not known.
+/// What the generator did with its time, in total and, of several drivers, of each; nothing if that is not
+/// known.
 fn generator(summary: &Summary) -> Vec<String> {
     let Some(total) = shares(&summary.total) else { return Vec::new() };
     let mut lines = vec![format!("{:<NAME$}{total}", "generator")];

@@ -182,7 +182,10 @@ fn any_schedule() -> impl Strategy<Value = Schedule> {
 proptest! {
     #[test]
     fn drivers_plan_the_exact_total_for_any_rate_and_number(
-        micro_rps in 1_000u64..5_000_000_000, ms in 1u64..100_000, requests in 1u64..1_000_000, parts in 1u64..50
+        micro_rps in 1_000u64..5_000_000_000,
+        ms in 1u64..100_000,
+        requests in 1u64..1_000_000,
+        parts in 1u64..50,
     ) {
         let timed = totals(|c, fleet| (fleet.rate, c.duration_ms) = (Some(micro_rps as f64 / 1e6), Some(ms)));
         // The k-th request starts at k/rate, so rate times duration, rounded up, start before the end.
@@ -207,12 +210,16 @@ proptest! {
     }
 
     #[test]
-    fn the_planned_count_is_the_number_of_starts(schedule in any_schedule(), parts in 1u64..5, end_ms in 0u64..4_000) {
+    fn the_planned_count_is_the_number_of_starts(
+        schedule in any_schedule(),
+        parts in 1u64..5,
+        end_ms in 0u64..4_000,
+    ) {
         for part in 0..parts {
             let share = schedule.share(part, parts);
             let end_ns = end_ms * MS;
-            let counted = (0..).map_while(|j| share.start_ns(j)).filter(|start| *start < end_ns).count() as u64;
-            prop_assert_eq!(share.planned_before(end_ns), Some(counted));
+            let before = (0..).map_while(|j| share.start_ns(j)).filter(|start| *start < end_ns);
+            prop_assert_eq!(share.planned_before(end_ns), Some(before.count() as u64));
         }
     }
 }

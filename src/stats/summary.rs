@@ -252,7 +252,8 @@ impl Conservation {
                 check(seen, most, "requests that the target counted against sent (warm-up included)");
             } else if seen < least || seen > most {
                 found.push(format!(
-                    "the target counted {seen} requests, but by the drivers' counts {least} to {most} reached it"
+                    "the target counted {seen} requests, but by the drivers' counts {least} to {most} \
+                     reached it"
                 ));
             }
         }

@@ -202,7 +202,8 @@ mod tests {
             all.merge(&of(&later));
             let sent = all.histogram().encode().expect("encodes");
             let read = Histogram::decode(&sent).expect("decodes");
-            prop_assert_eq!(read.distribution(), counted(&[first.clone(), later.clone()].concat()).distribution());
+            let both = [first.clone(), later.clone()].concat();
+            prop_assert_eq!(read.distribution(), counted(&both).distribution());
             let difference = read.since(&of(&first).histogram());
             prop_assert_eq!(difference.distribution(), counted(&later).distribution());
         }

@@ -9,7 +9,7 @@
 pub mod behavior;
 
 use crate::clock;
-use crate::http::limits;
+use crate::host::limits;
 use crate::http::server::{Calls, Options, Request, Response, Server};
 use behavior::{Behavior, Stall};
 use serde::Serialize;

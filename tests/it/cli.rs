@@ -50,8 +50,8 @@ fn flags_without_a_command_mean_run() {
 
 #[test]
 fn the_whole_plan_can_be_given() {
-    let words = "--test-type AVALANCHE --rate 100 --stages 1s:200,2s:0 --warmup 500ms --connections 3 --timeout 2s --client ureq \
-                 --body hello";
+    let words = "--test-type AVALANCHE --rate 100 --stages 1s:200,2s:0 --warmup 500ms --connections 3 \
+                 --timeout 2s --client ureq --body hello";
     let mut words: Vec<_> = words.split_whitespace().collect();
     words.extend(["--header", "X-A: 1", "--header", "X-B: 2"]);
     let settings = settings(&words).expect("settings");

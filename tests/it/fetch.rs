@@ -2,7 +2,7 @@
 
 use crate::support::http_server::Server;
 use floodgate::clock::{self, NS_PER_S};
-use floodgate::http::fetch::{MAX_FETCHED_BYTES, get, get_from, post_json};
+use floodgate::fetch::{MAX_FETCHED_BYTES, get, get_from, post_json};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(15);

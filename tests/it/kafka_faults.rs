@@ -1,15 +1,13 @@
 //! Real brokers that crash, hang or contain unreadable records.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::thread;
-use std::time::Duration;
-
+use crate::support::kafka::{self, Victim};
 use floodgate::bus::kafka::KafkaClientKind::{Legacy, Modern};
 use floodgate::bus::kafka::{KafkaClientKind, KafkaConnector};
 use floodgate::bus::{Bus, BusError, Connector, Start, Topic};
 use floodgate::clock::{self, NS_PER_MS, NS_PER_S};
-
-use crate::support::kafka::{self, Victim};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread;
+use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(20);
 /// The roles' timeout for one call in these tests.
@@ -145,8 +143,8 @@ fn through(version: &str, client: KafkaClientKind, what: &str, disturb: impl FnO
     unique.dedup();
     let doubled = seen.numbers.len() - unique.len();
     println!(
-        "{version} {client} {what}: {} numbers, {doubled} duplicated, {failures} failed publishes, {} failed polls, \
-         recovered after {recovered_ms} ms, slowest call {slowest_ms} ms",
+        "{version} {client} {what}: {} numbers, {doubled} duplicated, {failures} failed publishes, {} \
+         failed polls, recovered after {recovered_ms} ms, slowest call {slowest_ms} ms",
         unique.len(),
         seen.poll_failures
     );

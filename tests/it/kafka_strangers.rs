@@ -1,18 +1,16 @@
 //! Servers that are not Kafka, and faulty brokers: a clear message each, no hang. Needs no real broker.
 
+use crate::support::fake_broker::{self as fake, FakeBroker, Reply, Request};
+use crate::support::old_kafka::listener;
+use floodgate::bus::kafka::KafkaClientKind::{Legacy, Modern};
+use floodgate::bus::kafka::{KafkaClientKind, KafkaConnector, KafkaSettings};
+use floodgate::bus::{BusError, Connector, Start, Topic};
+use floodgate::clock;
 use std::io::Write;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-
-use floodgate::bus::kafka::KafkaClientKind::{Legacy, Modern};
-use floodgate::bus::kafka::{KafkaClientKind, KafkaConnector, KafkaSettings};
-use floodgate::bus::{BusError, Connector, Start, Topic};
-use floodgate::clock;
-
-use crate::support::fake_broker::{self as fake, FakeBroker, Reply, Request};
-use crate::support::old_kafka::listener;
 
 const SOON: Duration = Duration::from_secs(10);
 

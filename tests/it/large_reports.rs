@@ -1,5 +1,6 @@
 //! Reports that the bus does not take because of their size.
 
+use crate::orchestrator::support::{SOON, orchestrator, wait, wait_alive, wait_state};
 use floodgate::bus::local::LocalConnector;
 use floodgate::bus::{Appended, Bus, BusError, Connector, Position, Record, Start, Topic};
 use floodgate::driver::{self, Driver};
@@ -11,8 +12,6 @@ use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-
-use crate::orchestrator::support::{SOON, orchestrator, wait, wait_alive, wait_state};
 
 /// A bus whose `topic` takes no larger records than `most` bytes.
 #[derive(Clone)]
@@ -80,7 +79,8 @@ fn a_driver(bus: Arc<dyn Connector>, target: &Target) -> Driver {
     driver::start(bus, config).expect("starts")
 }
 
-/// What a run's result is, and what its driver said, where `metrics` takes no larger records than `most` bytes.
+/// What a run's result is, and what its driver said, where `metrics` takes no larger records than `most`
+/// bytes.
 fn run(most: usize) -> (Summary, Vec<Metrics>, Vec<Heartbeat>) {
     let inner = Arc::new(LocalConnector::new());
     let sound: Arc<dyn Connector> = inner.clone();

@@ -1,7 +1,7 @@
 //! The truth about waiting: what a user would have felt, not what a patient client measured.
 //!
-//! Real sockets, a real target process, `floodgate run`. The exact figures are the business of the worker's tests
-//! under the manual clock; here the bounds leave room for a busy machine.
+//! Real sockets, a real target process, `floodgate run`. The exact figures are the business of the worker's
+//! tests under the manual clock; here the bounds leave room for a busy machine.
 
 use crate::support::process::{Running, addr_in, run, stderr, stdout};
 use floodgate::stats::summary::Summary;
@@ -60,7 +60,8 @@ fn a_frozen_target_shows_in_the_latency(client: &str) {
     assert_eq!((total.requests, total.responses, summary.conservation.never_sent), (800, 800, 0));
     let latency = total.latency_ms.as_ref().expect("latency");
     let service = total.service_ms.as_ref().expect("service time");
-    // A quarter of all requests were planned while the target was frozen for a second, evenly over that second.
+    // A quarter of all requests were planned while the target was frozen for a second, evenly over that
+    // second.
     assert!((900.0..1_600.0).contains(&latency.max), "max {}", latency.max);
     assert!(latency.p90 > 400.0, "p90 {}", latency.p90);
     assert!(service.p90 < 300.0, "a patient client sees nothing of it: {}", service.p90);

@@ -1,5 +1,5 @@
-//! Records that are meant to do harm, thousands of them, while a test runs: it completes with right counts, and the
-//! process stays small.
+//! Records that are meant to do harm, thousands of them, while a test runs: it completes with right counts,
+//! and the process stays small.
 
 use crate::orchestrator::support::{SOON, wait};
 use crate::support::http_server::Server;
@@ -66,7 +66,7 @@ fn scene() {
     assert_eq!(ended.drivers.len(), 1, "{:#?}", ended.drivers);
     assert_eq!(control.health(), Ok(()));
     let peak_kb = peak_kb();
-    assert!(peak_kb < MOST_KB, "{peak_kb} kB at the most");
+    assert!(peak_kb < MOST_KB, "peak {peak_kb} kB");
     println!("peak {peak_kb} kB");
     driver.shutdown();
 }
@@ -74,7 +74,8 @@ fn scene() {
 fn send(bus: &mut dyn Bus, records: &[(Topic, Vec<u8>)], round: usize) {
     for (number, (topic, bytes)) in records.iter().enumerate() {
         bus.publish(*topic, &format!("k{number}"), bytes, SOON).expect("published");
-        // In turn, so that the bus within the process, which keeps the newest only, loses none of the real ones.
+        // In turn, so that the bus within the process, which keeps the newest only, loses none of the real
+        // ones.
         if bytes.len() > 100_000 || (round + number).is_multiple_of(8) {
             clock::sleep(Duration::from_millis(10));
         }

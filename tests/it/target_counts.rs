@@ -2,7 +2,6 @@
 
 use crate::orchestrator::support::{SOON, local, orchestrator, wait, wait_alive};
 use floodgate::driver::{self, Driver};
-use floodgate::http;
 use floodgate::message::{TestConfig, TestType};
 use floodgate::orchestrator::{Control, Orchestrator};
 use floodgate::plan::Defaults;
@@ -69,7 +68,7 @@ fn target() -> Target {
 fn use_before(target: &Target, requests: usize) {
     let url = format!("http://{}/ping", target.addr());
     for _ in 0..requests {
-        assert_eq!(http::fetch::get(&url, SOON).expect("answers").status, 200);
+        assert_eq!(floodgate::fetch::get(&url, SOON).expect("answers").status, 200);
     }
 }
 

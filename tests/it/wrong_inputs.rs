@@ -1,5 +1,6 @@
-//! What the programs answer to wrong inputs, word by word, against one file. Each answer says what is wrong, where, and
-//! how to fix it. `UPDATE_GOLDEN=1 cargo test --test it wrong_inputs` writes the file anew: read its difference.
+//! What the programs answer to wrong inputs, word by word, against one file. Each answer says what is wrong,
+//! where, and how to fix it. `UPDATE_GOLDEN=1 cargo test --test it wrong_inputs` rewrites the file:
+//! review its diff.
 
 use crate::orchestrator::support::{SOON, local};
 use crate::raw_http::post;
@@ -85,7 +86,8 @@ const ROLES: [&str; 10] = [
     "floodgate-driver --kafka localhost:9092 --node-id 'a b' --node-ip 10.0.0.7 --target http://127.0.0.1/",
     "floodgate-driver --kafka localhost:9092 --node-id a --node-ip 10.0.0.7:80 --target http://127.0.0.1/",
     "floodgate-driver --kafka localhost:9092 --node-id a --node-ip 10.0.0.7 --target 127.0.0.1:8000",
-    "floodgate-driver --kafka localhost:9092 --node-id a --node-ip 10.0.0.7 --target http://127.0.0.1/ --rate 0",
+    "floodgate-driver --kafka localhost:9092 --node-id a --node-ip 10.0.0.7 --target http://127.0.0.1/ \
+     --rate 0",
     "floodgate-target --listen 8000",
     "floodgate-target --error-rate 101%",
     "floodgate-target --stall 10s",

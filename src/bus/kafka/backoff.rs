@@ -1,8 +1,7 @@
 //! Exponential backoff: bounded and randomized, so that a fleet does not reconnect all at once.
 
-use std::hash::{BuildHasher, RandomState};
-
 use crate::clock::NS_PER_MS;
+use std::hash::{BuildHasher, RandomState};
 
 /// The first wait, before randomization.
 const FIRST_NS: u64 = 50 * NS_PER_MS;

@@ -1,19 +1,18 @@
 //! One handle's view of the cluster: brokers, leaders and one connection to each broker in use. It refreshes
 //! stale metadata and backs off after faults.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
-
 use super::backoff::Backoff;
 use super::connection::Connection;
+use super::context::Context;
 use super::responses::{self, Metadata};
 use super::settings::{Address, KafkaSettings};
-use super::shared::Shared;
 use super::versions::Api;
 use super::{faults, requests};
 use crate::bus::{BusError, Topic};
 use crate::clock::{self, NS_PER_S};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Longest single attempt: a hung broker must not use up the time in which another one could be found.
 pub const ATTEMPT: Duration = Duration::from_secs(5);
@@ -22,7 +21,7 @@ const IDLE_NS: u64 = 240 * NS_PER_S;
 
 /// One handle's view of the cluster.
 pub struct Cluster {
-    shared: Arc<Shared>,
+    shared: Arc<Context>,
     brokers: BTreeMap<i32, Address>,
     leaders: BTreeMap<Topic, BTreeMap<i32, i32>>,
     controller: i32,
@@ -35,7 +34,7 @@ pub struct Cluster {
 
 impl Cluster {
     /// Knows nothing yet and connects on demand.
-    pub fn new(shared: Arc<Shared>) -> Self {
+    pub fn new(shared: Arc<Context>) -> Self {
         Cluster {
             shared,
             brokers: BTreeMap::new(),
@@ -54,7 +53,7 @@ impl Cluster {
     }
 
     /// The state shared by all handles of a connector.
-    pub fn shared(&self) -> &Shared {
+    pub fn shared(&self) -> &Context {
         &self.shared
     }
 
@@ -236,8 +235,8 @@ impl Cluster {
         }
         let bootstrap: Vec<String> = self.shared.bootstrap.iter().map(Address::to_string).collect();
         BusError::Unavailable(format!(
-            "{error}. The cluster at {} answers, but says that broker {id} is at {address}, which this host cannot \
-             reach: set advertised.listeners of that broker to an address that this host can reach",
+            "{error}. The cluster at {} answers, but says that broker {id} is at {address}, which this host \
+             cannot reach: set advertised.listeners of that broker to an address that this host can reach",
             bootstrap.join(",")
         ))
     }

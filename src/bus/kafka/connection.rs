@@ -1,11 +1,5 @@
 //! One TCP connection to one broker: one request at a time, every call with a deadline.
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
-use std::time::Duration;
-
-use bytes::BytesMut;
-
 use super::frame::{Frame, FrameReader};
 use super::requests::{self, Head};
 use super::responses;
@@ -13,7 +7,11 @@ use super::settings::Address;
 use super::versions::{Agreed, Api, BrokerVersions, Unusable};
 use super::wire::{Malformed, Reader};
 use crate::bus::BusError;
-use crate::{clock, names};
+use crate::{clock, dns};
+use bytes::BytesMut;
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
 
 /// Bytes kept of one response. Fetches ask for less; only a single larger batch exceeds it.
 pub const KEEP_BYTES: usize = 6 << 20;
@@ -103,7 +101,8 @@ impl Connection {
     fn dial(address: &Address, client_id: &str, deadline_ns: u64) -> Result<Self, BusError> {
         let stream = dial(address, deadline_ns).map_err(|why| {
             BusError::Unavailable(format!(
-                "Kafka broker {address} cannot be reached ({why}): check the address and that the broker is running"
+                "Kafka broker {address} cannot be reached ({why}): check the address and that the broker is \
+                 running"
             ))
         })?;
         // Otherwise a small request could wait for the ACK of an earlier one. A failure only costs speed.
@@ -146,13 +145,13 @@ impl Connection {
         match self.receive(deadline_ns) {
             Ok(Some(answer)) => Ok(answer),
             Ok(None) => Err(BusError::Unavailable(format!(
-                "{} accepts connections but does not answer Kafka's first request in time: is it a Kafka broker, and \
-                 is it running?",
+                "{} accepts connections but does not answer Kafka's first request in time: is it a Kafka \
+                 broker, and is it running?",
                 self.address
             ))),
             Err(BusError::Unavailable(why)) => Err(BusError::Unavailable(format!(
-                "{why} at the first request: it is not a Kafka broker, or its listener requires TLS (this client speaks \
-                 plain TCP), or it is older than 0.10 (then use --kafka-client legacy)"
+                "{why} at the first request: it is not a Kafka broker, or its listener requires TLS (this \
+                 client speaks plain TCP), or it is older than 0.10 (then use --kafka-client legacy)"
             ))),
             Err(other) => Err(other),
         }
@@ -165,13 +164,13 @@ impl Connection {
     fn unusable(&self, unusable: &Unusable) -> BusError {
         BusError::Unsupported(match unusable {
             Unusable::TooOld(api) => format!(
-                "Kafka broker {} is too old for the modern client (it supports no usable version of {api:?}, so it is \
-                 older than 0.11): use --kafka-client legacy",
+                "Kafka broker {} is too old for the modern client (it supports no usable version of \
+                 {api:?}, so it is older than 0.11): use --kafka-client legacy",
                 self.address
             ),
             Unusable::TooNew(api) => format!(
-                "Kafka broker {} is too new: it no longer supports any version of {api:?} that this program uses; \
-                 use a newer floodgate or a 4.x broker",
+                "Kafka broker {} is too new: it no longer supports any version of {api:?} that this program \
+                 uses; use a newer floodgate or a 4.x broker",
                 self.address
             ),
         })
@@ -325,7 +324,7 @@ fn is_hang_up(kind: ErrorKind) -> bool {
 }
 
 fn dial(address: &Address, deadline_ns: u64) -> Result<TcpStream, String> {
-    let resolved = names::look_up(&address.host, address.port, clock::until(deadline_ns))
+    let resolved = dns::look_up(&address.host, address.port, clock::until(deadline_ns))
         .map_err(|why| format!("cannot resolve {}: {why}", address.host))?;
     let mut why = format!("{} has no address", address.host);
     for (done, socket) in resolved.iter().enumerate() {

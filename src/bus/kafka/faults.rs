@@ -1,10 +1,9 @@
 //! Turns broker error codes into messages: what failed, for which value, how to fix it and whether to retry.
 
-use kafka_protocol::ResponseError;
-
 use super::settings::Address;
 use super::wire::Malformed;
 use crate::bus::BusError;
+use kafka_protocol::ResponseError;
 
 /// Converts an error code about `topic` for the operation `what`; `message` is the broker's own text.
 pub fn topic(code: i16, topic: &str, what: &str, message: Option<&str>) -> BusError {
@@ -14,7 +13,7 @@ pub fn topic(code: i16, topic: &str, what: &str, message: Option<&str>) -> BusEr
         ));
     };
     let added = message.map(|text| format!(", {text}")).unwrap_or_default();
-    let text = |mend: &str| format!("could not {what} of topic {topic} ({error:?}{added}): {mend}");
+    let text = |fix: &str| format!("could not {what} of topic {topic} ({error:?}{added}): {fix}");
     use ResponseError as E;
     match error {
         E::TopicAuthorizationFailed | E::ClusterAuthorizationFailed => BusError::Rejected(text(
@@ -39,8 +38,8 @@ pub fn too_large(code: i16, topic: &str, bytes: usize, message: Option<&str>) ->
     matches!(error, MessageTooLarge | RecordListTooLarge).then(|| {
         let added = message.map(|text| format!(", {text}")).unwrap_or_default();
         let text = format!(
-            "topic {topic} does not accept a record of {bytes} bytes ({error:?}{added}): raise max.message.bytes of the \
-             topic to 1048588"
+            "topic {topic} does not accept a record of {bytes} bytes ({error:?}{added}): raise \
+             max.message.bytes of the topic to 1048588"
         );
         BusError::TooLarge { bytes, text }
     })
@@ -65,8 +64,9 @@ pub fn creation(code: i16, topics: &[String], topic: &str, message: Option<&str>
         E::TopicAlreadyExists => None,
         E::ClusterAuthorizationFailed | E::TopicAuthorizationFailed | E::PolicyViolation => {
             Some(BusError::Rejected(format!(
-                "the cluster has no topic {topic} and does not allow this client to create it ({error:?}{added}): ask \
-                 an administrator to create {} with one partition each and message.timestamp.type=LogAppendTime",
+                "the cluster has no topic {topic} and does not allow this client to create it \
+                 ({error:?}{added}): ask an administrator to create {} with one partition each and \
+                 message.timestamp.type=LogAppendTime",
                 topics.join(", ")
             )))
         }
@@ -85,8 +85,8 @@ pub fn malformed(address: &Address, Malformed(why): Malformed) -> BusError {
 /// A listener that requires a login answers ApiVersions and closes the connection at the next request.
 pub fn hint_sasl(error: BusError, address: &Address) -> BusError {
     BusError::Unavailable(format!(
-        "{error}; if this keeps happening, the listener at {address} requires a SASL login, which this client does not \
-         support: use a plaintext listener"
+        "{error}; if this keeps happening, the listener at {address} requires a SASL login, which this \
+         client does not support: use a plaintext listener"
     ))
 }
 

@@ -1,8 +1,9 @@
 //! Fuzz targets: frames, responses and record batches.
 
-use std::io::Write;
-use std::ops::Range;
-
+use super::batches::{Part, Room};
+use super::frame::FrameReader;
+use super::versions::Api;
+use super::{batches as record_batches, responses};
 use bytes::{Bytes, BytesMut};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -10,11 +11,8 @@ use kafka_protocol::records::{
     self, NO_PARTITION_LEADER_EPOCH, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE, Record,
     RecordBatchDecoder, RecordBatchEncoder, RecordEncodeOptions, TimestampType,
 };
-
-use super::batches::{Part, Room};
-use super::frame::FrameReader;
-use super::versions::Api;
-use super::{batches as record_batches, responses};
+use std::io::Write;
+use std::ops::Range;
 
 /// Positions in a batch of its checksum, the low byte of its attributes, and its records.
 const CHECKSUM_AT: Range<usize> = 17..21;

@@ -11,6 +11,7 @@ mod batches;
 mod cluster;
 mod compression;
 mod connection;
+mod context;
 mod faults;
 mod frame;
 #[doc(hidden)]
@@ -24,37 +25,34 @@ mod publish;
 mod requests;
 mod responses;
 mod settings;
-mod shared;
 mod topics;
 mod transactions;
 mod versions;
 mod wire;
 
+use self::cluster::Cluster;
+use self::context::Context;
+use self::legacy::LegacyBus;
+use self::poll::Fetcher;
+use super::{Appended, Bus, BusError, Connector, Position, Record, Start, Topic, check_size};
+use crate::clock;
+pub use settings::{Address, KafkaClientKind, KafkaSettings};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-
-pub use settings::{Address, KafkaClientKind, KafkaSettings};
-
-use self::cluster::Cluster;
-use self::legacy::LegacyBus;
-use self::poll::Fetcher;
-use self::shared::Shared;
-use super::{Appended, Bus, BusError, Connector, Position, Record, Start, Topic, check_size};
-use crate::clock;
 
 /// Opens handles on one Kafka cluster; clones share the settings.
 ///
 /// If a broker hangs, a call may take half a second longer than its timeout.
 #[derive(Clone)]
 pub struct KafkaConnector {
-    shared: Arc<Shared>,
+    shared: Arc<Context>,
 }
 
 impl KafkaConnector {
     /// Checks the settings without connecting. The error says which setting is invalid and what is allowed.
     pub fn new(settings: KafkaSettings) -> Result<Self, String> {
-        Ok(KafkaConnector { shared: Arc::new(Shared::new(settings)?) })
+        Ok(KafkaConnector { shared: Arc::new(Context::new(settings)?) })
     }
 }
 

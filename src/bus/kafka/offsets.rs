@@ -1,11 +1,10 @@
 //! First and next offsets of a topic's partitions.
 
-use std::collections::BTreeMap;
-
 use super::cluster::Cluster;
 use super::versions::Api;
 use super::{faults, requests, responses};
 use crate::bus::{BusError, Topic};
+use std::collections::BTreeMap;
 
 /// Asks the leaders of `topic` for the offsets selected by `which` ([`requests::EARLIEST`],
 /// [`requests::LATEST`]), by partition. One attempt.

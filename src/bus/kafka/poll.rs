@@ -2,22 +2,21 @@
 //! separate connections, so that the handle's other requests never wait behind a Fetch. A Fetch still
 //! unanswered when a poll ends stays in flight; the next poll receives its response.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
-
 use super::batches::{self, Part, Room};
 use super::cluster::Cluster;
 use super::connection::Answer;
+use super::context::Context;
 use super::gaps::Gaps;
 use super::requests::{EARLIEST, FetchLimits, LATEST};
 use super::responses::FetchedPartition;
-use super::shared::Shared;
 use super::versions::Api;
 use super::wire::Malformed;
 use super::{faults, offsets, requests, responses};
 use crate::bus::{BusError, Record, Topic};
 use crate::clock::{self, NS_PER_MS, NS_PER_S};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Maximum bytes of records in one response; leaves room for a frame's header in
 /// [`super::connection::KEEP_BYTES`].
@@ -68,7 +67,7 @@ pub struct Fetcher {
 
 impl Fetcher {
     /// Starts without subscriptions.
-    pub fn new(shared: Arc<Shared>) -> Self {
+    pub fn new(shared: Arc<Context>) -> Self {
         Fetcher {
             cluster: Cluster::new(shared),
             cursors: BTreeMap::new(),
@@ -197,8 +196,8 @@ impl Fetcher {
                 let nearest = cursor.next.clamp(first, end.max(first));
                 let name = self.cluster.settings().topic_name(topic);
                 log::warn!(
-                    "topic {name}, partition {partition}: offset {} does not exist (the broker has {first} to {end}); \
-                     continuing at {nearest}",
+                    "topic {name}, partition {partition}: offset {} does not exist (the broker has {first} \
+                     to {end}); continuing at {nearest}",
                     cursor.next
                 );
                 cursor.next = nearest;

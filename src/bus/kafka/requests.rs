@@ -1,5 +1,7 @@
 //! Writes requests with the codec of `kafka-protocol`.
 
+use super::versions::Api;
+use crate::bus::BusError;
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
@@ -15,9 +17,6 @@ use kafka_protocol::records::{
     Compression, NO_PARTITION_LEADER_EPOCH, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE, Record,
     RecordBatchEncoder, RecordEncodeOptions, TimestampType,
 };
-
-use super::versions::Api;
-use crate::bus::BusError;
 
 /// ListOffsets: the offset of the oldest record.
 pub const EARLIEST: i64 = -2;

@@ -311,7 +311,9 @@ mod tests {
     proptest! {
         #[test]
         fn malformed_responses_never_panic(bytes: Vec<u8>, version in 0i16..13, cut: bool) {
-            for api in [Api::Versions, Api::Metadata, Api::CreateTopics, Api::Produce, Api::ListOffsets, Api::Fetch] {
+            let apis =
+                [Api::Versions, Api::Metadata, Api::CreateTopics, Api::Produce, Api::ListOffsets, Api::Fetch];
+            for api in apis {
                 let Ok((_, reader)) = body(api, version, &bytes) else { continue };
                 let _ = api_versions(&mut reader.clone());
                 let _ = metadata(&mut reader.clone(), version);

@@ -1,9 +1,8 @@
 //! The user's Kafka settings, checked before anything connects.
 
+use crate::bus::Topic;
 use std::fmt;
 use std::str::FromStr;
-
-use crate::bus::Topic;
 
 /// Kafka's limit on topic names, in bytes.
 const MAX_TOPIC_NAME: usize = 249;

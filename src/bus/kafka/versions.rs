@@ -3,10 +3,9 @@
 //! Every request has a version in common with all brokers from 0.11 to 4.x; the newest common one is used.
 //! Fetch stays at version 12, since version 13 identifies topics by id instead of by name.
 
+use kafka_protocol::messages::ApiKey;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-
-use kafka_protocol::messages::ApiKey;
 
 /// The versions a broker supports: key, lowest and highest version of each request.
 pub type BrokerVersions = Vec<(i16, i16, i16)>;

@@ -78,7 +78,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_behaves_like_a_list_without_duplicates(steps in prop::collection::vec((0u8..3, 0u32..8), 0..200)) {
+        fn it_behaves_like_a_list_without_duplicates(
+            steps in prop::collection::vec((0u8..3, 0u32..8), 0..200),
+        ) {
             let mut order = Order::new(8);
             let mut model: Vec<u32> = Vec::new();
             for (step, slot) in steps {

@@ -12,12 +12,12 @@ pub enum Stream {
     /// Plain TCP.
     Plain(TcpStream),
     /// TLS over TCP.
-    Tls(Box<Session>),
+    Tls(Box<TlsStream>),
 }
 
 /// A TLS session and its connection.
 #[derive(Debug)]
-pub struct Session {
+pub struct TlsStream {
     tcp: TcpStream,
     tls: ClientConnection,
     /// Bytes that the kernel accepted.
@@ -34,7 +34,7 @@ impl Stream {
             None => Ok(Stream::Plain(tcp)),
             Some(client) => {
                 let tls = client.session().map_err(io::Error::other)?;
-                Ok(Stream::Tls(Box::new(Session { tcp, tls, sent: 0 })))
+                Ok(Stream::Tls(Box::new(TlsStream { tcp, tls, sent: 0 })))
             }
         }
     }
@@ -133,7 +133,7 @@ impl Write for Wire<'_> {
     }
 }
 
-impl Session {
+impl TlsStream {
     fn shake_hands(&mut self) -> io::Result<()> {
         loop {
             self.send()?;

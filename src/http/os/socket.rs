@@ -1,7 +1,7 @@
 //! TCP sockets: nonblocking connects and socket inspection.
 
 use super::poller::timespec;
-use super::shortage;
+use crate::host::shortage;
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};

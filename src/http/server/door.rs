@@ -5,8 +5,8 @@ use super::conversation::{Conversation, Fate, Reply, Standing};
 use super::entrance::{Arrival, Entrance};
 use super::head::{Manner, Refusal};
 use super::pool::{self, Job, Jobs};
-use super::shared::{Mailbox, Message, Shared};
 use super::slots::{Connection, Slots};
+use super::state::{Mailbox, Message, ServerState};
 use super::types::Response;
 use crate::clock::{self, NS_PER_MS, NS_PER_S};
 use crate::http::os::poller::{Poller, Watched, wait_precisely};
@@ -35,7 +35,7 @@ const WAKER: u64 = u64::MAX - 1;
 /// What a door starts with, each time it is opened.
 #[derive(Clone)]
 pub struct Plan {
-    pub shared: Arc<Shared>,
+    pub shared: Arc<ServerState>,
     pub inbox: Receiver<Message>,
     pub mailbox: Arc<Mailbox>,
     /// `None` if the handler is called on this thread.

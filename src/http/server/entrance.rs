@@ -1,6 +1,6 @@
 //! Accepts new connections and distributes them among the doors.
 
-use super::shared::{Mailbox, Message};
+use super::state::{Mailbox, Message};
 use crate::clock::{self, NS_PER_MS, NS_PER_S};
 use crate::http::os::listener;
 use std::io::ErrorKind;
@@ -74,8 +74,8 @@ impl Entrance {
             Err(error) if listener::is_shortage(&error) => {
                 self.resume_ns = clock::now_ns() + SHORTAGE_PAUSE_NS;
                 self.say(&format!(
-                    "cannot accept a connection: {error}; will retry (if too many files are open: raise `ulimit -n` \
-                     or use fewer connections)"
+                    "cannot accept a connection: {error}; will retry (if too many files are open: raise \
+                     `ulimit -n` or use fewer connections)"
                 ));
                 Arrival::Shortage
             }

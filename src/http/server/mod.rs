@@ -16,23 +16,22 @@ pub mod intake;
 mod outbox;
 mod pool;
 mod render;
-mod shared;
 mod slots;
+mod state;
 mod types;
-
-pub use types::{Calls, Handler, Options, Request, Response};
 
 use super::os::listener;
 use crate::clock;
 use door::{Door, Plan};
 use entrance::Entrance;
 use pool::Jobs;
-use shared::{Mailbox, Shared};
+use state::{Mailbox, ServerState};
 use std::net::{SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
+pub use types::{Calls, Handler, Options, Request, Response};
 
 /// Listen backlog; bursts of new connections exceed the usual 128.
 const BACKLOG: i32 = 4_096;
@@ -44,7 +43,7 @@ const REOPEN_PAUSE: Duration = Duration::from_secs(1);
 /// A listening server. Its threads end with [`Server::shutdown`] or when it is dropped.
 pub struct Server {
     addr: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<ServerState>,
     mailboxes: Vec<Arc<Mailbox>>,
     doors: Vec<JoinHandle<()>>,
     jobs: Option<Jobs>,
@@ -59,7 +58,7 @@ impl Server {
     pub fn start(listen: SocketAddr, options: Options, handler: Arc<dyn Handler>) -> Result<Server, String> {
         let (listener, addr) = bind(listen)?;
         let fail = |e: &dyn std::fmt::Display| format!("cannot serve on {addr}: {e}");
-        let shared = Arc::new(Shared::new(options, handler));
+        let shared = Arc::new(ServerState::new(options, handler));
         let (doors, jobs, workers) = match shared.options.calls {
             Calls::Inline { threads } => (threads.max(1), None, Vec::new()),
             Calls::Pool { threads } => {
@@ -129,7 +128,7 @@ impl Drop for Server {
 }
 
 /// Serves until the server stops. A panic closes the door's connections, and the door is reopened.
-fn keep_open(shared: &Shared, first: Door, open: impl Fn() -> std::io::Result<Door>) {
+fn keep_open(shared: &ServerState, first: Door, open: impl Fn() -> std::io::Result<Door>) {
     let mut door = Ok(first);
     loop {
         match door {
@@ -154,10 +153,12 @@ fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), String> {
              another with --listen (port 0 picks any free port)"
         ),
         std::io::ErrorKind::PermissionDenied => format!(
-            "cannot listen on {listen}: permission denied; use a port above 1023 with --listen, or grant the right to use low ports"
+            "cannot listen on {listen}: permission denied; use a port above 1023 with --listen, or grant \
+             the right to use low ports"
         ),
         std::io::ErrorKind::AddrNotAvailable => format!(
-            "cannot listen on {listen}: this machine does not have that address; use one of its own with --listen"
+            "cannot listen on {listen}: this machine does not have that address; use one of its own with \
+             --listen"
         ),
         _ => format!("cannot listen on {listen}: {e}"),
     };

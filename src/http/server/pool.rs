@@ -2,7 +2,7 @@
 
 use super::conversation::{Call, Reply};
 use super::head::Manner;
-use super::shared::{Mailbox, Message, Shared};
+use super::state::{Mailbox, Message, ServerState};
 use super::types::Response;
 use crate::clock;
 use crossbeam_channel::{Receiver, Sender, bounded, never, select};
@@ -37,7 +37,7 @@ impl Jobs {
 }
 
 /// Starts `threads` threads, which end when every copy of the [`Jobs`] is gone.
-pub fn start(shared: &Arc<Shared>, threads: usize) -> Result<(Jobs, Vec<JoinHandle<()>>), String> {
+pub fn start(shared: &Arc<ServerState>, threads: usize) -> Result<(Jobs, Vec<JoinHandle<()>>), String> {
     let (reads, reads_out) = bounded(shared.options.max_connections);
     let (others, others_out) = bounded(shared.options.max_connections);
     let mut started = Vec::new();
@@ -51,7 +51,7 @@ pub fn start(shared: &Arc<Shared>, threads: usize) -> Result<(Jobs, Vec<JoinHand
     Ok((Jobs { reads, others }, started))
 }
 
-fn work(shared: &Shared, reads: &Receiver<Job>, others: &Receiver<Job>) {
+fn work(shared: &ServerState, reads: &Receiver<Job>, others: &Receiver<Job>) {
     loop {
         let job = select! {
             recv(reads) -> job => job,
@@ -65,7 +65,7 @@ fn work(shared: &Shared, reads: &Receiver<Job>, others: &Receiver<Job>) {
 }
 
 /// Calls the handler; a panic becomes a 500.
-pub fn answer(shared: &Shared, call: &Call) -> Reply {
+pub fn answer(shared: &ServerState, call: &Call) -> Reply {
     let request = &call.request;
     let answered = catch_unwind(AssertUnwindSafe(|| {
         let response = shared.handler.answer(request);

@@ -1,17 +1,17 @@
 //! The client based on the crate `ureq`: one connection, one request at a time, on the calling thread.
 
-pub mod fetch;
-mod line;
+pub(crate) mod agent;
 mod secure;
-mod session;
+mod transport;
 
 use crate::clock;
 use crate::http::os::poller::wait_precisely;
-use crate::http::{Addresses, Client, ClientError, Completion, MAX_BODY_BYTES, Settings, StopFlag, Ticket};
+use crate::http::{Addresses, Client, ClientError, Completion, MAX_BODY_BYTES, Settings, Ticket};
 use crate::plan::request::Request;
 use crate::stats::causes::Causes;
 use crate::stats::outcome::{ErrorKind, Outcome};
-use session::Session;
+use crate::threads::StopFlag;
+use agent::BoundedAgent;
 use std::io::Read;
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ const BUFFER_BYTES: usize = 64 * 1024;
 /// A request that fails on a reused connection is resent once, as in [`crate::http::native::NativeClient`].
 #[derive(Debug)]
 pub struct UreqClient {
-    session: Session,
+    session: BoundedAgent,
     request: Arc<Request>,
     done: Option<Completion>,
     free_since_ns: u64,
@@ -43,7 +43,7 @@ impl UreqClient {
         stop: StopFlag,
     ) -> Result<UreqClient, ClientError> {
         Ok(UreqClient {
-            session: Session::new(&request, settings, addresses, stop)?,
+            session: BoundedAgent::new(&request, settings, addresses, stop)?,
             request,
             done: None,
             free_since_ns: clock::now_ns(),
@@ -69,7 +69,7 @@ impl UreqClient {
             match reader.read(&mut self.buffer) {
                 Ok(0) => break,
                 Ok(count) => length += count as u64,
-                Err(error) => return Err(line::kind_of(&ureq::Error::from(error), self.session.line())),
+                Err(error) => return Err(transport::kind_of(&ureq::Error::from(error), self.session.line())),
             }
             if length > MAX_BODY_BYTES {
                 return Err(ErrorKind::Protocol);

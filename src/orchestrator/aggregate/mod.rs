@@ -14,18 +14,17 @@ mod target_count;
 mod tests;
 mod timeline;
 
-pub use report::{NumberedReport, Report, Snapshot};
-pub use target_count::Counted;
-
 use crate::message::{LatencyMs, NodeRef, TargetCount};
 use crate::stats::counts::Counts;
 use crate::stats::histogram::Histogram;
 use crate::stats::summary::{Distribution, SeriesPoint};
 use report::read_histogram;
+pub use report::{NumberedReport, Report, Snapshot};
 use sequences::Sequences;
 use series::Series;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+pub use target_count::Counted;
 
 /// How many seconds a driver may be behind another before the fleet's seconds are closed without it.
 pub const PATIENCE_S: u64 = 5;

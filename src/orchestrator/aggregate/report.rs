@@ -85,8 +85,8 @@ impl NumberedReport {
         };
         let name = &self.node.node_id;
         Some(format!(
-            "The final report of driver {name} arrived without {what}: the broker refuses large records; raise \
-             max.message.bytes of the topic metrics."
+            "The final report of driver {name} arrived without {what}: the broker refuses large records; \
+             raise max.message.bytes of the topic metrics."
         ))
     }
 }

@@ -48,8 +48,8 @@ pub fn sum<'a>(drivers: impl Iterator<Item = (&'a str, Option<&'a TargetCount>)>
             more => format!(" and {more} more drivers"),
         };
         return Counted::Unknown(format!(
-            "driver {first}{others} reached a different process at the end than at the start, so the target was \
-             restarted during the test, or several processes share its address"
+            "driver {first}{others} reached a different process at the end than at the start, so the target \
+             was restarted during the test, or several processes share its address"
         ));
     }
     if silent || seen.is_empty() { Counted::Nothing } else { sum_of_processes(&seen) }
@@ -63,7 +63,8 @@ fn sum_of_processes(seen: &[&TargetSeen]) -> Counted {
     }
     if processes.contains_key(&None) && processes.len() > 2 {
         return Counted::Unknown(
-            "the drivers loaded several targets, and not all of them report which; run the same version everywhere"
+            "the drivers loaded several targets, and not all of them report which; run the same version \
+             everywhere"
                 .to_owned(),
         );
     }

@@ -1,4 +1,5 @@
-//! The dashboard as a page: one self-contained document without scripts, rendered here, that asks for itself again.
+//! The dashboard as a page: one self-contained document without scripts, rendered here, that asks for itself
+//! again.
 //!
 //! Whatever came from outside (names, reasons, states) passes through [`escape`].
 

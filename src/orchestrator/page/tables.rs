@@ -88,8 +88,8 @@ pub fn conservation(counts: &Conservation) -> String {
     let n = format_count;
     let lost = if counts.lost > 0 { format!(" + lost {}", n(counts.lost)) } else { String::new() };
     format!(
-        "<p class=\"dim\">Planned {} = sent {} + never sent {}{lost}; sent = responses {} + errors {}; warm-up {}{seen}; \
-         reports missing {}</p>",
+        "<p class=\"dim\">Planned {} = sent {} + never sent {}{lost}; sent = responses {} + errors {}; \
+         warm-up {}{seen}; reports missing {}</p>",
         n(counts.planned),
         n(counts.sent),
         n(counts.never_sent),

@@ -131,7 +131,7 @@ fn readiness_for_another_test_or_from_another_epoch_does_not_count() {
 #[test]
 fn a_driver_lost_before_the_start_fails_the_run() {
     let mut run = run_of(&["a"]);
-    run.change(&Change::Lost { node: node("a"), what: "it left".to_owned(), for_ever: true });
+    run.change(&Change::Lost { node: node("a"), what: "it left".to_owned(), permanently: true });
     run.tick(at(1));
     assert_eq!(run.failed, ["driver a was lost before the start: it left"]);
 }
@@ -139,7 +139,7 @@ fn a_driver_lost_before_the_start_fails_the_run() {
 #[test]
 fn a_lost_driver_is_not_waited_for_and_may_come_back() {
     let mut run = started();
-    let lost = Change::Lost { node: node("b"), what: "it was silent for 5 s".to_owned(), for_ever: false };
+    let lost = Change::Lost { node: node("b"), what: "it was silent for 5 s".to_owned(), permanently: false };
     run.change(&lost);
     run.tick(at(1_500));
     assert_eq!(run.phase, Phase::Running);
@@ -156,7 +156,7 @@ fn a_lost_driver_is_not_waited_for_and_may_come_back() {
 fn a_driver_that_leaves_after_its_final_report_is_not_lost() {
     let mut run = started();
     run.final_report(&node("a"));
-    run.change(&Change::Lost { node: node("a"), what: "it left".to_owned(), for_ever: true });
+    run.change(&Change::Lost { node: node("a"), what: "it left".to_owned(), permanently: true });
     assert!(run.members[0].lost.is_none());
 }
 

@@ -35,8 +35,11 @@ impl Control {
     }
 
     /// Configures a test and starts it as soon as all live drivers are ready. Returns once the plan is queued
-    /// for writing. Errors: 400 invalid plan, 409 a test is running, the id was already used or no driver is
-    /// alive, 413 too large, 503 Kafka is unavailable.
+    /// for writing.
+    ///
+    /// # Errors
+    /// 400 for an invalid plan; 409 if a test is running, the id was already used or no driver is alive; 413
+    /// if the plan is too large; 503 if Kafka is unavailable.
     pub fn configure(&self, config: TestConfig) -> Result<Configured, ApiError> {
         self.check_threads()?;
         let mut core = self.shared.core();
@@ -45,14 +48,19 @@ impl Control {
         Ok(configured)
     }
 
-    /// Like [`Control::configure`], from the JSON of a `test_config`, in which every field must be known; an
-    /// error names the field.
+    /// Like [`Control::configure`], from the JSON of a `test_config`, in which every field must be known.
+    ///
+    /// # Errors
+    /// As [`Control::configure`]; 400 names the field.
     pub fn configure_json(&self, body: &[u8]) -> Result<Configured, ApiError> {
         self.configure(read_plan(body)?)
     }
 
     /// Ends the running test, or the given one: drivers stop at once, and the run ends `aborted` once their
-    /// last reports are in. Idempotent. Error: 404 if no such test is running.
+    /// last reports are in. Idempotent.
+    ///
+    /// # Errors
+    /// 404 if no such test is running.
     pub fn stop(&self, test_id: Option<&str>, reason: &str) -> Result<Configured, ApiError> {
         let reason: String = reason.chars().take(MAX_REASON_CHARS).collect();
         let mut core = self.shared.core();
@@ -63,7 +71,11 @@ impl Control {
     }
 
     /// Writes a `register` record from its JSON, like a driver does. Returns whether the node was already
-    /// alive. Errors: 400, 409 if a live driver has this name and would keep it, and 503.
+    /// alive.
+    ///
+    /// # Errors
+    /// 400 for an invalid body; 409 if a live driver has this name and would keep it; 503 if Kafka is
+    /// unavailable.
     pub fn register_json(&self, body: &[u8]) -> Result<bool, ApiError> {
         let register: Register = read_json(body, REGISTER)?;
         let id = &register.node_id;

@@ -4,13 +4,12 @@ mod control;
 mod reader;
 mod writer;
 
-pub use control::Control;
-
 use super::core::Core;
 use super::runs::Command;
 use crate::bus::{Appended, Bus, Connector, Start, Topic};
 use crate::clock;
 use crate::threads::{self, Failure, Thread};
+pub use control::Control;
 use crossbeam_channel::{Sender, bounded};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -17,8 +17,8 @@ pub fn find(facts: &Facts, found: &mut Vec<Finding>) {
     found.extend(facts.differences.iter().map(differ));
     if !facts.clock_unknown.is_empty() {
         let text = format!(
-            "The clock offset to the broker is unknown and assumed to be 0 (the broker sent no append time): {}. \
-             Start times and skew are only as accurate as the hosts' clocks.",
+            "The clock offset to the broker is unknown and assumed to be 0 (the broker sent no append \
+             time): {}. Start times and skew are only as accurate as the hosts' clocks.",
             names(&facts.clock_unknown)
         );
         found.push(Finding::info("clock_unknown", text));

@@ -110,8 +110,8 @@ fn is_slow_for_any(facts: &Facts) -> bool {
 fn few_ports(driver: &str, share: f64) -> Finding {
     let text = format!(
         "The host of driver {driver} is short of local ports (the target is not to blame): {} of them are in \
-         TIME_WAIT after a connection closed, so new connections open slowly; keep connections open, use more \
-         hosts, or widen net.ipv4.ip_local_port_range.",
+         TIME_WAIT after a connection closed, so new connections open slowly; keep connections open, use \
+         more hosts, or widen net.ipv4.ip_local_port_range.",
         percent(share)
     );
     Finding::warning("ports_exhausted", text).of(driver)
@@ -200,13 +200,13 @@ fn saturated(generator: &Generator) -> String {
     if generator.target_on == Some(TargetOn::SameProcess) {
         return match generator.cpu_wait.filter(|wait| *wait >= CPU_WAIT_SHARE) {
             Some(wait) => format!(
-                "This machine was the bottleneck: the drivers and their own target share its CPUs, and the drivers \
-                 waited for one {} of the time; use --url to load a server on another machine.",
+                "This machine was the bottleneck: the drivers and their own target share its CPUs, and the \
+                 drivers waited for one {} of the time; use --url to load a server on another machine.",
                 percent(wait)
             ),
             None => format!(
-                "The generator was the bottleneck: its threads had work to do {} of the time, and the target shares \
-                 this machine's CPUs; use --url to load a server on another machine.",
+                "The generator was the bottleneck: its threads had work to do {} of the time, and the \
+                 target shares this machine's CPUs; use --url to load a server on another machine.",
                 percent(generator.busy.unwrap_or(1.0))
             ),
         };
@@ -218,13 +218,13 @@ fn lagging(facts: &Facts, lag_ms: f64) -> String {
     let lag = format_ms(lag_ms);
     match facts.is_closed {
         false => format!(
-            "The generator could not keep up with the schedule: 1 % of its requests were sent more than {lag} \
-             late; {ADVICE}."
+            "The generator could not keep up with the schedule: 1 % of its requests were sent more than \
+             {lag} late; {ADVICE}."
         ),
         // A closed loop has no schedule; there the generator's delay reduces the load.
         true => format!(
-            "The generator was the bottleneck: 1 % of its requests were sent more than {lag} after a connection \
-             became free; {ADVICE}."
+            "The generator was the bottleneck: 1 % of its requests were sent more than {lag} after a \
+             connection became free; {ADVICE}."
         ),
     }
 }
@@ -234,8 +234,8 @@ fn never_sent(facts: &Facts, is_idle_enough: bool) -> Finding {
     let text = match (&facts.stopped, is_idle_enough) {
         (Some(_), _) => format!("{unsent} were not sent before the stop."),
         (None, true) => format!(
-            "The target was slower than the plan: {unsent} were never sent, because every connection was busy until \
-             one timeout after the planned end; use more connections or a lower rate."
+            "The target was slower than the plan: {unsent} were never sent, because every connection was \
+             busy until one timeout after the planned end; use more connections or a lower rate."
         ),
         (None, false) => format!("{unsent} were still unsent one timeout after the planned end."),
     };
@@ -252,8 +252,8 @@ fn queued(facts: &Facts) -> Finding {
         Some(pause_ms) => Finding::warning(
             "generator_lag",
             format!(
-                "{queued}: the generator itself may have paused (at most {}), or the target was slower than the \
-                 plan.",
+                "{queued}: the generator itself may have paused (at most {}), or the target was slower than \
+                 the plan.",
                 format_ms(pause_ms)
             ),
         ),

@@ -36,8 +36,8 @@ fn gone(driver: &LostDriver, planned: u64) -> String {
             format_count(planned)
         ),
         None => format!(
-            "Driver {name} was lost{after}: {what}. How much of the plan was not sent is unknown, because the plan \
-             does not say how many requests a driver sends; its figures end with its last report."
+            "Driver {name} was lost{after}: {what}. How much of the plan was not sent is unknown, because \
+             the plan does not say how many requests a driver sends; its figures end with its last report."
         ),
     }
 }

@@ -34,8 +34,8 @@ pub fn find(facts: &Facts, found: &mut Vec<Finding>) {
         found.push(Finding::info(
             "resent",
             format!(
-                "{} were resent on a new connection, because the server had closed the first one before it could read \
-                 them.",
+                "{} were resent on a new connection, because the server had closed the first one before it \
+                 could read them.",
                 of(facts.resent, facts.sent, "requests")
             ),
         ));
@@ -45,8 +45,8 @@ pub fn find(facts: &Facts, found: &mut Vec<Finding>) {
 fn unreached(facts: &Facts, total: u64) -> String {
     let all = |kind: ErrorKind| facts.errors.get(kind.name()) == Some(&total);
     let advice = if all(ErrorKind::Tls) {
-        "the TLS handshake failed each time; check that the port speaks TLS and that its certificate names this host \
-         and is trusted (--ca-cert trusts your own CA)"
+        "the TLS handshake failed each time; check that the port speaks TLS and that its certificate names \
+         this host and is trusted (--ca-cert trusts your own CA)"
     } else if all(ErrorKind::Dns) {
         "the host name could not be resolved; check its spelling and the DNS settings"
     } else {
@@ -91,8 +91,8 @@ fn own_host(facts: &Facts, found: &mut Vec<Finding>) {
     if let Some(sample) = shortage(facts) {
         found.push(Finding::warning("ports_exhausted", exhausted(sample)));
     } else if failed && facts.causes.is_empty() && !nothing_reached(facts) {
-        let text = "Some connections could not be opened: the server refused them or was unreachable, or the driver's \
-                    host ran out of ports or file descriptors (its log then says so).";
+        let text = "Some connections could not be opened: the server refused them or was unreachable, or \
+                    the driver's host ran out of ports or file descriptors (its log then says so).";
         found.push(Finding::warning("errors", text.to_owned()));
     }
 }
@@ -104,8 +104,8 @@ fn exhausted(sample: &ErrorSample) -> String {
         several => format!("The hosts of drivers {}", several.join(", ")),
     };
     let (what, advice) = if sample.cause.starts_with(NO_PORT) {
-        let advice = "a port stays in use for a minute after its connection closes, so keep connections open, use \
-                      fewer, spread them over more hosts, or widen net.ipv4.ip_local_port_range";
+        let advice = "a port stays in use for a minute after its connection closes, so keep connections \
+                      open, use fewer, spread them over more hosts, or widen net.ipv4.ip_local_port_range";
         ("local ports", advice)
     } else {
         ("file descriptors", "use fewer connections, or raise the limit (ulimit -n)")

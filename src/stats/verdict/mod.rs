@@ -12,6 +12,7 @@ mod facts;
 mod originals;
 mod words;
 
+use crate::units::format_count;
 pub use bottleneck::{
     BUSY_SHARE, CPU_WAIT_SHARE, LAG_FLOOR_MS, LAG_SHARE, LEAST_REQUESTS, PORTS_SHARE, RATE_SHARE, is_starved,
     lags,
@@ -19,8 +20,6 @@ pub use bottleneck::{
 pub use drivers::LATE_MS;
 pub use facts::{Facts, LostDriver};
 pub use originals::Originals;
-
-use crate::units::format_count;
 use serde::{Deserialize, Serialize};
 
 /// How bad a finding is.

@@ -36,14 +36,15 @@ pub fn first(facts: &Facts) -> Vec<Finding> {
     }
     if !facts.original.is_empty() {
         found.push(finding(format!(
-            "Only drivers of the original protocol ran this test: {}. They report four latencies each and no counts, so \
-             requests, errors and throughput are unknown, and nothing is merged.",
+            "Only drivers of the original protocol ran this test: {}. They report four latencies each and \
+             no counts, so requests, errors and throughput are unknown, and nothing is merged.",
             names(&facts.original)
         )));
     }
     if facts.finished && facts.stopped.is_none() && !silent.is_empty() {
         found.push(finding(format!(
-            "No report was received from {}: they may not have read the plan and the trigger, or may have exited.",
+            "No report was received from {}: they may not have read the plan and the trigger, or may have \
+             exited.",
             names(silent)
         )));
     }
@@ -67,7 +68,8 @@ pub fn beside(facts: &Facts) -> Vec<Finding> {
     }
     if *target_beyond > 0 {
         found.push(finding(format!(
-            "The target counted {} requests more than the fleet sent, presumably sent by original drivers {}.",
+            "The target counted {} requests more than the fleet sent, presumably sent by original drivers \
+             {}.",
             format_count(*target_beyond),
             names(active)
         )));

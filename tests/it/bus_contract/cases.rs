@@ -1,13 +1,11 @@
 //! The cases of the contract. Each one has topics of its own.
 
+use super::Subject;
+use floodgate::bus::{Bus, BusError, MAX_RECORD_BYTES, Position, Record, Start, Topic};
+use floodgate::clock;
 use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
-
-use floodgate::bus::{Bus, BusError, MAX_RECORD_BYTES, Position, Record, Start, Topic};
-use floodgate::clock;
-
-use super::Subject;
 
 /// For calls that must succeed; far longer than any of them takes.
 const SOON: Duration = Duration::from_secs(20);

@@ -2,13 +2,11 @@
 
 mod cases;
 
-use std::any::Any;
-
+use crate::support::{kafka, old_kafka};
 use floodgate::bus::Connector;
 use floodgate::bus::kafka::KafkaClientKind::{Legacy, Modern};
 use floodgate::bus::local::LocalConnector;
-
-use crate::support::{kafka, old_kafka};
+use std::any::Any;
 
 /// A connector under test, prepared, on topics that nobody else uses.
 pub struct Subject {
@@ -21,8 +19,8 @@ pub struct Subject {
     pub held: Box<dyn Any>,
 }
 
-/// Makes a test of each case in `cases.rs`: `bus_contract!(name, setup)` where `setup` takes the case's name and
-/// gives a [`Subject`]; attributes before the name go to every test.
+/// Makes a test of each case in `cases.rs`: `bus_contract!(name, setup)` where `setup` takes the case's name
+/// and gives a [`Subject`]; attributes before the name go to every test.
 macro_rules! bus_contract {
     ($(#[$attr:meta])* $suite:ident, $setup:expr) => {
         mod $suite {

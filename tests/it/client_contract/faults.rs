@@ -3,9 +3,10 @@
 use super::harness::{Factory, client, error, exchange, getter, outcome_of, settings, timeout_of};
 use crate::support::http_server::{Conn, Server};
 use floodgate::clock::{self, NS_PER_MS};
-use floodgate::http::{Client, StopFlag};
+use floodgate::http::Client;
 use floodgate::plan::request::Request;
 use floodgate::stats::outcome::{ErrorKind, Outcome};
+use floodgate::threads::StopFlag;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,11 +4,10 @@ use crate::support::http_server::Server;
 use floodgate::clock::{self, NS_PER_S};
 use floodgate::http::native::NativeClient;
 use floodgate::http::ureq_client::UreqClient;
-use floodgate::http::{
-    Addresses, Client, ClientError, ClientKind, Completion, Settings, StopFlag, Ticket, resolve,
-};
+use floodgate::http::{Addresses, Client, ClientError, ClientKind, Completion, Settings, Ticket, resolve};
 use floodgate::plan::request::Request;
 use floodgate::stats::outcome::{ErrorKind, Outcome};
+use floodgate::threads::StopFlag;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -80,17 +80,29 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(600))]
 
     #[test]
-    fn any_bytes_in_any_pieces(bytes in prop::collection::vec(any::<u8>(), 0..300), cuts in prop::collection::vec(any::<usize>(), 0..6)) {
+    fn any_bytes_in_any_pieces(
+        bytes in prop::collection::vec(any::<u8>(), 0..300),
+        cuts in prop::collection::vec(any::<usize>(), 0..6),
+    ) {
         split_alike(&bytes, &cuts, false)?;
     }
 
     #[test]
-    fn responses_in_any_pieces(bytes in response(), cuts in prop::collection::vec(any::<usize>(), 0..6), to_head: bool) {
+    fn responses_in_any_pieces(
+        bytes in response(),
+        cuts in prop::collection::vec(any::<usize>(), 0..6),
+        to_head: bool,
+    ) {
         split_alike(&bytes, &cuts, to_head)?;
     }
 
     #[test]
-    fn damaged_responses_in_any_pieces(mut bytes in response(), at: usize, byte: u8, cuts in prop::collection::vec(any::<usize>(), 0..6)) {
+    fn damaged_responses_in_any_pieces(
+        mut bytes in response(),
+        at: usize,
+        byte: u8,
+        cuts in prop::collection::vec(any::<usize>(), 0..6),
+    ) {
         let at = at % bytes.len();
         bytes[at] = byte;
         split_alike(&bytes, &cuts, false)?;

@@ -3,9 +3,10 @@
 use super::harness::{Factory, error, exchange, settings};
 use crate::support::http_server::{Conn, Server, Wire};
 use floodgate::clock::{self, NS_PER_MS};
-use floodgate::http::{Client, Settings, StopFlag};
+use floodgate::http::{Client, Settings};
 use floodgate::plan::request::Request;
 use floodgate::stats::outcome::{ErrorKind, Outcome};
+use floodgate::threads::StopFlag;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};

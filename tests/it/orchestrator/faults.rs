@@ -80,9 +80,10 @@ fn a_driver_that_leaves_or_restarts_during_the_run_is_named_and_not_waited_for()
     assert_eq!(
         result.verdict[..2],
         [
-            "Driver b was lost after 0.5 s: 27.1 % of the plan was not sent (160 of 590 requests), because it left.",
-            "Driver c was lost: 33.9 % of the plan was not sent (200 of 590 requests), because a new process took its \
-             name."
+            "Driver b was lost after 0.5 s: 27.1 % of the plan was not sent (160 of 590 requests), because \
+             it left.",
+            "Driver c was lost: 33.9 % of the plan was not sent (200 of 590 requests), because a new \
+             process took its name."
         ]
     );
     let row = control.dashboard().fleet.into_iter().find(|row| row.node_id == "b").expect("listed");

@@ -1,13 +1,12 @@
 //! A fake Kafka 0.11 broker, for faults that a real one does not show on demand. It uses the oldest protocol
 //! versions, which are the easiest to write.
 
+use bytes::{Bytes, BytesMut};
+use kafka_protocol::records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
-
-use bytes::{Bytes, BytesMut};
-use kafka_protocol::records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType};
 
 /// A received request.
 pub struct Request {

@@ -1,15 +1,13 @@
 //! Real Kafka brokers for tests: their addresses, ways to disturb them, and unique topics.
 
+use crate::bus_contract::Subject;
+use floodgate::bus::Connector;
+use floodgate::bus::kafka::{KafkaClientKind, KafkaConnector, KafkaSettings};
+use floodgate::clock;
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
-
-use floodgate::bus::Connector;
-use floodgate::bus::kafka::{KafkaClientKind, KafkaConnector, KafkaSettings};
-use floodgate::clock;
-
-use crate::bus_contract::Subject;
 
 /// Lists the brokers: `3.9.1=127.0.0.1:19092,4.3.0=127.0.0.1:29092`, as `scripts/kafka env` prints it.
 const VARIABLE: &str = "FLOODGATE_TEST_KAFKA";

@@ -1,11 +1,10 @@
 //! Makes a real broker look like Kafka 0.11: a proxy that offers only the oldest versions this project
 //! supports. So a new broker verifies our oldest requests.
 
+use super::fake_broker::{api_versions, read_frame, write_frame};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
-
-use super::fake_broker::{api_versions, read_frame, write_frame};
 
 /// Starts the proxy in front of `broker` and returns its address. It runs until the test process ends.
 pub fn in_front_of(broker: &str) -> String {

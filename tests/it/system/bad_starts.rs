@@ -1,13 +1,11 @@
 //! Starts that cannot work, or that work otherwise than hoped: a clear word each, and an end.
 
-use std::net::TcpListener;
-
-use floodgate::clock;
-use serde_json::json;
-
 use super::process::Process;
 use super::{System, assert_exact, on_both};
 use crate::support::kafka;
+use floodgate::clock;
+use serde_json::json;
+use std::net::TcpListener;
 
 on_both!(
     a_role_that_cannot_start_says_why,

@@ -1,13 +1,11 @@
 //! A broker that goes away or hangs while the gate is open: the load does not notice.
 
-use std::time::Duration;
-
+use super::{System, assert_exact, on_both};
+use crate::support::kafka::Victim;
 use floodgate::clock;
 use floodgate::stats::summary::Summary;
 use serde_json::json;
-
-use super::{System, assert_exact, on_both};
-use crate::support::kafka::Victim;
+use std::time::Duration;
 
 on_both!(a_broker_is_stopped_for_six_seconds, a_broker_hangs_for_six_seconds);
 

@@ -11,15 +11,13 @@ mod skew;
 mod strangers;
 mod tolerance;
 
-use std::net::SocketAddr;
-
-use floodgate::orchestrator::{Dashboard, FleetRow};
-use floodgate::stats::summary::Summary;
-use serde_json::{Value, json};
-
 use crate::raw_http;
 use crate::support::kafka;
+use floodgate::orchestrator::{Dashboard, FleetRow};
+use floodgate::stats::summary::Summary;
 use process::{Process, addr_in, wait};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
 
 /// Makes one test of a function for each of the tested broker versions.
 macro_rules! on_both {

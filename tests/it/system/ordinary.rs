@@ -1,9 +1,8 @@
 //! The order that a reader is told, and what is between two tests.
 
-use serde_json::json;
-
 use super::{System, assert_exact, on_both};
 use crate::support::kafka;
+use serde_json::json;
 
 on_both!(both_test_types_from_the_first_start_to_a_changed_fleet, a_driver_that_starts_again_takes_its_name);
 

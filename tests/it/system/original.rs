@@ -1,15 +1,14 @@
-//! A fleet of drivers of the original protocol (`tests/original/driver.py`, over kafka-python), alone and beside ours.
-
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
-
-use floodgate::clock;
-use serde_json::{Value, json};
+//! A fleet of drivers of the original protocol (`tests/original/driver.py`, over kafka-python), alone and
+//! beside ours.
 
 use super::process::wait;
 use super::{System, on_both};
 use crate::raw_http;
 use crate::support::kafka;
+use floodgate::clock;
+use serde_json::{Value, json};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 on_both!(original_drivers_run_a_test_alone, original_drivers_run_beside_ours);
 

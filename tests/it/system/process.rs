@@ -1,14 +1,13 @@
 //! The programs as processes that a test starts, signals and never leaves behind.
 
+use floodgate::clock;
+use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
-
-use floodgate::clock;
-use rustix::process::{Pid, Signal, kill_process};
 
 /// Far longer than anything takes that works.
 pub const SOON: Duration = Duration::from_secs(60);
@@ -20,7 +19,7 @@ pub fn wait<T>(what: &str, state: impl Fn() -> String, mut found: impl FnMut() -
         if let Some(value) = found() {
             return value;
         }
-        assert!(clock::now_ns() < deadline_ns, "in vain waited for: {what}; there is: {}", state());
+        assert!(clock::now_ns() < deadline_ns, "timed out waiting for: {what}; there is: {}", state());
         clock::sleep(Duration::from_millis(50));
     }
 }
@@ -35,8 +34,8 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts a program with flags and environment variables; those of this process that mean something to it are
-    /// left out.
+    /// Starts a program with flags and environment variables; those of this process that mean something to it
+    /// are left out.
     pub fn start(name: &str, program: &str, words: &[&str], variables: &[(&str, &str)]) -> Process {
         let mut command = Command::new(path(program));
         command.args(words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -1,15 +1,13 @@
 //! Roles that die, hang, leave or come back while the gate is open.
 
-use std::time::Duration;
-
+use super::{System, assert_exact, on_both};
+use crate::raw_http;
+use crate::support::kafka;
 use floodgate::clock;
 use floodgate::stats::summary::{DriverSummary, Summary};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-
-use super::{System, assert_exact, on_both};
-use crate::raw_http;
-use crate::support::kafka;
+use std::time::Duration;
 
 on_both!(
     a_killed_driver_is_named_and_the_others_are_whole,

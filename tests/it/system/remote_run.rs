@@ -1,12 +1,11 @@
 //! `floodgate run --orchestrator`: the same output and exit codes, on a fleet elsewhere.
 
-use floodgate::stats::summary::Summary;
-use rustix::process::Signal;
-use serde_json::Value;
-
 use super::process::{Ended, Process};
 use super::{System, assert_exact, on_both};
 use crate::support::kafka;
+use floodgate::stats::summary::Summary;
+use rustix::process::Signal;
+use serde_json::Value;
 
 on_both!(
     a_remote_run_prints_one_json_document,

@@ -1,15 +1,13 @@
 //! How much at once a fleet of processes starts: a table of ten runs.
 
-use std::time::Duration;
-
+use super::process::wait;
+use super::{System, assert_exact, on_both};
+use crate::support::kafka;
 use floodgate::bus::kafka::{KafkaConnector, KafkaSettings};
 use floodgate::bus::{Bus, Connector, Start, Topic};
 use floodgate::message::{Metrics, decode};
 use serde_json::json;
-
-use super::process::wait;
-use super::{System, assert_exact, on_both};
-use crate::support::kafka;
+use std::time::Duration;
 
 on_both!(eight_drivers_start_at_once);
 

@@ -1,10 +1,9 @@
 //! Kafka's own Java consumer reads the five topics and finds the fields of the original protocol.
 
-use serde_json::{Value, json};
-
 use super::{System, assert_exact, on_both};
 use crate::raw_http;
 use crate::support::kafka;
+use serde_json::{Value, json};
 
 on_both!(a_java_client_finds_the_original_fields);
 

@@ -1,13 +1,11 @@
 //! Records of the original protocol and of nobody's: read as far as they go, and never the end of a run.
 
-use std::time::Duration;
-
+use super::{System, on_both};
+use crate::support::kafka;
 use floodgate::bus::kafka::{KafkaConnector, KafkaSettings};
 use floodgate::bus::{Bus, Connector, Topic};
 use serde_json::json;
-
-use super::{System, on_both};
-use crate::support::kafka;
+use std::time::Duration;
 
 on_both!(what_others_write_never_stops_a_run);
 
@@ -29,16 +27,16 @@ fn write(bus: &mut dyn Bus, topic: Topic, value: &[u8]) {
 }
 
 /// Into every topic: no text, no JSON, other JSON, wrong fields, and much of it.
-fn write_rubbish(bus: &mut dyn Bus, test_id: &str) {
+fn write_malformed(bus: &mut dyn Bus, test_id: &str) {
     let deep = format!("{}{}", "[".repeat(5_000), "]".repeat(5_000));
     let large = format!(r#"{{"node_id": "{}"}}"#, "x".repeat(900_000));
     let report = format!(
         r#"{{"node_id": "d1", "test_id": "{test_id}", "report_id": "r", "epoch": 1, "sequence": -5, "metrics": "none"}}"#
     );
-    let rubbish: [&[u8]; 10] = [
+    let malformed: [&[u8]; 10] = [
         b"",
         b"\xff\xfe\x00\x01",
-        b"rubbish",
+        b"garbage",
         b"[]",
         b"{}",
         br#"{"node_id": null, "test_id": {}, "trigger": 5}"#,
@@ -48,7 +46,7 @@ fn write_rubbish(bus: &mut dyn Bus, test_id: &str) {
         large.as_bytes(),
     ];
     for topic in Topic::ALL {
-        rubbish.iter().for_each(|value| write(bus, topic, value));
+        malformed.iter().for_each(|value| write(bus, topic, value));
     }
 }
 
@@ -59,7 +57,7 @@ fn what_others_write_never_stops_a_run(version: &str) {
     let settings =
         KafkaSettings { topic_prefix: system.prefix.clone(), ..KafkaSettings::new(vec![broker.clone()]) };
     let mut bus = KafkaConnector::new(settings).expect("settings").open();
-    write_rubbish(bus.as_mut(), "earlier");
+    write_malformed(bus.as_mut(), "earlier");
     let (mut one, _two) = (system.driver("d1"), system.driver("d2"));
     system.wait_alive(&["d1", "d2"]);
     ORIGINAL[..3].iter().for_each(|(topic, value)| write(bus.as_mut(), *topic, value.as_bytes()));
@@ -70,7 +68,7 @@ fn what_others_write_never_stops_a_run(version: &str) {
         "message_count_per_driver": "200"});
     assert_eq!(system.configure(&plan), ["d1", "d2"], "the original driver is never waited for");
     system.wait_second("t", 1);
-    write_rubbish(bus.as_mut(), "t");
+    write_malformed(bus.as_mut(), "t");
     write(bus.as_mut(), ORIGINAL[3].0, ORIGINAL[3].1.as_bytes());
     write(bus.as_mut(), Topic::Trigger, br#"{"test_id": "another", "trigger": "STOP"}"#);
     let summary = system.wait_over("t", "completed");
@@ -86,5 +84,5 @@ fn what_others_write_never_stops_a_run(version: &str) {
     assert_eq!(system.orchestrator.line("not understood").matches('\n').count(), 1);
     assert!(one.line("not understood").len() < 500, "no record is quoted whole");
     let said = system.orchestrator.said();
-    assert!(said.len() < 20_000, "{} bytes of log: rubbish is told of now and then", said.len());
+    assert!(said.len() < 20_000, "{} bytes of log: malformed input must be logged rarely", said.len());
 }

@@ -8,13 +8,20 @@ pub struct Source {
     pub path: String,
     /// As it is, for line counts.
     pub lines: usize,
+    /// The whole text.
+    pub text: String,
     /// Comments and the inside of literals are blanks; lines stay where they are.
     pub code: String,
 }
 
 impl Source {
     pub fn new(path: &str, text: &str) -> Source {
-        Source { path: path.to_owned(), lines: text.lines().count(), code: blank(text) }
+        Source {
+            path: path.to_owned(),
+            lines: text.lines().count(),
+            text: text.to_owned(),
+            code: blank(text),
+        }
     }
 
     /// Its module path: `driver/mod.rs` is `[driver]`, `http/os/limits.rs` is `[http, os, limits]`.

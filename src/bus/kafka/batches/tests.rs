@@ -1,11 +1,10 @@
+use super::*;
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::records::{
     Compression, NO_PARTITION_LEADER_EPOCH, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE, Record,
     RecordBatchEncoder, RecordEncodeOptions, TimestampType,
 };
 use proptest::prelude::*;
-
-use super::*;
 
 /// Reads with the room of one response and no aborted transactions.
 fn read(bytes: &[u8], from: i64, cut: bool) -> Batches {
@@ -42,7 +41,7 @@ fn plain(base: i64, values: &[&[u8]]) -> Vec<u8> {
 }
 
 /// Fixes the checksum of a changed batch: the codec's error contains the correct one.
-fn mended(mut bytes: Vec<u8>) -> Vec<u8> {
+fn with_checksum(mut bytes: Vec<u8>) -> Vec<u8> {
     let error = RecordBatchDecoder::decode_batch_info(&mut &bytes[..]).unwrap_err().to_string();
     let right: u32 = error.rsplit_once("!= ").unwrap().1.trim_end_matches(')').parse().unwrap();
     bytes[17..21].copy_from_slice(&right.to_be_bytes());
@@ -75,7 +74,7 @@ fn reading_starts_at_the_requested_offset() {
 fn with_log_append_time_the_max_timestamp_of_the_batch_counts() {
     let mut bytes = plain(0, &[b"a", b"b"]);
     bytes[22] |= 8;
-    let found = read(&mended(bytes), 0, false);
+    let found = read(&with_checksum(bytes), 0, false);
     assert_eq!(found.records.iter().map(|record| record.append_ms).collect::<Vec<_>>(), [Some(1_001); 2]);
 }
 
@@ -119,11 +118,11 @@ fn unreadable_batches_are_skipped_with_a_reason() {
     let mut miscounted = plain(8, &[b"a", b"b"]);
     miscounted[57..61].copy_from_slice(&i32::MAX.to_be_bytes());
     for (bad, word) in [
-        (mended(compressed), "Lz4"),
+        (with_checksum(compressed), "Lz4"),
         (rotten, "check"),
         (old, "before Kafka 0.11"),
         (unknown, "format 3"),
-        (mended(miscounted), "malformed"),
+        (with_checksum(miscounted), "malformed"),
     ] {
         let bytes = [bad, good.clone()].concat();
         let found = read(&bytes, 8, false);
@@ -170,7 +169,7 @@ fn compressed(base: i64, codec: i16, records: &[u8]) -> Vec<u8> {
     let length = (bytes.len() - BATCH_HEAD) as i32;
     bytes[8..12].copy_from_slice(&length.to_be_bytes());
     bytes[22] |= codec as u8;
-    mended(bytes)
+    with_checksum(bytes)
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -197,7 +196,7 @@ fn a_batch_of_very_many_records_is_read_in_several_responses() {
     let records = &records[..records.len() / 7 * 7];
     let mut bytes = compressed(0, 1, &gzip(&records[..4_199_993 / 7 * 7 - 7_000]));
     bytes[57..61].copy_from_slice(&500_000i32.to_be_bytes());
-    let found = read(&mended(bytes), 0, false);
+    let found = read(&with_checksum(bytes), 0, false);
     assert_eq!(found.records.len(), 10_000);
     assert_eq!((found.next, found.passed_over.len()), (0, 0), "{:?}", found.passed_over);
 }
@@ -218,7 +217,7 @@ fn parts_of_a_response_share_its_room_and_the_rest_waits() {
 fn transactional(mut bytes: Vec<u8>, producer: i64) -> Vec<u8> {
     bytes[22] |= 1 << 4;
     bytes[43..51].copy_from_slice(&producer.to_be_bytes());
-    mended(bytes)
+    with_checksum(bytes)
 }
 
 /// An end-of-transaction marker: kind 0 (aborted) or 1 (committed).
@@ -273,6 +272,6 @@ proptest! {
         let mut bytes = plain(5, &[b"abc", b"def"]);
         let at = 21 + at % (bytes.len() - 21);
         bytes[at] ^= change;
-        prop_assert!(read(&mended(bytes), 5, false).next >= 5);
+        prop_assert!(read(&with_checksum(bytes), 5, false).next >= 5);
     }
 }

@@ -7,9 +7,8 @@
 mod snappy;
 mod zstd;
 
-use std::io::Read;
-
 use kafka_protocol::records::Compression;
+use std::io::Read;
 
 /// Decodes `bytes`. The error says why this failed, or that the output exceeds `limit` bytes.
 pub fn decode(codec: Compression, bytes: &[u8], limit: usize) -> Result<Vec<u8>, String> {

@@ -1,9 +1,7 @@
-use std::io::Write;
-
+use super::*;
 use kafka_protocol::records::Compression::{self, Gzip, Lz4, Snappy, Zstd};
 use proptest::prelude::*;
-
-use super::*;
+use std::io::Write;
 
 const CODECS: [Compression; 4] = [Gzip, Snappy, Lz4, Zstd];
 const LIMIT: usize = 256 << 10;

@@ -1,11 +1,9 @@
 //! Zstandard: <https://www.rfc-editor.org/rfc/rfc8878>. Producers write one frame, rarely several.
 
-use std::io::Read;
-
+use super::{Refusal, malformed};
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
-
-use super::{Refusal, malformed};
+use std::io::Read;
 
 /// Magic number, descriptor and window: the part of a frame's header that is read here.
 const HEAD: usize = 6;

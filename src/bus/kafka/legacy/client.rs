@@ -1,17 +1,15 @@
 //! Calls to the crate `kafka`, one attempt each. After any fault the client is dropped and recreated, since
 //! it never repairs a broken connection.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
-
-use ::kafka::client::{FetchOffset, FetchPartition, KafkaClient, ProduceMessage, RequiredAcks};
-use ::kafka::error::{Error, KafkaCode};
-
 use super::super::connection::Connection;
-use super::super::shared::Shared;
+use super::super::context::Context;
 use super::super::{partition, versions};
 use crate::bus::{Appended, BusError, Record, Topic};
 use crate::clock;
+use ::kafka::client::{FetchOffset, FetchPartition, KafkaClient, ProduceMessage, RequiredAcks};
+use ::kafka::error::{Error, KafkaCode};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// Maximum bytes of one partition in one response; a record that does not fit is skipped.
 const MAX_BYTES: i32 = 4 << 20;
@@ -42,7 +40,7 @@ impl Client {
     /// Runs one call. After any failure, the next call uses a new client.
     pub fn with<T>(
         &mut self,
-        shared: &Shared,
+        shared: &Context,
         deadline_ns: u64,
         call: impl FnOnce(&mut KafkaClient) -> Result<T, BusError>,
     ) -> Result<T, BusError> {
@@ -65,7 +63,7 @@ impl Client {
 
 /// Probes the brokers with our own client first: the crate would wait for minutes for a server that is not
 /// Kafka, and 4.x brokers just close the connection on its requests.
-fn connect(shared: &Shared, deadline_ns: u64) -> Result<KafkaClient, BusError> {
+fn connect(shared: &Context, deadline_ns: u64) -> Result<KafkaClient, BusError> {
     let mut faults = Vec::new();
     let mut hosts = Vec::new();
     for (tried, address) in shared.bootstrap.iter().enumerate() {
@@ -74,8 +72,8 @@ fn connect(shared: &Shared, deadline_ns: u64) -> Result<KafkaClient, BusError> {
         match Connection::probe(address, &shared.settings.client_id, share_ns) {
             Ok(Some(broker)) if versions::is_4_or_newer(&broker) => {
                 return Err(BusError::Unsupported(format!(
-                    "Kafka broker {address} is version 4.0 or newer, which the legacy client does not support: use \
-                     --kafka-client modern"
+                    "Kafka broker {address} is version 4.0 or newer, which the legacy client does not \
+                     support: use --kafka-client modern"
                 )));
             }
             Ok(_) => hosts.push(address.to_string()),
@@ -94,13 +92,13 @@ fn connect(shared: &Shared, deadline_ns: u64) -> Result<KafkaClient, BusError> {
 }
 
 /// Loads the metadata of all five topics. This creates missing ones if the cluster allows it.
-fn load(client: &mut KafkaClient, shared: &Shared) -> Result<(), BusError> {
+fn load(client: &mut KafkaClient, shared: &Context) -> Result<(), BusError> {
     let names: Vec<&String> = shared.names.keys().collect();
     client.load_metadata(&names).map_err(|e| in_words("read the topics' metadata", &shared.describe(), &e))
 }
 
 /// Checks that all topics exist.
-pub fn check_topics(client: &mut KafkaClient, shared: &Shared) -> Result<(), BusError> {
+pub fn check_topics(client: &mut KafkaClient, shared: &Context) -> Result<(), BusError> {
     load(client, shared)?;
     let ready = |name: &String| {
         client.topics().partitions(name).is_some_and(|partitions| {
@@ -113,7 +111,8 @@ pub fn check_topics(client: &mut KafkaClient, shared: &Shared) -> Result<(), Bus
     }
     Err(BusError::Unavailable(format!(
         "topics {} do not exist at {} or have no leader yet; the legacy client cannot create them unless the \
-         brokers do so automatically (auto.create.topics.enable): create them with kafka-topics.sh, one partition each",
+         brokers do so automatically (auto.create.topics.enable): create them with kafka-topics.sh, one \
+         partition each",
         missing.join(", "),
         shared.describe()
     )))
@@ -148,8 +147,8 @@ pub fn publish(
             Err(code @ (KafkaCode::MessageSizeTooLarge | KafkaCode::RecordListTooLarge)) => {
                 let bytes = key.map_or(0, <[u8]>::len) + value.len();
                 let text = format!(
-                    "topic {topic} does not accept a record of {bytes} bytes ({code:?}): raise max.message.bytes of the \
-                     topic to 1048588"
+                    "topic {topic} does not accept a record of {bytes} bytes ({code:?}): raise \
+                     max.message.bytes of the topic to 1048588"
                 );
                 Err(BusError::TooLarge { bytes, text })
             }
@@ -173,7 +172,7 @@ pub fn offsets(
 /// Reads from `cursors`, waiting up to `wait` for the first record.
 pub fn fetch(
     client: &mut KafkaClient,
-    shared: &Shared,
+    shared: &Context,
     cursors: &BTreeMap<Key, i64>,
     wait: Duration,
 ) -> Result<Brought, BusError> {
@@ -213,7 +212,7 @@ pub fn fetch(
 /// Reads each partition separately: the crate drops a whole response if any part of it is unreadable.
 fn one_by_one(
     client: &mut KafkaClient,
-    shared: &Shared,
+    shared: &Context,
     cursors: &BTreeMap<Key, i64>,
 ) -> Result<Brought, BusError> {
     let mut all = Brought::default();
@@ -237,7 +236,7 @@ fn is_unreadable(error: &Error) -> bool {
     )
 }
 
-fn pass_over(shared: &Shared, cursors: &BTreeMap<Key, i64>, why: &str) -> Brought {
+fn pass_over(shared: &Context, cursors: &BTreeMap<Key, i64>, why: &str) -> Brought {
     let mut brought = Brought::default();
     for (key, next) in cursors {
         let name = shared.settings.topic_name(key.0);
@@ -249,7 +248,7 @@ fn pass_over(shared: &Shared, cursors: &BTreeMap<Key, i64>, why: &str) -> Brough
 
 fn gather(
     client: &mut KafkaClient,
-    shared: &Shared,
+    shared: &Context,
     cursors: &BTreeMap<Key, i64>,
     responses: &[::kafka::client::fetch::Response],
 ) -> Brought {
@@ -328,7 +327,7 @@ fn in_words(what: &str, whose: &str, error: &Error) -> BusError {
 }
 
 fn of_code(what: &str, whose: &str, code: KafkaCode) -> BusError {
-    let text = |mend: &str| format!("could not {what} ({whose}, {code:?}): {mend}");
+    let text = |fix: &str| format!("could not {what} ({whose}, {code:?}): {fix}");
     match code {
         KafkaCode::TopicAuthorizationFailed | KafkaCode::ClusterAuthorizationFailed => BusError::Rejected(
             text("this client is not authorized; an administrator can allow Read, Write and Describe"),

@@ -4,20 +4,18 @@
 mod client;
 mod worker;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
-
-use ::kafka::client::FetchOffset;
-use ::kafka::client::KafkaClient;
-
 use self::client::{Brought, Client, Key};
 use self::worker::Worker;
 use super::backoff::Backoff;
 use super::cluster::ATTEMPT;
-use super::shared::Shared;
+use super::context::Context;
 use crate::bus::{Appended, Bus, BusError, Position, Record, Start, Topic, check_size};
 use crate::clock::{self, NS_PER_MS};
+use ::kafka::client::FetchOffset;
+use ::kafka::client::KafkaClient;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// How much longer than requested a fetch may take.
 const GRACE_NS: u64 = 500 * NS_PER_MS;
@@ -27,23 +25,23 @@ const REPLY_NS: u64 = 50 * NS_PER_MS;
 const EMPTY_PAUSE_NS: u64 = 10 * NS_PER_MS;
 
 /// One worker with its client, and the backoff after faults.
-struct Line {
-    shared: Arc<Shared>,
+struct RetryingWorker {
+    shared: Arc<Context>,
     worker: Worker<Client>,
     backoff: Backoff,
     last_fault: Option<BusError>,
 }
 
-impl Line {
-    fn new(shared: Arc<Shared>, name: &'static str) -> Self {
+impl RetryingWorker {
+    fn new(shared: Arc<Context>, name: &'static str) -> Self {
         let worker = Worker::new(name, shared.describe());
-        Line { shared, worker, backoff: Backoff::new(), last_fault: None }
+        RetryingWorker { shared, worker, backoff: Backoff::new(), last_fault: None }
     }
 
     fn once<T: Send + 'static>(
         &mut self,
         deadline_ns: u64,
-        call: impl FnOnce(&mut KafkaClient, &Shared) -> Result<T, BusError> + Send + 'static,
+        call: impl FnOnce(&mut KafkaClient, &Context) -> Result<T, BusError> + Send + 'static,
     ) -> Result<T, BusError> {
         let shared = Arc::clone(&self.shared);
         // A little longer, so that an error that the call reports at its deadline still arrives.
@@ -67,7 +65,7 @@ impl Line {
     fn attempt<T: Send + 'static>(
         &mut self,
         deadline_ns: u64,
-        call: impl Fn(&mut KafkaClient, &Shared) -> Result<T, BusError> + Clone + Send + 'static,
+        call: impl Fn(&mut KafkaClient, &Context) -> Result<T, BusError> + Clone + Send + 'static,
     ) -> Result<T, BusError> {
         loop {
             clock::sleep_until(self.backoff.not_before_ns().min(deadline_ns));
@@ -86,8 +84,8 @@ impl Line {
 }
 
 /// Waits until the brokers can be reached and all topics exist; logs what it waits for.
-pub fn prepare(shared: Arc<Shared>, deadline_ns: u64) -> Result<(), BusError> {
-    let mut line = Line::new(shared, "kafka-prepare");
+pub fn prepare(shared: Arc<Context>, deadline_ns: u64) -> Result<(), BusError> {
+    let mut line = RetryingWorker::new(shared, "kafka-prepare");
     let mut told = String::new();
     loop {
         let attempt_ns = deadline_ns.min(clock::now_ns().saturating_add(clock::to_ns(ATTEMPT)));
@@ -106,17 +104,17 @@ pub fn prepare(shared: Arc<Shared>, deadline_ns: u64) -> Result<(), BusError> {
 
 /// A handle of the legacy client.
 pub struct LegacyBus {
-    writer: Line,
-    reader: Line,
+    writer: RetryingWorker,
+    reader: RetryingWorker,
     cursors: BTreeMap<Key, i64>,
 }
 
 impl LegacyBus {
     /// Connects on demand.
-    pub fn new(shared: Arc<Shared>) -> Self {
+    pub fn new(shared: Arc<Context>) -> Self {
         LegacyBus {
-            writer: Line::new(Arc::clone(&shared), "kafka-writer"),
-            reader: Line::new(shared, "kafka-reader"),
+            writer: RetryingWorker::new(Arc::clone(&shared), "kafka-writer"),
+            reader: RetryingWorker::new(shared, "kafka-reader"),
             cursors: BTreeMap::new(),
         }
     }

@@ -5,12 +5,10 @@
 //! and the next call waits for it first, which preserves the order. A worker that is stuck for long is
 //! abandoned and replaced.
 
-use std::thread::{self, JoinHandle};
-
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-
 use crate::bus::BusError;
 use crate::clock::{self, NS_PER_S};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use std::thread::{self, JoinHandle};
 
 /// How long a call may block its worker before it is replaced. At most 120 s / 10 s workers are abandoned.
 const STUCK_NS: u64 = 10 * NS_PER_S;

@@ -121,9 +121,8 @@ fn queued_requests_name_the_target_and_not_the_generator() {
     let stalled = Facts { queued: 953, lag: Some(lag(3.0)), latency_p99_ms: Some(800.0), ..kept() };
     assert_eq!(
         verdict(&stalled),
-        [
-            "The target was slower than the plan: 953 of 20,000 requests (4.8 %) had to wait for a free connection."
-        ]
+        ["The target was slower than the plan: 953 of 20,000 requests (4.8 %) had to wait for a free \
+             connection."]
     );
     // A few requests are no finding.
     assert_eq!(codes(&Facts { queued: 9, ..kept() }), ["all_well"]);
@@ -162,10 +161,8 @@ fn a_queue_that_a_generator_pause_may_have_caused_is_not_blamed_on_the_target() 
         Facts { queued: 240, lag: peak(6.69), due_in_pauses: 240.0, latency_p99_ms: Some(6.0), ..kept() };
     assert_eq!(
         verdict(&paused),
-        [
-            "240 of 20,000 requests (1.2 %) had to wait for a free connection: the generator itself may have paused \
-             (at most 6.69 ms), or the target was slower than the plan."
-        ]
+        ["240 of 20,000 requests (1.2 %) had to wait for a free connection: the generator itself may \
+             have paused (at most 6.69 ms), or the target was slower than the plan."]
     );
     for slower in [Facts { due_in_pauses: 239.9, ..paused.clone() }, Facts { lag: peak(1.0), ..paused }] {
         assert!(verdict(&slower)[0].starts_with("The target was slower than the plan: 240 of 20,000"));

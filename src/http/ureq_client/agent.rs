@@ -1,13 +1,14 @@
 //! A `ureq` agent with Floodgate's limits: one connection, known addresses, strict deadlines.
 
-use super::line::{Line, LineConnector, MeterConnector, kind_of};
 use super::secure::SecureConnector;
+use super::transport::{LineConnector, MeterConnector, TransportState, kind_of};
 use crate::clock;
 use crate::http::render::{USER_AGENT_VALUE, sends_length};
 use crate::http::tls::TlsClient;
-use crate::http::{Addresses, ClientError, MAX_HEAD_BYTES, Settings, StopFlag};
+use crate::http::{Addresses, ClientError, MAX_HEAD_BYTES, Settings};
 use crate::plan::request::Request;
 use crate::stats::outcome::ErrorKind;
+use crate::threads::StopFlag;
 use http::header::CONNECTION;
 use http::{HeaderValue, Response};
 use std::cell::Cell;
@@ -19,9 +20,9 @@ use ureq::{Agent, AsSendBody, Body};
 
 /// An agent and what it shares with its transport.
 #[derive(Debug)]
-pub struct Session {
+pub struct BoundedAgent {
     agent: Agent,
-    line: Arc<Line>,
+    line: Arc<TransportState>,
     timeout_ns: u64,
     connect_timeout_ns: u64,
     max_requests: u64,
@@ -29,7 +30,7 @@ pub struct Session {
     carried: Cell<u64>,
 }
 
-impl Session {
+impl BoundedAgent {
     /// A session for requests like this one. They go to `addresses`, whatever host they name.
     ///
     /// # Errors
@@ -39,10 +40,10 @@ impl Session {
         settings: &Settings,
         addresses: Addresses,
         stop: StopFlag,
-    ) -> Result<Session, ClientError> {
+    ) -> Result<BoundedAgent, ClientError> {
         let connect_timeout_ns = clock::to_ns(settings.connect_timeout.min(settings.timeout));
         let attempt_ns = addresses.attempt_ns(connect_timeout_ns);
-        let line = Arc::new(Line::new(stop, settings.timeout, attempt_ns));
+        let line = Arc::new(TransportState::new(stop, settings.timeout, attempt_ns));
         let tls = request.is_https().then(|| TlsClient::new(settings, request.host())).transpose()?;
         let connector = LineConnector(Arc::clone(&line))
             .chain(SecureConnector(tls))
@@ -50,11 +51,11 @@ impl Session {
         let agent = Agent::with_parts(config(), connector, Resolved(addresses));
         let timeout_ns = clock::to_ns(settings.timeout);
         let max_requests = settings.max_requests_per_connection.unwrap_or(u64::MAX).max(1);
-        Ok(Session { agent, line, timeout_ns, connect_timeout_ns, max_requests, carried: Cell::new(0) })
+        Ok(BoundedAgent { agent, line, timeout_ns, connect_timeout_ns, max_requests, carried: Cell::new(0) })
     }
 
     /// Counts and stage of the current attempt.
-    pub fn line(&self) -> &Line {
+    pub fn line(&self) -> &TransportState {
         &self.line
     }
 

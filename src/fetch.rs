@@ -1,9 +1,10 @@
 //! One-shot control requests, to a target's counters or a fleet's orchestrator.
 
-use super::session::Session;
 use crate::clock;
-use crate::http::{Addresses, Settings, StopFlag, resolve};
+use crate::http::ureq_client::agent::BoundedAgent;
+use crate::http::{Addresses, Settings, resolve};
 use crate::plan::request::Request;
+use crate::threads::StopFlag;
 use std::fmt;
 use std::io::Read;
 use std::time::Duration;
@@ -102,8 +103,8 @@ fn fetch_from(
     let begun_ns = clock::now_ns();
     let settings =
         Settings { timeout, connect_timeout: timeout, max_requests_per_connection: None, ca_pem: None };
-    let session =
-        Session::new(request, &settings, addresses, StopFlag::default()).map_err(|e| fail(e.to_string()))?;
+    let session = BoundedAgent::new(request, &settings, addresses, StopFlag::default())
+        .map_err(|e| fail(e.to_string()))?;
     let mut response =
         session.send(request, begun_ns).map_err(|kind| fail(format!("error {:?}", kind.name())))?;
     let server_header = response.headers().get("server").and_then(|v| v.to_str().ok()).map(str::to_owned);

@@ -170,7 +170,8 @@ impl Core {
             return Err(ApiError::new(409, format!("no driver is alive: {how}")));
         }
         if config.drivers.is_empty() && !self.fleet.is_without_ours() {
-            let why = "only drivers of the original protocol are known, and others may not have been heard from yet";
+            let why = "only drivers of the original protocol are known, and others may not have been heard \
+                from yet";
             return Err(ApiError::new(409, format!("no driver is alive: {why}: try again in 5 s")));
         }
         if config.drivers.is_empty() && count(&plan, originals.len()).is_none() {
@@ -375,5 +376,4 @@ fn check(config: &TestConfig) -> Result<Plan, ApiError> {
 }
 
 #[cfg(test)]
-#[path = "core_tests.rs"]
 mod tests;

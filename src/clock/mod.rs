@@ -8,7 +8,6 @@
 mod cpu;
 
 pub use cpu::CpuTimes;
-
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};

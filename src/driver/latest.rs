@@ -4,21 +4,21 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
 use std::time::Duration;
 
 /// The writing end. Only one thread may write.
-pub struct SlotSender<T> {
+pub struct LatestSender<T> {
     sender: Sender<T>,
     receiver: Receiver<T>,
 }
 
 /// The reading end.
-pub struct SlotReceiver<T>(Receiver<T>);
+pub struct LatestReceiver<T>(Receiver<T>);
 
 /// A new empty slot.
-pub fn slot<T>() -> (SlotSender<T>, SlotReceiver<T>) {
+pub fn latest<T>() -> (LatestSender<T>, LatestReceiver<T>) {
     let (sender, receiver) = crossbeam_channel::bounded(1);
-    (SlotSender { sender, receiver: receiver.clone() }, SlotReceiver(receiver))
+    (LatestSender { sender, receiver: receiver.clone() }, LatestReceiver(receiver))
 }
 
-impl<T> SlotSender<T> {
+impl<T> LatestSender<T> {
     /// Stores `value`, replacing any previous one. Never blocks.
     pub fn put(&self, mut value: T) {
         while let Err(TrySendError::Full(back)) = self.sender.try_send(value) {
@@ -39,7 +39,7 @@ pub enum Taken<T> {
     Closed,
 }
 
-impl<T> SlotReceiver<T> {
+impl<T> LatestReceiver<T> {
     /// Waits up to `timeout` for a value.
     pub fn take(&self, timeout: Duration) -> Taken<T> {
         match self.0.recv_timeout(timeout) {
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn the_newest_value_wins_and_the_end_is_seen() {
-        let (sender, receiver) = slot();
+        let (sender, receiver) = latest();
         assert_eq!(receiver.take(Duration::ZERO), Taken::Nothing);
         (1..=3).for_each(|value| sender.put(value));
         assert_eq!(receiver.take(Duration::ZERO), Taken::Value(3));

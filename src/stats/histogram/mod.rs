@@ -227,7 +227,9 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(48))]
 
         #[test]
-        fn merged_parts_equal_the_whole(parts in prop::collection::vec(prop::collection::vec(1u64..10_000_000, 0..50), 1..5)) {
+        fn merged_parts_equal_the_whole(
+            parts in prop::collection::vec(prop::collection::vec(1u64..10_000_000, 0..50), 1..5),
+        ) {
             let whole = of(&parts.concat());
             let mut merged = Histogram::new();
             parts.iter().for_each(|part| merged.merge(&of(part)));

@@ -13,16 +13,16 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 const MAX_MESSAGES: usize = 4_096;
 
 /// State shared by all threads of one server.
-pub struct Shared {
+pub struct ServerState {
     pub options: Options,
     pub handler: Arc<dyn Handler>,
     stopping: AtomicBool,
     connections: AtomicU32,
 }
 
-impl Shared {
-    pub fn new(options: Options, handler: Arc<dyn Handler>) -> Shared {
-        Shared { options, handler, stopping: AtomicBool::new(false), connections: AtomicU32::new(0) }
+impl ServerState {
+    pub fn new(options: Options, handler: Arc<dyn Handler>) -> ServerState {
+        ServerState { options, handler, stopping: AtomicBool::new(false), connections: AtomicU32::new(0) }
     }
 
     pub fn stop(&self) {

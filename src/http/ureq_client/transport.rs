@@ -5,11 +5,12 @@
 //! enough to end a blocked request soon after a STOP.
 
 use crate::clock::{self, NS_PER_MS};
+use crate::http::STOP_LOOK_NS;
 use crate::http::cause;
 use crate::http::os::socket::{Fate, ONE_SEGMENT_BYTES, fate, is_quiet, start_connect, wait_writable};
-use crate::http::{STOP_LOOK_NS, StopFlag};
 use crate::stats::causes::{Causes, Key};
 use crate::stats::outcome::ErrorKind;
+use crate::threads::StopFlag;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -35,7 +36,7 @@ pub enum Stage {
 /// State shared by the transport and its user. `ureq` requires a transport that may move between threads, so
 /// these are atomics; only one thread uses them.
 #[derive(Debug)]
-pub struct Line {
+pub struct TransportState {
     stop: StopFlag,
     deadline_ns: AtomicU64,
     connect_deadline_ns: AtomicU64,
@@ -56,12 +57,12 @@ pub struct Line {
     slice_ns: u64,
 }
 
-impl Line {
+impl TransportState {
     /// A line for exchanges of at most `timeout`, with at most `attempt_ns` per address while others remain.
-    pub fn new(stop: StopFlag, timeout: Duration, attempt_ns: u64) -> Line {
+    pub fn new(stop: StopFlag, timeout: Duration, attempt_ns: u64) -> TransportState {
         // Half the timeout, so that the slice is the same for every request and needs no call to set it.
         let slice_ns = STOP_LOOK_NS.min(clock::to_ns(timeout) / 2).max(NS_PER_MS);
-        Line {
+        TransportState {
             stop,
             deadline_ns: AtomicU64::new(0),
             connect_deadline_ns: AtomicU64::new(0),
@@ -206,9 +207,9 @@ impl Line {
     }
 }
 
-/// Opens TCP connections for a [`Line`].
+/// Opens TCP connections for a [`TransportState`].
 #[derive(Debug)]
-pub struct LineConnector(pub Arc<Line>);
+pub struct LineConnector(pub Arc<TransportState>);
 
 impl Connector for LineConnector {
     type Out = LineTransport;
@@ -230,7 +231,7 @@ pub struct LineTransport {
     /// Present until it is dropped.
     stream: Option<TcpStream>,
     buffers: LazyBuffers,
-    line: Arc<Line>,
+    line: Arc<TransportState>,
     /// The timeouts set on the socket; unchanged ones cost no call.
     read_ns: u64,
     write_ns: u64,
@@ -334,7 +335,7 @@ impl Transport for LineTransport {
 
 /// Wraps the output of TCP or TLS, to count a response's bytes and to check a kept connection only once.
 #[derive(Debug)]
-pub struct MeterConnector(pub Arc<Line>);
+pub struct MeterConnector(pub Arc<TransportState>);
 
 impl<In: Transport> Connector<In> for MeterConnector {
     type Out = Meter<In>;
@@ -349,7 +350,7 @@ impl<In: Transport> Connector<In> for MeterConnector {
 #[derive(Debug)]
 pub struct Meter<In> {
     inner: In,
-    line: Arc<Line>,
+    line: Arc<TransportState>,
     is_kept: bool,
 }
 
@@ -383,7 +384,7 @@ impl<In: Transport> Transport for Meter<In> {
 }
 
 /// The error kind of a `ureq` error at the line's current stage; counts its cause.
-pub fn kind_of(error: &Error, line: &Line) -> ErrorKind {
+pub fn kind_of(error: &Error, line: &TransportState) -> ErrorKind {
     let kind = classify(error, line);
     let is_tls = matches!(error, Error::Io(e) if cause::tls_error(e).is_some());
     let fixed = match (kind, error) {
@@ -405,7 +406,7 @@ pub fn kind_of(error: &Error, line: &Line) -> ErrorKind {
     kind
 }
 
-fn classify(error: &Error, line: &Line) -> ErrorKind {
+fn classify(error: &Error, line: &TransportState) -> ErrorKind {
     if line.is_stopped() {
         return ErrorKind::Aborted;
     }

@@ -259,7 +259,7 @@ impl Run {
             },
             Some(DriverState::Running | DriverState::Finishing) => {
                 member.away_ns = None;
-                member.lost = member.lost.take().filter(|(_, for_ever)| *for_ever);
+                member.lost = member.lost.take().filter(|(_, permanently)| *permanently);
                 return;
             }
             Some(DriverState::Idle) if message.reason.is_some() && !member.done => {
@@ -274,7 +274,7 @@ impl Run {
     /// Handles that a driver was lost or came back.
     pub fn change(&mut self, change: &Change) {
         let (node, lost) = match change {
-            Change::Lost { node, what, for_ever } => (node, Some((what.clone(), *for_ever))),
+            Change::Lost { node, what, permanently } => (node, Some((what.clone(), *permanently))),
             Change::Back(node) => (node, None),
         };
         if let Some(member) = self.member(&node.node_id, Some(node.epoch)) {

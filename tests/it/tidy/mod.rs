@@ -1,9 +1,11 @@
 //! The shape of the code, read from `src/`: who imports whom, sizes, and where each effect is named.
 
 mod checks;
+mod prose;
 mod source;
 
-use checks::{cycles, effects, layers, sizes};
+use checks::{cycles, effects, layers, measure, sizes};
+use prose::{columns, error_sections, folders, idioms, imports};
 use source::Source;
 use std::path::Path;
 
@@ -32,6 +34,35 @@ fn own() -> Vec<Source> {
     sources
 }
 
+/// Every Rust source but this check itself, which names the idioms.
+fn all() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut sources = Vec::new();
+    for folder in ["src", "bin", "tests", "benches", "fuzz/fuzz_targets"] {
+        let named = |source: Source| Source { path: format!("{folder}/{}", source.path), ..source };
+        sources.extend(read(&root.join(folder)).into_iter().map(named));
+    }
+    sources.retain(|source| !source.path.starts_with("tests/it/tidy/"));
+    sources
+}
+
+/// The sources, the documentation and the tools.
+fn texts() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut texts = all();
+    let mut paths: Vec<_> = ["README.md", "Justfile", "Cargo.toml", ".ci/run", "scripts/kafka"]
+        .map(|name| root.join(name))
+        .into();
+    paths.extend(
+        std::fs::read_dir(root.join("docs")).expect("docs/").map(|entry| entry.expect("entry").path()),
+    );
+    for path in paths {
+        let name = path.strip_prefix(root).expect("inside").to_string_lossy().into_owned();
+        texts.push(Source::new(&name, &std::fs::read_to_string(&path).expect("text")));
+    }
+    texts
+}
+
 fn none(problems: Vec<String>) {
     assert!(problems.is_empty(), "\n{}", problems.join("\n"));
 }
@@ -56,6 +87,45 @@ fn each_effect_is_named_in_its_own_place() {
     none(effects(&own()));
 }
 
+#[test]
+fn lines_are_short() {
+    none(columns(&all()));
+}
+
+#[test]
+fn old_idioms_do_not_come_back() {
+    none(idioms(&texts()));
+}
+
+#[test]
+fn modules_imports_and_error_sections_have_one_style() {
+    let sources = all();
+    none([folders(&sources), imports(&sources), error_sections(&sources)].concat());
+}
+
+/// `just sizes` prints it.
+#[test]
+fn the_sizes_of_the_house_are_known() {
+    let measured = measure(&own());
+    println!("{measured}");
+    assert!(measured.starts_with("src: "), "{measured}");
+}
+
+#[test]
+fn a_long_line_an_idiom_and_another_style_are_found() {
+    let long = format!("// {}", "x".repeat(108));
+    assert_eq!(columns(&made(&[("a.rs", &long)])).len(), 1);
+    assert_eq!(columns(&made(&[("a.rs", &long[..110])])), Vec::<String>::new());
+    assert_eq!(idioms(&made(&[("a.rs", "// It waits For Ever, and for every one.")])).len(), 1);
+    assert_eq!(idioms(&made(&[("a.rs", "// for every recommended one")])), Vec::<String>::new());
+    assert_eq!(folders(&made(&[("a.rs", ""), ("a/b.rs", "")])).len(), 1);
+    assert_eq!(folders(&made(&[("a/mod.rs", "#[path = \"c.rs\"]\nmod b;"), ("a/b.rs", "")])).len(), 1);
+    let two_blocks = "use a::b;\nuse c::{\n    d,\n};\n\nuse e::f;\n";
+    assert_eq!(imports(&made(&[("a.rs", two_blocks)])).len(), 1);
+    assert_eq!(imports(&made(&[("a.rs", "use a::b;\nuse c;\n\nfn f() {}\n")])), Vec::<String>::new());
+    assert_eq!(error_sections(&made(&[("a.rs", "/// Reads. Errors: 404.")])).len(), 1);
+}
+
 fn made(files: &[(&str, &str)]) -> Vec<Source> {
     files.iter().map(|(path, text)| Source::new(path, text)).collect()
 }
@@ -64,7 +134,7 @@ fn made(files: &[(&str, &str)]) -> Vec<Source> {
 fn a_forbidden_import_is_found() {
     let forbidden = [
         ("stats/a.rs", "use crate::clock;"),
-        ("plan/mod.rs", "fn f() { crate::http::limits::max(); }"),
+        ("plan/mod.rs", "fn f() { crate::host::limits::max(); }"),
         ("stats/a.rs", "use crate::{units, message::Stage};"),
         ("bus/kafka/a.rs", "use crate::plan::Plan;"),
         ("bus/mod.rs", "use crate::stats::counts::Counts;"),
@@ -178,7 +248,7 @@ fn an_effect_outside_its_place_is_found() {
     }
     let allowed = [
         ("http/server/mod.rs", "use tiny_http::Server;"),
-        ("clock.rs", "Instant::now(); SystemTime::now(); std::thread::sleep(d);"),
+        ("clock/mod.rs", "Instant::now(); SystemTime::now(); std::thread::sleep(d);"),
         ("bus/kafka/legacy/client.rs", "use ::kafka::client::KafkaClient;"),
         ("cli/mod.rs", "use crate::bus::kafka::KafkaConnector;"),
         ("driver/a.rs", "// tiny_http::Server\nlet text = \"ureq::get\"; clock::sleep(d);"),

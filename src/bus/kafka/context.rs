@@ -1,13 +1,12 @@
 //! State shared by all handles of a connector.
 
+use super::settings::{Address, KafkaSettings};
+use crate::bus::Topic;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use super::settings::{Address, KafkaSettings};
-use crate::bus::Topic;
-
 /// The checked settings, and the warnings already logged.
-pub struct Shared {
+pub struct Context {
     /// The user's settings.
     pub settings: KafkaSettings,
     /// The bootstrap brokers.
@@ -18,12 +17,12 @@ pub struct Shared {
     told: Mutex<BTreeSet<Topic>>,
 }
 
-impl Shared {
+impl Context {
     /// Checks the settings; the error says which one is invalid and what is allowed.
     pub fn new(settings: KafkaSettings) -> Result<Self, String> {
         let bootstrap = settings.checked()?;
         let names = Topic::ALL.iter().map(|topic| (settings.topic_name(*topic), *topic)).collect();
-        Ok(Shared { settings, bootstrap, names, told: Mutex::default() })
+        Ok(Context { settings, bootstrap, names, told: Mutex::default() })
     }
 
     /// The cluster, for messages.
@@ -42,8 +41,8 @@ impl Shared {
         if told.insert(topic) {
             let name = self.settings.topic_name(topic);
             log::warn!(
-                "topic {name} does not store the broker's append time, so it cannot be used to compare clocks; fix this with \
-                 kafka-configs.sh --alter --entity-type topics --entity-name {name} \
+                "topic {name} does not store the broker's append time, so it cannot be used to compare \
+                 clocks; fix this with kafka-configs.sh --alter --entity-type topics --entity-name {name} \
                  --add-config message.timestamp.type=LogAppendTime"
             );
         }

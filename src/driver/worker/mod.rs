@@ -7,9 +7,10 @@ use super::coalescing::Coalescing;
 use super::cursor::{Cursor, Due};
 use super::watch::Watch;
 use crate::clock::Clock;
-use crate::http::{Client, Completion, StopFlag, Ticket};
+use crate::http::{Client, Completion, Ticket};
 use crate::stats::outcome::Outcome;
 use crate::stats::tally::{Sample, Tally};
+use crate::threads::StopFlag;
 use crossbeam_channel::Sender;
 use std::time::Duration;
 
@@ -252,5 +253,4 @@ impl Recorder {
 }
 
 #[cfg(test)]
-#[path = "worker_tests.rs"]
 mod tests;

@@ -3,16 +3,17 @@
 use super::collector::{Collector, Draft};
 use super::cursor::Cursor;
 use super::prepare::{Clients, Prepared, Recipe};
-use super::reporter::{MAX_DRAFTS, Report, Reporter};
+use super::reporter::{DraftReport, MAX_DRAFTS, Reporter};
 use super::session::Event;
 use super::target_count::{Reading, between};
 use super::worker::{self, Handover, Task};
 use crate::bus::Bus;
 use crate::clock::{self, SystemClock};
-use crate::http::{Client, StopFlag};
+use crate::http::Client;
 use crate::message::TargetCount;
 use crate::schedule::Schedule;
 use crate::stats::counts::Counts;
+use crate::threads::StopFlag;
 use crate::threads::{self, Failure, Thread};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::sync::Arc;
@@ -105,7 +106,7 @@ fn conduct(
     let target = before.and_then(|before| count_of_target(before, &recipe));
     // Before the last report is sent: an orchestrator that has read it may send the next plan at once.
     let _ = events.send(Event::LoadEnded);
-    if drafts.send_timeout(Report { draft: ended.draft, target }, LAST_DRAFT_WITHIN).is_err() {
+    if drafts.send_timeout(DraftReport { draft: ended.draft, target }, LAST_DRAFT_WITHIN).is_err() {
         log::error!("the final report is lost: the reporter is not running");
     }
     drop(drafts);
@@ -142,7 +143,7 @@ fn load(
     task: &Arc<Task>,
     clients: Clients,
     recipe: &Recipe,
-    drafts: &Sender<Report>,
+    drafts: &Sender<DraftReport>,
     events: &Sender<Event>,
 ) -> Ended {
     match clients {
@@ -159,7 +160,12 @@ fn load(
     }
 }
 
-fn run_all<C, F>(task: &Arc<Task>, makes: Vec<F>, drafts: &Sender<Report>, events: &Sender<Event>) -> Ended
+fn run_all<C, F>(
+    task: &Arc<Task>,
+    makes: Vec<F>,
+    drafts: &Sender<DraftReport>,
+    events: &Sender<Event>,
+) -> Ended
 where
     C: Client + 'static,
     F: FnOnce() -> Result<C, String> + Send + 'static,
@@ -185,7 +191,8 @@ fn last_draft(
 fn count_of_target(before: Reading, recipe: &Recipe) -> Option<TargetCount> {
     let Some(after) = recipe.read_target() else {
         log::warn!(
-            "the target's /metrics, readable at the start, cannot be read at the end: the result lacks the target's count"
+            "the target's /metrics, readable at the start, cannot be read at the end: the result lacks the \
+             target's count"
         );
         return None;
     };
@@ -222,7 +229,8 @@ where
             Ok(worker) => workers.push(worker),
             Err(error) => {
                 log::error!(
-                    "only {index} workers are running: cannot start more threads ({error}); use fewer connections"
+                    "only {index} workers are running: cannot start more threads ({error}); use fewer \
+                     connections"
                 );
                 break;
             }
@@ -237,7 +245,7 @@ fn collect(
     collector: &mut Collector,
     handovers: &Receiver<Handover>,
     task: &Task,
-    drafts: &Sender<Report>,
+    drafts: &Sender<DraftReport>,
 ) -> Option<u64> {
     let mut stopped_ns = None;
     while !collector.is_over() {
@@ -260,12 +268,11 @@ fn collect(
         }
         if let Some(draft) = collector.draft(now_ns, &task.cursor) {
             // Drafts are cumulative: if the queue is full, the next one includes this one.
-            let _ = drafts.try_send(Report { draft, target: None });
+            let _ = drafts.try_send(DraftReport { draft, target: None });
         }
     }
     stopped_ns
 }
 
 #[cfg(test)]
-#[path = "engine_tests.rs"]
 mod tests;

@@ -1,7 +1,8 @@
 //! Reads HdrHistogram's V2 encoding, plain or deflated, from untrusted sources: every length and bound is
 //! checked before memory is allocated, and no histogram of a foreign shape is ever built.
 //!
-//! Format: <https://github.com/HdrHistogram/HdrHistogram/blob/master/src/main/java/org/HdrHistogram/EncodableHistogram.java>
+//! Format:
+//! <https://github.com/HdrHistogram/HdrHistogram/blob/master/src/main/java/org/HdrHistogram/EncodableHistogram.java>
 //! and the classes next to it.
 
 use std::io::Read;

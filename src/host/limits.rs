@@ -22,8 +22,8 @@ pub fn ensure_descriptors(needed: u64) -> Result<(), String> {
     }
     if let Some(hard) = limit.maximum.filter(|hard| *hard < needed) {
         return Err(format!(
-            "{needed} open files are needed, and the hard limit is {hard}: use fewer connections, or raise the \
-             limit (ulimit -Hn, LimitNOFILE= of systemd)"
+            "{needed} open files are needed, and the hard limit is {hard}: use fewer connections, or raise \
+             the limit (ulimit -Hn, LimitNOFILE= of systemd)"
         ));
     }
     let raised = Rlimit { current: Some(needed), maximum: limit.maximum };

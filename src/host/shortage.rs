@@ -1,5 +1,6 @@
 //! Logs which local resource is exhausted if a connect fails at once. The errors are only counted.
 
+use super::ports::port_range;
 use crate::clock::{self, NS_PER_S};
 use rustix::io::Errno;
 use std::io;
@@ -8,8 +9,6 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Minimum time between two of these log lines.
 const PAUSE_NS: u64 = 60 * NS_PER_S;
-/// First and last local port available for connections (IPv6 too).
-const PORT_RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 
 /// Logs what a connect that failed at once lacks, if known; at most once a minute, however many connections
 /// and threads there are.
@@ -26,8 +25,8 @@ pub fn say(error: &io::Error, address: SocketAddr) {
         Lack::Port if has_no_source(address) => {}
         Lack::Port => log::warn!("{}", no_port(address, port_range())),
         Lack::Descriptor => log::warn!(
-            "no file descriptor is left for a connection to {address}: use fewer connections, or raise the limit \
-             (ulimit -n)"
+            "no file descriptor is left for a connection to {address}: use fewer connections, or raise the \
+             limit (ulimit -n)"
         ),
     }
 }
@@ -74,16 +73,6 @@ fn has_no_source(address: SocketAddr) -> bool {
     socket.connect(address).is_err_and(|e| e.kind() == io::ErrorKind::AddrNotAvailable)
 }
 
-pub(super) fn port_range() -> Option<(u16, u16)> {
-    parse_range(&std::fs::read_to_string(PORT_RANGE).ok()?)
-}
-
-fn parse_range(text: &str) -> Option<(u16, u16)> {
-    let mut words = text.split_whitespace().map(str::parse);
-    let (first, last) = (words.next()?.ok()?, words.next()?.ok()?);
-    (first <= last).then_some((first, last))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,18 +92,10 @@ mod tests {
     #[test]
     fn the_line_names_the_server_and_the_ports_of_this_host() {
         let address = "10.0.0.1:80".parse().unwrap();
-        let text = no_port(address, parse_range("32768\t60999\n"));
+        let text = no_port(address, Some((32_768, 60_999)));
         assert!(text.contains("10.0.0.1:80") && text.contains("has 28232 (32768 to 60999"), "{text}");
         assert!(no_port(address, None).contains("about 28,000"));
         assert!(no_port(address, Some((0, u16::MAX))).contains("has 65536 "));
-    }
-
-    #[test]
-    fn a_range_is_two_ascending_ports() {
-        assert_eq!(parse_range("7 7"), Some((7, 7)));
-        for bad in ["", "5", "9 8", "1 70000", "a b"] {
-            assert_eq!(parse_range(bad), None, "{bad:?}");
-        }
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! Threads whose panics are reported: logged with the thread's name and passed to a callback.
 
+mod stop;
+
+use crate::clock;
+use crate::units::clip;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
-
-use crate::clock;
-use crate::units::clip;
+pub use stop::StopFlag;
 
 /// Interval between two checks of a thread being joined.
 const LOOK: Duration = Duration::from_millis(10);

@@ -4,11 +4,10 @@
 //!
 //! Layout: <https://kafka.apache.org/documentation/#recordbatch>
 
-use kafka_protocol::records::{BatchDecodeInfo, Compression, RecordBatchDecoder};
-
 use super::compression;
 use super::transactions::{Aborted, Transactions};
 use super::wire::{Malformed, Reader};
+use kafka_protocol::records::{BatchDecodeInfo, Compression, RecordBatchDecoder};
 
 /// Largest record (key and value) that is read, in bytes: twice what this project publishes.
 pub const LARGEST_READ: usize = 2 * crate::bus::MAX_RECORD_BYTES;
@@ -241,8 +240,8 @@ fn append_ms(batch: &[u8]) -> Result<Option<i64>, Malformed> {
     let append_time = reader.i16()? & 8 != 0;
     reader.take(12)?; // last offset, first timestamp
     // With LogAppendTime, the batch's max timestamp is the append time; the records keep the sender's.
-    let greatest_ms = reader.i64()?;
-    Ok(append_time.then_some(greatest_ms))
+    let max_ms = reader.i64()?;
+    Ok(append_time.then_some(max_ms))
 }
 
 /// Whether a control batch's only record marks its transaction as aborted.

@@ -144,8 +144,8 @@ fn drivers_are_named() {
     let lines = verdict(&facts);
     assert_eq!(
         lines[0],
-        "Driver a was lost after 12.4 s: 31.3 % of the plan was not sent (6,260 of 20,000 requests), because it was \
-         silent for 5 s."
+        "Driver a was lost after 12.4 s: 31.3 % of the plan was not sent (6,260 of 20,000 requests), \
+         because it was silent for 5 s."
     );
     assert_eq!(lines[1], "Driver b fell behind: did not finish in time.");
     assert_eq!(lines[2], "Driver c started 120 ms after the gate opened.");
@@ -246,10 +246,8 @@ fn the_rate_is_not_judged_without_all_final_reports() {
     let facts = Facts { responses: 0, status: counts(&[]), lag: None, ..facts };
     assert_eq!(
         verdict(&facts),
-        [
-            "Unknown: no final report from a1 (the broker refused 16,635 bytes; raise max.message.bytes); its load is \
-          unknown."
-        ]
+        ["Unknown: no final report from a1 (the broker refused 16,635 bytes; raise max.message.bytes); \
+          its load is unknown."]
     );
     assert_eq!(codes(&facts), ["no_final_report"]);
 }
@@ -273,7 +271,8 @@ fn a_known_cause_is_shown_with_the_errors() {
     );
     let all = Facts { errors: counts(&[("tls", 40)]), sent: 40, responses: 0, status: counts(&[]), ..facts };
     let lines = verdict(&all);
-    let wanted = "failed before a connection was established (the server wants a client certificate); the TLS handshake";
+    let wanted = "failed before a connection was established (the server wants a client certificate); the \
+        TLS handshake";
     assert!(lines[0].contains(wanted), "{lines:?}");
     assert!(!lines[1].contains("cause"), "once: {lines:?}");
 }
