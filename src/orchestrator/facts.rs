@@ -2,6 +2,7 @@
 
 use super::aggregate::{Aggregate, Counted, DriverFigures};
 use super::runs::Run;
+use crate::plan::request::Request;
 use crate::schedule::{Schedule, Share};
 use crate::stats::generator::Generator;
 use crate::stats::summary::{Conservation, Stats};
@@ -16,6 +17,12 @@ pub fn facts(run: &Run, figures: &Aggregate, total: &Stats, conservation: &Conse
     let behind = figures.behind().into_iter().map(|(name, seconds)| (name, waiting(seconds)));
     let starved = starved(figures);
     Facts {
+        target: run
+            .config
+            .target_url
+            .as_deref()
+            .and_then(|url| Request::get(url).ok())
+            .map(|r| r.authority()),
         failed: run.failed.clone(),
         stopped: run.stopped.clone(),
         finished,

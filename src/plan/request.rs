@@ -63,6 +63,11 @@ impl Request {
         self.uri.port_u16().unwrap_or(if self.is_https() { 443 } else { 80 })
     }
 
+    /// Host and port, as `HOST:PORT`.
+    pub fn authority(&self) -> String {
+        format!("{}:{}", self.uri.host().unwrap_or_default(), self.port())
+    }
+
     /// Whether the scheme is `https`.
     pub fn is_https(&self) -> bool {
         self.uri.scheme_str() == Some("https")

@@ -21,10 +21,12 @@ pub fn find(facts: &Facts, found: &mut Vec<Finding>) {
         found.push(Finding::failure("nothing_sent", "Nothing was sent.".to_owned()));
     }
     let total: u64 = facts.errors.values().copied().fold(0, u64::saturating_add);
-    if nothing_reached(facts) {
+    let is_unreached = nothing_reached(facts);
+    if is_unreached {
         found.push(Finding::failure("errors", unreached(facts, total)));
     }
-    if total > 0 {
+    let kinds = facts.errors.values().filter(|n| **n > 0).count();
+    if total > 0 && !(is_unreached && kinds == 1) {
         let severity = if facts.responses == 0 { Finding::failure } else { Finding::warning };
         found.push(severity("errors", failed(facts, total)));
     }
@@ -44,20 +46,25 @@ pub fn find(facts: &Facts, found: &mut Vec<Finding>) {
 
 fn unreached(facts: &Facts, total: u64) -> String {
     let all = |kind: ErrorKind| facts.errors.get(kind.name()) == Some(&total);
-    let advice = if all(ErrorKind::Tls) {
-        "the TLS handshake failed each time; check that the port speaks TLS and that its certificate names \
-         this host and is trusted (--ca-cert trusts your own CA)"
+    let target = facts.target.as_deref().unwrap_or("the target");
+    let (what, advice) = if all(ErrorKind::Tls) && !facts.causes.is_empty() {
+        // rustls's reason is advice enough.
+        (format!("The TLS handshake with {target} failed"), "")
+    } else if all(ErrorKind::Tls) {
+        let advice = "check that the port speaks TLS and that its certificate names this host and is trusted \
+                      (--ca-cert trusts your own CA)";
+        (format!("The TLS handshake with {target} failed"), advice)
     } else if all(ErrorKind::Dns) {
-        "the host name could not be resolved; check its spelling and the DNS settings"
+        (format!("Could not resolve the name of {target}"), "check its spelling and the DNS settings")
     } else {
-        "check the address and that the server is running"
+        (format!("Could not connect to {target}"), "check the address and that the server is running")
     };
-    let cause = facts.causes.first().map_or(String::new(), |first| format!(" ({})", first.cause));
-    let total = format_count(total);
-    format!(
-        "Nothing reached the server: all {total} requests failed before a connection was established{cause}; \
-         {advice}."
-    )
+    let (cause, count) = match facts.causes.first() {
+        Some(sample) => (sample.cause.as_str(), sample.count.min(total)),
+        None => ("all requests failed before a connection was established", total),
+    };
+    let advice = if advice.is_empty() { String::new() } else { format!("; {advice}") };
+    format!("{what}: {cause} ({} of {}){advice}.", format_count(count), format_count(total))
 }
 
 /// Kinds with their shares, then the most frequent known cause of each kind.

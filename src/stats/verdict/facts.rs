@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 /// The facts about a test that the verdict is based on.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
+    /// Host and port of the target; `None` if each driver loads its own.
+    pub target: Option<String>,
     /// Why the test failed before it started, one entry per reason.
     pub failed: Vec<String>,
     /// Why it was stopped early.

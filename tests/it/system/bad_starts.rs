@@ -76,7 +76,7 @@ fn a_driver_without_a_target_joins_and_counts_errors(version: &str) {
     let summary = system.wait_over("t", "completed");
     let errors = |i: usize| summary.drivers[i].stats.errors.clone();
     assert_eq!((errors(0).get("connect"), errors(1).get("dns")), (Some(&40), Some(&40)), "{summary:#?}");
-    assert!(summary.verdict.join("\n").contains("Nothing reached the server"), "{:?}", summary.verdict);
+    assert!(summary.verdict.join("\n").contains("Could not connect to "), "{:?}", summary.verdict);
 }
 
 fn every_setting_of_a_driver_can_be_a_variable(version: &str) {
