@@ -8,8 +8,8 @@ use std::time::Duration;
 
 /// Maximum number of addresses used per name.
 pub const MAX_ADDRESSES: usize = 16;
-/// Longest wait for the system to resolve `localhost`. This needs no network, so a slower system has no entry
-/// for it and its lookup will fail. The caller may have little time, and must still connect within it.
+/// Maximum time for the system to resolve `localhost`. This takes no network request, so a lookup that takes
+/// longer will probably fail, and the caller needs the remaining time to connect.
 const LOCALHOST_PATIENCE: Duration = Duration::from_millis(100);
 
 /// Resolves a host name or parses an address; `timeout` bounds the wait.

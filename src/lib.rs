@@ -42,7 +42,7 @@
 //! | 2, roles | [`driver`] [`orchestrator`] [`target`] | layers 0 and 1, never each other |
 //! | 3, combinations of roles | [`cli`] [`run`] | everything below |
 //!
-//! `tests/it/tidy.rs` checks the sources against this table and against size limits.
+//! `tests/it/tidy/` checks the sources against this table and against size limits.
 //!
 //! # Reading order
 //!

@@ -94,7 +94,7 @@ impl Recipe {
     }
 
     /// The clients, if they can be made outside their worker's thread. For ureq, one client is made and
-    /// thrown away, so that a plan that cannot work is refused before the start.
+    /// discarded, so that a plan that cannot work is refused before the start.
     fn clients(&self, kind: ClientKind, slots: &[usize]) -> Result<Clients, String> {
         match kind {
             ClientKind::Native => {

@@ -9,8 +9,8 @@ use crate::stats::generator::Witness;
 
 /// A worker that sent this many requests since the last reading takes another one when it hands over.
 const ENOUGH_SENT: u64 = 100;
-/// A less active worker takes a reading at every so many hand-overs: a reading takes some µs, and a driver
-/// may have thousands of workers that rarely send.
+/// A less active worker takes a reading only once per this many hand-overs: a reading takes a few µs, and a
+/// driver may have thousands of workers that rarely send.
 const PASSED: u32 = 4;
 
 /// Tracks the thread's CPU times from the first measured request to the last. Pure: calls `accounts` only

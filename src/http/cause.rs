@@ -8,7 +8,7 @@ use std::io;
 /// Causes that have no system error.
 pub const NO_ADDRESS: &str = "the host name has no address";
 /// See [`NO_ADDRESS`].
-pub const CONNECT_TIMEOUT: &str = "the connect timed out";
+pub const CONNECT_TIMEOUT: &str = "the connection attempt timed out";
 /// See [`NO_ADDRESS`].
 pub const HANDSHAKE_TIMEOUT: &str = "the TLS handshake timed out";
 /// See [`NO_ADDRESS`].

@@ -13,7 +13,7 @@ pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
     match Value::deserialize(deserializer)? {
         Value::String(text) => Ok(text),
         Value::Number(number) => Ok(number.to_string()),
-        other => Err(D::Error::custom(format!("{other}: a text is needed"))),
+        other => Err(D::Error::custom(format!("{other}: a string is required"))),
     }
 }
 
@@ -23,7 +23,7 @@ pub(super) fn maybe_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<O
         Value::Null => Ok(None),
         Value::String(text) => Ok(Some(text).filter(|text| !text.is_empty())),
         Value::Number(number) => Ok(Some(number.to_string())),
-        other => Err(D::Error::custom(format!("{}: a text is needed", shown(&other)))),
+        other => Err(D::Error::custom(format!("{}: a string is required", shown(&other)))),
     }
 }
 
@@ -97,5 +97,5 @@ fn read_number<T: DeserializeOwned>(value: Value) -> Result<T, String> {
             Some(n) => serde_json::from_value(Value::from(n)).map_err(|_| e),
             None => Err(e),
         })
-        .map_err(|_| format!("{value}: a number in range is needed"))
+        .map_err(|_| format!("{value}: a number in range is required"))
 }

@@ -43,7 +43,7 @@ pub fn read(record: &Record) -> Option<Result<Message, String>> {
             match config.test_id.or(config.test_config.map(|nested| nested.test_id)) {
                 Some(serde_json::Value::String(id)) => Ok(Message::Used(id)),
                 Some(serde_json::Value::Number(id)) => Ok(Message::Used(id.to_string())),
-                _ => Err("test_id: a text is needed".to_owned()),
+                _ => Err("test_id: a string is required".to_owned()),
             }
         }),
         Topic::Trigger => return None,

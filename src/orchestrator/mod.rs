@@ -114,7 +114,7 @@ impl std::error::Error for ApiError {}
 
 /// A running orchestrator. Dropping it shuts it down like [`Orchestrator::shutdown`].
 pub struct Orchestrator {
-    // Fields are dropped in this order: no requests arrive any more when the threads end.
+    // Fields are dropped in this order, so that no requests arrive once the threads end.
     server: Option<Server>,
     shell: shell::Shell,
 }

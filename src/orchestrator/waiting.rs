@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn a_driver_whose_reports_are_missing_is_named_with_the_time() {
         let mut run = running(&["a", "b"], 0);
-        assert!(notices(&run, None, at(5).ns).is_empty(), "three seconds are nothing");
+        assert!(notices(&run, None, at(5).ns).is_empty(), "three seconds are not reported");
         assert_eq!(notices(&run, None, at(6).ns), ["no reports for 4 s from a, b"]);
         run.reported(&node("a"), at(6));
         assert_eq!(notices(&run, None, at(7).ns), ["no reports for 5 s from b"]);

@@ -31,7 +31,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Descriptors per connection to an embedded target: the driver's and the target's.
 const DESCRIPTORS_WITH_TARGET: u64 = 2;
 
-/// The running roles; dropping it shuts them down in order.
+/// The running roles. Dropping this shuts them down.
 pub struct Embedded {
     target: Option<Target>,
     orchestrator: Option<Orchestrator>,

@@ -32,7 +32,7 @@ fn stages(from: f64, legs: &[(u64, f64)]) -> Schedule {
 }
 
 #[test]
-fn the_thousand_millionth_start_is_exact() {
+fn the_billionth_start_is_exact() {
     let third = rate(3.0, 604_800_000).share(0, 1);
     assert_eq!(third.start_ns(1), Some(333_333_333));
     let fast = schedule(|c| {

@@ -91,7 +91,7 @@ impl DriverRowState {
         }
     }
 
-    /// Whether it is not worth showing next to the driver's name, because everything is as it should be.
+    /// Whether this state is normal and need not be shown next to the driver's name.
     pub fn is_ordinary(self) -> bool {
         use DriverRowState::{Done, Finishing, Ready, Running};
         matches!(self, Done | Ready | Running | Finishing)

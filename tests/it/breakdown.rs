@@ -1,4 +1,4 @@
-//! Threads that break down: it is said, and the run or the role ends with the reason.
+//! Threads that panic: the panic is reported, and the run or the role ends with the reason.
 
 use crate::orchestrator::support::{SOON, wait};
 use crate::raw_http;
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 const PONG: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npong";
 
-/// A target, an orchestrator with HTTP on a sound bus, and a driver on a bus with traps; both are one bus.
+/// A target, an orchestrator with an HTTP API, and a driver on the same bus, whose calls can be made to fail.
 struct Scene {
     server: Server,
     trap: Trap,
@@ -95,7 +95,7 @@ fn an_orchestrator_whose_writer_panics_is_not_healthy() {
 }
 
 #[test]
-fn a_driver_without_a_heartbeat_stops_its_load_reports_and_ends() {
+fn a_driver_without_its_heartbeat_thread_stops_its_load_reports_and_ends() {
     let mut scene = Scene::new();
     scene.run("t", 60_000);
     scene.trap.set(Call::Publish(Topic::Heartbeat), Fault::Panics);
@@ -104,13 +104,13 @@ fn a_driver_without_a_heartbeat_stops_its_load_reports_and_ends() {
     let summary = scene.over("t");
     let (counts, seen) = (&summary.conservation, scene.server.received().len() as u64);
     assert!(counts.sent > 20 && counts.sent == counts.responses + counts.errors, "{counts:?}");
-    // Each was seen, and one look at its counts.
+    // The server may have received requests without a response, and requests for its counts.
     assert!(seen >= counts.responses && seen <= counts.sent + 2, "{seen} seen of {counts:?}");
     scene.end_driver();
 }
 
 #[test]
-fn a_driver_without_control_stops_its_load_and_leaves() {
+fn a_driver_without_its_control_thread_stops_its_load_and_leaves() {
     let mut scene = Scene::new();
     scene.run("t", 60_000);
     scene.trap.set(Call::Poll(Topic::Trigger), Fault::Panics);
@@ -120,7 +120,7 @@ fn a_driver_without_control_stops_its_load_and_leaves() {
     let summary = scene.over("t");
     assert_eq!(summary.drivers[0].state, "lost", "{:?}", summary.verdict);
     assert!(summary.verdict.join("\n").contains("crashed mid-run"), "{:?}", summary.verdict);
-    // The load has ended with it.
+    // The load has ended as well.
     let idle = || {
         let before = scene.server.received().len();
         floodgate::clock::sleep(Duration::from_millis(300));
@@ -130,7 +130,7 @@ fn a_driver_without_control_stops_its_load_and_leaves() {
 }
 
 #[test]
-fn a_driver_whose_reporter_panics_says_why_and_goes_on_with_the_next_test() {
+fn a_driver_whose_reporter_panics_says_why_and_runs_the_next_test() {
     let mut scene = Scene::new();
     scene.run("t", 1_500);
     scene.trap.set(Call::Publish(Topic::Metrics), Fault::Panics);
@@ -151,7 +151,7 @@ fn a_driver_whose_reporter_panics_says_why_and_goes_on_with_the_next_test() {
 }
 
 #[test]
-fn a_process_that_ends_after_its_load_waits_for_a_slow_bus_to_take_the_last_report() {
+fn a_driver_that_shuts_down_after_its_load_retries_until_its_last_report_is_accepted() {
     let mut scene = Scene::new();
     scene.run("t", 1_000);
     scene.trap.set(Call::Publish(Topic::Metrics), Fault::Fails);

@@ -1,4 +1,4 @@
-//! Command lines: what is taken, what is refused with exit code 2, and what the programs say.
+//! Command lines: what is accepted, what is refused with exit code 2, and what the programs print.
 
 use crate::support::process::{run, stdout};
 use floodgate::cli::{DriverArgs, Floodgate, OrchestratorArgs, try_parse};
@@ -20,7 +20,7 @@ fn totals(settings: &Settings) -> Totals {
 }
 
 #[test]
-fn without_arguments_it_runs_two_drivers_with_16_connections_together() {
+fn without_arguments_it_runs_two_drivers_with_16_connections_in_total() {
     let plain = settings(&[]).expect("settings");
     assert_eq!(
         (plain.plan.test_type, plain.plan.connections, plain.json),
@@ -31,7 +31,7 @@ fn without_arguments_it_runs_two_drivers_with_16_connections_together() {
     assert_eq!((connections(&[]), connections(&["run"])), (Some(16), Some(16)));
     assert_eq!(connections(&["--drivers", "20"]), Some(20), "each driver has one");
     let one = settings(&["--url", "http://127.0.0.1:8000/"]).expect("settings");
-    assert_eq!(drivers(&one), 1, "a server of one's own is loaded by one driver");
+    assert_eq!(drivers(&one), 1, "the user's server is loaded by one driver");
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn flags_without_a_command_mean_run() {
 }
 
 #[test]
-fn the_whole_plan_can_be_given() {
+fn the_whole_plan_can_be_specified() {
     let words = "--test-type AVALANCHE --rate 100 --stages 1s:200,2s:0 --warmup 500ms --connections 3 \
                  --timeout 2s --client ureq --body hello";
     let mut words: Vec<_> = words.split_whitespace().collect();
@@ -66,7 +66,7 @@ fn the_whole_plan_can_be_given() {
 }
 
 #[test]
-fn numbers_of_each_driver_have_flags_of_their_own() {
+fn numbers_per_driver_have_separate_flags() {
     let words = ["--rate-per-driver", "100", "--requests-per-driver", "50", "--connections-per-driver", "3"];
     let plan = settings(&words).expect("settings").plan;
     assert_eq!(
@@ -84,7 +84,7 @@ fn a_remote_run_leaves_open_what_the_drivers_decide() {
 }
 
 #[test]
-fn connections_threads_and_addresses_can_be_given() {
+fn connections_threads_and_addresses_can_be_specified() {
     let words =
         ["--max-requests-per-connection", "7", "--threads", "3", "--resolve", "a.example:80:10.0.0.7"];
     let given = settings(&words).expect("settings");
@@ -98,7 +98,7 @@ fn connections_threads_and_addresses_can_be_given() {
 }
 
 #[test]
-fn bad_values_are_refused_with_what_is_allowed() {
+fn bad_values_are_refused_with_the_allowed_ones() {
     let cases: [(&[&str], &str); 26] = [
         (&["--rate", "0"], "0.001"),
         (&["--requests", "-5"], "from 1 to"),
@@ -140,7 +140,7 @@ fn bad_values_are_refused_with_what_is_allowed() {
 }
 
 #[test]
-fn roles_need_their_bus_and_their_names() {
+fn roles_require_a_bus_and_a_name() {
     let driver = ["floodgate-driver", "--kafka", "a:9092,b:9092", "--node-id", "d1", "--node-ip", "10.0.0.1"];
     assert!(try_parse::<DriverArgs>(driver).is_err_and(|e| e.contains("--target")));
     let whole = driver.iter().copied().chain([

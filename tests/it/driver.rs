@@ -67,8 +67,8 @@ impl Stage {
         self.bus.publish(topic, "test", bytes, WAIT).expect("published");
     }
 
-    /// Reads until a message of `topic` fulfils the condition; panics with all that was read when it does not
-    /// come.
+    /// Reads until a message of `topic` fulfils the condition. If none arrives, panics with everything that
+    /// was read.
     fn wait<T: serde::de::DeserializeOwned>(&mut self, topic: Topic, wanted: impl Fn(&T) -> bool) -> T {
         let deadline_ns = clock::now_ns() + clock::to_ns(WAIT);
         while clock::now_ns() < deadline_ns {

@@ -32,7 +32,7 @@ fn a_post_carries_json_and_the_token() {
 }
 
 #[test]
-fn failures_name_the_url_and_keep_the_timeout() {
+fn failures_name_the_url_and_respect_the_timeout() {
     let server = Server::start(|conn| {
         conn.request();
         conn.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n");

@@ -1,4 +1,4 @@
-//! Reports that the bus does not take because of their size.
+//! Reports that the bus rejects because of their size.
 
 use crate::orchestrator::support::{SOON, orchestrator, wait, wait_alive, wait_state};
 use floodgate::bus::local::LocalConnector;
@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A bus whose `topic` takes no larger records than `most` bytes.
+/// A bus whose `topic` rejects records larger than `most` bytes.
 #[derive(Clone)]
 struct Narrow<B> {
     inner: B,
@@ -79,8 +79,8 @@ fn a_driver(bus: Arc<dyn Connector>, target: &Target) -> Driver {
     driver::start(bus, config).expect("starts")
 }
 
-/// What a run's result is, and what its driver said, where `metrics` takes no larger records than `most`
-/// bytes.
+/// Runs a test while `metrics` rejects records larger than `most` bytes. Returns the result, and the reports
+/// and heartbeats of the driver.
 fn run(most: usize) -> (Summary, Vec<Metrics>, Vec<Heartbeat>) {
     let inner = Arc::new(LocalConnector::new());
     let sound: Arc<dyn Connector> = inner.clone();
@@ -144,7 +144,7 @@ fn says(result: &Summary, words: &str) -> bool {
 }
 
 #[test]
-fn a_driver_whose_final_report_is_refused_altogether_says_so_and_is_not_waited_for() {
+fn a_driver_whose_final_report_is_refused_in_every_form_says_so_and_is_not_waited_for() {
     let (result, reports, beats) = run(300);
     assert!(reports.is_empty(), "{reports:?}");
     let told = beats.iter().find(|beat| beat.reason.is_some()).expect("a reason");
@@ -162,11 +162,11 @@ fn a_driver_whose_final_report_is_refused_altogether_says_so_and_is_not_waited_f
         "{}",
         first.text
     );
-    assert_eq!(result.findings.len(), 1, "no verdict on a rate that nobody knows: {:?}", result.verdict);
+    assert_eq!(result.findings.len(), 1, "an unknown rate is not judged: {:?}", result.verdict);
 }
 
 #[test]
-fn a_plan_that_the_bus_does_not_take_fails_with_its_size() {
+fn a_plan_that_the_bus_rejects_fails_with_its_size() {
     let narrow = Narrow { inner: Arc::new(LocalConnector::new()), topic: Topic::TestConfig, most: 50 };
     let orchestrator_bus: Arc<dyn Connector> = Arc::new(narrow.clone());
     let orchestrator = orchestrator(&orchestrator_bus);

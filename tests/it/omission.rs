@@ -1,7 +1,8 @@
-//! The truth about waiting: what a user would have felt, not what a patient client measured.
+//! No coordinated omission: latency includes the wait that a user would have noticed, which a patient client
+//! does not measure.
 //!
-//! Real sockets, a real target process, `floodgate run`. The exact figures are the business of the worker's
-//! tests under the manual clock; here the bounds leave room for a busy machine.
+//! Uses real sockets, a real target process and `floodgate run`. Exact figures are checked by the worker's
+//! tests with a manual clock; here the bounds leave room for a busy machine.
 
 use crate::support::process::{Running, addr_in, run, stderr, stdout};
 use floodgate::stats::summary::Summary;
@@ -32,7 +33,7 @@ fn was_starved(summary: &Summary) -> bool {
 }
 
 #[test]
-fn tsunami_keeps_its_gap_against_a_slower_target() {
+fn tsunami_keeps_its_gap_if_the_target_is_slower() {
     let (_target, url) = target(&["--delay", "30ms"]);
     let plan =
         ["--test-type", "tsunami", "--delay", "20ms", "--requests", "150", "--drivers", "1", "--url", &url];
@@ -48,7 +49,7 @@ fn a_frozen_target_shows_in_the_latency(client: &str) {
     let plan = ["--rate", "200", "--duration", "4s", "--drivers", "1", "--connections", "8"];
     let words = [&["run", "--json", "--client", client, "--url", &url], plan.as_slice()].concat();
     let mut floodgate = Running::start("floodgate", &words, &[]);
-    // The first line of progress comes in the middle of the run.
+    // The first progress line is written in the middle of the run.
     floodgate.line("requests");
     target.signal("-STOP");
     floodgate::clock::sleep(Duration::from_secs(1));
@@ -64,9 +65,9 @@ fn a_frozen_target_shows_in_the_latency(client: &str) {
     // second.
     assert!((900.0..1_600.0).contains(&latency.max), "max {}", latency.max);
     assert!(latency.p90 > 400.0, "p90 {}", latency.p90);
-    assert!(service.p90 < 300.0, "a patient client sees nothing of it: {}", service.p90);
+    assert!(service.p90 < 300.0, "a patient client does not notice it: {}", service.p90);
     assert!((150..=260).contains(&total.queued), "queued {}", total.queued);
-    // Where the machine has other things to do, the generator may be starved, and then cannot tell.
+    // On a busy machine the generator may be starved. Then nothing proves that the target was slow.
     let is_named = codes(&summary).contains(&"target_slow");
     assert!(is_named || was_starved(&summary), "{:?} {total:?}", summary.verdict);
     assert_eq!(
@@ -103,7 +104,7 @@ fn a_target_that_is_too_slow_ends_the_run_in_time_and_is_named() {
 }
 
 #[test]
-fn warm_up_is_counted_apart() {
+fn warm_up_is_counted_separately() {
     let (_target, url) = target(&[]);
     let plan = ["--rate", "100", "--duration", "1s", "--warmup", "500ms"];
     let summary = summary(&[&["--url", &url], plan.as_slice()].concat());

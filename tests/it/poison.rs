@@ -1,5 +1,5 @@
-//! Records that are meant to do harm, thousands of them, while a test runs: it completes with right counts,
-//! and the process stays small.
+//! Thousands of malicious records during a test: it completes with correct counts, and the process uses
+//! little memory.
 
 use crate::orchestrator::support::{SOON, wait};
 use crate::support::http_server::Server;
@@ -15,12 +15,12 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Most memory that the process may ever have had, in kB.
+/// Maximum peak memory of the process, in kB.
 const MOST_KB: u64 = 80_000;
-/// How often each of the records is sent.
+/// How many times each record is sent.
 const ROUNDS: usize = 12;
 
-/// In a process of its own: the peak of this one is that of all tests together.
+/// Runs in a separate process, because the peak memory of this one includes all other tests.
 #[test]
 fn poisoned_records_change_no_count_and_take_little_memory() {
     let scene = ["poison::scene", "--exact", "--ignored", "--nocapture"];
@@ -31,10 +31,10 @@ fn poisoned_records_change_no_count_and_take_little_memory() {
 }
 
 #[test]
-#[ignore = "needs a process of its own: poisoned_records_change_no_count_and_take_little_memory starts it"]
+#[ignore = "needs a separate process: poisoned_records_change_no_count_and_take_little_memory starts it"]
 fn scene() {
     let server = Server::answering("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npong");
-    // As a Fetch holds no more than 4 MiB.
+    // A Fetch from Kafka also returns at most 4 MiB.
     let limits = LocalLimits { bytes: 4 << 20, ..LocalLimits::default() };
     let connector: Arc<dyn Connector> = Arc::new(LocalConnector::with_limits(limits));
     let config = floodgate::orchestrator::Config { connect_timeout: SOON, ..Default::default() };
@@ -62,7 +62,7 @@ fn scene() {
         (400, 400, 400, 0),
         "{ended:#?}"
     );
-    // Who claims to be a driver of the original protocol has a row; a name that is none has not.
+    // Only the plan's driver has a row: reports from unknown drivers are ignored.
     assert_eq!(ended.drivers.len(), 1, "{:#?}", ended.drivers);
     assert_eq!(control.health(), Ok(()));
     let peak_kb = peak_kb();
@@ -74,7 +74,7 @@ fn scene() {
 fn send(bus: &mut dyn Bus, records: &[(Topic, Vec<u8>)], round: usize) {
     for (number, (topic, bytes)) in records.iter().enumerate() {
         bus.publish(*topic, &format!("k{number}"), bytes, SOON).expect("published");
-        // In turn, so that the bus within the process, which keeps the newest only, loses none of the real
+        // Pause now and then: the in-process bus keeps only the newest records and must not drop the real
         // ones.
         if bytes.len() > 100_000 || (round + number).is_multiple_of(8) {
             clock::sleep(Duration::from_millis(10));
@@ -115,7 +115,7 @@ fn poison() -> Vec<(Topic, Vec<u8>)> {
     records
 }
 
-/// Reports on the running test by drivers that it does not name, and by its driver in another life.
+/// Reports on the running test from drivers that it does not name, and from another process of its driver.
 fn reports() -> Vec<(Topic, Vec<u8>)> {
     let small = Histogram::new().encode().expect("encodes");
     let bomb = {
@@ -123,7 +123,7 @@ fn reports() -> Vec<(Topic, Vec<u8>)> {
         zlib.write_all(&vec![0; 64 << 20]).expect("into memory");
         deflated(&zlib.finish().expect("into memory"))
     };
-    // The length of the counts is the greatest, and none are there.
+    // It announces the maximum length of counts and contains none.
     let mut plain = vec![0x1c, 0x84, 0x93, 0x13, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 3];
     plain.extend([1u64.to_be_bytes(), u64::MAX.to_be_bytes(), 1f64.to_be_bytes()].concat());
     let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
@@ -141,7 +141,7 @@ fn reports() -> Vec<(Topic, Vec<u8>)> {
         report("d1", &"A".repeat(300_000), "{}"),
         report("d1", &small, r#"{"sent":18446744073709551615,"errors":{"timeout":18446744073709551615}}"#),
     ];
-    // Each of them is small, and takes a thousand times its size in memory until it is merged.
+    // Each of them is small, but takes a thousand times its size in memory until it is merged.
     reports.extend((0..400).map(|n| report(&format!("stranger-{n}"), &small, "{}")));
     reports
 }

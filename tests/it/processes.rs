@@ -18,7 +18,6 @@ fn a_run_prints_exactly_one_json_document_with_equal_counts() {
     assert_eq!((&counts["errors"], &counts["never_sent"]), (&0.into(), &0.into()));
 }
 
-/// Whoever sends them, and how many.
 #[test]
 fn totals_are_exact_over_any_number_of_drivers() {
     for drivers in ["1", "2", "3", "7"] {
@@ -44,7 +43,7 @@ fn totals_are_exact_over_any_number_of_drivers() {
 }
 
 #[test]
-fn a_run_prints_a_table_and_its_progress_elsewhere() {
+fn a_run_prints_a_table_and_its_progress_on_standard_error() {
     let output = run("floodgate", &["--duration", "2500ms", "--rate", "100"], &[]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let (out, err) = (stdout(&output), stderr(&output));
@@ -55,7 +54,7 @@ fn a_run_prints_a_table_and_its_progress_elsewhere() {
 }
 
 #[test]
-fn nothing_reached_is_exit_code_1_and_errors_come_first() {
+fn nothing_reached_the_server_is_exit_code_1_and_errors_come_first() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("free port");
     let url = format!("http://{free}/");
     let output = run("floodgate", &["--url", &url, "--requests", "5", "--timeout", "1s"], &[]);
@@ -67,7 +66,7 @@ fn nothing_reached_is_exit_code_1_and_errors_come_first() {
 
 #[test]
 fn without_one_complete_response_the_exit_code_is_1() {
-    // Connections are accepted by the system, and nobody ever answers.
+    // The system accepts connections, but nothing ever answers.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("listen");
     let url = format!("http://{}/", silent.local_addr().expect("addr"));
     let output = run("floodgate", &["--json", "--url", &url, "-n", "4", "--timeout", "300ms"], &[]);
@@ -77,7 +76,7 @@ fn without_one_complete_response_the_exit_code_is_1() {
 }
 
 #[test]
-fn a_proxy_in_the_environment_is_not_used_which_is_said() {
+fn a_proxy_in_the_environment_is_ignored_with_a_warning() {
     let proxy = [("http_proxy", "http://127.0.0.1:1")];
     let output = run("floodgate", &["-n", "4"], &proxy);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
@@ -85,7 +84,7 @@ fn a_proxy_in_the_environment_is_not_used_which_is_said() {
 }
 
 #[test]
-fn a_run_against_errors_is_exit_code_0_and_says_so_first() {
+fn a_run_with_errors_is_exit_code_0_and_reports_them_first() {
     let mut target =
         Running::start("floodgate-target", &["--listen", "127.0.0.1:0", "--error-rate", "10%"], &[]);
     let url = format!("http://{}/ping", addr_in(&target.line("ready")));
@@ -140,8 +139,8 @@ fn a_result_that_cannot_be_written_is_exit_code_1() {
 }
 
 #[test]
-fn a_second_ctrl_c_ends_at_once() {
-    // Nobody ever answers here: the first Ctrl-C alone would wait for the drivers' end.
+fn a_second_signal_exits_at_once() {
+    // Nothing ever answers here: after only one signal, the program would wait for the drivers.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("listen");
     let url = format!("http://{}/", silent.local_addr().expect("addr"));
     let mut floodgate =
@@ -153,7 +152,7 @@ fn a_second_ctrl_c_ends_at_once() {
 }
 
 #[test]
-fn a_target_listens_counts_and_ends_in_order() {
+fn a_target_listens_counts_and_shuts_down() {
     let env = [("FLOODGATE_LISTEN", "127.0.0.1:0")];
     let mut target = Running::start("floodgate-target", &[], &env);
     let addr = addr_in(&target.line("ready"));
@@ -171,7 +170,7 @@ fn a_target_listens_counts_and_ends_in_order() {
 }
 
 #[test]
-fn a_role_without_its_bus_gives_up_with_a_message() {
+fn a_role_that_cannot_reach_its_bus_exits_with_a_message() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("free port");
     let broker = free.to_string();
     let words = ["--kafka", &broker, "--connect-timeout", "500ms"];

@@ -30,7 +30,7 @@ fn echo(request: &Request) -> Response {
 }
 
 #[test]
-fn the_handler_sees_the_request_whole() {
+fn the_handler_sees_the_whole_request() {
     let server = start(2, echo);
     let mut connection = Connection::open(server.addr());
     connection.send(b"PUT /a/b?c=d HTTP/1.1\r\nHost: t\r\nX-Agent: me\r\nContent-Length: 4\r\n\r\nbody");

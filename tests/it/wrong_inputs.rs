@@ -1,5 +1,5 @@
-//! What the programs answer to wrong inputs, word by word, against one file. Each answer says what is wrong,
-//! where, and how to fix it. `UPDATE_GOLDEN=1 cargo test --test it wrong_inputs` rewrites the file:
+//! Compares the programs' answers to invalid inputs with one file, word by word. Each answer says what is
+//! wrong, where, and how to fix it. `UPDATE_GOLDEN=1 cargo test --test it wrong_inputs` rewrites the file;
 //! review its diff.
 
 use crate::orchestrator::support::{SOON, local};
@@ -9,7 +9,7 @@ use floodgate::orchestrator::{Config, start};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
-/// Command lines; a word with spaces stands between apostrophes.
+/// Command lines; a word with spaces is in single quotes.
 const LINES: [&str; 66] = [
     "floodgate --rate 0",
     "floodgate --rate fast",
@@ -79,7 +79,7 @@ const LINES: [&str; 66] = [
     "floodgate-orchestrator --kafka localhost:9092 --token ''",
 ];
 
-/// Command lines of the roles that load and are loaded.
+/// Command lines of the driver and the target.
 const ROLES: [&str; 10] = [
     "floodgate-driver --kafka localhost:9092",
     "floodgate-driver --kafka localhost:9092 --node-id '' --node-ip 10.0.0.7 --target http://127.0.0.1/",
@@ -140,7 +140,7 @@ fn words(line: &str) -> Vec<String> {
     words.collect()
 }
 
-/// What the program prints before it ends with exit code 2.
+/// What the program prints before it exits with code 2.
 fn refusal(line: &str) -> String {
     let words = words(line);
     let late = |why: String| format!("error: {why}");
@@ -187,7 +187,7 @@ fn answers() -> String {
 }
 
 #[test]
-fn every_wrong_input_is_answered_as_the_file_says() {
+fn every_invalid_input_gets_the_answer_in_the_file() {
     let path = format!("{}/tests/it/golden/wrong_inputs.txt", env!("CARGO_MANIFEST_DIR"));
     let found = answers();
     if std::env::var_os("UPDATE_GOLDEN").is_some() {

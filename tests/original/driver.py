@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """A small driver of the original protocol, for tests: it registers, waits for a plan and for "YES", sends, and reports.
 
-It does what public programs of that protocol do: it knows nothing but the original fields and stops at a missing one,
-reads both topics side by side, knows no STOP, sends one request after the other, reports every few requests, and
-heartbeats only while it tests (or always, with --always).
+It behaves like public programs of that protocol: it knows only the original fields and fails if one is missing, reads
+both topics concurrently, ignores STOP, sends one request at a time, reports every few requests, and sends heartbeats
+only during a test (or always, with --always).
 
 Usage: driver.py --kafka HOST:PORT --prefix P --node-id ID --target URL [--spelling mean|Mean|short] [--always]
 Needs kafka-python. Ends when its standard input is closed.
@@ -18,7 +18,7 @@ import urllib.request
 
 from kafka import KafkaConsumer, KafkaProducer
 
-# How the four figures are named; none for a median, as some programs leave it out.
+# Names of the four figures. None omits the median, as some programs do.
 SPELLINGS = {
     "mean": ("mean_latency", "median_latency", "min_latency", "max_latency"),
     "Mean": ("Mean_latency", "Median_latency", "Min_latency", "Max_latency"),
@@ -35,7 +35,7 @@ class Driver:
         self.producer = KafkaProducer(bootstrap_servers=options.kafka)
         topics = [options.prefix + topic for topic in ("test_config", "trigger")]
         self.consumer = KafkaConsumer(*topics, bootstrap_servers=options.kafka, auto_offset_reset="latest")
-        # Assigned and positioned before it registers: a plan that follows the registration is read.
+        # Get positions before registering, so that a plan sent right after the registration is read.
         while not self.consumer.assignment():
             self.consumer.poll(timeout_ms=100)
         for partition in self.consumer.assignment():
@@ -67,7 +67,7 @@ class Driver:
 
     def test(self, plan):
         count, delay_ms = plan["message_count_per_driver"], plan["test_message_delay"]
-        # As a struct of a Go program holds them.
+        # Go programs parse these fields as integers.
         assert isinstance(count, int) and isinstance(delay_ms, int), plan
         self.testing.set()
         latencies = []

@@ -72,7 +72,7 @@ impl Engine {
 }
 
 impl Drop for Engine {
-    /// A load that nothing can stop any more must not continue.
+    /// Without its engine, a load could not be stopped any more, so it must not continue.
     fn drop(&mut self) {
         self.stop.stop();
     }

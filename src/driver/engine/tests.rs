@@ -54,7 +54,7 @@ impl Client for Fake {
     }
 }
 
-/// A closed loop without end.
+/// An endless closed loop.
 fn task() -> Arc<Task> {
     let mut config = TestConfig::new("t", TestType::Avalanche);
     config.target_url = Some("http://127.0.0.1/".to_owned());

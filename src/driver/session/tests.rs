@@ -69,7 +69,7 @@ fn a_plan_for_others_or_for_an_earlier_epoch_is_ignored() {
 }
 
 #[test]
-fn a_plan_without_names_is_permanentlyyone() {
+fn a_plan_without_names_is_for_every_driver() {
     let mut config = config("t1");
     config.drivers.clear();
     assert!(matches!(session().handle(read(config)).as_slice(), [Action::Prepare(_)]));

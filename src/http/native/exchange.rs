@@ -173,7 +173,7 @@ impl NativeClient {
         }
     }
 
-    /// The response is complete. The connection is kept only if nothing speaks against it.
+    /// The response is complete. The connection is kept only if nothing prevents its reuse.
     fn complete(&mut self, slot: u32, is_clean: bool) {
         let ended_ns = clock::now_ns();
         let state = &mut self.slots[slot as usize];

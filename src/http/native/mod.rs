@@ -231,7 +231,7 @@ impl NativeClient {
         }
     }
 
-    /// Does for one slot what a pending event would do.
+    /// Handles one slot as a pending event would.
     fn look(&mut self, slot: u32) {
         let state = &self.slots[slot as usize];
         let Some(stream) = &state.stream else { return };

@@ -8,7 +8,7 @@ use std::io;
 pub fn words(error: &io::Error) -> Option<&'static str> {
     Some(match Errno::from_io_error(error)? {
         Errno::CONNREFUSED => "connection refused",
-        Errno::TIMEDOUT => "the connect timed out",
+        Errno::TIMEDOUT => "the connection attempt timed out",
         Errno::NETUNREACH => "network unreachable",
         Errno::HOSTUNREACH => "host unreachable",
         Errno::ADDRNOTAVAIL => NO_PORT,

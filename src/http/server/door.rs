@@ -272,7 +272,7 @@ impl Door {
         }
     }
 
-    /// Drops the connections that buffer most, until the others fit besides the largest.
+    /// Drops the connections that buffer most, until all connections except the largest fit within the limit.
     fn relieve(&mut self, now_ns: u64) {
         // Among connections of equal size within a factor of two, the most dispensable one.
         let weight = |c: &&Connection| (c.counted.max(1).ilog2(), Reverse(c.talk.standing(now_ns)));

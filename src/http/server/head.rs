@@ -195,7 +195,7 @@ impl Fields {
         match self.hosts {
             1 => Ok(()),
             0 if minor == 0 => Ok(()),
-            0 => Err(Refusal::new(400, "Host is missing, which HTTP/1.1 requires")),
+            0 => Err(Refusal::new(400, "Host is missing: HTTP/1.1 requires it")),
             _ => Err(Refusal::new(400, "Host appears more than once")),
         }
     }

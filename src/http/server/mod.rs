@@ -157,7 +157,7 @@ fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), String> {
              the right to use low ports"
         ),
         std::io::ErrorKind::AddrNotAvailable => format!(
-            "cannot listen on {listen}: this machine does not have that address; use one of its own with \
+            "cannot listen on {listen}: this machine does not have that address; use one that it has with \
              --listen"
         ),
         _ => format!("cannot listen on {listen}: {e}"),

@@ -48,7 +48,7 @@ pub struct Facts {
     pub service_p99_ms: Option<f64>,
     /// For an open loop: the planned and the sent rate of the whole fleet, in requests/s.
     pub rates_rps: Option<(f64, f64)>,
-    /// What the fleet's workers did with their time.
+    /// How the fleet's workers spent their time.
     pub generator: Generator,
     /// Drivers that are starved by their own figures ([`super::is_starved`]), if there are several drivers.
     pub starved: Vec<(String, Generator)>,
@@ -61,7 +61,7 @@ pub struct Facts {
     pub behind: Vec<(String, String)>,
     /// Drivers of the original protocol.
     pub original: Vec<String>,
-    /// More about those.
+    /// More about these drivers.
     pub originals: Originals,
     /// Numbered reports that never arrived.
     pub reports_missing: u64,

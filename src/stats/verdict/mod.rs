@@ -121,7 +121,7 @@ fn well(facts: &Facts) -> String {
     }
 }
 
-/// Most names in one line if the line need not name them all.
+/// Maximum number of names in one line; the rest are only counted.
 const MOST_NAMES: usize = 20;
 
 fn names(all: &[String]) -> String {

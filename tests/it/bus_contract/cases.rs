@@ -1,4 +1,4 @@
-//! The cases of the contract. Each one has topics of its own.
+//! The cases of the contract. Each one uses separate topics.
 
 use super::Subject;
 use floodgate::bus::{Bus, BusError, MAX_RECORD_BYTES, Position, Record, Start, Topic};
@@ -20,7 +20,7 @@ fn put_numbers(bus: &mut dyn Bus, topic: Topic, numbers: std::ops::Range<u32>) {
     numbers.for_each(|n| put(bus, topic, n.to_string()));
 }
 
-/// Polls until `count` records are there; fails when they do not come.
+/// Polls until `count` records have arrived; fails if they do not arrive in time.
 fn take(bus: &mut dyn Bus, count: usize) -> Vec<Record> {
     let deadline_ns = clock::now_ns() + clock::to_ns(SOON);
     let mut records = Vec::new();
@@ -40,7 +40,7 @@ fn number(record: &Record) -> u32 {
 }
 
 fn assert_quiet(bus: &mut dyn Bus) {
-    assert_eq!(bus.poll(QUIET).expect("poll"), [], "nothing more was expected");
+    assert_eq!(bus.poll(QUIET).expect("poll"), [], "no more records were expected");
 }
 
 pub fn records_arrive_in_order(subject: &Subject) {
@@ -71,7 +71,7 @@ pub fn from_the_beginning_all_records_are_seen(subject: &Subject) {
     assert_eq!(take_numbers(&mut *reader, 7), Vec::from_iter(0..7));
 }
 
-pub fn a_noted_position_resumes(subject: &Subject) {
+pub fn reading_resumes_at_a_saved_position(subject: &Subject) {
     let mut bus = subject.connector.open();
     put_numbers(&mut *bus, Topic::TestConfig, 0..5);
     let noted = bus.end(Topic::TestConfig, SOON).unwrap();
@@ -104,7 +104,7 @@ pub fn the_end_moves_with_each_record(subject: &Subject) {
     }
 }
 
-pub fn several_topics_in_one_handle(subject: &Subject) {
+pub fn one_handle_reads_several_topics(subject: &Subject) {
     let mut bus = subject.connector.open();
     for topic in Topic::ALL {
         bus.subscribe(topic, Start::Beginning, SOON).unwrap();
@@ -143,7 +143,7 @@ pub fn two_handles_see_the_same_records(subject: &Subject) {
     assert_eq!(seen.iter().map(number).collect::<Vec<_>>(), Vec::from_iter(0..10));
 }
 
-pub fn append_times_are_given_and_monotone(subject: &Subject) {
+pub fn append_times_are_present_and_never_decrease(subject: &Subject) {
     let mut bus = subject.connector.open();
     bus.subscribe(Topic::Heartbeat, Start::Beginning, SOON).unwrap();
     let mut times = Vec::new();
@@ -156,12 +156,12 @@ pub fn append_times_are_given_and_monotone(subject: &Subject) {
         clock::sleep(Duration::from_millis(3));
     }
     let read: Vec<_> = take(&mut *bus, 5).iter().map(|record| record.append_ms).collect();
-    assert_eq!(read, times, "the answer to publish and the record name the same time");
+    assert_eq!(read, times, "the acknowledgement and the record contain the same time");
     assert!(times.iter().all(|time| time.is_some() == subject.append_time), "{times:?}");
     assert!(times.windows(2).all(|pair| pair[0] <= pair[1]), "{times:?}");
     if let (Some(Some(first)), Some(Some(last))) = (times.first(), times.last()) {
         assert!(last - first >= 5, "four gaps of 3 ms: {times:?}");
-        // The broker runs on this machine, so its clock is ours but for jumps while the test runs.
+        // The broker runs on this machine, so its clock is ours, except for jumps during the test.
         assert!((*last as f64 - clock::wall_ms(clock::now_ns())).abs() < 60_000.0);
     }
 }
@@ -194,7 +194,7 @@ pub fn any_bytes_are_kept(subject: &Subject) {
     assert_eq!(take(&mut *bus, 1)[0].value, bytes);
 }
 
-pub fn a_large_record_is_carried(subject: &Subject) {
+pub fn a_large_record_is_delivered(subject: &Subject) {
     let mut bus = subject.connector.open();
     let sizes = [900_000, 10, 900_000, MAX_RECORD_BYTES - "node".len()];
     bus.subscribe(Topic::Metrics, Start::Beginning, SOON).unwrap();
@@ -206,7 +206,7 @@ pub fn a_large_record_is_carried(subject: &Subject) {
     }
 }
 
-pub fn a_record_over_the_limit_is_rejected_in_words(subject: &Subject) {
+pub fn a_record_over_the_limit_is_rejected_with_a_reason(subject: &Subject) {
     let mut bus = subject.connector.open();
     bus.subscribe(Topic::Metrics, Start::Beginning, SOON).unwrap();
     let refused = bus.publish(Topic::Metrics, "", &vec![0; MAX_RECORD_BYTES + 1], SOON);
@@ -216,17 +216,17 @@ pub fn a_record_over_the_limit_is_rejected_in_words(subject: &Subject) {
     assert_eq!(take_numbers(&mut *bus, 1), [1]);
 }
 
-pub fn many_records_come_over_several_polls(subject: &Subject) {
+pub fn many_records_arrive_over_several_polls(subject: &Subject) {
     let mut bus = subject.connector.open();
     put_numbers(&mut *bus, Topic::Metrics, 0..1_500);
     bus.subscribe(Topic::Metrics, Start::Beginning, SOON).unwrap();
     assert_eq!(take_numbers(&mut *bus, 1_500), Vec::from_iter(0..1_500));
 }
 
-pub fn poll_keeps_its_timeout(subject: &Subject) {
+pub fn poll_respects_its_timeout(subject: &Subject) {
     let mut bus = subject.connector.open();
     bus.subscribe(Topic::Metrics, Start::End, SOON).unwrap();
-    // The first poll may have to connect; what follows is measured.
+    // The first poll may have to connect, so only the following ones are measured.
     assert_quiet(&mut *bus);
     for timeout_ms in [0, 50, 400] {
         let asked_ns = clock::now_ns();
@@ -276,7 +276,7 @@ pub fn a_waiting_poller_is_woken_promptly(subject: &Subject) {
             (records.len(), clock::now_ns())
         });
         clock::sleep(Duration::from_millis(700));
-        assert!(!woken.is_finished(), "nothing was published yet");
+        assert!(!woken.is_finished(), "nothing has been published yet");
         let published_ns = clock::now_ns();
         put(&mut *writer, Topic::Trigger, "now");
         let (count, woken_ns) = woken.join().expect("the poller");
@@ -285,7 +285,7 @@ pub fn a_waiting_poller_is_woken_promptly(subject: &Subject) {
     });
 }
 
-pub fn an_endless_poll_is_woken(subject: &Subject) {
+pub fn a_poll_without_a_timeout_is_woken(subject: &Subject) {
     let mut writer = subject.connector.open();
     let mut reader = subject.connector.open();
     reader.subscribe(Topic::Trigger, Start::End, Duration::MAX).unwrap();
@@ -305,7 +305,7 @@ pub fn a_publish_after_an_idle_poll_is_prompt(subject: &Subject) {
         assert_eq!(bus.poll(Duration::from_millis(20)).unwrap(), []);
         let asked_ns = clock::now_ns();
         put(&mut *bus, Topic::Heartbeat, "x");
-        assert!(clock::now_ns() - asked_ns < clock::NS_PER_S, "a publish waits for no poll");
+        assert!(clock::now_ns() - asked_ns < clock::NS_PER_S, "a publish does not wait for a poll");
     }
 }
 

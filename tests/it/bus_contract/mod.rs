@@ -1,4 +1,4 @@
-//! What every bus must do, as one suite over a connector; an implementation joins it by one line.
+//! The contract of every bus, as one test suite over a connector. An implementation joins it with one line.
 
 mod cases;
 
@@ -19,8 +19,8 @@ pub struct Subject {
     pub held: Box<dyn Any>,
 }
 
-/// Makes a test of each case in `cases.rs`: `bus_contract!(name, setup)` where `setup` takes the case's name
-/// and gives a [`Subject`]; attributes before the name go to every test.
+/// Makes a test of each case in `cases.rs`: `bus_contract!(name, setup)`, where `setup` takes the case's name
+/// and returns a [`Subject`]. Attributes before the name are added to every test.
 macro_rules! bus_contract {
     ($(#[$attr:meta])* $suite:ident, $setup:expr) => {
         mod $suite {
@@ -30,24 +30,24 @@ macro_rules! bus_contract {
                 records_arrive_in_order
                 from_the_end_only_newer_records_are_seen
                 from_the_beginning_all_records_are_seen
-                a_noted_position_resumes
+                reading_resumes_at_a_saved_position
                 a_position_without_partitions_reads_from_the_beginning
                 the_end_moves_with_each_record
-                several_topics_in_one_handle
+                one_handle_reads_several_topics
                 a_silent_topic_does_not_hold_up_another
                 two_handles_see_the_same_records
-                append_times_are_given_and_monotone
+                append_times_are_present_and_never_decrease
                 keys_are_kept
                 empty_keys_and_values_are_kept
                 any_bytes_are_kept
-                a_large_record_is_carried
-                a_record_over_the_limit_is_rejected_in_words
-                many_records_come_over_several_polls
-                poll_keeps_its_timeout
+                a_large_record_is_delivered
+                a_record_over_the_limit_is_rejected_with_a_reason
+                many_records_arrive_over_several_polls
+                poll_respects_its_timeout
                 poll_without_subscription_waits_and_is_empty
                 concurrent_publishers_lose_nothing
                 a_waiting_poller_is_woken_promptly
-                an_endless_poll_is_woken
+                a_poll_without_a_timeout_is_woken
                 a_publish_after_an_idle_poll_is_prompt
                 a_new_subscription_moves_the_old_one
                 preparing_again_changes_nothing
@@ -88,6 +88,6 @@ bus_contract!(
 );
 bus_contract!(
     #[ignore = "needs a Kafka broker: just test-kafka"]
-    kafka_in_the_versions_of_0_11,
+    kafka_limited_to_the_versions_of_0_11,
     |case| kafka::subject_at(&old_kafka::in_front_of(&kafka::broker("3.9.1")), Modern, case)
 );

@@ -67,7 +67,7 @@ pub fn too_many_headers<F: Factory>() {
     assert_eq!(outcome_of::<F>(answer(response)), error(ErrorKind::Protocol));
 }
 
-/// The outcome with a short timeout, which must be kept.
+/// The outcome with a short timeout, which must be respected.
 fn in_time<F: Factory>(
     request: impl Fn(&Server) -> Request,
     script: impl Fn(&mut Conn) + Send + Sync + 'static,

@@ -1,4 +1,4 @@
-//! What the HTTP API offers to users of the original system.
+//! Features of the HTTP API for users of the original system.
 
 use crate::orchestrator::support::*;
 use crate::raw_http::{get, post};
@@ -21,7 +21,7 @@ fn body(answer: &crate::raw_http::Answer) -> Value {
 }
 
 #[test]
-fn a_tsunami_without_a_gap_is_told_of_avalanche_in_one_sentence() {
+fn a_tsunami_without_a_gap_is_refused_with_a_hint_at_avalanche() {
     let bus = local();
     let (_orchestrator, addr) = serve(&bus);
     let plan = json!({"test_id": "t", "test_type": "TSUNAMI", "test_message_delay": 0});
@@ -32,7 +32,7 @@ fn a_tsunami_without_a_gap_is_told_of_avalanche_in_one_sentence() {
 }
 
 #[test]
-fn the_name_of_a_living_driver_is_not_registered_again() {
+fn the_name_of_a_live_driver_cannot_be_registered_again() {
     let bus = local();
     let (orchestrator, addr) = serve(&bus);
     let _driver = Driver::join(&bus, "d1", 5);
@@ -54,7 +54,7 @@ fn the_name_of_a_living_driver_is_not_registered_again() {
 }
 
 #[test]
-fn the_dashboard_has_the_four_figures_of_the_original_one_merged() {
+fn the_dashboard_has_the_four_original_figures_merged_over_the_fleet() {
     let bus = local();
     let (orchestrator, addr) = serve(&bus);
     let mut drivers = [Driver::join(&bus, "a", 1), Driver::join(&bus, "b", 1)];

@@ -1,4 +1,4 @@
-//! Fleets of original drivers, alone and beside ours, over the in-process bus.
+//! Fleets of original drivers, alone and alongside ours, over the in-process bus.
 
 use crate::orchestrator::support::*;
 use floodgate::bus::{Bus, Connector, Start, Topic};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// An original driver by script: it writes what it is told, and reads plans and triggers as plain JSON.
+/// A scripted original driver: the test decides what it writes. It reads plans and triggers as plain JSON.
 struct Old {
     name: String,
     bus: Box<dyn Bus>,
@@ -36,7 +36,7 @@ impl Old {
         self.write(Topic::Metrics, json!({"test_id": test_id, "metrics": metrics}));
     }
 
-    /// The next record, of either topic.
+    /// The next record of either topic.
     fn next(&mut self) -> (Topic, Value) {
         wait("a record", || {
             for record in self.bus.poll(std::time::Duration::from_millis(50)).expect("polls") {
@@ -51,9 +51,9 @@ fn wait_known(control: &Control, nodes: usize) {
     wait("nodes known", || (control.dashboard().fleet.len() == nodes).then_some(()));
 }
 
-/// Configures, as soon as it is sure that there is no driver of ours.
+/// Configures a test as soon as the orchestrator is sure that there is no driver of ours.
 fn configure(control: &Control, plan: &[u8]) -> Configured {
-    wait("nobody else was heard of", || match control.configure_json(plan) {
+    wait("the certainty that there are no other drivers", || match control.configure_json(plan) {
         Err(e) if e.status == 409 && e.message.contains("try again") => None,
         other => Some(other.expect("configures")),
     })
@@ -71,7 +71,7 @@ fn original_drivers_alone_run_a_test() {
     let mut olds = [Old::join(&bus, "m1"), Old::join(&bus, "m2")];
     wait_known(&control, 2);
     let closed = br#"{"test_id":"c","test_type":"AVALANCHE"}"#;
-    let early = control.configure_json(closed).expect_err("others may be there");
+    let early = control.configure_json(closed).expect_err("there may be other drivers");
     assert!(early.status == 409 && early.message.contains("try again"), "{early}");
     let plan = br#"{"test_id":"t","test_type":"TSUNAMI","test_message_delay":"20","duration_ms":200,"timeout_ms":1000}"#;
     let configured = configure(&control, plan);
@@ -82,7 +82,7 @@ fn original_drivers_alone_run_a_test() {
         assert_eq!((topic, &plan["test_id"]), (Topic::TestConfig, &json!("t")));
         let fields = [&plan["test_message_delay"], &plan["message_count_per_driver"]];
         assert_eq!(fields, [&json!(20), &json!(10)], "whole numbers, and the count that the duration gives");
-        assert_eq!(plan["drivers"][0], json!({"node_id": "m1", "epoch": 0}), "no driver of ours takes it");
+        assert_eq!(plan["drivers"][0], json!({"node_id": "m1", "epoch": 0}), "no driver of ours executes it");
         let (topic, trigger) = old.next();
         assert_eq!((topic, &trigger["trigger"]), (Topic::Trigger, &json!("YES")));
     }
@@ -106,7 +106,7 @@ fn original_drivers_alone_run_a_test() {
 }
 
 #[test]
-fn a_test_that_no_original_driver_took_is_closed_and_says_so() {
+fn a_test_that_no_original_driver_executed_is_closed_with_a_finding() {
     let bus = local();
     let orchestrator = orchestrator(&bus);
     let control = orchestrator.control();
@@ -123,7 +123,7 @@ fn a_test_that_no_original_driver_took_is_closed_and_says_so() {
 }
 
 #[test]
-fn who_knows_no_stop_is_named() {
+fn drivers_that_ignore_stop_are_named() {
     let bus = local();
     let orchestrator = orchestrator(&bus);
     let control = orchestrator.control();
@@ -140,7 +140,7 @@ fn who_knows_no_stop_is_named() {
 }
 
 #[test]
-fn beside_ours_an_original_is_not_waited_for_and_its_late_report_counts() {
+fn alongside_ours_an_original_driver_is_not_waited_for_and_its_late_report_counts() {
     let bus = local();
     let orchestrator = orchestrator(&bus);
     let control = orchestrator.control();
@@ -155,7 +155,7 @@ fn beside_ours_an_original_is_not_waited_for_and_its_late_report_counts() {
         (&["a".to_owned()][..], &["m1".to_owned()][..])
     );
     let (plan, origin_ms) = driver.run();
-    assert_eq!(plan.test_message_delay, None, "what was derived is no part of our plan");
+    assert_eq!(plan.test_message_delay, None, "derived fields are not part of our plan");
     old.report("t", json!({"mean_latency": 1}));
     wait("its row", || control.summary("t").filter(|s| s.drivers.len() == 2));
     let last = Figures {
@@ -185,7 +185,7 @@ fn beside_ours_an_original_is_not_waited_for_and_its_late_report_counts() {
 }
 
 #[test]
-fn an_original_driver_that_says_nothing_is_silent_and_not_dead() {
+fn an_original_driver_that_sends_nothing_is_silent_and_not_dead() {
     let bus = local();
     let orchestrator = orchestrator(&bus);
     let control = orchestrator.control();

@@ -29,7 +29,7 @@ fn only_known_trigger_words_are_read_in_any_case() {
         assert!(error.contains("YES") && error.contains("STOP"), "{error}");
     }
     let long = format!(r#""{}""#, "x".repeat(100_000));
-    assert!(read(&long).expect_err("long").len() < 300, "no word is quoted whole");
+    assert!(read(&long).expect_err("long").len() < 300, "no word is quoted in full");
 }
 
 #[test]
@@ -51,14 +51,14 @@ fn a_registration_is_written_in_both_spellings_and_read_in_either() {
     assert_eq!(bare.node_ip, "");
 }
 
-/// The four figures of a report, null where unknown.
+/// The four figures of a report; null if unknown.
 fn figures(metrics: &str) -> Value {
     let text = format!(r#"{{"node_id":"m","test_id":"t","metrics":{metrics}}}"#);
     written(&decode::<Metrics>(text.as_bytes()).expect(metrics).metrics)
 }
 
 #[test]
-fn figures_are_read_in_the_spellings_that_are_met_and_unknown_otherwise() {
+fn figures_are_read_in_all_known_spellings_and_are_unknown_otherwise() {
     let all = json!({"mean_latency": 4.5, "median_latency": 4.0, "min_latency": 1.0, "max_latency": 9.0});
     for metrics in [
         r#"{"mean_latency": 4.5, "median_latency": 4, "min_latency": 1, "max_latency": 9}"#,
@@ -112,7 +112,7 @@ fn a_nested_plan_is_unwrapped() {
 }
 
 #[test]
-fn what_was_derived_for_original_drivers_is_no_part_of_the_plan() {
+fn fields_derived_for_original_drivers_are_not_part_of_the_plan() {
     let plain = TestConfig { duration_ms: Some(10_000), ..TestConfig::new("t", TestType::Avalanche) };
     let text = br#"{"test_id": "t", "test_type": "AVALANCHE", "duration_ms": 10000, "test_message_delay": 0,
         "message_count_per_driver": 1000, "derived": ["test_message_delay", "message_count_per_driver"]}"#;

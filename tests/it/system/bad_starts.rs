@@ -1,4 +1,4 @@
-//! Starts that cannot work, or that work otherwise than hoped: a clear word each, and an end.
+//! Roles that cannot start, or that start with faulty settings: each one reports a clear reason.
 
 use super::process::Process;
 use super::{System, assert_exact, on_both};
@@ -10,24 +10,28 @@ use std::net::TcpListener;
 on_both!(
     a_role_that_cannot_start_says_why,
     a_driver_without_a_target_joins_and_counts_errors,
-    every_setting_of_a_driver_can_be_a_variable,
+    every_driver_setting_can_be_an_environment_variable,
 );
 
 const DRIVER: [&str; 6] = ["--node-id", "d1", "--node-ip", "127.0.0.1", "--target", "http://127.0.0.1:1/"];
 
 #[test]
-fn a_role_that_waits_for_its_brokers_can_be_ended() {
+fn a_role_that_waits_for_its_brokers_can_be_stopped() {
     let nowhere = ["--kafka", "127.0.0.1:1", "--connect-timeout", "1h"];
     let mut orchestrator = Process::start("orchestrator", "floodgate-orchestrator", &nowhere, &[]);
     let mut driver = Process::start("d1", "floodgate-driver", &[&nowhere[..], &DRIVER].concat(), &[]);
     orchestrator.line("waiting for kafka 127.0.0.1:1");
     driver.line("waiting for kafka 127.0.0.1:1");
     let begun_ns = clock::now_ns();
-    assert_eq!((orchestrator.terminate().code, driver.terminate().code), (None, None), "ended by the signal");
+    assert_eq!(
+        (orchestrator.terminate().code, driver.terminate().code),
+        (None, None),
+        "killed by the signal"
+    );
     assert!(clock::now_ns() - begun_ns < 10 * clock::NS_PER_S);
 }
 
-/// What a role says that must not start, with exit code 1.
+/// The error output of a role that must exit with code 1.
 fn refused(program: &str, words: &[&str]) -> String {
     let ended = Process::start(program, program, words, &[]).end();
     assert_eq!(ended.code, Some(1), "{}", ended.said);
@@ -51,7 +55,7 @@ fn a_role_that_cannot_start_says_why(version: &str) {
     assert!((1..10).contains(&seconds), "{seconds} s");
     assert!(said.contains("waiting for kafka") && said.contains("--connect-timeout"), "{said}");
 
-    // The target speaks HTTP, and answers what it takes for a malformed request.
+    // The target speaks HTTP and answers the Kafka request as a malformed HTTP request.
     let http = system.target_addr.to_string();
     let said =
         refused("floodgate-driver", &[&["--kafka", &http, "--connect-timeout", "6s"][..], &DRIVER].concat());
@@ -79,7 +83,7 @@ fn a_driver_without_a_target_joins_and_counts_errors(version: &str) {
     assert!(summary.verdict.join("\n").contains("Could not connect to "), "{:?}", summary.verdict);
 }
 
-fn every_setting_of_a_driver_can_be_a_variable(version: &str) {
+fn every_driver_setting_can_be_an_environment_variable(version: &str) {
     let _peace = kafka::in_peace();
     let system = System::start(&kafka::broker(version), "variables");
     let (url, allowed) = (system.url(), system.target_addr.to_string());
@@ -99,7 +103,7 @@ fn every_setting_of_a_driver_can_be_a_variable(version: &str) {
     let paced = [("FLOODGATE_TARGET", url.as_str()), ("FLOODGATE_RATE", "50"), ("FLOODGATE_DELAY", "20ms")];
     let limits = [("FLOODGATE_REQUESTS", "50"), ("FLOODGATE_CONNECTIONS", "3"), ("FLOODGATE_TIMEOUT", "3s")];
     let _one = start("d1", &[&paced[..], &limits].concat());
-    // Its own target is elsewhere; the plan's is allowed by name.
+    // Its own target is on another host; the plan's target is allowed explicitly.
     let elsewhere = [
         ("FLOODGATE_TARGET", "http://127.0.0.1:1/"),
         ("FLOODGATE_ALLOW_TARGET", allowed.as_str()),
@@ -116,7 +120,7 @@ fn every_setting_of_a_driver_can_be_a_variable(version: &str) {
         let summary = system.wait_over(test_id, "completed");
         assert_exact(&summary, 150);
         let requests: Vec<u64> = summary.drivers.iter().map(|row| row.stats.requests).collect();
-        assert_eq!(requests, [50, 100], "each driver's own settings fill the gaps");
+        assert_eq!(requests, [50, 100], "each driver's own settings fill in the rest");
         assert!((0.9..1.3).contains(&summary.total.elapsed_s), "{}", summary.total.elapsed_s);
     }
 }

@@ -1,4 +1,4 @@
-//! A broker that goes away or hangs while the gate is open: the load does not notice.
+//! A broker that stops or hangs while the gate is open does not affect the load.
 
 use super::{System, assert_exact, on_both};
 use crate::support::kafka::Victim;
@@ -10,7 +10,7 @@ use std::time::Duration;
 on_both!(a_broker_is_stopped_for_six_seconds, a_broker_hangs_for_six_seconds);
 
 const AWAY: Duration = Duration::from_secs(6);
-/// Two drivers, one request each every 20 ms.
+/// Requests per second: two drivers send one request each every 20 ms.
 const PER_SECOND: u64 = 100;
 
 fn a_broker_is_stopped_for_six_seconds(version: &str) {
@@ -52,7 +52,7 @@ fn through(version: &str, case: &str, seconds: u64, disturb: impl FnOnce(&Victim
     }
 }
 
-/// What the target saw was as planned, second by second.
+/// Asserts that the requests were sent on schedule, second by second.
 fn assert_pace(summary: &Summary, seconds: u64) {
     let text = format!("{:#?}\n{:#?}", summary.verdict, summary.total);
     let elapsed_s = summary.total.elapsed_s;

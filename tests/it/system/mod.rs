@@ -1,4 +1,4 @@
-//! The whole system on real brokers: every role a process of its own, as on hosts of their own.
+//! The whole system on real brokers, with each role in a separate process, as if on separate hosts.
 
 mod bad_starts;
 mod broker_faults;
@@ -19,7 +19,7 @@ use process::{Process, addr_in, wait};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 
-/// Makes one test of a function for each of the tested broker versions.
+/// Makes a test of each function for each tested broker version.
 macro_rules! on_both {
     ($($case:ident),* $(,)?) => {
         mod on_3_9 {
@@ -40,7 +40,7 @@ macro_rules! on_both {
 }
 use on_both;
 
-/// A target and an orchestrator on topics of their own, and the drivers that a test adds.
+/// A target and an orchestrator on topics with a unique prefix. Each test adds its drivers.
 struct System {
     broker: String,
     client: &'static str,
@@ -52,12 +52,12 @@ struct System {
 }
 
 impl System {
-    /// In the order that a reader is told: the target, then the orchestrator.
+    /// Starts the roles in the documented order: the target, then the orchestrator.
     fn start(broker: &str, case: &str) -> System {
         System::start_over(broker, "modern", case)
     }
 
-    /// The same over this Kafka client.
+    /// Like [`System::start`], with this Kafka client.
     fn start_over(broker: &str, client: &'static str, case: &str) -> System {
         let prefix = kafka::fresh_prefix(case);
         let mut target = Process::start("target", "floodgate-target", &["--listen", "127.0.0.1:0"], &[]);
@@ -66,12 +66,12 @@ impl System {
         System { broker: broker.to_owned(), client, prefix, target_addr, addr, target, orchestrator }
     }
 
-    /// Starts an orchestrator again, or another one.
+    /// Starts an orchestrator that replaces the first one or runs alongside it.
     fn orchestrator(&self) -> (Process, SocketAddr) {
         orchestrator(&self.broker, self.client, &self.prefix)
     }
 
-    /// What the target is loaded with.
+    /// The URL to load.
     fn url(&self) -> String {
         format!("http://{}/ping", self.target_addr)
     }
@@ -80,7 +80,7 @@ impl System {
         self.driver_with(node_id, &self.url(), &[])
     }
 
-    /// A driver with more flags. It is not yet known to the orchestrator when this returns.
+    /// Starts a driver with additional flags. The orchestrator does not know it yet when this returns.
     fn driver_with(&self, node_id: &str, target: &str, flags: &[&str]) -> Process {
         let orchestrator = format!("http://{}", self.addr);
         let own = ["--kafka", &self.broker, "--topic-prefix", &self.prefix, "--orchestrator", &orchestrator];
@@ -125,7 +125,7 @@ impl System {
         )
     }
 
-    /// Waits until this node says that it does this.
+    /// Waits until this node reports this activity.
     fn wait_activity(&self, node_id: &str, activity: &str) {
         wait(
             &format!("{node_id} {activity}"),
@@ -134,7 +134,7 @@ impl System {
         );
     }
 
-    /// `POST /configure`, which must succeed; the drivers that the plan names.
+    /// Sends `POST /configure`, which must succeed. Returns the drivers that the plan names.
     fn configure(&self, body: &Value) -> Vec<String> {
         let answer = raw_http::post(self.addr, "/configure", &body.to_string());
         assert_eq!(answer.status, 202, "{}", answer.body);
@@ -143,12 +143,12 @@ impl System {
         serde_json::from_value(answer["drivers"].clone()).expect("names")
     }
 
-    /// The test as the dashboard shows it.
+    /// The test as shown on the dashboard.
     fn test(&self, test_id: &str) -> Option<Summary> {
         self.dashboard().test.filter(|summary| summary.test_id == test_id)
     }
 
-    /// Waits until the test's gate has been open for so long that this second of its series is there.
+    /// Waits until the test's series contains this second.
     fn wait_second(&self, test_id: &str, second: u64) {
         let state = || format!("{:?}", self.test(test_id));
         wait(&format!("second {second} of {test_id}"), state, || {
@@ -156,7 +156,7 @@ impl System {
         });
     }
 
-    /// Waits until the test is over, in this state.
+    /// Waits until the test has ended in this state.
     fn wait_over(&self, test_id: &str, state: &str) -> Summary {
         let over = ["completed", "aborted", "failed"];
         let found = wait(
@@ -168,7 +168,7 @@ impl System {
         found
     }
 
-    /// What the target has counted since it began.
+    /// Number of requests that the target has counted since its start.
     fn target_count(&self) -> u64 {
         let answer: Value =
             serde_json::from_str(&raw_http::get(self.target_addr, "/metrics").body).expect("JSON");
@@ -185,7 +185,7 @@ fn orchestrator(broker: &str, client: &str, prefix: &str) -> (Process, SocketAdd
     (process, addr)
 }
 
-/// Asserts that each planned request was sent once and answered once, everywhere counted alike.
+/// Asserts that each planned request was sent once and answered once, and that all counts agree.
 fn assert_exact(summary: &Summary, requests: u64) {
     let counts = &summary.conservation;
     let text = format!("{:#?} {:#?}", summary.conservation, summary.verdict);

@@ -1,19 +1,19 @@
-//! The order that a reader is told, and what is between two tests.
+//! Tests with roles started in the documented order, and a fleet that changes between tests.
 
 use super::{System, assert_exact, on_both};
 use crate::support::kafka;
 use serde_json::json;
 
-on_both!(both_test_types_from_the_first_start_to_a_changed_fleet, a_driver_that_starts_again_takes_its_name);
+on_both!(both_test_types_run_and_the_fleet_changes_in_between, a_restarted_driver_takes_over_its_name);
 
-fn both_test_types_from_the_first_start_to_a_changed_fleet(version: &str) {
+fn both_test_types_run_and_the_fleet_changes_in_between(version: &str) {
     let _peace = kafka::in_peace();
     let system = System::start(&kafka::broker(version), "ordinary");
     let one = system.driver("d1");
     let _two = system.driver("d2");
     system.wait_alive(&["d1", "d2"]);
 
-    // The smallest body: 10 s are the default, 50 requests a second from each driver.
+    // The smallest body: 10 s by default, and 50 requests per second from each driver.
     let smallest = json!({"test_id": "smallest", "test_type": "tsunami", "test_message_delay": "20"});
     assert_eq!(system.configure(&smallest), ["d1", "d2"]);
     let tsunami = system.wait_over("smallest", "completed");
@@ -42,7 +42,7 @@ fn both_test_types_from_the_first_start_to_a_changed_fleet(version: &str) {
     assert_eq!(target.terminate().code, Some(0));
 }
 
-fn a_driver_that_starts_again_takes_its_name(version: &str) {
+fn a_restarted_driver_takes_over_its_name(version: &str) {
     let _peace = kafka::in_peace();
     let system = System::start(&kafka::broker(version), "again");
     let old = system.driver("d1");
@@ -51,7 +51,7 @@ fn a_driver_that_starts_again_takes_its_name(version: &str) {
     let old_epoch = system.row("d1").and_then(|row| row.epoch);
     assert!(old_epoch.is_some());
 
-    // Killed and started again at once, as a service manager does it.
+    // Killed and restarted at once, as by a service manager.
     old.kill();
     let _new = system.driver("d1");
     let new_epoch = super::wait(
@@ -66,7 +66,7 @@ fn a_driver_that_starts_again_takes_its_name(version: &str) {
     system.configure(&plan);
     assert_exact(&system.wait_over("t", "completed"), 200);
 
-    // A third process takes the name while the second one lives: the second is not waited for.
+    // A third process takes over the name while the second is alive; the test does not wait for the second.
     let _third = system.driver("d1");
     super::wait(
         "the third d1",
@@ -81,7 +81,7 @@ fn a_driver_that_starts_again_takes_its_name(version: &str) {
 
 #[test]
 #[ignore = "needs a Kafka broker: just test-kafka"]
-fn the_legacy_client_runs_a_whole_test_and_says_what_it_cannot() {
+fn the_legacy_client_runs_a_whole_test_without_a_clock_offset() {
     let _peace = kafka::in_peace();
     let system = System::start_over(&kafka::broker("3.9.1"), "legacy", "legacy");
     let _drivers = [system.driver("d1"), system.driver("d2")];

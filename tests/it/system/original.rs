@@ -1,5 +1,5 @@
-//! A fleet of drivers of the original protocol (`tests/original/driver.py`, over kafka-python), alone and
-//! beside ours.
+//! A fleet of drivers of the original protocol (`tests/original/driver.py`, based on kafka-python), alone
+//! and alongside ours.
 
 use super::process::wait;
 use super::{System, on_both};
@@ -10,16 +10,16 @@ use serde_json::{Value, json};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-on_both!(original_drivers_run_a_test_alone, original_drivers_run_beside_ours);
+on_both!(original_drivers_run_a_test_alone, original_drivers_run_alongside_ours);
 
-/// The Python that has kafka-python.
+/// The Python interpreter that has kafka-python.
 fn python() -> String {
     let made = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.ci/python-env")).output().expect("starts");
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     String::from_utf8_lossy(&made.stdout).trim().to_owned()
 }
 
-/// One of the fleet; it ends with this.
+/// One driver of this fleet. Its process ends when this is dropped.
 struct Old(Child);
 
 impl Old {
@@ -66,9 +66,9 @@ fn original_drivers_run_a_test_alone(version: &str) {
     system.wait_state("m1", "silent");
     let plan = json!({"test_id": "t", "test_type": "TSUNAMI", "test_message_delay": 20, "duration_ms": 1000,
         "timeout_ms": 2000});
-    // For the first seconds drivers of ours may be there unheard.
+    // In the first seconds there may be drivers of ours that have not been heard from yet.
     wait(
-        "nobody else",
+        "the certainty that there are no other drivers",
         || system.fleet_text(),
         || {
             let probe = json!({"test_id": "p", "test_type": "AVALANCHE"});
@@ -94,10 +94,10 @@ fn original_drivers_run_a_test_alone(version: &str) {
         summary.verdict
     );
     assert_eq!(system.target_count(), 150, "50 each, from the duration and the delay");
-    assert_eq!(summary.total.requests, 0, "nothing is made up");
+    assert_eq!(summary.total.requests, 0, "no figure is invented");
 }
 
-fn original_drivers_run_beside_ours(version: &str) {
+fn original_drivers_run_alongside_ours(version: &str) {
     let _peace = kafka::in_peace();
     let system = System::start(&kafka::broker(version), "mixed");
     let python = python();
@@ -127,7 +127,7 @@ fn original_drivers_run_beside_ours(version: &str) {
     assert!(verdict.contains("left out of the merged figures: m1, m2"), "{verdict}");
     assert!(verdict.contains("presumably sent by original drivers m1, m2"), "{verdict}");
     assert!(!verdict.contains("do not agree") && !verdict.contains("was lost"), "{verdict}");
-    // Theirs take a little longer than ours, whose end closed the run.
+    // Their requests take a little longer than ours, whose end closed the run.
     wait(
         "all requests",
         || system.target_count().to_string(),

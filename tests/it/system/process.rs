@@ -1,4 +1,4 @@
-//! The programs as processes that a test starts, signals and never leaves behind.
+//! The programs as child processes that a test starts and signals. None of them outlives its test.
 
 use floodgate::clock;
 use rustix::process::{Pid, Signal, kill_process};
@@ -9,22 +9,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Far longer than anything takes that works.
+/// Far longer than any step takes when it works.
 pub const SOON: Duration = Duration::from_secs(60);
 
-/// Waits until `found` has something; `state` tells what there was instead.
+/// Waits until `found` returns a value. On timeout, `state` describes what there was instead.
 pub fn wait<T>(what: &str, state: impl Fn() -> String, mut found: impl FnMut() -> Option<T>) -> T {
     let deadline_ns = clock::now_ns() + clock::to_ns(SOON);
     loop {
         if let Some(value) = found() {
             return value;
         }
-        assert!(clock::now_ns() < deadline_ns, "timed out waiting for: {what}; there is: {}", state());
+        assert!(clock::now_ns() < deadline_ns, "timed out waiting for: {what}; state: {}", state());
         clock::sleep(Duration::from_millis(50));
     }
 }
 
-/// A program that runs.
+/// A running program.
 pub struct Process {
     name: String,
     child: Child,
@@ -34,8 +34,8 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts a program with flags and environment variables; those of this process that mean something to it
-    /// are left out.
+    /// Starts a program with flags and environment variables. It does not inherit the variables of this
+    /// process that would configure it.
     pub fn start(name: &str, program: &str, words: &[&str], variables: &[(&str, &str)]) -> Process {
         let mut command = Command::new(path(program));
         command.args(words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -51,16 +51,16 @@ impl Process {
         Process { name: name.to_owned(), child, said, readers, printed }
     }
 
-    /// All that it wrote to standard error so far.
+    /// Everything that it has written to standard error so far.
     pub fn said(&self) -> String {
         self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits for a line on standard error that holds `text`.
+    /// Waits for a line on standard error that contains `text`.
     pub fn line(&mut self, text: &str) -> String {
         let (said, name) = (Arc::clone(&self.said), self.name.clone());
         let all = || said.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        wait(&format!("{text:?} of {name}"), all, || {
+        wait(&format!("{text:?} from {name}"), all, || {
             let found =
                 all().split_inclusive('\n').find(|l| l.contains(text) && l.ends_with('\n'))?.to_owned();
             Some(found)
@@ -72,7 +72,7 @@ impl Process {
         kill_process(Pid::from_child(&self.child), signal).expect("the process can be signalled");
     }
 
-    /// Waits until it has ended by itself or by a signal: its exit code, standard output and standard error.
+    /// Waits until it has exited or was killed. Returns its exit code, standard output and standard error.
     pub fn end(mut self) -> Ended {
         let said = Arc::clone(&self.said);
         let text = || said.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -83,20 +83,20 @@ impl Process {
         Ended { code: status.code(), printed, said: self.said() }
     }
 
-    /// Ends it in order (SIGTERM).
+    /// Shuts it down with SIGTERM.
     pub fn terminate(self) -> Ended {
         self.signal(Signal::TERM);
         self.end()
     }
 
-    /// Ends it without a word (SIGKILL).
+    /// Kills it with SIGKILL.
     pub fn kill(self) {
         self.signal(Signal::KILL);
-        assert_eq!(self.end().code, None, "ended by a signal");
+        assert_eq!(self.end().code, None, "killed by the signal");
     }
 }
 
-/// What is left of a process.
+/// The outcome of a process that has ended.
 #[derive(Debug)]
 pub struct Ended {
     pub code: Option<i32>,
@@ -112,7 +112,7 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            eprintln!("--- {} said:\n{}", self.name, self.said());
+            eprintln!("--- log of {}:\n{}", self.name, self.said());
         }
     }
 }
@@ -134,7 +134,7 @@ fn path(program: &str) -> &'static str {
         "floodgate-orchestrator" => env!("CARGO_BIN_EXE_floodgate-orchestrator"),
         "floodgate-driver" => env!("CARGO_BIN_EXE_floodgate-driver"),
         "floodgate-target" => env!("CARGO_BIN_EXE_floodgate-target"),
-        other => panic!("no program {other:?}"),
+        other => panic!("unknown program {other:?}"),
     }
 }
 

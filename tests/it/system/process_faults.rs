@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 on_both!(
-    a_killed_driver_is_named_and_the_others_are_whole,
+    a_killed_driver_is_named_and_the_others_complete,
     a_driver_that_hangs_for_three_seconds_is_not_lost,
-    a_driver_that_is_told_to_end_reports_and_leaves,
+    a_driver_that_is_shut_down_reports_and_leaves,
     drivers_end_a_test_whose_orchestrator_died,
-    an_orchestrator_that_is_told_to_end_stops_its_drivers,
+    an_orchestrator_that_is_shut_down_stops_its_drivers,
     two_orchestrators_share_a_fleet_without_harm,
 );
 
@@ -32,7 +32,7 @@ fn verdict(summary: &Summary) -> String {
     summary.verdict.join("\n")
 }
 
-fn a_killed_driver_is_named_and_the_others_are_whole(version: &str) {
+fn a_killed_driver_is_named_and_the_others_complete(version: &str) {
     let _peace = kafka::in_peace();
     let system = System::start(&kafka::broker(version), "killed");
     let (_one, two, _three) = (system.driver("d1"), system.driver("d2"), system.driver("d3"));
@@ -51,7 +51,7 @@ fn a_killed_driver_is_named_and_the_others_are_whole(version: &str) {
     assert!((50..300).contains(&last), "d2 ends with its last report: {last}");
     assert_eq!(summary.total.requests, 600 + last);
     assert_eq!(system.wait_state("d2", "dead").node_id, "d2");
-    // The fleet goes on without it.
+    // The fleet continues without it.
     assert_eq!(system.configure(&plan("t2", 1)), ["d1", "d3"]);
     assert_exact(&system.wait_over("t2", "completed"), 100);
 }
@@ -73,11 +73,11 @@ fn a_driver_that_hangs_for_three_seconds_is_not_lost(version: &str) {
     let lag = |name: &str| row(&summary, name).stats.lag_ms.as_ref().map_or(0.0, |lag| lag.max);
     assert!(lag("d2") > 2_500.0, "the pause shows as its lag: {} ms", lag("d2"));
     assert!(lag("d1") < 1_000.0, "{} ms", lag("d1"));
-    // Too few requests for a finding about d2's lag; the queue that its pause made is explained by the pause.
+    // There are too few requests for a finding about d2's lag; its pause explains the queue.
     assert!(verdict(&summary).contains("the generator itself may have paused"), "{}", verdict(&summary));
 }
 
-fn a_driver_that_is_told_to_end_reports_and_leaves(version: &str) {
+fn a_driver_that_is_shut_down_reports_and_leaves(version: &str) {
     let _peace = kafka::in_peace();
     let system = System::start(&kafka::broker(version), "leaves");
     let (_one, two) = (system.driver("d1"), system.driver("d2"));
@@ -95,7 +95,7 @@ fn a_driver_that_is_told_to_end_reports_and_leaves(version: &str) {
     assert!(stats.service_ms.is_some() && stats.lag_ms.is_some(), "{stats:?}");
     assert_eq!(summary.conservation.target_seen, Some(summary.total.requests));
     assert_eq!(summary.conservation.reports_missing, 0);
-    assert!(verdict(&summary).contains("d2"), "who left is named: {}", verdict(&summary));
+    assert!(verdict(&summary).contains("d2"), "the driver that left is named: {}", verdict(&summary));
 }
 
 fn drivers_end_a_test_whose_orchestrator_died(version: &str) {
@@ -113,7 +113,7 @@ fn drivers_end_a_test_whose_orchestrator_died(version: &str) {
     system.wait_activity("d1", "idle");
     system.wait_activity("d2", "idle");
     assert_eq!(system.target_count(), 400, "the drivers finished by themselves");
-    assert!(system.dashboard().test.is_none(), "the new one shows only what it knows");
+    assert!(system.dashboard().test.is_none(), "the new orchestrator shows only what it knows");
     let again = raw_http::post(system.addr, "/configure", &plan("t", 1).to_string());
     assert_eq!(again.status, 409, "{}", again.body);
     assert!(again.body.contains("was already used"), "{}", again.body);
@@ -121,7 +121,7 @@ fn drivers_end_a_test_whose_orchestrator_died(version: &str) {
     assert_exact(&system.wait_over("t2", "completed"), 200);
 }
 
-fn an_orchestrator_that_is_told_to_end_stops_its_drivers(version: &str) {
+fn an_orchestrator_that_is_shut_down_stops_its_drivers(version: &str) {
     let _peace = kafka::in_peace();
     let mut system = System::start(&kafka::broker(version), "ended");
     let mut one = system.driver("d1");
@@ -138,7 +138,7 @@ fn an_orchestrator_that_is_told_to_end_stops_its_drivers(version: &str) {
     let count = system.target_count();
     system.configure(&plan("t2", 1));
     assert_exact(&system.wait_over("t2", "completed"), 50);
-    assert_eq!(system.target_count(), count + 50, "nothing of the stopped test went on");
+    assert_eq!(system.target_count(), count + 50, "the stopped test sent nothing more");
 }
 
 fn two_orchestrators_share_a_fleet_without_harm(version: &str) {
@@ -147,7 +147,7 @@ fn two_orchestrators_share_a_fleet_without_harm(version: &str) {
     let (_one, _two) = (system.driver("d1"), system.driver("d2"));
     let (_second, addr) = system.orchestrator();
     system.wait_alive(&["d1", "d2"]);
-    // Longer than an orchestrator bears with a driver that does not speak of its test.
+    // Longer than an orchestrator waits for a driver that does not report its test.
     system.configure(&plan("first", 15));
     system.wait_second("first", 1);
     super::wait("the second knows the fleet", String::new, || {

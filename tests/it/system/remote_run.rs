@@ -1,4 +1,4 @@
-//! `floodgate run --orchestrator`: the same output and exit codes, on a fleet elsewhere.
+//! `floodgate run --orchestrator`: the same output and exit codes with a remote fleet.
 
 use super::process::{Ended, Process};
 use super::{System, assert_exact, on_both};
@@ -11,7 +11,7 @@ on_both!(
     a_remote_run_prints_one_json_document,
     totals_are_exact_over_any_number_of_drivers,
     ctrl_c_stops_the_fleet,
-    a_token_guards_what_changes
+    changes_require_the_token
 );
 
 fn run(system: &System, words: &[&str]) -> Process {
@@ -20,7 +20,7 @@ fn run(system: &System, words: &[&str]) -> Process {
     Process::start("floodgate run", "floodgate", &[&own[..], words].concat(), &[])
 }
 
-/// The one document that was printed.
+/// The only document that was printed.
 fn summary(ended: &Ended) -> Summary {
     let read = serde_json::from_str(&ended.printed);
     read.unwrap_or_else(|e| panic!("{e} in {:?}, with {}", ended.printed, ended.said))
@@ -52,7 +52,7 @@ fn a_remote_run_prints_one_json_document(version: &str) {
     let strange = run(&system, &["--requests", "10", "--url", "http://192.0.2.1/"]).end();
     assert_eq!(strange.code, Some(1), "{}", strange.said);
     let refused = summary(&strange).verdict.join("\n");
-    // The first refusal ends the test, whoever's it is.
+    // The first refusal ends the test, no matter which driver it comes from.
     assert!(refused.contains(" refused the plan") && refused.contains("--allow-target"), "{refused}");
 }
 
@@ -98,7 +98,7 @@ fn ctrl_c_stops_the_fleet(version: &str) {
     assert_eq!(system.target_count(), partial.conservation.target_seen.expect("seen"));
 }
 
-fn a_token_guards_what_changes(version: &str) {
+fn changes_require_the_token(version: &str) {
     let _peace = kafka::in_peace();
     let mut system = System::start(&kafka::broker(version), "token");
     let words = ["--kafka", &system.broker, "--listen", "127.0.0.1:0"];

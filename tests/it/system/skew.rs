@@ -1,4 +1,4 @@
-//! How much at once a fleet of processes starts: a table of ten runs.
+//! How closely together the processes of a fleet start, over ten runs.
 
 use super::process::wait;
 use super::{System, assert_exact, on_both};
@@ -9,20 +9,20 @@ use floodgate::message::{Metrics, decode};
 use serde_json::json;
 use std::time::Duration;
 
-on_both!(eight_drivers_start_at_once);
+on_both!(eight_drivers_start_simultaneously);
 
 const DRIVERS: usize = 8;
 const RUNS: usize = 10;
 const DELAY_MS: f64 = 50.0;
-/// Requests of each driver: 0.5 s.
+/// Requests of each driver, which take 0.5 s.
 const REQUESTS: u64 = 10;
-/// What the median of all runs may be, in ms.
+/// Maximum allowed median over all runs, in ms.
 const MEDIAN_MS: f64 = 5.0;
 
 /// Start times of each driver in broker time, from its own final report.
 struct Starts {
     origins_ms: Vec<f64>,
-    /// First sends less the phase of the driver's share.
+    /// First sends minus the phase of the driver's share.
     sends_ms: Vec<f64>,
 }
 
@@ -58,8 +58,8 @@ fn starts(bus: &mut dyn Bus, test_id: &str) -> Starts {
     }
 }
 
-fn eight_drivers_start_at_once(version: &str) {
-    // Nothing else of these tests runs meanwhile.
+fn eight_drivers_start_simultaneously(version: &str) {
+    // No other test uses the brokers at the same time.
     let victim = kafka::Victim::of(version);
     let system = System::start(victim.address(), "skew");
     let names: Vec<String> = (0..DRIVERS).map(|i| format!("d{i}")).collect();
@@ -73,7 +73,7 @@ fn eight_drivers_start_at_once(version: &str) {
     bus.subscribe(Topic::Metrics, Start::End, Duration::from_secs(10)).expect("subscribe");
     let mut table = format!("Kafka {version}, {DRIVERS} driver processes, TSUNAMI {DELAY_MS} ms\n");
     table +=
-        "run  skew of origins/ms  of first sends less phase/ms  shown/ms  first send after the gate/ms\n";
+        "run  skew of origins/ms  of first sends - phase in ms  shown/ms  first send after the gate/ms\n";
     let (mut origins, mut sends) = (Vec::new(), Vec::new());
     for run in 1..=RUNS {
         let test_id = format!("run-{run}");
@@ -83,9 +83,9 @@ fn eight_drivers_start_at_once(version: &str) {
         assert_exact(&summary, REQUESTS * DRIVERS as u64);
         let starts = starts(bus.as_mut(), &test_id);
         let (origin, send) = (spread(&starts.origins_ms), spread(&starts.sends_ms));
-        let shown = summary.total.start_skew_ms.expect("the result states the skew");
-        // A driver knows its clock's offset better from report to report, so two of them may differ a little.
-        assert!((shown - send).abs() < 1.0, "shown {shown}, by the reports {send}");
+        let shown = summary.total.start_skew_ms.expect("the result contains the skew");
+        // A driver's clock offset becomes more accurate with each report, so the two may differ slightly.
+        assert!((shown - send).abs() < 1.0, "shown {shown}, {send} according to the reports");
         let late =
             starts.sends_ms.iter().copied().fold(f64::MIN, f64::max) - summary.started_at.expect("start");
         table += &format!("{run:3}  {origin:18.3}  {send:29.3}  {shown:8.3}  {late:28.3}\n");

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 on_both!(a_java_client_finds_the_original_fields);
 
-/// All records of one topic, as Kafka's console consumer prints them.
+/// All records of the five topics, as Kafka's console consumer prints them.
 fn consume(system: &System, version: &str) -> Vec<Value> {
     let topics = format!("{}(register|test_config|trigger|metrics|heartbeat)", system.prefix);
     let consumer = ["tool", version, "org.apache.kafka.tools.consumer.ConsoleConsumer"];
@@ -16,12 +16,12 @@ fn consume(system: &System, version: &str) -> Vec<Value> {
     printed.lines().map(|line| serde_json::from_str(line).expect("JSON on one line")).collect()
 }
 
-/// Whether a field's value is of the kind that is wanted.
+/// Whether a field's value has the expected type.
 type Kind = fn(&Value) -> bool;
 const TEXT: Kind = Value::is_string;
 const NUMBER: Kind = Value::is_number;
 
-/// The records that have all of these fields, each of its kind.
+/// The records that have all of these fields with the expected types.
 fn having<'a>(records: &'a [Value], fields: &[(&str, Kind)]) -> Vec<&'a Value> {
     let fits = |record: &&Value| fields.iter().all(|(path, is)| record.pointer(path).is_some_and(is));
     records.iter().filter(fits).collect()
@@ -40,7 +40,7 @@ fn a_java_client_finds_the_original_fields(version: &str) {
     assert_exact(&system.wait_over("t", "completed"), 120);
     assert!(system.row("posted").is_some());
 
-    // The reader ends when nothing comes any more.
+    // The consumer exits when no more records arrive.
     drivers.into_iter().for_each(|driver| assert_eq!(driver.terminate().code, Some(0)));
     let records = consume(&system, version);
     let register = [("/node_id", TEXT), ("/node_IP", TEXT), ("/message_type", TEXT)];
@@ -71,7 +71,7 @@ fn a_java_client_finds_the_original_fields(version: &str) {
     let reports = having(&records, &metrics);
     assert!(reports.len() >= 4, "{records:#?}");
     let ids: std::collections::BTreeSet<_> = reports.iter().map(|r| r["report_id"].to_string()).collect();
-    assert_eq!(ids.len(), reports.len(), "each report has an id of its own");
+    assert_eq!(ids.len(), reports.len(), "each report has a unique id");
     let beats = having(&records, &[("/node_id", TEXT), ("/heartbeat", TEXT), ("/timestamp", NUMBER)]);
     assert!(beats.len() >= 4 && beats.iter().all(|beat| beat["heartbeat"] == "YES"), "{records:#?}");
     let all = registered.len() + configs.len() + triggers.len() + reports.len() + beats.len();

@@ -1,4 +1,5 @@
-//! Records of the original protocol and of nobody's: read as far as they go, and never the end of a run.
+//! Records of the original protocol and malformed records: what is readable is used, and none of them ends
+//! a run.
 
 use super::{System, on_both};
 use crate::support::kafka;
@@ -7,10 +8,10 @@ use floodgate::bus::{Bus, Connector, Topic};
 use serde_json::json;
 use std::time::Duration;
 
-on_both!(what_others_write_never_stops_a_run);
+on_both!(records_of_other_programs_never_stop_a_run);
 
 const SOON: Duration = Duration::from_secs(10);
-/// A driver of the original protocol, with the variants that are met: no epoch, numbers as strings.
+/// A driver of the original protocol with common variations: no epoch, numbers as strings.
 const ORIGINAL: [(Topic, &str); 4] = [
     (Topic::Register, r#"{"node_id": "old", "node_ip": "10.1.2.3", "message_type": "DRIVER_NODE_REGISTER"}"#),
     (Topic::Heartbeat, r#"{"node_id": "old", "heartbeat": "YES", "timestamp": "1700000000000"}"#),
@@ -26,7 +27,7 @@ fn write(bus: &mut dyn Bus, topic: Topic, value: &[u8]) {
     bus.publish(topic, "old", value, SOON).expect("publish");
 }
 
-/// Into every topic: no text, no JSON, other JSON, wrong fields, and much of it.
+/// Writes to every topic: invalid UTF-8, text that is not JSON, unexpected JSON, wrong fields, large records.
 fn write_malformed(bus: &mut dyn Bus, test_id: &str) {
     let deep = format!("{}{}", "[".repeat(5_000), "]".repeat(5_000));
     let large = format!(r#"{{"node_id": "{}"}}"#, "x".repeat(900_000));
@@ -50,7 +51,7 @@ fn write_malformed(bus: &mut dyn Bus, test_id: &str) {
     }
 }
 
-fn what_others_write_never_stops_a_run(version: &str) {
+fn records_of_other_programs_never_stop_a_run(version: &str) {
     let _peace = kafka::in_peace();
     let broker = kafka::broker(version);
     let mut system = System::start(&broker, "tolerance");
@@ -66,7 +67,7 @@ fn what_others_write_never_stops_a_run(version: &str) {
 
     let plan = json!({"test_id": "t", "test_type": "Tsunami", "test_message_delay": "20",
         "message_count_per_driver": "200"});
-    assert_eq!(system.configure(&plan), ["d1", "d2"], "the original driver is never waited for");
+    assert_eq!(system.configure(&plan), ["d1", "d2"], "the test never waits for the original driver");
     system.wait_second("t", 1);
     write_malformed(bus.as_mut(), "t");
     write(bus.as_mut(), ORIGINAL[3].0, ORIGINAL[3].1.as_bytes());
@@ -74,7 +75,7 @@ fn what_others_write_never_stops_a_run(version: &str) {
     let summary = system.wait_over("t", "completed");
 
     assert_eq!(summary.drivers.len(), 3);
-    let row = summary.drivers.iter().find(|row| row.node_id == "old").expect("a row of its own");
+    let row = summary.drivers.iter().find(|row| row.node_id == "old").expect("a separate row");
     let latency = row.stats.latency_ms.as_ref().expect("its latencies");
     assert_eq!((latency.mean, latency.median, latency.min, latency.max), (12.5, 11.0, 3.0, 99.5));
     assert_eq!(row.state, "original");
@@ -82,7 +83,7 @@ fn what_others_write_never_stops_a_run(version: &str) {
     let verdict = summary.verdict.join("\n");
     assert!(verdict.contains("original protocol are left out of the merged figures: old"), "{verdict}");
     assert_eq!(system.orchestrator.line("not understood").matches('\n').count(), 1);
-    assert!(one.line("not understood").len() < 500, "no record is quoted whole");
+    assert!(one.line("not understood").len() < 500, "no record is quoted in full");
     let said = system.orchestrator.said();
-    assert!(said.len() < 20_000, "{} bytes of log: malformed input must be logged rarely", said.len());
+    assert!(said.len() < 20_000, "{} bytes of log: malformed input must not flood the log", said.len());
 }

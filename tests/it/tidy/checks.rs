@@ -34,7 +34,7 @@ const LAYERS: [(&str, u8); 24] = [
     ("lib", 3),
 ];
 
-/// What a module may not import although the layers allow it.
+/// Imports that are forbidden although the layers allow them.
 const FORBIDDEN: [(&str, &[&str]); 6] = [
     ("stats", &["message"]),
     ("bus", &["stats", "plan", "schedule", "message", "http"]),
@@ -44,7 +44,7 @@ const FORBIDDEN: [(&str, &[&str]); 6] = [
     ("target", &["driver", "orchestrator"]),
 ];
 
-/// What values may not touch.
+/// What layer 0 may not use.
 const NOT_IN_VALUES: [&[&str]; 6] = [
     &["std", "::", "net"],
     &["std", "::", "thread"],
@@ -54,7 +54,7 @@ const NOT_IN_VALUES: [&[&str]; 6] = [
     &["log", "::"],
 ];
 
-/// Where each crate with an effect may be named.
+/// The only places where each crate with side effects may be named.
 const PLACES: [(&str, &[&str]); 9] = [
     ("tiny_http", &["http/server/"]),
     ("ureq", &["http/ureq_client/"]),
@@ -67,7 +67,7 @@ const PLACES: [(&str, &[&str]); 9] = [
     ("signal_hook", &["signals.rs"]),
 ];
 
-/// What only the clock may do.
+/// Calls that only the clock may make.
 const CLOCK: [&[&str]; 3] =
     [&["Instant", "::", "now"], &["SystemTime", "::", "now"], &["thread", "::", "sleep"]];
 
@@ -79,13 +79,14 @@ fn top(source: &Source) -> String {
     source.module().first().cloned().unwrap_or_else(|| "lib".to_owned())
 }
 
-/// Imports against the table, and effects in values.
+/// Checks the imports against the tables, and layer 0 for side effects.
 pub fn layers(sources: &[Source]) -> Vec<String> {
     let mut problems = Vec::new();
     for source in sources {
         let from = top(source);
         let Some(own) = layer(&from) else {
-            problems.push(format!("{}: module {from:?} is in no layer: add it to the table", source.path));
+            problems
+                .push(format!("{}: module {from:?} belongs to no layer: add it to the table", source.path));
             continue;
         };
         let imported: BTreeSet<String> =
@@ -100,7 +101,7 @@ pub fn layers(sources: &[Source]) -> Vec<String> {
         if own == 0 {
             let words = flat(&tokens(&source.code));
             for effect in NOT_IN_VALUES.iter().filter(|effect| holds(&words, effect)) {
-                problems.push(format!("{}: a value may not use {}", source.path, effect.concat()));
+                problems.push(format!("{}: layer 0 may not use {}", source.path, effect.concat()));
             }
         }
     }
@@ -135,8 +136,8 @@ fn holds(words: &[String], pattern: &[&str]) -> bool {
     words.windows(pattern.len()).enumerate().any(|(at, window)| window == pattern && own_word(at))
 }
 
-/// Import cycles between top-level modules, and between files. A file may know its folder's `mod.rs`, and
-/// that one its files: together they are one module.
+/// Import cycles between top-level modules, and between files. A file and its folder's `mod.rs` may import
+/// each other: together they are one module.
 pub fn cycles(sources: &[Source]) -> Vec<String> {
     let modules: BTreeMap<Vec<String>, &Source> = sources.iter().map(|s| (s.module(), s)).collect();
     let mut files: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -157,7 +158,7 @@ pub fn cycles(sources: &[Source]) -> Vec<String> {
     cycle(&tops).into_iter().chain(cycle(&files)).collect()
 }
 
-/// One cycle of a graph, if it has any.
+/// One cycle of a graph, if any.
 fn cycle(graph: &BTreeMap<String, BTreeSet<String>>) -> Option<String> {
     fn visit(
         graph: &BTreeMap<String, BTreeSet<String>>,
@@ -197,7 +198,7 @@ pub fn sizes(sources: &[Source]) -> Vec<String> {
     problems
 }
 
-/// Files and functions in numbers: how many, the median, the 90th percentile and the longest, in lines.
+/// Statistics of files and functions: number, and total, median, 90th percentile and maximum in lines.
 pub fn measure(sources: &[Source]) -> String {
     let files = sources.iter().map(|source| (source.path.clone(), source.lines)).collect();
     let functions = sources.iter().flat_map(|source| functions(&source.code)).collect();
@@ -218,7 +219,7 @@ fn spread(what: &str, mut named: Vec<(String, usize)>) -> String {
     )
 }
 
-/// Every function with a body, and how many lines it has from `fn` to its closing brace.
+/// Every function with a body, and its number of lines from `fn` to the closing brace.
 fn functions(code: &str) -> Vec<(String, usize)> {
     let mut words: Vec<(usize, String)> = Vec::new();
     for (number, line) in code.lines().enumerate() {
@@ -236,7 +237,7 @@ fn functions(code: &str) -> Vec<(String, usize)> {
     found
 }
 
-/// The line of the brace that closes the first body; none for a declaration without one.
+/// The line of the brace that closes the first body; `None` for a declaration without a body.
 fn end_of_body(words: &[(usize, String)]) -> Option<usize> {
     let (mut braces, mut others) = (0usize, 0usize);
     for (line, word) in words {
@@ -257,14 +258,14 @@ fn end_of_body(words: &[(usize, String)]) -> Option<usize> {
     words.last().map(|(line, _)| *line)
 }
 
-/// Crates and clocks outside their places.
+/// Crates and clock calls outside their places.
 pub fn effects(sources: &[Source]) -> Vec<String> {
     let mut problems = Vec::new();
     for source in sources {
         let words = tokens(&source.code);
         for (name, places) in PLACES {
             if names_crate(&words, name) && !places.iter().any(|place| source.path.starts_with(place)) {
-                problems.push(format!("{}: {name} is named; only {} may", source.path, places.join(", ")));
+                problems.push(format!("{}: {name} may only be named in {}", source.path, places.join(", ")));
             }
         }
         for call in CLOCK.iter().filter(|call| holds(&words, call)) {

@@ -1,4 +1,4 @@
-//! The shape of the code, read from `src/`: who imports whom, sizes, and where each effect is named.
+//! Checks the structure and the text of the sources: imports, sizes, places of side effects, and style.
 
 mod checks;
 mod prose;
@@ -9,7 +9,7 @@ use prose::{columns, error_sections, folders, idioms, imports};
 use source::Source;
 use std::path::Path;
 
-/// Every file under `folder`, with its path relative to it.
+/// Every Rust file under `folder`, with its path relative to it.
 fn read(folder: &Path) -> Vec<Source> {
     let mut found = Vec::new();
     let mut open = vec![folder.to_path_buf()];
@@ -34,7 +34,7 @@ fn own() -> Vec<Source> {
     sources
 }
 
-/// Every Rust source but this check itself, which names the idioms.
+/// Every Rust source except these checks, which contain the idioms.
 fn all() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut sources = Vec::new();
@@ -83,7 +83,7 @@ fn files_and_functions_are_short() {
 }
 
 #[test]
-fn each_effect_is_named_in_its_own_place() {
+fn side_effects_stay_in_their_places() {
     none(effects(&own()));
 }
 
@@ -105,7 +105,7 @@ fn modules_imports_and_error_sections_have_one_style() {
 
 /// `just sizes` prints it.
 #[test]
-fn the_sizes_of_the_house_are_known() {
+fn the_sizes_are_printed() {
     let measured = measure(&own());
     println!("{measured}");
     assert!(measured.starts_with("src: "), "{measured}");
@@ -228,7 +228,7 @@ fn a_long_file_and_a_long_function_are_found() {
 }
 
 #[test]
-fn an_effect_outside_its_place_is_found() {
+fn a_side_effect_outside_its_place_is_found() {
     let forbidden = [
         ("driver/a.rs", "use tiny_http::Server;"),
         ("http/mod.rs", "fn f() { ureq::get(\"x\"); }"),

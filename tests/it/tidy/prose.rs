@@ -1,11 +1,11 @@
-//! What a reader of the sources meets besides code: line lengths, idioms, one style for modules and imports.
+//! Checks of the text: line lengths, idioms, and one style for modules, imports and documented errors.
 
 use super::source::Source;
 use std::collections::BTreeSet;
 
 const MAX_COLUMNS: usize = 110;
 
-/// Phrases that were replaced by plainer ones; they must not come back. Each is matched in lower case.
+/// Phrases that were replaced by plainer ones and must not come back. Each is matched in lower case.
 const IDIOMS: [(&str, &str); 20] = [
     ("where there is none", "if absent"),
     ("for ever", "permanently"),
@@ -42,7 +42,7 @@ pub fn columns(sources: &[Source]) -> Vec<String> {
     })
 }
 
-/// Phrases of the list above.
+/// Phrases in the list above.
 pub fn idioms(sources: &[Source]) -> Vec<String> {
     each_line(sources, |line| {
         let line = line.to_lowercase();
@@ -51,7 +51,7 @@ pub fn idioms(sources: &[Source]) -> Vec<String> {
     })
 }
 
-/// Whether whole words of the line are the idiom.
+/// Whether the line contains the idiom as whole words.
 fn holds(line: &str, idiom: &str) -> bool {
     line.match_indices(idiom).any(|(at, _)| {
         let around = [line[..at].chars().next_back(), line[at + idiom.len()..].chars().next()];
@@ -67,7 +67,7 @@ fn each_line(sources: &[Source], problem: impl Fn(&str) -> Option<String>) -> Ve
     sources.iter().flat_map(lines).collect()
 }
 
-/// A module with files of its own is a folder with a `mod.rs`; `#[path]` is not needed then.
+/// A module with several files is a folder with a `mod.rs`, so `#[path]` is not needed.
 pub fn folders(sources: &[Source]) -> Vec<String> {
     let folders: BTreeSet<&str> = sources.iter().filter_map(|s| Some(s.path.rsplit_once('/')?.0)).collect();
     let mut problems = Vec::new();
@@ -82,7 +82,7 @@ pub fn folders(sources: &[Source]) -> Vec<String> {
     problems
 }
 
-/// Imports stand in one block, which rustfmt sorts.
+/// Imports form one block, which rustfmt sorts.
 pub fn imports(sources: &[Source]) -> Vec<String> {
     let mut problems = Vec::new();
     for source in sources {
@@ -100,7 +100,7 @@ pub fn imports(sources: &[Source]) -> Vec<String> {
     problems
 }
 
-/// Errors are documented under a heading, as the standard library does it.
+/// Errors are documented under a heading, as in the standard library.
 pub fn error_sections(sources: &[Source]) -> Vec<String> {
     each_line(sources, |line| {
         let inline = line.trim_start().starts_with("///") && line.contains(" Errors:");

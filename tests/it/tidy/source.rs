@@ -1,4 +1,4 @@
-//! One source file: its code without comments and texts, and the modules that it names.
+//! One source file: its code without comments and literals, and the modules that it names.
 
 use std::collections::BTreeSet;
 
@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 pub struct Source {
     /// Relative to `src/`.
     pub path: String,
-    /// As it is, for line counts.
+    /// Number of lines.
     pub lines: usize,
     /// The whole text.
     pub text: String,
-    /// Comments and the inside of literals are blanks; lines stay where they are.
+    /// The text with comments and literals replaced by blanks; line numbers do not change.
     pub code: String,
 }
 
@@ -52,7 +52,7 @@ impl Source {
     }
 }
 
-/// The modules inside the file that are open at a place.
+/// The inline modules that enclose a position.
 #[derive(Default)]
 struct Inline {
     depth: usize,
@@ -81,7 +81,7 @@ impl Inline {
     }
 }
 
-/// Reads one path, or a tree of them in braces, and gives the place behind it.
+/// Reads one path, or a tree of paths in braces, and returns the position after it.
 fn tree(
     tokens: &[String],
     mut at: usize,
@@ -124,7 +124,7 @@ fn tree(
     }
 }
 
-/// Words, `::` and single signs.
+/// Words, `::` and single characters.
 pub fn tokens(code: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut chars = code.chars().peekable();
@@ -144,7 +144,7 @@ pub fn tokens(code: &str) -> Vec<String> {
     found
 }
 
-/// Puts blanks in place of comments and of the inside of texts and characters.
+/// Replaces comments, strings and character literals with blanks.
 fn blank(text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
     let mut out = String::with_capacity(text.len());
@@ -197,7 +197,7 @@ fn end_of_raw(chars: &[char], from: usize) -> usize {
     find(chars, quote + 1, |c, _| c.starts_with(&closing)) + closing.len()
 }
 
-/// A character ends at its quote; a lifetime has none.
+/// A character literal ends at its second quote; a lifetime has no second quote.
 fn end_of_char(chars: &[char], at: usize) -> usize {
     match (chars.get(at + 1), chars.get(at + 2)) {
         (Some('\\'), _) => find(chars, at + 3, |c, _| c[0] == '\'') + 1,

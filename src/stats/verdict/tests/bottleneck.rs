@@ -92,7 +92,7 @@ fn few_requests_or_little_time_are_no_finding() {
     assert_eq!(codes(&few), ["all_well"]);
     let short = Generator { worker_s: 0.1, ..busy(1.0, 0.9) };
     assert_eq!(codes(&closed(short)), ["all_well"]);
-    // 1 % of 20 requests is nothing; half of them is something.
+    // 1 % of 20 requests is no finding; half of them is one.
     let late = Facts { sent: 20, planned: 20, responses: 20, lag: Some(lag(50.0)), ..kept() };
     assert_eq!(codes(&late), ["all_well"]);
     let all_late = Distribution { median: 50.0, p90: 50.0, p95: 50.0, ..lag(50.0) };
