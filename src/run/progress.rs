@@ -1,5 +1,5 @@
-//! What a waiting user sees, on standard error: one line that is replaced in place on a terminal, elsewhere a
-//! line every two seconds.
+//! What a waiting user sees on standard error: one line that is replaced in place on a terminal, and a line
+//! every two seconds elsewhere.
 
 use crate::clock;
 use crate::message::TestConfig;
@@ -12,14 +12,14 @@ use crate::units::{format_count, format_ms};
 use std::io::Write;
 use std::time::Duration;
 
-/// Time between two lines where standard error is no terminal.
+/// Time between two lines if standard error is no terminal.
 const LINE_PAUSE_NS: u64 = 2 * clock::NS_PER_S;
-/// Characters of the bar.
-const BAR: usize = 20;
-/// An orchestrator that has not answered for less is not worth a word.
+/// Characters of the bar, and of the one beside a text that leaves less room.
+const BARS: [usize; 2] = [20, 10];
+/// A shorter silence of the orchestrator is not mentioned.
 const UNANSWERED: Duration = Duration::from_secs(2);
 
-/// How far a test has to go.
+/// What ends a test.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Goal {
     /// Seconds, warm-up included.
@@ -58,18 +58,18 @@ impl Goal {
     }
 }
 
-/// Shows how a test goes on.
+/// Shows the progress of a test.
 pub struct Progress {
     goal: Goal,
     status: Option<StatusLine>,
     begin_ns: Option<u64>,
     next_line_ns: u64,
-    /// What was shown last, without its series.
+    /// The figures that were shown last, without their series.
     newest: Option<Summary>,
 }
 
 impl Progress {
-    /// Shows nothing yet.
+    /// Takes the last line of a terminal; shows nothing yet.
     pub fn start(plan: &TestConfig) -> Progress {
         let next_line_ns = clock::now_ns() + LINE_PAUSE_NS;
         let status = StatusLine::on_stderr();
@@ -88,7 +88,7 @@ impl Progress {
         self.draw(&[]);
     }
 
-    /// Shows the last figures again, and that they are old.
+    /// Shows the last figures again and says that they are old.
     pub fn unanswered(&mut self, since: Duration) {
         if since >= UNANSWERED {
             self.draw(&[format!("orchestrator has not answered for {} s", since.as_secs())]);
@@ -100,10 +100,10 @@ impl Progress {
         let newest = self.newest.take().unwrap_or_default();
         if newest.state == RunState::Ready {
             let mut parts = notices.to_vec();
-            parts.push("the drivers get ready: names, connections".to_owned());
+            parts.push("drivers are getting ready: names, connections".to_owned());
             self.put(now_ns, 0, None, &parts.join("  "));
         } else {
-            // A test is `running` as soon as its start is written, which lies ahead.
+            // A test is `running` as soon as its start is announced, which is ahead of time.
             let begin_ns = *self.begin_ns.get_or_insert(now_ns + START_AHEAD_NS);
             let elapsed_s = now_ns.saturating_sub(begin_ns) as f64 / 1e9;
             let text = line(self.goal, elapsed_s, &newest, notices);
@@ -113,19 +113,18 @@ impl Progress {
         self.newest = Some(newest);
     }
 
-    /// Replaces the last line of a terminal; elsewhere writes a line now and then, the first at
+    /// Replaces the last line of a terminal; elsewhere writes a line at intervals, the first at
     /// `earliest_ns`.
     fn put(&mut self, now_ns: u64, earliest_ns: u64, share: Option<f64>, text: &str) {
         if let Some(status) = &self.status {
-            let bar = share.map_or(String::new(), |share| bar(share) + " ");
-            status.set(&format!("{bar}{text}"));
+            status.set(&with_bar(share, text, status.columns()));
         } else if now_ns >= self.next_line_ns.max(earliest_ns) {
             self.next_line_ns = now_ns + LINE_PAUSE_NS;
             say(text);
         }
     }
 
-    /// Says something beside the figures.
+    /// Writes a line that stays.
     pub fn note(&self, text: &str) {
         match &self.status {
             Some(status) => status.print(text),
@@ -139,14 +138,23 @@ pub fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// `[=====>              ]`
-fn bar(share: f64) -> String {
-    let full = (share.clamp(0.0, 1.0) * BAR as f64) as usize;
-    let head = if full < BAR { ">" } else { "" };
-    format!("[{:<BAR$}]", format!("{}{head}", "=".repeat(full)))
+/// A bar before the text, if it costs no character of it.
+fn with_bar(share: Option<f64>, text: &str, columns: usize) -> String {
+    let room = columns.saturating_sub(text.chars().count());
+    match (share, BARS.into_iter().find(|length| length + "[] ".len() <= room)) {
+        (Some(share), Some(length)) => format!("{} {text}", bar(share, length)),
+        _ => text.to_owned(),
+    }
 }
 
-/// Time first, then what is wrong with the figures, then the figures.
+/// `[=====>              ]`
+fn bar(share: f64, length: usize) -> String {
+    let full = (share.clamp(0.0, 1.0) * length as f64) as usize;
+    let head = if full < length { ">" } else { "" };
+    format!("[{:<length$}]", format!("{}{head}", "=".repeat(full)))
+}
+
+/// Time first, then what is wrong, then the figures: a narrow terminal cuts the end.
 fn line(goal: Goal, elapsed_s: f64, summary: &Summary, notices: &[String]) -> String {
     let total = &summary.total;
     let elapsed = match goal {
@@ -156,29 +164,28 @@ fn line(goal: Goal, elapsed_s: f64, summary: &Summary, notices: &[String]) -> St
     let p99 = total.latency_ms.as_ref().map_or("-".to_owned(), |latency| format_ms(latency.p99));
     let (requests, rps) = (format_count(total.requests), format_count(total.throughput_rps as u64));
     let mut parts = vec![elapsed];
+    parts.extend(Some("finishing".to_owned()).filter(|_| summary.state == RunState::Finishing));
+    parts.extend(failures(total));
     parts.extend(lost(summary));
     parts.extend(notices.iter().chain(&summary.notices).cloned());
-    parts.push(format!("{requests} requests  {rps}/s  p99 {p99}  {}", failures(total)));
-    parts.extend(Some("finishing".to_owned()).filter(|_| summary.state == RunState::Finishing));
+    parts.push(format!("{requests} requests  {rps}/s  p99 {p99}"));
+    // Drivers of the original protocol do not count errors.
+    let has_none = failures(total).is_none() && !summary.is_original_only();
+    parts.extend(Some("no errors".to_owned()).filter(|_| has_none));
     parts.join("  ")
 }
 
-/// Requests without a complete response, and responses with an error status; "no errors" only without either.
-fn failures(total: &Stats) -> String {
-    let some = |n: u64, one: &str, many: &str| match n {
-        0 => None,
-        1 => Some(format!("1 {one}")),
-        n => Some(format!("{} {many}", format_count(n))),
-    };
-    let found = [
-        some(total.errors_total(), "error", "errors"),
-        some(total.error_statuses(), "error status", "error statuses"),
-    ];
-    let found: Vec<String> = found.into_iter().flatten().collect();
-    if found.is_empty() { "no errors".to_owned() } else { found.join(", ") }
+/// Requests without a complete response, and responses with an error status; `None` without either.
+fn failures(total: &Stats) -> Option<String> {
+    let errors = format!("errors {}", format_count(total.errors_total()));
+    match (total.errors_total(), total.error_statuses()) {
+        (0, 0) => None,
+        (_, 0) => Some(errors),
+        (_, statuses) => Some(format!("{errors}, status 4xx/5xx {}", format_count(statuses))),
+    }
 }
 
-/// Which drivers are lost, where some are.
+/// Which drivers are lost, if any.
 fn lost(summary: &Summary) -> Option<String> {
     let lost: Vec<&str> = summary
         .drivers
@@ -200,7 +207,7 @@ mod tests {
     use crate::stats::summary::DriverSummary;
 
     #[test]
-    fn the_line_says_how_far_how_much_and_how_well() {
+    fn the_line_shows_time_counts_and_errors() {
         let mut summary = Summary { state: RunState::Running, ..Summary::default() };
         summary.total.requests = 12_345;
         summary.total.throughput_rps = 4_115.3;
@@ -209,24 +216,45 @@ mod tests {
         summary.total.errors.insert("timeout".to_owned(), 7);
         summary.state = RunState::Finishing;
         let text = line(Goal::Requests(5), 12.0, &summary, &[]);
-        assert_eq!(text, "12 s  12,345 requests  4,115/s  p99 -  7 errors  finishing");
+        assert_eq!(text, "12 s  finishing  errors 7  12,345 requests  4,115/s  p99 -");
     }
 
     #[test]
-    fn error_statuses_are_no_success() {
+    fn error_statuses_are_errors_too() {
         let status = [("200", 1_901), ("302", 5), ("404", 90), ("503", 9)];
         let status = status.map(|(code, n)| (code.to_owned(), n)).into();
         let mut total = Stats { status, ..Stats::default() };
-        assert_eq!(failures(&total), "99 error statuses");
-        total.errors.insert("timeout".to_owned(), 1);
-        assert_eq!(failures(&total), "1 error, 99 error statuses");
+        assert_eq!(failures(&total).as_deref(), Some("errors 0, status 4xx/5xx 99"));
+        total.errors.insert("timeout".to_owned(), 1_000);
+        assert_eq!(failures(&total).as_deref(), Some("errors 1,000, status 4xx/5xx 99"));
         total.status.retain(|code, _| code.as_str() < "400");
         total.errors.clear();
-        assert_eq!(failures(&total), "no errors");
+        assert_eq!(failures(&total), None);
     }
 
     #[test]
-    fn what_is_wrong_with_the_figures_stands_before_them() {
+    fn a_terminal_of_80_columns_shows_the_errors_and_the_figures_of_a_large_test() {
+        let mut summary = Summary { state: RunState::Running, ..Summary::default() };
+        (summary.total.requests, summary.total.throughput_rps) = (12_345_678, 123_456.0);
+        let usable = 79;
+        let text = with_bar(Some(0.5), &line(Goal::Seconds(100.0), 50.0, &summary, &[]), usable);
+        assert_eq!(text, "[=====>    ] 50/100 s  12,345,678 requests  123,456/s  p99 -  no errors");
+        summary.total.errors.insert("timeout".to_owned(), 7);
+        summary.total.status.insert("503".to_owned(), 99);
+        let text = with_bar(Some(0.5), &line(Goal::Seconds(100.0), 50.0, &summary, &[]), usable);
+        assert_eq!(text, "50/100 s  errors 7, status 4xx/5xx 99  12,345,678 requests  123,456/s  p99 -");
+        assert!(text.chars().count() <= usable);
+    }
+
+    #[test]
+    fn errors_of_original_drivers_are_unknown() {
+        let row = DriverSummary { state: DriverRowState::Original, ..DriverSummary::default() };
+        let summary = Summary { drivers: vec![row], ..Summary::default() };
+        assert_eq!(line(Goal::Requests(5), 1.0, &summary, &[]), "1 s  0 requests  0/s  p99 -");
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_figures_comes_before_them() {
         let mut summary = Summary { state: RunState::Running, ..Summary::default() };
         summary.notices = vec!["no reports for 4 s from driver-2".to_owned()];
         let row = |name: &str, state: DriverRowState| DriverSummary {
@@ -249,10 +277,10 @@ mod tests {
 
     #[test]
     fn the_bar_is_full_at_the_end_only() {
-        assert_eq!(bar(0.0), "[>                   ]");
-        assert_eq!(bar(0.25), "[=====>              ]");
-        assert_eq!(bar(0.999), "[===================>]");
-        assert_eq!(bar(1.0), "[====================]");
+        assert_eq!(bar(0.0, 20), "[>                   ]");
+        assert_eq!(bar(0.25, 20), "[=====>              ]");
+        assert_eq!(bar(0.999, 20), "[===================>]");
+        assert_eq!(bar(1.0, 20), "[====================]");
     }
 
     #[test]
