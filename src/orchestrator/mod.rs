@@ -22,7 +22,7 @@ mod page;
 mod published;
 mod result;
 mod runs;
-mod secrets;
+pub mod secrets;
 mod shell;
 mod waiting;
 

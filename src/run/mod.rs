@@ -12,6 +12,7 @@ use crate::signals::{Interrupts, Signal};
 use crate::stats::states::{DriverRowState, RunState};
 use crate::stats::summary::Summary;
 use crate::stats::verdict::{Finding, Severity};
+use crate::terminal;
 use progress::Progress;
 use std::io::Write;
 use std::time::Duration;
@@ -204,7 +205,10 @@ fn say_what_is_unknown(ended: &mut Ended, control: &dyn Backend) {
 }
 
 fn print(summary: &Summary, json: bool, out: &mut dyn Write) -> std::io::Result<()> {
-    let text = if json { serde_json::to_string(summary)? + "\n" } else { table::render(summary) };
+    let text = match json {
+        true => serde_json::to_string(summary)? + "\n",
+        false => table::render_for(summary, terminal::shows_colours(&std::io::stdout())),
+    };
     out.write_all(text.as_bytes())?;
     out.flush()
 }

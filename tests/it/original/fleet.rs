@@ -97,8 +97,9 @@ fn original_drivers_alone_run_a_test() {
     assert!(result.verdict[0].starts_with("Only drivers of the original protocol"), "{:?}", result.verdict);
     assert!(said(&result, "m1, m2") && !said(&result, "Nothing was sent"), "{:?}", result.verdict);
     let table = floodgate::run::table::render(&result);
-    let row = table.lines().find(|line| line.starts_with("original m1")).expect("a row");
-    assert!(row.contains("3.50") && row.contains(" - ") && !row.contains(" 0"), "{row}");
+    let rows: Vec<&str> = table.lines().filter(|line| line.contains("original m1")).collect();
+    assert!(rows.len() == 2 && rows.iter().all(|row| row.contains(" - ") && !row.contains(" 0")), "{rows:?}");
+    assert!(rows[1].contains("3.50"), "{rows:?}");
     assert!(
         olds[0].bus.poll(std::time::Duration::from_millis(300)).expect("polls").is_empty(),
         "no STOP at the end"
