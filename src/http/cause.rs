@@ -50,7 +50,7 @@ fn tls_words(error: &TlsError) -> String {
             "the server demands a client certificate".to_owned()
         }
         TlsError::AlertReceived(alert) => format!("the server sent the TLS alert {alert:?}"),
-        TlsError::InvalidMessage(_) => "the server's reply is not TLS".to_owned(),
+        TlsError::InvalidMessage(_) => "the server's reply is not TLS; this port may expect http".to_owned(),
         TlsError::InvalidCertificate(other) => format!("the server's certificate is not valid: {other}"),
         other => other.to_string(),
     }

@@ -5,6 +5,8 @@
 pub enum Fault {
     /// Anything not listed below.
     Malformed,
+    /// A TLS alert in reply to plain HTTP.
+    Tls,
     /// A head larger than [`crate::http::MAX_HEAD_BYTES`].
     Head,
     /// A head with more than [`crate::http::MAX_HEADERS`] lines.
@@ -18,10 +20,16 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// What bytes that do not parse are. A TLS record begins with its type, 21 for an alert, and version 3.
+    pub fn of_unreadable(bytes: &[u8]) -> Fault {
+        if bytes.starts_with(&[21, 3]) { Fault::Tls } else { Fault::Malformed }
+    }
+
     /// The fault as text.
     pub fn words(self) -> &'static str {
         match self {
             Fault::Malformed => "malformed HTTP/1.1 response",
+            Fault::Tls => "the server's reply is a TLS alert; this port may expect https",
             Fault::Head => "the response head is larger than 65,536 bytes",
             Fault::Lines => "the response head has more than 256 lines",
             Fault::Body => "the response body is larger than 1 GiB",

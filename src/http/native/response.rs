@@ -247,7 +247,7 @@ impl Response {
             Ok(httparse::Status::Complete(length)) => length,
             Ok(httparse::Status::Partial) => return Ok(None),
             Err(httparse::Error::TooManyHeaders) => return self.refuse(Fault::Lines),
-            Err(_) => return self.refuse(Fault::Malformed),
+            Err(_) => return self.refuse(Fault::of_unreadable(rest)),
         };
         let (Some(status), Some(minor)) = (parsed.code, parsed.version) else {
             return Err(ErrorKind::Protocol);
@@ -478,6 +478,7 @@ mod tests {
         assert!(fault("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n").contains("101"));
         let long = format!("HTTP/1.1 200 OK\r\nA: {}\r\n\r\n", "a".repeat(MAX_HEAD_BYTES));
         assert!(fault(&long).contains("65,536") && MAX_HEAD_BYTES == 65_536);
+        assert!(fault("\x15\x03\x01\x00\x02\x02\x0a").contains("expect https"), "a TLS alert");
         assert!(fault("garbage\r\n\r\n").contains("malformed"));
     }
 
