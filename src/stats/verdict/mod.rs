@@ -10,6 +10,7 @@ mod drivers;
 mod errors;
 mod facts;
 mod originals;
+mod redirects;
 mod words;
 
 use crate::units::format_count;
@@ -40,7 +41,7 @@ pub struct Finding {
     /// A stable code: `all_well`, `generator_saturated`, `generator_lag`, `ports_exhausted`, `target_slow`,
     /// `queued`, `never_sent`, `nothing_sent`, `errors`, `error_status`, `resent`, `driver_lost`,
     /// `driver_behind`, `original_drivers`, `no_final_report`, `counts_differ`, `reports_missing`,
-    /// `clock_unknown`, `shared_host`, `stopped`, `failed`, `result_unknown` or `note`.
+    /// `clock_unknown`, `redirects`, `shared_host`, `stopped`, `failed`, `result_unknown` or `note`.
     pub code: String,
     /// How bad it is.
     pub severity: Severity,
@@ -104,6 +105,7 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
     if has_begun && !alone && !errors::nothing_reached(facts) {
         found.extend(bottleneck::queued_few(facts));
     }
+    found.extend(redirects::find(facts));
     found.extend(bottleneck::shared_host(facts));
     found
 }
