@@ -1,0 +1,170 @@
+//! What a plan asks for, in a few words for the heading.
+
+use crate::message::{Stage, TestConfig, TestType, Totals};
+use crate::orchestrator::secrets;
+use crate::units::{clip, format_count, format_duration, trim_number};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Maximum number of characters of a target that are shown.
+const MAX_TARGET_CHARS: usize = 200;
+/// Maximum number of stages that are listed.
+const MAX_STAGES: usize = 6;
+
+/// What each type of test does.
+pub const GLOSSES: [(&str, &str); 2] =
+    [("AVALANCHE", "closed loop or fixed rate"), ("TSUNAMI", "fixed interval")];
+
+/// What a test of this type does; `None` if the type is unknown.
+pub fn gloss(test_type: &str) -> Option<&'static str> {
+    GLOSSES.iter().find(|(name, _)| *name == test_type).map(|(_, gloss)| *gloss)
+}
+
+/// Terms with their values; empty if the plan cannot be read.
+pub fn terms(plan: &Value) -> Vec<(&'static str, String)> {
+    let Ok(config) = <TestConfig as Deserialize>::deserialize(plan) else { return Vec::new() };
+    let fleet = config.fleet.clone().unwrap_or_default();
+    let mut terms = vec![("request", request(&config)), ("load", load(&config, &fleet))];
+    terms.extend(amount(&config, &fleet).map(|text| ("ends after", text)));
+    let total = fleet.connections.map(|n| format!("{} in total", format_count(n.into())));
+    let each = config.connections.map(|n| format!("{} per driver", format_count(n.into())));
+    terms.extend(total.or(each).map(|text| ("connections", text)));
+    terms.extend(config.warmup_ms.filter(|ms| *ms > 0).map(|ms| ("warm-up", duration(ms))));
+    terms.extend(config.timeout_ms.map(|ms| ("timeout", duration(ms))));
+    terms
+}
+
+/// Planned length in s; `None` if a count or the drivers' own flags end the test.
+pub fn planned_s(plan: &Value) -> Option<f64> {
+    let config = <TestConfig as Deserialize>::deserialize(plan).ok()?;
+    length_ms(&config, &config.fleet.clone().unwrap_or_default()).map(|ms| ms as f64 / 1_000.0)
+}
+
+/// The duration, or else the stages together.
+fn length_ms(config: &TestConfig, fleet: &Totals) -> Option<u64> {
+    let stages = config.stages.iter().chain(&fleet.stages);
+    let staged = stages.fold(0u64, |sum, stage| sum.saturating_add(stage.duration_ms));
+    config.duration_ms.or(Some(staged).filter(|ms| *ms > 0))
+}
+
+fn request(config: &TestConfig) -> String {
+    let method = config.request.as_ref().and_then(|request| request.method.as_deref()).unwrap_or("GET");
+    let target = config.target_url.as_deref().map(target);
+    format!("{} {}", clip(method, 20), target.unwrap_or_else(|| "each driver's own target".to_owned()))
+}
+
+/// A URL without its secrets: neither user and password nor what its query says, where tokens travel too.
+fn target(url: &str) -> String {
+    let mut plan = json!({ "target_url": url });
+    secrets::hide(&mut plan);
+    let shown = plan["target_url"].as_str().unwrap_or_default();
+    let shown = shown.split_once('?').map_or(shown.to_owned(), |(path, _)| format!("{path}?…"));
+    clip(&shown, MAX_TARGET_CHARS)
+}
+
+fn load(config: &TestConfig, fleet: &Totals) -> String {
+    let is_total = fleet.rate.is_some() || !fleet.stages.is_empty();
+    let (rate, listed, whose) = match is_total {
+        true => (fleet.rate, &fleet.stages, "in total"),
+        false => (config.target_throughput, &config.stages, "per driver"),
+    };
+    match (config.test_type, config.test_message_delay, rate) {
+        (TestType::Tsunami, Some(ms), _) => format!("one request every {} ms per driver", trim_number(ms)),
+        (TestType::Tsunami, None, _) => "each driver's own interval".to_owned(),
+        (TestType::Avalanche, _, _) if !listed.is_empty() => {
+            format!("{}, {whose}", stages(rate.unwrap_or(0.0), listed))
+        }
+        (TestType::Avalanche, _, Some(rate)) => format!("{} {whose}", per_second(rate)),
+        (TestType::Avalanche, _, None) => "closed loop, unless a driver has its own rate".to_owned(),
+    }
+}
+
+/// `from 0/s to 1,000/s in 10s, to 500/s in 5s`
+fn stages(from_rps: f64, stages: &[Stage]) -> String {
+    let leg = |stage: &Stage| format!("to {} in {}", per_second(stage.rate), duration(stage.duration_ms));
+    let legs: Vec<_> = stages.iter().take(MAX_STAGES).map(leg).collect();
+    let more = match stages.len().saturating_sub(MAX_STAGES) {
+        0 => String::new(),
+        more => format!(" and {more} more stages"),
+    };
+    format!("from {} {}{more}", per_second(from_rps), legs.join(", "))
+}
+
+fn amount(config: &TestConfig, fleet: &Totals) -> Option<String> {
+    let total = fleet.requests.map(|n| format!("{} requests in total", format_count(n)));
+    let each = config.message_count_per_driver.map(|n| format!("{} requests per driver", format_count(n)));
+    let ends: Vec<_> = length_ms(config, fleet).map(duration).into_iter().chain(total.or(each)).collect();
+    (!ends.is_empty()).then(|| ends.join(" or "))
+}
+
+fn per_second(rate: f64) -> String {
+    let whole = rate.fract() == 0.0 && rate >= 0.0;
+    if whole { format!("{}/s", format_count(rate as u64)) } else { format!("{}/s", trim_number(rate)) }
+}
+
+fn duration(ms: u64) -> String {
+    format_duration(Duration::from_millis(ms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn term(plan: Value, wanted: &str) -> String {
+        let mut plan = plan;
+        plan["test_id"] = "t".into();
+        let found = terms(&plan).into_iter().find(|(name, _)| *name == wanted);
+        found.map_or(String::new(), |(_, text)| text)
+    }
+
+    #[test]
+    fn the_load_is_a_rate_stages_an_interval_or_a_closed_loop() {
+        let load = |mut plan: Value, test_type: &str| {
+            plan["test_type"] = test_type.into();
+            term(plan, "load")
+        };
+        let stages = json!([{"duration_ms": 10_000, "rate": 1_000}, {"duration_ms": 500, "rate": 2.5}]);
+        let cases = [
+            (json!({"fleet": {"rate": 2_000}}), "2,000/s in total"),
+            (json!({"target_throughput": 12.5}), "12.5/s per driver"),
+            (
+                json!({"fleet": {"stages": stages, "rate": 5}}),
+                "from 5/s to 1,000/s in 10s, to 2.5/s in 500ms, in total",
+            ),
+            (json!({ "stages": stages }), "from 0/s to 1,000/s in 10s, to 2.5/s in 500ms, per driver"),
+            (json!({}), "closed loop, unless a driver has its own rate"),
+        ];
+        for (plan, words) in cases {
+            assert_eq!(load(plan, "AVALANCHE"), words);
+        }
+        let every = json!({"test_message_delay": 2.5});
+        assert_eq!(load(every, "TSUNAMI"), "one request every 2.5 ms per driver");
+        assert_eq!(load(json!({}), "TSUNAMI"), "each driver's own interval");
+    }
+
+    #[test]
+    fn the_target_shows_no_secrets() {
+        let shown = |url: &str| term(json!({"test_type": "TSUNAMI", "target_url": url}), "request");
+        assert_eq!(shown("http://h:1/a"), "GET http://h:1/a");
+        assert_eq!(shown("http://me:pw@h/a?token=x#y"), "GET http://(hidden)@h/a?…");
+        let post = json!({"test_type": "TSUNAMI", "request": {"method": "POST"}});
+        assert_eq!(term(post, "request"), "POST each driver's own target");
+        assert!(shown(&format!("http://h/{}", "a".repeat(5_000))).chars().count() < 250);
+    }
+
+    #[test]
+    fn the_end_is_a_time_a_count_or_both() {
+        let plan = json!({"test_type": "AVALANCHE", "duration_ms": 60_000, "fleet": {"requests": 10_000}});
+        assert_eq!(term(plan.clone(), "ends after"), "60s or 10,000 requests in total");
+        assert_eq!(term(json!({"test_type": "AVALANCHE"}), "ends after"), "");
+        assert_eq!(terms(&json!(null)), []);
+        let planned = |mut plan: Value| {
+            plan["test_id"] = "t".into();
+            planned_s(&plan)
+        };
+        assert_eq!(planned(plan), Some(60.0));
+        let staged = json!({"test_type": "AVALANCHE", "stages": [{"duration_ms": 1_500, "rate": 1}]});
+        assert_eq!(planned(staged), Some(1.5));
+    }
+}

@@ -1,0 +1,135 @@
+//! Tables: columns, cells with their colours, and a limit to the rows.
+
+use super::tone::Tone;
+use crate::units::{format_count, format_figure};
+use maud::{Markup, html};
+
+/// Maximum number of rows of one table; the JSON form has all.
+const MAX_ROWS: usize = 500;
+/// Stands for a figure that is not known.
+pub const UNKNOWN: &str = "-";
+
+/// A column by its head.
+#[derive(Clone, Copy, Debug)]
+pub enum Column {
+    /// Numbers, aligned at the right.
+    Number(&'static str),
+    /// Names, which are never broken.
+    Text(&'static str),
+    /// Sentences, which wrap.
+    Prose(&'static str),
+}
+
+impl Column {
+    fn head(self) -> &'static str {
+        let (Column::Number(head) | Column::Text(head) | Column::Prose(head)) = self;
+        head
+    }
+
+    fn class(self) -> Option<&'static str> {
+        match self {
+            Column::Number(_) => None,
+            Column::Text(_) => Some("text"),
+            Column::Prose(_) => Some("prose"),
+        }
+    }
+}
+
+/// The content of one cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cell {
+    text: String,
+    tone: Tone,
+}
+
+impl Cell {
+    /// A text in its colour.
+    pub fn toned(text: impl Into<String>, tone: Tone) -> Cell {
+        Cell { text: text.into(), tone }
+    }
+
+    /// A text.
+    pub fn plain(text: impl Into<String>) -> Cell {
+        Cell::toned(text, Tone::Plain)
+    }
+
+    /// A number.
+    pub fn count(n: u64) -> Cell {
+        Cell::plain(format_count(n))
+    }
+
+    /// A number of errors: bad above 0.
+    pub fn errors(n: u64) -> Cell {
+        Cell::toned(format_count(n), if n > 0 { Tone::Bad } else { Tone::Plain })
+    }
+
+    /// A figure, if it is known.
+    pub fn figure(value: Option<f64>) -> Cell {
+        let known = value.filter(|value| value.is_finite());
+        known.map_or_else(Cell::unknown, |value| Cell::plain(format_figure(value)))
+    }
+
+    /// A share of 1, if it is known; from `limit` on it is worth a look.
+    pub fn share(share: Option<f64>, limit: f64) -> Cell {
+        let tone = |share: f64| if share >= limit { Tone::Warn } else { Tone::Plain };
+        share.map_or_else(Cell::unknown, |share| Cell::toned(format!("{:.1} %", 100.0 * share), tone(share)))
+    }
+
+    /// What is not known.
+    pub fn unknown() -> Cell {
+        Cell::toned(UNKNOWN, Tone::Dim)
+    }
+
+    fn class(&self, column: Column) -> Option<String> {
+        let tone = Some(self.tone.class()).filter(|_| self.tone != Tone::Plain);
+        let classes: Vec<_> = column.class().into_iter().chain(tone).collect();
+        (!classes.is_empty()).then(|| classes.join(" "))
+    }
+}
+
+/// A table in a box that scrolls sideways, so that the page never has to. The label is for screen readers.
+pub fn table(label: &str, columns: &[Column], rows: &[Vec<Cell>]) -> Markup {
+    let more = rows.len().saturating_sub(MAX_ROWS);
+    html! {
+        div.scroll role="region" aria-label=(label) tabindex="0" {
+            table {
+                thead {
+                    tr {
+                        @for column in columns { th scope="col" class=[column.class()] { (column.head()) } }
+                    }
+                }
+                tbody {
+                    @for row in rows.iter().take(MAX_ROWS) {
+                        tr {
+                            @for (cell, column) in row.iter().zip(columns) {
+                                td class=[cell.class(*column)] { (cell.text) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        @if more > 0 { p.dim { "and " (format_count(more as u64)) " more, in the JSON form" } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_is_no_number() {
+        assert_eq!(Cell::figure(None), Cell::unknown());
+        assert_eq!(Cell::figure(Some(f64::NAN)), Cell::unknown());
+        assert_eq!(Cell::share(None, 1.0), Cell::unknown());
+        assert_eq!(Cell::figure(Some(1_234.4)), Cell::plain("1,234"));
+    }
+
+    #[test]
+    fn a_long_table_is_cut_and_says_so() {
+        let rows = vec![vec![Cell::count(7)]; MAX_ROWS + 1_200];
+        let markup = table("numbers", &[Column::Number("n")], &rows).into_string();
+        assert_eq!(markup.matches("<td>7</td>").count(), MAX_ROWS);
+        assert!(markup.contains("and 1,200 more, in the JSON form"));
+    }
+}
