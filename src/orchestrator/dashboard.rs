@@ -71,6 +71,9 @@ pub struct HistoryRow {
     pub requests: u64,
     /// Requests failed.
     pub errors: u64,
+    /// Complete responses with a status of 400 or more.
+    #[serde(default)]
+    pub error_statuses: u64,
     /// 99th percentile of latency, in ms; null if there was no response.
     pub p99_ms: Option<f64>,
 }
@@ -85,6 +88,7 @@ impl HistoryRow {
             started_at: summary.started_at,
             requests: summary.total.requests,
             errors: summary.total.errors_total(),
+            error_statuses: summary.total.error_statuses(),
             p99_ms: summary.total.latency_ms.as_ref().map(|latency| latency.p99),
         }
     }

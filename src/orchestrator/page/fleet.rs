@@ -85,7 +85,7 @@ pub fn history(history: &[HistoryRow]) -> Markup {
         Column::Text("type"),
         Column::Text("state"),
         Column::Number("requests"),
-        Column::Number("failed"),
+        Column::Number("errors"),
         Column::Number("p99 ms"),
     ];
     let row = |test: &HistoryRow| {
@@ -94,7 +94,7 @@ pub fn history(history: &[HistoryRow]) -> Markup {
             Cell::plain(test.test_type.as_str()),
             Cell::toned(test.state.as_str(), tone::of_run(test.state)),
             Cell::count(test.requests),
-            Cell::errors(test.errors),
+            Cell::errors(test.errors.saturating_add(test.error_statuses)),
             Cell::figure(test.p99_ms),
         ]
     };
@@ -128,5 +128,11 @@ mod tests {
         assert_eq!(seen(&row("alive", Some(900))), Cell::plain("0.9 s ago"));
         assert_eq!(seen(&row("alive", Some(4_000))), Cell::toned("4.0 s ago", Tone::Warn));
         assert_eq!(seen(&row("dead", Some(40_000))), Cell::plain("40.0 s ago"));
+    }
+
+    #[test]
+    fn finished_tests_count_error_statuses_as_errors() {
+        let test = HistoryRow { errors: 2, error_statuses: 40, ..HistoryRow::default() };
+        assert!(history(&[test]).into_string().contains("<td class=\"bad\">42</td>"));
     }
 }
