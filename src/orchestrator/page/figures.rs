@@ -43,8 +43,8 @@ pub fn drivers(summary: &Summary) -> Markup {
         div.totals { (table("Drivers", &DRIVER_COLUMNS, &rows)) }
         p.dim {
             "Errors are failed requests and responses with status 4xx or 5xx. Queued requests had to wait \
-             for a free connection; per s counts responses. A generator near 100 % busy, or with 10 % CPU \
-             wait, is at its limit."
+             for a free connection; per s counts responses. A generator near 100\u{a0}% busy, or with \
+             10\u{a0}% CPU wait, is at its limit."
         }
     }
 }
