@@ -32,12 +32,12 @@ pub struct Remote {
 
 /// The part of `GET /dashboard` that is used here.
 #[derive(Deserialize)]
-struct Dashboard {
+struct CurrentTest {
     test: Option<Summary>,
 }
 
 #[derive(Deserialize)]
-struct Configured {
+struct Accepted {
     test_id: String,
 }
 
@@ -99,7 +99,7 @@ fn read<T: DeserializeOwned>(url: &str, body: &[u8]) -> Result<T, Trouble> {
 impl Backend for Remote {
     fn configure(&mut self, plan: TestConfig) -> Result<String, String> {
         let configured = self.post("/configure", &plan);
-        let configured = configured.and_then(|body| read::<Configured>(&self.url("/configure"), &body));
+        let configured = configured.and_then(|body| read::<Accepted>(&self.url("/configure"), &body));
         let test_id = configured.map(|configured| configured.test_id).map_err(|trouble| trouble.text)?;
         self.test_id = Some(test_id.clone());
         Ok(test_id)
@@ -113,7 +113,7 @@ impl Backend for Remote {
     fn summary(&mut self, test_id: &str) -> Result<Option<Summary>, Trouble> {
         let url = self.url("/dashboard");
         let body = accept(&url, fetch::get(&url, LOOK_TIMEOUT).map_err(unreached)?)?;
-        let dashboard: Dashboard = read(&url, &body)?;
+        let dashboard: CurrentTest = read(&url, &body)?;
         // Only the newest test is shown in full; if another one was started right after this one, it is gone.
         Ok(dashboard.test.filter(|summary| summary.test_id == test_id))
     }
