@@ -7,7 +7,6 @@ use crate::schedule::{Schedule, Share};
 use crate::stats::generator::Generator;
 use crate::stats::summary::{Conservation, Stats};
 use crate::stats::verdict::{Facts, LATE_MS, Originals, PORTS_SHARE, is_starved, lags};
-use crate::units::format_ms;
 
 /// Facts from the figures; the caller adds losses, causes, clocks and the fleet's generator.
 pub fn facts(run: &Run, figures: &Aggregate, total: &Stats, conservation: &Conservation) -> Facts {
@@ -101,9 +100,8 @@ fn laggards(figures: &Aggregate, starved: &[(String, Generator)]) -> Vec<(String
     let lagging = figures.drivers().iter().filter_map(|driver| {
         let shown = driver.shown.as_ref()?;
         let latency_ms = shown.latency_ms.as_ref().map(|latency| latency.p99);
-        let lag = shown.lag_ms.as_ref().filter(|lag| lags(lag, latency_ms, shown.counts.sent))?;
-        let how = format!("1 % of its requests were sent more than {} late", format_ms(lag.p99));
-        Some((driver.node.node_id.clone(), how))
+        let how = lags(shown.lag_ms.as_ref()?, latency_ms, shown.counts.sent)?;
+        Some((driver.node.node_id.clone(), format!("{how} late")))
     });
     let lagging = lagging.filter(|(name, _)| starved.iter().all(|(starved, _)| starved != name));
     if figures.drivers().len() > 1 { lagging.collect() } else { Vec::new() }

@@ -51,13 +51,20 @@ pub fn is_starved(generator: &Generator) -> bool {
         && (beyond(generator.busy, BUSY_SHARE) || beyond(generator.cpu_wait, CPU_WAIT_SHARE))
 }
 
-/// Whether the generator's own delay before `sent` sends is too large to ignore.
-pub fn lags(lag: &Distribution, latency_p99_ms: Option<f64>, sent: u64) -> bool {
+/// How many of the requests were sent late by how much, in words: `1 % of its requests were sent more than
+/// 3.2 ms`. `None` if the delay is small or concerns fewer than [`LEAST_REQUESTS`] of the `sent` requests.
+pub fn lags(lag: &Distribution, latency_p99_ms: Option<f64>, sent: u64) -> Option<String> {
     let allowed_ms = LAG_FLOOR_MS.max(LAG_SHARE * latency_p99_ms.unwrap_or(0.0));
-    // The share of requests that is certainly beyond the limit.
-    let shares = [(lag.min, 1.0), (lag.median, 0.5), (lag.p90, 0.1), (lag.p95, 0.05), (lag.p99, 0.01)];
-    let beyond = shares.iter().find(|(ms, _)| *ms > allowed_ms).map_or(0.0, |(_, share)| *share);
-    beyond * sent as f64 >= LEAST_REQUESTS as f64
+    let shares = [
+        (lag.p99, 0.01, "1 %"),
+        (lag.p95, 0.05, "5 %"),
+        (lag.p90, 0.1, "10 %"),
+        (lag.median, 0.5, "half"),
+        (lag.min, 1.0, "all"),
+    ];
+    let is_enough = |share: f64| share * sent as f64 >= LEAST_REQUESTS as f64;
+    let (ms, _, share) = shares.iter().find(|(ms, share, _)| *ms > allowed_ms && is_enough(*share))?;
+    Some(format!("{share} of its requests were sent more than {}", format_ms(*ms)))
 }
 
 /// Whether the generator certainly did not hold a closed loop back.
@@ -176,8 +183,8 @@ fn generator(facts: &Facts, plan_was_missed: bool) -> Option<Finding> {
         let finding = Finding::warning("generator_saturated", text);
         return Some(if let [one] = who.as_slice() { finding.of(one) } else { finding });
     }
-    let lag = facts.lag.as_ref().filter(|lag| lags(lag, facts.latency_p99_ms, facts.sent))?;
-    Some(Finding::warning("generator_lag", lagging(facts, lag.p99)))
+    let how = lags(facts.lag.as_ref()?, facts.latency_p99_ms, facts.sent)?;
+    Some(Finding::warning("generator_lag", lagging(facts, &how)))
 }
 
 const ADVICE: &str = "use fewer connections, more drivers or a less loaded host";
@@ -214,18 +221,15 @@ fn saturated(generator: &Generator) -> String {
     format!("The generator was the bottleneck: {}; {ADVICE}.", had(generator))
 }
 
-fn lagging(facts: &Facts, lag_ms: f64) -> String {
-    let lag = format_ms(lag_ms);
+fn lagging(facts: &Facts, how: &str) -> String {
     match facts.is_closed {
-        false => format!(
-            "The generator could not keep up with the schedule: 1 % of its requests were sent more than \
-             {lag} late; {ADVICE}."
-        ),
+        false => {
+            format!("The generator could not keep up with the schedule: {how} late; {ADVICE}.")
+        }
         // A closed loop has no schedule; there the generator's delay reduces the load.
-        true => format!(
-            "The generator was the bottleneck: 1 % of its requests were sent more than {lag} after a \
-             connection became free; {ADVICE}."
-        ),
+        true => {
+            format!("The generator was the bottleneck: {how} after a connection became free; {ADVICE}.")
+        }
     }
 }
 

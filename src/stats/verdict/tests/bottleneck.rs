@@ -96,7 +96,13 @@ fn few_requests_or_little_time_are_no_finding() {
     let late = Facts { sent: 20, planned: 20, responses: 20, lag: Some(lag(50.0)), ..kept() };
     assert_eq!(codes(&late), ["all_well"]);
     let all_late = Distribution { median: 50.0, p90: 50.0, p95: 50.0, ..lag(50.0) };
-    assert_eq!(codes(&Facts { lag: Some(all_late), ..late.clone() }), ["generator_lag"]);
+    let half = Facts { lag: Some(all_late), ..late.clone() };
+    assert_eq!(codes(&half), ["generator_lag"]);
+    assert!(
+        verdict(&half)[0].contains("half of its requests were sent more than 50"),
+        "{:?}",
+        verdict(&half)
+    );
     let slow = Facts { rates_rps: Some((10.0, 8.0)), lag: None, ..late };
     assert_eq!(codes(&slow), ["all_well"], "4 of 20 requests behind");
 }
