@@ -90,6 +90,19 @@ pub fn hint_sasl(error: BusError, address: &Address) -> BusError {
     ))
 }
 
+/// Explains a fault at an unreachable address that came from the cluster and not from the user.
+pub fn hint_advertised(error: BusError, bootstrap: &[Address], id: i32, address: &Address) -> BusError {
+    if bootstrap.contains(address) || !error.is_transient() {
+        return error;
+    }
+    let bootstrap: Vec<String> = bootstrap.iter().map(Address::to_string).collect();
+    BusError::Unavailable(format!(
+        "{error}. The cluster at {} answers, but says that broker {id} is at {address}, which this host cannot \
+         reach: set advertised.listeners of that broker to an address that this host can reach",
+        bootstrap.join(",")
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,5 +133,20 @@ mod tests {
         };
         assert!(text.contains("a, b") && text.contains("LogAppendTime") && text.contains("nope"), "{text}");
         assert!(creation(41, &names, "a", None).is_some_and(|error| error.is_transient()));
+    }
+
+    #[test]
+    fn the_advertised_listener_is_blamed_only_for_a_transient_fault_at_an_address_of_the_cluster() {
+        let [known, named] = ["a:1", "b:2"].map(|text| text.parse::<Address>().expect("an address"));
+        let bootstrap = [known.clone(), "c:3".parse().expect("an address")];
+        let away = BusError::Unavailable("b:2 cannot be reached".to_owned());
+        let hinted = hint_advertised(away.clone(), &bootstrap, 7, &named);
+        assert!(hinted.is_transient());
+        for word in ["b:2 cannot be reached. ", "a:1,c:3", "broker 7 is at b:2", "advertised.listeners"] {
+            assert!(hinted.to_string().contains(word), "{word:?} is missing in: {hinted}");
+        }
+        assert_eq!(hint_advertised(away.clone(), &bootstrap, 7, &known), away);
+        let foreign = BusError::Unsupported("b:2 is not a Kafka broker".to_owned());
+        assert_eq!(hint_advertised(foreign.clone(), &bootstrap, 7, &named), foreign);
     }
 }

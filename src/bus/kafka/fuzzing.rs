@@ -102,7 +102,7 @@ fn compress(codec: u8, bytes: &[u8]) -> Vec<u8> {
 }
 
 /// A batch of one record.
-fn plain(offset: i64) -> Vec<u8> {
+pub(super) fn plain(offset: i64) -> Vec<u8> {
     let record = Record {
         transactional: false,
         control: false,

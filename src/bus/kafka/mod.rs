@@ -1,10 +1,12 @@
 //! The bus over Apache Kafka.
 //!
 //! `settings` says where the cluster is. A handle of the modern client has two `cluster::Cluster`s: one
-//! publishes and queries, the other reads by long polls, so that neither waits for the other. Below them,
-//! only `connection` opens sockets; `frame`, `gaps`, `wire`, `requests`, `responses`, `batches`,
-//! `compression`, `transactions`, `versions`, `partition` and `backoff` are pure. `legacy` is the same bus
-//! over the crate `kafka`.
+//! publishes and queries (`writer`), the other reads by long polls (`poll`), so that neither waits for the
+//! other. Below them, only `connection` opens sockets. `reading` decides what `poll` does, `retry` when a
+//! call is repeated, `directory` whom `cluster` asks and `conversation` which response belongs to which
+//! request; these and `frame`, `gaps`, `wire`, `requests`, `responses`, `batches`, `compression`,
+//! `transactions`, `versions`, `partition` and `backoff` are pure. `legacy` is the same bus over the crate
+//! `kafka`.
 
 mod backoff;
 mod batches;
@@ -12,6 +14,8 @@ mod cluster;
 mod compression;
 mod connection;
 mod context;
+mod conversation;
+mod directory;
 mod faults;
 mod frame;
 #[doc(hidden)]
@@ -22,18 +26,23 @@ mod offsets;
 mod partition;
 mod poll;
 mod publish;
+mod reading;
 mod requests;
 mod responses;
+mod retry;
+#[cfg(test)]
+mod scripted;
 mod settings;
 mod topics;
 mod transactions;
 mod versions;
 mod wire;
+mod writer;
 
-use self::cluster::Cluster;
 use self::context::Context;
 use self::legacy::LegacyBus;
 use self::poll::Fetcher;
+use self::writer::Writer;
 use super::{Appended, Bus, BusError, Connector, Position, Record, Start, Topic, check_size};
 use crate::clock;
 pub use settings::{Address, KafkaClientKind, KafkaSettings};
@@ -61,7 +70,7 @@ impl Connector for KafkaConnector {
         let shared = || Arc::clone(&self.shared);
         match self.shared.settings.client {
             KafkaClientKind::Modern => {
-                Box::new(ModernBus { writer: Cluster::new(shared()), reader: Fetcher::new(shared()) })
+                Box::new(ModernBus { writer: Writer::new(shared()), reader: Fetcher::new(shared()) })
             }
             KafkaClientKind::Legacy => Box::new(LegacyBus::new(shared())),
         }
@@ -70,7 +79,7 @@ impl Connector for KafkaConnector {
     fn prepare(&self, timeout: Duration) -> Result<(), BusError> {
         let shared = Arc::clone(&self.shared);
         let prepared = match self.shared.settings.client {
-            KafkaClientKind::Modern => topics::prepare(&mut Cluster::new(shared), clock::deadline(timeout)),
+            KafkaClientKind::Modern => topics::prepare(shared, clock::deadline(timeout)),
             KafkaClientKind::Legacy => legacy::prepare(shared, clock::deadline(timeout)),
         };
         prepared.map_err(|error| match error {
@@ -89,7 +98,7 @@ impl Connector for KafkaConnector {
 
 /// A handle of the modern client.
 struct ModernBus {
-    writer: Cluster,
+    writer: Writer,
     reader: Fetcher,
 }
 

@@ -1,11 +1,15 @@
 //! Creates missing topics, with one partition and the broker's append time.
 
 use super::cluster::Cluster;
+use super::context::Context;
 use super::responses::{self, Metadata};
+use super::retry::Waiting;
 use super::versions::Api;
+use super::writer::Writer;
 use super::{faults, requests};
 use crate::bus::{BusError, Topic};
 use crate::clock;
+use std::sync::Arc;
 
 /// From this version of CreateTopics on, a replication factor of -1 means the cluster's default (KIP-464).
 const REPLICATION_BY_CLUSTER_FROM: i16 = 4;
@@ -14,17 +18,13 @@ const MOST_REPLICAS: usize = 3;
 /// How long to wait before checking again whether a new topic has a leader.
 const LOOK_AGAIN_NS: u64 = 50 * clock::NS_PER_MS;
 
-/// Retries until all topics exist and have leaders. Logs the first fault and every different one, so that the
-/// user sees why it waits.
-pub fn prepare(cluster: &mut Cluster, deadline_ns: u64) -> Result<(), BusError> {
-    let mut told = String::new();
-    let who = cluster.shared().describe();
-    cluster.attempt(deadline_ns, |cluster, attempt_ns| {
+/// Retries until all topics exist and have leaders; logs what it waits for.
+pub fn prepare(shared: Arc<Context>, deadline_ns: u64) -> Result<(), BusError> {
+    let mut waiting = Waiting::new(shared.describe());
+    Writer::new(shared).attempt(deadline_ns, |cluster, attempt_ns| {
         ensure(cluster, attempt_ns).inspect_err(|error| {
-            let text = error.to_string();
-            if error.is_transient() && text != told {
-                log::warn!("waiting for {who}: {text}");
-                told = text;
+            if let Some(line) = waiting.line(error) {
+                log::warn!("{line}");
             }
         })
     })

@@ -10,7 +10,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed(pub &'static str);
 
-/// A cursor over one response. `flexible` responses use compact lengths and have tagged fields (KIP-482).
+/// A reader of one response. `flexible` responses use compact lengths and have tagged fields (KIP-482).
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
     rest: &'a [u8],

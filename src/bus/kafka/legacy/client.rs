@@ -169,22 +169,22 @@ pub fn offsets(
     Ok(listed.into_iter().map(|listed| (listed.partition, listed.offset)).collect())
 }
 
-/// Reads from `cursors`, waiting up to `wait` for the first record.
+/// Reads from `positions`, waiting up to `wait` for the first record.
 pub fn fetch(
     client: &mut KafkaClient,
     shared: &Context,
-    cursors: &BTreeMap<Key, i64>,
+    positions: &BTreeMap<Key, i64>,
     wait: Duration,
 ) -> Result<Brought, BusError> {
     let names: BTreeMap<Topic, String> =
-        cursors.keys().map(|(topic, _)| (*topic, shared.settings.topic_name(*topic))).collect();
+        positions.keys().map(|(topic, _)| (*topic, shared.settings.topic_name(*topic))).collect();
     let known = client.topics();
     let leader = |(topic, partition): &Key| {
         Some(known.partitions(&names[topic])?.partition(*partition)?.leader()?.host().to_string())
     };
-    let leaders: BTreeSet<String> = cursors.keys().filter_map(leader).collect();
+    let leaders: BTreeSet<String> = positions.keys().filter_map(leader).collect();
     // The crate silently skips a partition without a leader, and would never look for a new leader.
-    let headless = cursors.keys().find(|key| leader(key).is_none()).map(|(topic, partition)| {
+    let headless = positions.keys().find(|key| leader(key).is_none()).map(|(topic, partition)| {
         BusError::Unavailable(format!("topic {}, partition {partition}, has no leader yet", names[topic]))
     });
     if let Some(fault) = headless.clone().filter(|_| leaders.is_empty()) {
@@ -194,17 +194,17 @@ pub fn fetch(
     client
         .set_fetch_max_wait_time(wait)
         .map_err(|e| in_words("set the maximum wait", &shared.describe(), &e))?;
-    let wanted = cursors.iter().map(|((topic, partition), offset)| {
+    let wanted = positions.iter().map(|((topic, partition), offset)| {
         FetchPartition::new(&names[topic], *partition, *offset).with_max_bytes(MAX_BYTES)
     });
     match client.fetch_messages(wanted.collect::<Vec<_>>()) {
         Ok(responses) => {
-            let mut brought = gather(client, shared, cursors, &responses);
+            let mut brought = gather(client, shared, positions, &responses);
             brought.fault = brought.fault.or(headless);
             Ok(brought)
         }
-        Err(error) if is_unreadable(&error) && cursors.len() > 1 => one_by_one(client, shared, cursors),
-        Err(error) if is_unreadable(&error) => Ok(pass_over(shared, cursors, &error.to_string())),
+        Err(error) if is_unreadable(&error) && positions.len() > 1 => one_by_one(client, shared, positions),
+        Err(error) if is_unreadable(&error) => Ok(pass_over(shared, positions, &error.to_string())),
         Err(error) => Err(in_words("read records", &shared.describe(), &error)),
     }
 }
@@ -213,10 +213,10 @@ pub fn fetch(
 fn one_by_one(
     client: &mut KafkaClient,
     shared: &Context,
-    cursors: &BTreeMap<Key, i64>,
+    positions: &BTreeMap<Key, i64>,
 ) -> Result<Brought, BusError> {
     let mut all = Brought::default();
-    for (key, next) in cursors {
+    for (key, next) in positions {
         let brought = fetch(client, shared, &BTreeMap::from([(*key, *next)]), Duration::ZERO)?;
         all.records.extend(brought.records);
         all.next.extend(brought.next);
@@ -236,9 +236,9 @@ fn is_unreadable(error: &Error) -> bool {
     )
 }
 
-fn pass_over(shared: &Context, cursors: &BTreeMap<Key, i64>, why: &str) -> Brought {
+fn pass_over(shared: &Context, positions: &BTreeMap<Key, i64>, why: &str) -> Brought {
     let mut brought = Brought::default();
-    for (key, next) in cursors {
+    for (key, next) in positions {
         let name = shared.settings.topic_name(key.0);
         log::warn!("topic {name}, partition {}: skipped offset {next}: {why}", key.1);
         brought.next.insert(*key, next + 1);
@@ -249,7 +249,7 @@ fn pass_over(shared: &Context, cursors: &BTreeMap<Key, i64>, why: &str) -> Broug
 fn gather(
     client: &mut KafkaClient,
     shared: &Context,
-    cursors: &BTreeMap<Key, i64>,
+    positions: &BTreeMap<Key, i64>,
     responses: &[::kafka::client::fetch::Response],
 ) -> Brought {
     let mut brought = Brought::default();
@@ -257,7 +257,7 @@ fn gather(
         let Some(known) = shared.topic_of(topic.topic()) else { continue };
         for part in topic.partitions() {
             let key = (known, part.partition());
-            let Some(&from) = cursors.get(&key) else { continue };
+            let Some(&from) = positions.get(&key) else { continue };
             let data = match part.data() {
                 Ok(data) => data,
                 Err(error) => {

@@ -6,11 +6,10 @@ mod worker;
 
 use self::client::{Brought, Client, Key};
 use self::worker::Worker;
-use super::backoff::Backoff;
-use super::cluster::ATTEMPT;
 use super::context::Context;
+use super::retry::{ATTEMPT_NS, Retry, Waiting};
 use crate::bus::{Appended, Bus, BusError, Position, Record, Start, Topic, check_size};
-use crate::clock::{self, NS_PER_MS};
+use crate::clock::{self, NS_PER_MS, SystemClock};
 use ::kafka::client::FetchOffset;
 use ::kafka::client::KafkaClient;
 use std::collections::BTreeMap;
@@ -24,39 +23,30 @@ const REPLY_NS: u64 = 50 * NS_PER_MS;
 /// Pause after an early empty response.
 const EMPTY_PAUSE_NS: u64 = 10 * NS_PER_MS;
 
-/// One worker with its client, and the backoff after faults.
+/// One worker with its client, and the retries of its calls.
 struct RetryingWorker {
     shared: Arc<Context>,
     worker: Worker<Client>,
-    backoff: Backoff,
-    last_fault: Option<BusError>,
+    retry: Retry,
 }
 
 impl RetryingWorker {
     fn new(shared: Arc<Context>, name: &'static str) -> Self {
         let worker = Worker::new(name, shared.describe());
-        RetryingWorker { shared, worker, backoff: Backoff::new(), last_fault: None }
+        let retry = Retry::new(shared.describe());
+        RetryingWorker { shared, worker, retry }
     }
 
+    /// One attempt without a retry; any error is a fault, so that the next attempt waits.
     fn once<T: Send + 'static>(
         &mut self,
         deadline_ns: u64,
         call: impl FnOnce(&mut KafkaClient, &Context) -> Result<T, BusError> + Send + 'static,
     ) -> Result<T, BusError> {
-        let shared = Arc::clone(&self.shared);
-        // A little longer, so that an error that the call reports at its deadline still arrives.
-        let result = self.worker.run(deadline_ns.saturating_add(REPLY_NS), move |client| {
-            client.with(&shared, deadline_ns, |client| call(client, &shared))
-        });
+        let result = run(&mut self.worker, &self.shared, deadline_ns, call);
         match &result {
-            Ok(_) => {
-                self.backoff.succeeded();
-                self.last_fault = None;
-            }
-            Err(error) => {
-                self.backoff.failed(clock::now_ns());
-                self.last_fault = Some(error.clone());
-            }
+            Ok(_) => self.retry.succeeded(),
+            Err(error) => self.retry.failed(clock::now_ns(), error.clone()),
         }
         result
     }
@@ -67,46 +57,43 @@ impl RetryingWorker {
         deadline_ns: u64,
         call: impl Fn(&mut KafkaClient, &Context) -> Result<T, BusError> + Clone + Send + 'static,
     ) -> Result<T, BusError> {
-        loop {
-            clock::sleep_until(self.backoff.not_before_ns().min(deadline_ns));
-            let now_ns = clock::now_ns();
-            if now_ns >= deadline_ns {
-                let none =
-                    || BusError::Unavailable(format!("no time left to contact {}", self.shared.describe()));
-                return Err(self.last_fault.clone().unwrap_or_else(none));
-            }
-            match self.once(deadline_ns.min(now_ns.saturating_add(clock::to_ns(ATTEMPT))), call.clone()) {
-                Err(error) if error.is_transient() => {}
-                result => return result,
-            }
-        }
+        let RetryingWorker { shared, worker, retry } = self;
+        retry.attempt(&SystemClock, deadline_ns, |attempt_ns| run(worker, shared, attempt_ns, call.clone()))
     }
+}
+
+/// Makes one call on the worker and waits for its result.
+fn run<T: Send + 'static>(
+    worker: &mut Worker<Client>,
+    shared: &Arc<Context>,
+    deadline_ns: u64,
+    call: impl FnOnce(&mut KafkaClient, &Context) -> Result<T, BusError> + Send + 'static,
+) -> Result<T, BusError> {
+    let shared = Arc::clone(shared);
+    // A little longer, so that an error that the call reports at its deadline still arrives.
+    worker.run(deadline_ns.saturating_add(REPLY_NS), move |client| {
+        client.with(&shared, deadline_ns, |client| call(client, &shared))
+    })
 }
 
 /// Waits until the brokers can be reached and all topics exist; logs what it waits for.
 pub fn prepare(shared: Arc<Context>, deadline_ns: u64) -> Result<(), BusError> {
-    let mut line = RetryingWorker::new(shared, "kafka-prepare");
-    let mut told = String::new();
-    loop {
-        let attempt_ns = deadline_ns.min(clock::now_ns().saturating_add(clock::to_ns(ATTEMPT)));
-        let error = match line.once(attempt_ns, client::check_topics) {
-            Err(error) if error.is_transient() && clock::now_ns() < deadline_ns => error,
-            result => return result,
-        };
-        let text = error.to_string();
-        if text != told {
-            log::warn!("waiting for {}: {text}", line.shared.describe());
-            told = text;
-        }
-        clock::sleep_until(line.backoff.not_before_ns().min(deadline_ns));
-    }
+    let mut waiting = Waiting::new(shared.describe());
+    let RetryingWorker { shared, mut worker, mut retry } = RetryingWorker::new(shared, "kafka-prepare");
+    retry.attempt(&SystemClock, deadline_ns, |attempt_ns| {
+        run(&mut worker, &shared, attempt_ns, client::check_topics).inspect_err(|error| {
+            if let Some(line) = waiting.line(error) {
+                log::warn!("{line}");
+            }
+        })
+    })
 }
 
 /// A handle of the legacy client.
 pub struct LegacyBus {
     writer: RetryingWorker,
     reader: RetryingWorker,
-    cursors: BTreeMap<Key, i64>,
+    positions: BTreeMap<Key, i64>,
 }
 
 impl LegacyBus {
@@ -115,7 +102,7 @@ impl LegacyBus {
         LegacyBus {
             writer: RetryingWorker::new(Arc::clone(&shared), "kafka-writer"),
             reader: RetryingWorker::new(shared, "kafka-reader"),
-            cursors: BTreeMap::new(),
+            positions: BTreeMap::new(),
         }
     }
 
@@ -133,19 +120,18 @@ impl LegacyBus {
 
     fn fetch(&mut self, deadline_ns: u64) -> Result<Brought, BusError> {
         let wait = clock::until(deadline_ns);
-        let cursors = self.cursors.clone();
+        let positions = self.positions.clone();
         let limit_ns = deadline_ns.max(clock::now_ns()).saturating_add(GRACE_NS);
-        self.reader.once(limit_ns, move |client, shared| client::fetch(client, shared, &cursors, wait))
+        self.reader.once(limit_ns, move |client, shared| client::fetch(client, shared, &positions, wait))
     }
 
     /// Stores the next offsets. After a fault of a partition, the next call uses a new client.
     fn take(&mut self, brought: &mut Brought) {
         for (key, next) in &brought.next {
-            self.cursors.insert(*key, *next);
+            self.positions.insert(*key, *next);
         }
         if let Some(fault) = &brought.fault {
-            self.reader.backoff.failed(clock::now_ns());
-            self.reader.last_fault = Some(fault.clone());
+            self.reader.retry.failed(clock::now_ns(), fault.clone());
             let forget = |client: &mut Client| -> Result<(), BusError> {
                 client.forget();
                 Ok(())
@@ -168,7 +154,8 @@ impl Bus for LegacyBus {
         // The worker may outlive this call, so it gets a copy of the record.
         let (key, value): (Arc<str>, Arc<[u8]>) = (key.into(), value.into());
         self.writer.attempt(clock::deadline(timeout), move |client, shared| {
-            client::publish(client, &shared.settings.topic_name(topic), &key, &value, ATTEMPT)
+            let name = shared.settings.topic_name(topic);
+            client::publish(client, &name, &key, &value, Duration::from_nanos(ATTEMPT_NS))
         })
     }
 
@@ -184,22 +171,22 @@ impl Bus for LegacyBus {
                 *offset = noted.get(partition).copied().unwrap_or(*offset);
             }
         }
-        self.cursors.retain(|(known, _), _| *known != topic);
-        self.cursors.extend(offsets.into_iter().map(|(partition, offset)| ((topic, partition), offset)));
+        self.positions.retain(|(known, _), _| *known != topic);
+        self.positions.extend(offsets.into_iter().map(|(partition, offset)| ((topic, partition), offset)));
         Ok(())
     }
 
     fn poll(&mut self, timeout: Duration) -> Result<Vec<Record>, BusError> {
         let deadline_ns = clock::deadline(timeout);
-        if self.cursors.is_empty() {
+        if self.positions.is_empty() {
             clock::sleep_until(deadline_ns);
             return Ok(Vec::new());
         }
         let mut read = false;
         loop {
-            clock::sleep_until(self.reader.backoff.not_before_ns().min(deadline_ns));
+            clock::sleep_until(self.reader.retry.not_before_ns().min(deadline_ns));
             let began_ns = clock::now_ns();
-            let paused = began_ns < self.reader.backoff.not_before_ns();
+            let paused = began_ns < self.reader.retry.not_before_ns();
             if !paused {
                 let fetched = self.fetch(deadline_ns);
                 if let Ok(mut brought) = fetched {
@@ -212,7 +199,7 @@ impl Bus for LegacyBus {
                 }
             }
             if clock::now_ns() >= deadline_ns {
-                return match self.reader.last_fault.clone().filter(|_| !read) {
+                return match self.reader.retry.last_fault().cloned().filter(|_| !read) {
                     Some(fault) => Err(fault),
                     None => Ok(Vec::new()),
                 };

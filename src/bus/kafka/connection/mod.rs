@@ -1,11 +1,11 @@
 //! One TCP connection to one broker: one request at a time, every call with a deadline.
 
-use super::frame::{Frame, FrameReader};
+use super::conversation::{Answer, Breach, Conversation};
 use super::requests::{self, Head};
 use super::responses;
 use super::settings::Address;
 use super::versions::{Agreed, Api, BrokerVersions, Unusable};
-use super::wire::{Malformed, Reader};
+use super::wire::Malformed;
 use crate::bus::BusError;
 use crate::{clock, dns};
 use bytes::BytesMut;
@@ -25,39 +25,6 @@ const UNSUPPORTED_VERSION: i16 = 35;
 /// Minimum socket timeout, since zero would mean no timeout.
 const LEAST_WAIT: Duration = Duration::from_millis(1);
 
-/// The response to one request.
-#[derive(Debug)]
-pub struct Answer {
-    api: Api,
-    /// Its version.
-    pub version: i16,
-    frame: Frame,
-    /// When its request was sent, per [`clock::now_ns`].
-    pub sent_ns: u64,
-    /// When it was complete.
-    pub received_ns: u64,
-}
-
-impl Answer {
-    /// Its body, after the header.
-    pub fn body(&self) -> Result<Reader<'_>, Malformed> {
-        Ok(responses::body(self.api, self.version, &self.frame.bytes)?.1)
-    }
-
-    /// Whether it was truncated.
-    pub fn is_cut(&self) -> bool {
-        self.frame.cut
-    }
-}
-
-#[derive(Debug)]
-struct Asked {
-    api: Api,
-    version: i16,
-    correlation: i32,
-    sent_ns: u64,
-}
-
 /// An open connection to a broker whose versions are known.
 #[derive(Debug)]
 pub struct Connection {
@@ -65,10 +32,8 @@ pub struct Connection {
     address: Address,
     client_id: String,
     agreed: Agreed,
-    frames: FrameReader,
+    conversation: Conversation,
     scratch: Vec<u8>,
-    correlation: i32,
-    asked: Option<Asked>,
     used_ns: u64,
     closed_by_peer: bool,
 }
@@ -79,7 +44,7 @@ impl Connection {
         let mut connection = Self::dial(address, client_id, deadline_ns)?;
         let broker = connection.ask_versions(deadline_ns)?;
         connection.agreed = Agreed::with(&broker).map_err(|unusable| connection.unusable(&unusable))?;
-        connection.frames = FrameReader::new(KEEP_BYTES, LONGEST_FRAME);
+        connection.conversation.set_limits(KEEP_BYTES, LONGEST_FRAME);
         Ok(connection)
     }
 
@@ -112,10 +77,8 @@ impl Connection {
             address: address.clone(),
             client_id: client_id.to_string(),
             agreed: Agreed::default(),
-            frames: FrameReader::new(KEEP_BYTES, LONGEST_FIRST_FRAME),
+            conversation: Conversation::new(KEEP_BYTES, LONGEST_FIRST_FRAME),
             scratch: vec![0; 64 << 10],
-            correlation: 0,
-            asked: None,
             used_ns: clock::now_ns(),
             closed_by_peer: false,
         })
@@ -188,7 +151,7 @@ impl Connection {
 
     /// Whether a request is in flight.
     pub fn is_busy(&self) -> bool {
-        self.asked.is_some()
+        self.conversation.is_busy()
     }
 
     /// When it was last used.
@@ -234,12 +197,10 @@ impl Connection {
         write: impl FnOnce(Head<'_>) -> Result<BytesMut, BusError>,
         deadline_ns: u64,
     ) -> Result<(), BusError> {
-        self.correlation = self.correlation.wrapping_add(1);
-        let correlation = self.correlation;
+        let correlation = self.conversation.next_number();
         let frame = write(Head { api, version, correlation, client_id: &self.client_id })?;
-        let sent_ns = clock::now_ns();
-        self.asked = Some(Asked { api, version, correlation, sent_ns });
-        self.used_ns = sent_ns;
+        self.used_ns = clock::now_ns();
+        self.conversation.ask(api, version, self.used_ns);
         self.write_all(&frame, deadline_ns)
     }
 
@@ -288,20 +249,17 @@ impl Connection {
     }
 
     fn accept(&mut self, count: usize) -> Result<Option<Answer>, BusError> {
-        let received_ns = clock::now_ns();
-        let pushed = self.frames.push(&self.scratch[..count]);
-        let (used, frame) = pushed.map_err(|error| self.foreign(&error.to_string()))?;
-        let Some(frame) = frame else { return Ok(None) };
-        let Some(asked) = self.asked.take() else {
-            return Err(self.lost("it sent a response without a request"));
-        };
-        let number = responses::body(asked.api, asked.version, &frame.bytes).map(|(number, _)| number);
-        if used < count || number != Ok(asked.correlation) {
-            return Err(self.lost("its response does not match our request"));
+        let now_ns = clock::now_ns();
+        match self.conversation.receive(&self.scratch[..count], now_ns) {
+            Ok(answer) => {
+                if answer.is_some() {
+                    self.used_ns = now_ns;
+                }
+                Ok(answer)
+            }
+            Err(Breach::Foreign(why)) => Err(self.foreign(&why)),
+            Err(Breach::Lost(why)) => Err(self.lost(why)),
         }
-        self.used_ns = received_ns;
-        let Asked { api, version, sent_ns, .. } = asked;
-        Ok(Some(Answer { api, version, frame, sent_ns, received_ns }))
     }
 
     fn closed(&mut self) -> BusError {
@@ -340,3 +298,6 @@ fn dial(address: &Address, deadline_ns: u64) -> Result<TcpStream, String> {
     }
     Err(why)
 }
+
+#[cfg(test)]
+mod tests;

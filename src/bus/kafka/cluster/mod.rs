@@ -1,0 +1,154 @@
+//! One handle's view of the cluster: a directory of brokers and leaders, and one connection to each broker in
+//! use. It refreshes stale metadata.
+
+use super::connection::Connection;
+use super::context::Context;
+use super::directory::Directory;
+use super::responses::{self, Metadata};
+use super::settings::KafkaSettings;
+use super::versions::Api;
+use super::{faults, requests};
+use crate::bus::{BusError, Topic};
+use crate::clock::{self, NS_PER_S};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Connections idle for longer are not reused: brokers close them after ten minutes, firewalls earlier.
+const IDLE_NS: u64 = 240 * NS_PER_S;
+
+/// One handle's view of the cluster.
+pub struct Cluster {
+    shared: Arc<Context>,
+    directory: Directory,
+    connections: BTreeMap<i32, Connection>,
+}
+
+impl Cluster {
+    /// Knows nothing yet and connects on demand.
+    pub fn new(shared: Arc<Context>) -> Self {
+        Cluster { shared, directory: Directory::new(), connections: BTreeMap::new() }
+    }
+
+    /// The user's settings.
+    pub fn settings(&self) -> &KafkaSettings {
+        &self.shared.settings
+    }
+
+    /// The state shared by all handles of a connector.
+    pub fn shared(&self) -> &Context {
+        &self.shared
+    }
+
+    /// Number of brokers in the cluster.
+    pub fn broker_count(&self) -> usize {
+        self.directory.broker_count()
+    }
+
+    /// After a fault: the leaders are refreshed before they are used again.
+    pub fn distrust(&mut self) {
+        self.directory.distrust();
+    }
+
+    /// The leader of each partition of `topic`, refreshed if unknown or stale.
+    pub fn leaders(&mut self, topic: Topic, deadline_ns: u64) -> Result<BTreeMap<i32, i32>, BusError> {
+        if self.directory.fresh_leaders(topic).is_none() {
+            let found = self.ask_metadata(&Topic::ALL, deadline_ns)?;
+            self.directory.note_leaders(&found, topic, &self.shared)?;
+        }
+        Ok(self.directory.fresh_leaders(topic).cloned().unwrap_or_default())
+    }
+
+    /// The last known leader of a partition.
+    pub fn known_leader(&self, topic: Topic, partition: i32) -> Option<i32> {
+        self.directory.known_leader(topic, partition)
+    }
+
+    /// Asks any broker for the cluster's brokers and for `topics`. Stores the brokers and returns everything.
+    pub fn ask_metadata(&mut self, topics: &[Topic], deadline_ns: u64) -> Result<Metadata, BusError> {
+        let names: Vec<String> = topics.iter().map(|topic| self.settings().topic_name(*topic)).collect();
+        let mut connection = self.any_connection(deadline_ns)?;
+        let asked = connection.call(Api::Metadata, |head| requests::metadata(head, &names), deadline_ns);
+        let answer = asked.map_err(|error| match connection.closed_by_peer() {
+            true => faults::hint_sasl(error, connection.address()),
+            false => error,
+        })?;
+        let found = answer
+            .body()
+            .and_then(|mut body| responses::metadata(&mut body, answer.version))
+            .map_err(|malformed| faults::malformed(connection.address(), malformed))?;
+        self.note_brokers(&found);
+        let address = connection.address().clone();
+        // Keep the connection if the cluster knows this broker by the address we used.
+        if let Some(id) = self.directory.id_of(&address) {
+            self.connections.entry(id).or_insert(connection);
+        }
+        Ok(found)
+    }
+
+    fn note_brokers(&mut self, found: &Metadata) {
+        self.directory.note_brokers(found);
+        let directory = &self.directory;
+        self.connections.retain(|id, connection| directory.address(*id) == Some(connection.address()));
+    }
+
+    /// An open idle connection, or a new one to the first broker that answers.
+    fn any_connection(&mut self, deadline_ns: u64) -> Result<Connection, BusError> {
+        let idle = self.connections.iter().find(|(_, open)| !open.is_busy() && is_fresh(open));
+        if let Some(connection) = idle.map(|(id, _)| *id).and_then(|id| self.connections.remove(&id)) {
+            return Ok(connection);
+        }
+        let addresses = self.directory.addresses(&self.shared.bootstrap);
+        let mut faults = Vec::new();
+        for (tried, address) in addresses.iter().enumerate() {
+            let share = clock::until(deadline_ns) / (addresses.len() - tried) as u32;
+            let share_ns = clock::now_ns().saturating_add(clock::to_ns(share));
+            match Connection::open(address, &self.settings().client_id, share_ns) {
+                Ok(connection) => return Ok(connection),
+                Err(error) if error.is_transient() => faults.push(error.to_string()),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(BusError::Unavailable(faults.join("; ")))
+    }
+
+    /// The open connection to broker `id`, which may be busy, or a new one.
+    pub fn connection(&mut self, id: i32, deadline_ns: u64) -> Result<&mut Connection, BusError> {
+        let usable = self.connections.get(&id).is_some_and(|open| open.is_busy() || is_fresh(open));
+        if !usable {
+            self.connections.remove(&id);
+            let address = self.directory.address(id).cloned().ok_or_else(|| {
+                BusError::Unavailable(format!("the cluster reports broker {id} as leader without an address"))
+            })?;
+            let opened = Connection::open(&address, &self.settings().client_id, deadline_ns);
+            let bootstrap = &self.shared.bootstrap;
+            let opened = opened.map_err(|error| faults::hint_advertised(error, bootstrap, id, &address))?;
+            self.connections.insert(id, opened);
+        }
+        self.connections
+            .get_mut(&id)
+            .ok_or_else(|| BusError::Unavailable(format!("no connection to broker {id}")))
+    }
+
+    /// The connection to broker `id`, if one is open.
+    pub fn open_connection(&mut self, id: i32) -> Option<&mut Connection> {
+        self.connections.get_mut(&id)
+    }
+
+    /// Drops the connection to broker `id` after a fault.
+    pub fn hang_up(&mut self, id: i32) {
+        self.connections.remove(&id);
+    }
+
+    /// A connection to the broker that creates topics. If none is known, any broker forwards the request.
+    pub fn controller(&mut self, deadline_ns: u64) -> Result<(i32, &mut Connection), BusError> {
+        let id = self.directory.controller();
+        Ok((id, self.connection(id, deadline_ns)?))
+    }
+}
+
+fn is_fresh(connection: &Connection) -> bool {
+    clock::now_ns().saturating_sub(connection.used_ns()) < IDLE_NS
+}
+
+#[cfg(test)]
+mod tests;
