@@ -282,6 +282,28 @@ fn a_readable_topic_does_not_hide_an_unreadable_one() {
     assert!((2..=8).contains(&told), "reported {told} times in 4 s");
 }
 
+/// Directly after its broker restarted, a partition may have no leader. The reader must not keep that answer.
+#[test]
+fn a_partition_without_a_leader_is_read_as_soon_as_it_has_one() {
+    let broker = FakeBroker::new();
+    let port = broker.port();
+    let mut asked = 0;
+    let address = broker.serve(move |request| match request.api {
+        3 => {
+            asked += 1;
+            // The first question is that of `subscribe`, the next ones are the reader's.
+            let leader = if (2..4).contains(&asked) { -1 } else { 1 };
+            Reply::Body(fake::metadata(&[(1, "127.0.0.1", port)], &led_by(leader)))
+        }
+        2 => Reply::Body(fake::listed_offset("metrics", 0)),
+        _ => Reply::Body(fake::fetched("metrics", 0, &fake::batch(0, b"m"))),
+    });
+    let mut bus = connector(&address, Modern).open();
+    bus.subscribe(Topic::Metrics, Start::Beginning, SOON).expect("subscribe");
+    let records = bus.poll(SOON).expect("poll");
+    assert_eq!(records.iter().map(|record| record.offset).collect::<Vec<_>>(), [0]);
+}
+
 #[test]
 fn an_empty_response_does_not_cause_a_busy_loop() {
     let fetches = Arc::new(AtomicU32::new(0));

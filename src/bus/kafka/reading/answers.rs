@@ -20,7 +20,7 @@ impl Reading {
     pub fn handle(&mut self, now_ns: u64, event: Event<'_>) {
         match event {
             Event::Range { key, range } => self.on_range(now_ns, key, range),
-            Event::Leaders(Ok(leaders)) => self.on_leaders(&leaders),
+            Event::Leaders(Ok(leaders)) => self.on_leaders(now_ns, &leaders),
             Event::Leaders(Err(error)) => self.fault_all(now_ns, &error),
             Event::Connected => {
                 if let Some(request) = self.request() {
@@ -72,7 +72,7 @@ impl Reading {
     }
 
     /// Groups the partitions by their leaders. In a backoff, those that are not listed are left out.
-    fn on_leaders(&mut self, leaders: &BTreeMap<Key, i32>) {
+    fn on_leaders(&mut self, now_ns: u64, leaders: &BTreeMap<Key, i32>) {
         let is_open = matches!(self.poll.phase, Phase::Open);
         let keys = if is_open {
             self.subscriptions.healthy()
@@ -85,7 +85,7 @@ impl Reading {
             match leaders.get(&key) {
                 Some(leader) if *leader >= 0 => wanted.entry(*leader).or_default().push(key),
                 _ if is_open => {}
-                _ => self.has_no_leader(key),
+                _ => self.has_no_leader(now_ns, key),
             }
         }
         let brokers = wanted.len();
@@ -93,11 +93,13 @@ impl Reading {
         self.poll.phase = Phase::Requests { queue: wanted.into_iter().map(request).collect(), brokers };
     }
 
-    fn has_no_leader(&mut self, key: Key) {
+    fn has_no_leader(&mut self, now_ns: u64, key: Key) {
         let (name, partition) = (self.shared.settings.topic_name(key.0), key.1);
         let text = format!("partition {partition} of topic {name} currently has no leader");
         let error = BusError::Unavailable(text);
         self.subscriptions.fault(&[key], &error);
+        // Otherwise the same answer would be used again and again.
+        self.failed(now_ns, error);
     }
 
     fn on_sent(&mut self, now_ns: u64) {

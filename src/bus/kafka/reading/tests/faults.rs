@@ -279,3 +279,25 @@ fn records_held_back_for_a_fault_come_with_the_next_poll_unless_their_topic_move
         }
     }
 }
+
+#[test]
+fn a_partition_without_a_leader_is_a_fault_and_the_leaders_are_asked_for_again() {
+    let mut bench = Bench::new(&[(METRICS, 5)]);
+    bench.begin(LONG_NS);
+    bench.lead(&[(METRICS, -1)]);
+    assert_eq!(bench.next(), Step::Distrust, "otherwise the same leaders would be used again");
+    let due_ns = bench.sleep();
+    assert!(due_ns > START_NS + NS_PER_MS, "a backoff, not a busy loop");
+    bench.lead(&[(METRICS, 1)]);
+    bench.send(1);
+    bench.receive(1);
+    bench.answer(1, 0, vec![part(METRICS, 0, &plain(5))]);
+    assert_eq!(offsets(&bench.done().expect("a record")), [5]);
+    bench.after_ms(1);
+    bench.begin(0);
+    bench.lead(&[]);
+    assert_eq!(bench.next(), Step::Distrust);
+    bench.sleep();
+    let Err(BusError::Unavailable(text)) = bench.done() else { panic!("no leader") };
+    assert_eq!(text, "partition 0 of topic metrics currently has no leader");
+}
