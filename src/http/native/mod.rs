@@ -31,6 +31,7 @@ use order::Order;
 use response::KnownHead;
 use slot::{Phase, Slot};
 use std::collections::VecDeque;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -110,7 +111,7 @@ impl NativeClient {
         if !(1..=MAX_SLOTS).contains(&slots) {
             return Err(ClientError::new(format!("{slots} connections: use 1 to {MAX_SLOTS} per thread")));
         }
-        let poller = Poller::new().map_err(|e| ClientError::new(format!("epoll cannot be used: {e}")))?;
+        let poller = Poller::new().map_err(unusable)?;
         let tls = request.is_https().then(|| TlsClient::new(settings, request.host())).transpose()?;
         let now_ns = clock::now_ns();
         let connect_timeout_ns = clock::to_ns(settings.connect_timeout.min(settings.timeout));
@@ -147,11 +148,14 @@ impl NativeClient {
         })
     }
 
-    /// The same client on `poll(2)`, as on kernels without `epoll_pwait2`.
-    #[must_use]
-    pub fn without_epoll(mut self) -> NativeClient {
-        self.poller = Poller::without_epoll();
-        self
+    /// The same client with waits that a timer ends, as on kernels without `epoll_pwait2`. It must not have
+    /// opened connections yet.
+    ///
+    /// # Errors
+    /// If no file descriptor is left.
+    pub fn with_timer(mut self) -> Result<NativeClient, ClientError> {
+        self.poller = Poller::with_timer().map_err(unusable)?;
+        Ok(self)
     }
 
     /// Ends a slot's request. The next poll hands over the completion and frees the slot.
@@ -288,9 +292,7 @@ impl NativeClient {
         let now_ns = clock::now_ns();
         let until_ns = until_ns.min(self.next_deadline_ns()).min(now_ns + STOP_LOOK_NS);
         let left_ns = if has_work { 0 } else { until_ns.saturating_sub(now_ns) };
-        let slots = &self.slots;
-        let watched = || slots.iter().enumerate().flat_map(|(index, slot)| slot.watched(index as u32));
-        let Ok(events) = self.poller.wait(Duration::from_nanos(left_ns), watched) else {
+        let Ok(events) = self.poller.wait(Duration::from_nanos(left_ns)) else {
             // Cannot happen with a valid descriptor; without a pause the loop would spin.
             return clock::sleep(Duration::from_nanos(left_ns.min(clock::NS_PER_MS)));
         };
@@ -301,6 +303,10 @@ impl NativeClient {
             self.read_on();
         }
     }
+}
+
+fn unusable(error: io::Error) -> ClientError {
+    ClientError::new(format!("epoll cannot be used: {error}"))
 }
 
 impl Client for NativeClient {

@@ -2,11 +2,9 @@
 
 use super::response::Response;
 use super::stream::Stream;
-use crate::http::os::poller::Watched;
 use crate::http::{Completion, Ticket};
 use crate::stats::outcome::Outcome;
 use std::net::TcpStream;
-use std::os::fd::AsFd;
 
 /// Maximum capacity that a slot keeps for a split head; larger buffers are freed.
 const KEPT_CAPACITY: usize = 1024;
@@ -168,22 +166,6 @@ impl Slot {
     /// The key of its connection's events: slot in the low half, generation in the high half.
     pub fn key(&self, slot: u32) -> u64 {
         u64::from(self.generation) << 32 | u64::from(slot)
-    }
-
-    /// What to watch, if the kernel does not remember it.
-    pub fn watched(&self, slot: u32) -> impl Iterator<Item = Watched<'_>> {
-        let own = self.stream.as_ref().map(|stream| {
-            let wants_write =
-                matches!(self.phase, Phase::Connecting | Phase::Sending) || stream.wants_write();
-            let socket = stream.socket().as_fd();
-            Watched { socket, key: self.key(slot), wants_read: true, wants_write }
-        });
-        let former = self.closing.as_ref();
-        let former = former.map(|c| {
-            let socket = c.socket.as_fd();
-            Watched { socket, key: c.key, wants_read: true, wants_write: false }
-        });
-        own.into_iter().chain(former)
     }
 
     fn clear_held(&mut self) {

@@ -60,11 +60,6 @@ impl Stream {
         matches!(self, Stream::Plain(_))
     }
 
-    /// Whether bytes are waiting until the connection is writable.
-    pub fn wants_write(&self) -> bool {
-        matches!(self, Stream::Tls(session) if session.tls.wants_write())
-    }
-
     /// Continues the handshake; returns true when it is done.
     ///
     /// # Errors

@@ -1,23 +1,31 @@
-//! Readiness of many sockets, with nanosecond waits if the kernel supports them.
+//! Readiness of many sockets, with nanosecond waits.
 //!
 //! Plain `epoll_wait` rounds waits up to a millisecond, which would treble the median latency at 1,000
-//! requests/s; `epoll_pwait2` (Linux 5.11) takes nanoseconds. Sockets are watched edge-triggered for
+//! requests/s; `epoll_pwait2` (Linux 5.11) takes nanoseconds. On older kernels a timer in the same epoll ends
+//! the waits, at the cost of one more system call for each. Sockets are watched edge-triggered for
 //! everything, so a connection is registered once and a request costs no registration.
 
-use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
-use rustix::event::{PollFd, PollFlags, Timespec};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollTimeout};
+use rustix::event::Timespec;
+use rustix::event::epoll::{self, Event, EventData, EventFlags};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
-use std::fmt;
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
+};
 use std::io;
 use std::mem::MaybeUninit;
 use std::num::NonZeroU64;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 /// Maximum events per wait; the rest come with the next. With many more, a due request would wait while all
 /// of them are read (some 4 µs each), and a server would receive requests in bursts.
 const MAX_EVENTS: usize = 64;
+/// The key of the timer; no socket may have it.
+const TIMER_KEY: u64 = u64::MAX - 2;
+/// Longest time for which the timer is set: 32-bit kernels have no more bits.
+const MAX_TIMER: Duration = Duration::from_secs(i32::MAX as u64);
 
 /// An event on one descriptor.
 #[derive(Clone, Copy, Debug)]
@@ -34,34 +42,14 @@ pub struct Readiness {
     pub error: bool,
 }
 
-/// A watched socket for `poll(2)`.
-#[derive(Debug)]
-pub struct Watched<'a> {
-    /// The socket or other descriptor to watch.
-    pub socket: BorrowedFd<'a>,
-    /// As passed to [`Poller::add`].
-    pub key: u64,
-    /// Whether to watch for readability.
-    pub wants_read: bool,
-    /// Whether to watch for writability.
-    pub wants_write: bool,
-}
-
 /// A set of watched sockets; closing a socket removes it.
-///
-/// Linux before 5.11 has no `epoll_pwait2`. There each wait is a `poll(2)` over all sockets: equally precise,
-/// but slower with every socket.
+#[derive(Debug)]
 pub struct Poller {
-    /// `None` on an old kernel.
-    epoll: Option<OwnedFd>,
+    epoll: Epoll,
+    /// Ends the waits on kernels without `epoll_pwait2`.
+    timer: Option<OwnedFd>,
     /// The events of the last wait.
     found: Vec<Readiness>,
-}
-
-impl fmt::Debug for Poller {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.epoll.is_some() { "Poller(epoll)" } else { "Poller(poll)" })
-    }
 }
 
 impl Poller {
@@ -70,17 +58,33 @@ impl Poller {
     /// # Errors
     /// If no file descriptor is left.
     pub fn new() -> io::Result<Poller> {
-        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-        let mut found = Vec::with_capacity(MAX_EVENTS);
-        match wait_epoll(&epoll, &timespec(Duration::ZERO), &mut found) {
-            Err(Errno::NOSYS) => Ok(Poller::without_epoll()),
-            _ => Ok(Poller { epoll: Some(epoll), found }),
+        let mut poller = Poller {
+            epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(io::Error::from)?,
+            timer: None,
+            found: Vec::with_capacity(MAX_EVENTS),
+        };
+        match wait_precise(&poller.epoll.0, &timespec(Duration::ZERO), &mut poller.found) {
+            // Some container runtimes refuse system calls that they do not know with this error.
+            Err(Errno::NOSYS | Errno::PERM) => poller.on_timer(),
+            _ => Ok(poller),
         }
     }
 
-    /// An empty set that uses `poll(2)`, as on an old kernel.
-    pub fn without_epoll() -> Poller {
-        Poller { epoll: None, found: Vec::new() }
+    /// An empty set whose waits are ended by a timer, as on kernels without `epoll_pwait2`.
+    ///
+    /// # Errors
+    /// If no file descriptor is left.
+    pub fn with_timer() -> io::Result<Poller> {
+        Poller::new()?.on_timer()
+    }
+
+    fn on_timer(mut self) -> io::Result<Poller> {
+        let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
+        let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+        // Edge-triggered, an expiry ends one wait without being read; setting the timer again clears it.
+        epoll::add(&self.epoll.0, &timer, EventData::new_u64(TIMER_KEY), EventFlags::IN | EventFlags::ET)?;
+        self.timer = Some(timer);
+        Ok(self)
     }
 
     /// Watches a socket until it is closed. Each *change* is reported once: read until nothing is left.
@@ -88,25 +92,20 @@ impl Poller {
     /// # Errors
     /// As `epoll_ctl(2)` reports them.
     pub fn add(&self, socket: &impl AsFd, key: u64) -> io::Result<()> {
-        let Some(epoll) = &self.epoll else { return Ok(()) };
+        debug_assert_ne!(key, TIMER_KEY, "the timer's key");
         let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
-        Ok(epoll::add(epoll, socket, EventData::new_u64(key), flags)?)
+        Ok(epoll::add(&self.epoll.0, socket, EventData::new_u64(key), flags)?)
     }
 
     /// Waits for events, at most `timeout`, and returns their number. An interruption counts as none.
-    /// `watched` lists the sockets, for use without epoll.
     ///
     /// # Errors
-    /// As `epoll_wait(2)` and `poll(2)` report them.
-    pub fn wait<'a, W>(&mut self, timeout: Duration, watched: impl FnOnce() -> W) -> io::Result<usize>
-    where
-        W: Iterator<Item = Watched<'a>>,
-    {
-        let timeout = timespec(timeout);
+    /// As `epoll_wait(2)` and `timerfd_settime(2)` report them.
+    pub fn wait(&mut self, timeout: Duration) -> io::Result<usize> {
         self.found.clear();
-        let result = match &self.epoll {
-            Some(epoll) => wait_epoll(epoll, &timeout, &mut self.found),
-            None => poll_all(watched(), &timeout, &mut self.found),
+        let result = match &self.timer {
+            None => wait_precise(&self.epoll.0, &timespec(timeout), &mut self.found),
+            Some(timer) => wait_on_timer(&self.epoll, timer, timeout, &mut self.found),
         };
         match result {
             Ok(()) | Err(Errno::INTR) => Ok(self.found.len()),
@@ -122,47 +121,56 @@ impl Poller {
 }
 
 #[inline]
-fn wait_epoll(epoll: &OwnedFd, timeout: &Timespec, found: &mut Vec<Readiness>) -> Result<(), Errno> {
+fn wait_precise(epoll: &OwnedFd, timeout: &Timespec, found: &mut Vec<Readiness>) -> Result<(), Errno> {
     let mut room = [const { MaybeUninit::<Event>::uninit() }; MAX_EVENTS];
     let (events, _) = epoll::wait(epoll, &mut room[..], Some(timeout))?;
     found.extend(events.iter().map(|event| {
         let Event { flags, data, .. } = *event;
-        Readiness {
-            key: data.u64(),
-            readable: flags.intersects(EventFlags::IN | EventFlags::RDHUP),
-            writable: flags.contains(EventFlags::OUT),
-            hangup: flags.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR),
-            error: flags.intersects(EventFlags::ERR | EventFlags::HUP),
-        }
+        readiness(flags, data.u64())
     }));
     Ok(())
 }
 
-fn poll_all<'a>(
-    watched: impl Iterator<Item = Watched<'a>>,
-    timeout: &Timespec,
+/// rustix has only one of the two waits, chosen when it is compiled; the other one comes from nix.
+fn wait_on_timer(
+    epoll: &Epoll,
+    timer: &OwnedFd,
+    timeout: Duration,
     found: &mut Vec<Readiness>,
 ) -> Result<(), Errno> {
-    let (mut keys, mut polled) = (Vec::new(), Vec::new());
-    for Watched { socket, key, wants_read, wants_write } in watched {
-        let read = if wants_read { PollFlags::IN } else { PollFlags::empty() };
-        let write = if wants_write { PollFlags::OUT } else { PollFlags::empty() };
-        keys.push(key);
-        polled.push(PollFd::from_borrowed_fd(socket, read | write));
-    }
-    rustix::event::poll(&mut polled, Some(timeout))?;
-    for (key, seen) in keys.into_iter().zip(polled.iter().map(PollFd::revents)) {
-        if !seen.is_empty() {
-            found.push(Readiness {
-                key,
-                readable: seen.intersects(PollFlags::IN | PollFlags::HUP),
-                writable: seen.contains(PollFlags::OUT),
-                hangup: seen.intersects(PollFlags::HUP | PollFlags::ERR),
-                error: seen.intersects(PollFlags::HUP | PollFlags::ERR),
-            });
-        }
-    }
+    let most = if timeout.is_zero() {
+        EpollTimeout::ZERO
+    } else {
+        set_timer(timer, timeout)?;
+        EpollTimeout::NONE
+    };
+    let mut room = [EpollEvent::empty(); MAX_EVENTS];
+    let count = epoll.wait(&mut room, most).map_err(|error| Errno::from_raw_os_error(error as i32))?;
+    // The timer's own event only ends the wait.
+    let sockets = room[..count].iter().filter(|event| event.data() != TIMER_KEY);
+    found.extend(sockets.map(|event| {
+        let flags = EventFlags::from_bits_retain(event.events().bits() as u32);
+        readiness(flags, event.data())
+    }));
     Ok(())
+}
+
+/// Makes the timer expire after `timeout`, which is not zero: that would switch it off.
+fn set_timer(timer: &OwnedFd, timeout: Duration) -> Result<(), Errno> {
+    let once =
+        Itimerspec { it_interval: timespec(Duration::ZERO), it_value: timespec(timeout.min(MAX_TIMER)) };
+    timerfd_settime(timer, TimerfdTimerFlags::empty(), &once).map(drop)
+}
+
+#[inline]
+fn readiness(flags: EventFlags, key: u64) -> Readiness {
+    Readiness {
+        key,
+        readable: flags.intersects(EventFlags::IN | EventFlags::RDHUP),
+        writable: flags.contains(EventFlags::OUT),
+        hangup: flags.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR),
+        error: flags.intersects(EventFlags::ERR | EventFlags::HUP),
+    }
 }
 
 /// Makes the calling thread's waits end on time: by default Linux may end them up to 50 µs late, to coalesce
@@ -177,5 +185,123 @@ pub(super) fn timespec(duration: Duration) -> Timespec {
     Timespec {
         tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: i64::from(duration.subsec_nanos()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+    use rustix::time::timerfd_gettime;
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+
+    const LONG: Duration = Duration::from_secs(20);
+    const SHORT: Duration = Duration::from_micros(300);
+
+    /// One for new kernels and one for old kernels.
+    fn both() -> [Poller; 2] {
+        let new = Poller::new().unwrap();
+        assert!(new.timer.is_none(), "this host's kernel is too old to test the path of new ones");
+        [new, Poller::with_timer().unwrap()]
+    }
+
+    /// A watched end and its peer.
+    fn pair(poller: &Poller, key: u64) -> (UnixStream, UnixStream) {
+        let (near, far) = UnixStream::pair().unwrap();
+        near.set_nonblocking(true).unwrap();
+        poller.add(&near, key).unwrap();
+        (near, far)
+    }
+
+    fn keys(poller: &Poller, count: usize) -> Vec<u64> {
+        (0..count).map(|index| poller.event(index).key).collect()
+    }
+
+    #[test]
+    fn each_change_is_reported_once() {
+        for mut poller in both() {
+            let (mut near, mut far) = pair(&poller, 7);
+            assert_eq!(poller.wait(LONG).unwrap(), 1);
+            let event = poller.event(0);
+            assert!(event.key == 7 && event.writable && !event.readable && !event.hangup);
+            assert_eq!(poller.wait(SHORT).unwrap(), 0, "{poller:?}");
+            far.write_all(b"x").unwrap();
+            assert_eq!(poller.wait(LONG).unwrap(), 1);
+            assert!(poller.event(0).readable);
+            assert_eq!(poller.wait(Duration::ZERO).unwrap(), 0, "unread, but reported");
+            assert_eq!(near.read(&mut [0; 2]).unwrap(), 1);
+            drop(far);
+            assert_eq!(poller.wait(LONG).unwrap(), 1);
+            assert!(poller.event(0).hangup);
+        }
+    }
+
+    #[test]
+    fn a_wait_without_events_ends_after_its_timeout_every_time() {
+        for mut poller in both() {
+            for round in 0..50 {
+                let began_ns = clock::now_ns();
+                assert_eq!(poller.wait(SHORT).unwrap(), 0);
+                let took_ns = clock::now_ns() - began_ns;
+                assert!(took_ns >= clock::to_ns(SHORT), "{took_ns} ns in round {round}: {poller:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_timer_that_expired_before_a_wait_does_not_end_it() {
+        let mut poller = Poller::with_timer().unwrap();
+        let (_near, mut far) = pair(&poller, 7);
+        assert_eq!(poller.wait(LONG).unwrap(), 1);
+        set_timer(poller.timer.as_ref().unwrap(), Duration::from_nanos(1)).unwrap();
+        clock::sleep(SHORT);
+        let writer = std::thread::spawn(move || {
+            clock::sleep(Duration::from_millis(20));
+            far.write_all(b"x").unwrap();
+            far
+        });
+        assert_eq!(poller.wait(LONG).unwrap(), 1);
+        assert!(poller.event(0).readable);
+        drop(writer.join().unwrap());
+    }
+
+    #[test]
+    fn an_expired_timer_is_no_event() {
+        let mut poller = Poller::with_timer().unwrap();
+        set_timer(poller.timer.as_ref().unwrap(), Duration::from_nanos(1)).unwrap();
+        clock::sleep(SHORT);
+        let _sockets: Vec<_> = (0..3).map(|key| pair(&poller, key)).collect();
+        let count = poller.wait(Duration::ZERO).unwrap();
+        assert_eq!(keys(&poller, count), [0, 1, 2]);
+    }
+
+    #[test]
+    fn the_timer_is_set_to_the_nanosecond() {
+        let poller = Poller::with_timer().unwrap();
+        let timer = poller.timer.as_ref().unwrap();
+        // Rounded up to a millisecond, more than this would be left.
+        let timeout = Duration::new(5, 1_000);
+        set_timer(timer, timeout).unwrap();
+        let left = timerfd_gettime(timer).unwrap().it_value;
+        assert!((left.tv_sec, left.tv_nsec) <= (5, 1_000), "{left:?}");
+        set_timer(timer, Duration::MAX).unwrap();
+        assert!(timerfd_gettime(timer).unwrap().it_value.tv_sec > 1_000_000_000);
+    }
+
+    #[test]
+    fn events_beyond_the_maximum_come_with_the_next_wait() {
+        for mut poller in both() {
+            let total = 2 * MAX_EVENTS + 2;
+            let _sockets: Vec<_> = (0..total as u64).map(|key| pair(&poller, key)).collect();
+            let mut all = Vec::new();
+            while all.len() < total {
+                let count = poller.wait(LONG).unwrap();
+                assert!((1..=MAX_EVENTS).contains(&count), "{count}");
+                all.extend(keys(&poller, count));
+            }
+            all.sort_unstable();
+            assert_eq!(all, (0..total as u64).collect::<Vec<_>>());
+        }
     }
 }

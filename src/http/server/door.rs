@@ -9,14 +9,13 @@ use super::slots::{Connection, Slots};
 use super::state::{Mailbox, Message, ServerState};
 use super::types::Response;
 use crate::clock::{self, NS_PER_MS, NS_PER_S};
-use crate::http::os::poller::{Poller, Watched, wait_precisely};
+use crate::http::os::poller::{Poller, wait_precisely};
 use crate::http::os::socket;
 use crossbeam_channel::Receiver;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::io;
 use std::net::{Shutdown, TcpStream};
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -138,19 +137,7 @@ impl Door {
         let until_ns = if self.ready.is_empty() { sweep_ns.min(held_ns).min(accept_ns) } else { 0 };
         // The bound of an hour is arbitrary, since every event ends the wait.
         let timeout = clock::until(until_ns).min(Duration::from_secs(3_600));
-        let (slots, entrance, mailbox) = (&self.slots, &self.entrance, &self.plan.mailbox);
-        let watched = || {
-            let only_read = |socket, key| Watched { socket, key, wants_read: true, wants_write: false };
-            let listener = entrance.iter().map(move |e| only_read(e.listener.as_fd(), LISTENER));
-            let connections = slots.iter().map(|c| Watched {
-                socket: c.socket.as_fd(),
-                key: c.key,
-                wants_read: c.talk.wants_input(),
-                wants_write: c.wants_write(),
-            });
-            listener.chain([only_read(mailbox.waker.as_fd(), WAKER)]).chain(connections)
-        };
-        self.poller.wait(timeout, watched).unwrap_or_else(|_| {
+        self.poller.wait(timeout).unwrap_or_else(|_| {
             // Cannot happen with a valid descriptor; without a pause the loop would spin.
             clock::sleep(Duration::from_millis(1));
             0

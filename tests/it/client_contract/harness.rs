@@ -46,14 +46,14 @@ impl Factory for Native {
 }
 
 /// Factory of the native client as on old kernels.
-pub struct NativeWithoutEpoll;
+pub struct NativeWithTimer;
 
-impl Factory for NativeWithoutEpoll {
+impl Factory for NativeWithTimer {
     type Client = NativeClient;
     const KIND: ClientKind = ClientKind::Native;
 
     fn try_build(parts: Parts) -> Result<NativeClient, ClientError> {
-        Native::try_build(parts).map(NativeClient::without_epoll)
+        Native::try_build(parts)?.with_timer()
     }
 }
 

@@ -17,8 +17,8 @@ macro_rules! contract {
         mod native {
             $($(#[test] fn $case() { super::$file::$case::<super::harness::Native>() })*)*
         }
-        mod native_without_epoll {
-            $($(#[test] fn $case() { super::$file::$case::<super::harness::NativeWithoutEpoll>() })*)*
+        mod native_with_timer {
+            $($(#[test] fn $case() { super::$file::$case::<super::harness::NativeWithTimer>() })*)*
         }
         mod ureq {
             $($(#[test] fn $case() { super::$file::$case::<super::harness::Ureq>() })*)*

@@ -1,6 +1,6 @@
 //! Connections that the native client opens ahead of the load.
 
-use super::harness::{self, Native, NativeWithoutEpoll, error, exchange, getter, settings};
+use super::harness::{self, Native, NativeWithTimer, error, exchange, getter, settings};
 use super::native_only::{OK, client_at, collect};
 use super::tls;
 use crate::support::http_server::{Conn, Server};
@@ -44,7 +44,7 @@ fn all_connections_are_open_before_the_first_request() {
 #[test]
 fn only_the_requested_number_is_opened() {
     let server = Server::answering(OK);
-    let mut client = getter::<NativeWithoutEpoll>(&server);
+    let mut client = getter::<NativeWithTimer>(&server);
     assert_eq!(client.open_ahead(9, WITHIN), 1, "it has one slot");
     let mut client = self::client(&server, 5);
     assert_eq!(client.open_ahead(2, WITHIN), 2);
