@@ -34,6 +34,10 @@ pub struct Draft {
     pub service: Option<Histogram>,
     /// Lag so far.
     pub lag: Histogram,
+    /// Times of TCP connects; only in the final draft, if there is any.
+    pub connect: Option<Histogram>,
+    /// Times of TLS handshakes; likewise.
+    pub tls: Option<Histogram>,
     /// Why requests failed.
     pub causes: Vec<ErrorSample>,
     /// How the workers spent their time.
@@ -109,6 +113,8 @@ impl Collector {
             latency: self.tally.latency.histogram(),
             service: None,
             lag: self.tally.lag.histogram(),
+            connect: None,
+            tls: None,
             causes: self.tally.causes.samples(),
             generator: self.tally.witness.generator(),
         })
@@ -131,6 +137,8 @@ impl Collector {
             latency: self.tally.latency.histogram(),
             service: Some(self.tally.service.histogram()),
             lag: self.tally.lag.histogram(),
+            connect: self.tally.openings.connect.known(),
+            tls: self.tally.openings.tls.known(),
             causes: self.tally.causes.samples(),
             generator: self.tally.witness.generator(),
         }

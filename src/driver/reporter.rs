@@ -1,8 +1,8 @@
 //! The reporter: numbers the drafts of one test and publishes them, retrying each until the bus has accepted
 //! it.
 //!
-//! A report that is too large for the bus is reduced and retried: first without the histograms of service
-//! time and lag, then without any.
+//! A report that is too large for the bus is reduced and retried: first with no histogram but that of
+//! latency, then without any.
 
 use super::clock_offset::SharedOffset;
 use super::collector::Draft;
@@ -77,7 +77,7 @@ impl Detail {
     fn words(self) -> &'static str {
         match self {
             Detail::All => "with all figures",
-            Detail::Latency => "without the histograms of service time and lag",
+            Detail::Latency => "with no histogram but that of latency",
             Detail::Counts => "without histograms",
         }
     }
@@ -87,7 +87,8 @@ impl Detail {
             Detail::All => {}
             Detail::Latency => {
                 if let Some(histograms) = &mut report.histograms {
-                    (histograms.service, histograms.lag) = (None, None);
+                    let latency = std::mem::take(&mut histograms.latency);
+                    *histograms = Histograms { latency, ..Histograms::default() };
                 }
             }
             Detail::Counts => {
@@ -238,6 +239,8 @@ impl Reporter {
                 latency: encode(&draft.latency),
                 service: draft.service.as_ref().map(encode),
                 lag: Some(encode(&draft.lag)),
+                connect: draft.connect.as_ref().map(encode),
+                tls: draft.tls.as_ref().map(encode),
             }),
             counts: Some(draft.counts),
             generator: draft.generator.map(|generator| self.with_host(generator)),

@@ -52,7 +52,7 @@ pub fn reports() -> Vec<Vec<u8>> {
     let histogram = sample().encode().unwrap_or_default();
     let numbered = |rest: &str| {
         format!(
-            r#"{{"node_id":"d1","test_id":"t","report_id":"r","metrics":{{"mean_latency":1,"median_latency":1.5,"min_latency":0.1,"max_latency":9}},"epoch":1,"sequence":3,"final":true,"origin_ms":1750000000000,"first_send_ms":1750000000000.5,"elapsed_ms":900,"counts":{{"planned":300,"sent":300,"never_sent":0,"queued":0,"responses":300,"errors":{{"timeout":0}},"status":{{"200":300}},"bytes_received":1200,"warmup_sent":0}},"histograms":{{"latency":"{histogram}","service":"{histogram}","lag":"{histogram}"}}{rest}}}"#
+            r#"{{"node_id":"d1","test_id":"t","report_id":"r","metrics":{{"mean_latency":1,"median_latency":1.5,"min_latency":0.1,"max_latency":9}},"epoch":1,"sequence":3,"final":true,"origin_ms":1750000000000,"first_send_ms":1750000000000.5,"elapsed_ms":900,"counts":{{"planned":300,"sent":300,"never_sent":0,"queued":0,"responses":300,"errors":{{"timeout":0}},"status":{{"200":300}},"bytes_received":1200,"warmup_sent":0}},"histograms":{{"latency":"{histogram}","service":"{histogram}","lag":"{histogram}","connect":"{histogram}","tls":"{histogram}"}}{rest}}}"#
         )
     };
     let mut seeds = texts(&[

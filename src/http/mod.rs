@@ -15,6 +15,7 @@ pub mod ureq_client;
 
 use crate::clock::NS_PER_MS;
 use crate::stats::causes::Causes;
+use crate::stats::openings::Openings;
 use crate::stats::outcome::Outcome;
 pub use kind::ClientKind;
 pub use resolve::{Addresses, MAX_ADDRESSES, Pinned, ResolveError, pinned, resolve};
@@ -121,5 +122,10 @@ pub trait Client {
     /// Why requests failed since the last call, as text. Called occasionally, never per request.
     fn take_causes(&mut self) -> Causes {
         Causes::default()
+    }
+
+    /// How long connections took to open since the last call. Called occasionally, never per request.
+    fn take_openings(&mut self) -> Openings {
+        Openings::default()
     }
 }

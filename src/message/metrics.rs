@@ -19,6 +19,12 @@ pub struct Histograms {
     /// The generator's own delay; older drivers send it only in the final report.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lag: Option<String>,
+    /// TCP connect of every connection that was opened; in the final report, if there is any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connect: Option<String>,
+    /// TLS handshake; in the final report, if there is any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<String>,
 }
 
 /// Requests that one floodgate-target process had counted before and after a driver's part.

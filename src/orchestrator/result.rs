@@ -69,6 +69,7 @@ fn total(run: &Run, figures: &Aggregate) -> Stats {
     });
     let elapsed_s = union_ms(running.collect()) / 1_000.0;
     let mut stats = Stats::new(figures.counts(), latency, service, lag, elapsed_s);
+    (stats.connect_ms, stats.tls_ms) = figures.openings_ms();
     let starts: Vec<f64> = starts_ms(run, figures).into_iter().flatten().collect();
     let greatest = starts.iter().copied().reduce(f64::max);
     let least = starts.iter().copied().reduce(f64::min);
@@ -95,6 +96,8 @@ fn driver_row(run: &Run, member: &Member, driver: &DriverFigures) -> DriverSumma
             latency_ms: shown.latency_ms.clone(),
             service_ms: driver.service_ms.clone(),
             lag_ms: shown.lag_ms.clone(),
+            connect_ms: driver.connect_ms.clone(),
+            tls_ms: driver.tls_ms.clone(),
             ..Stats::new(&shown.counts, &empty, &empty, &empty, shown.elapsed_ms / 1_000.0)
         }
         .with(&shown.generator.unwrap_or_default()),

@@ -45,6 +45,13 @@ pub struct Stats {
     pub service_ms: Option<Distribution>,
     /// Send minus the later of planned start and free slot; null if nothing was sent.
     pub lag_ms: Option<Distribution>,
+    /// TCP connect of every connection that was opened, also before the start and in the warm-up; omitted if
+    /// there is none, and until the final reports are in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connect_ms: Option<Distribution>,
+    /// TLS handshake of these connections; omitted likewise, and without TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_ms: Option<Distribution>,
     /// For the fleet: maximum minus minimum start of its drivers. For one driver: its start relative to the
     /// earliest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,6 +92,8 @@ impl Stats {
             latency_ms: latency.distribution(),
             service_ms: service.distribution(),
             lag_ms: lag.distribution(),
+            connect_ms: None,
+            tls_ms: None,
             start_skew_ms: None,
             busy: None,
             cpu_wait: None,

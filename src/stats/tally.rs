@@ -4,6 +4,7 @@
 use super::causes::Causes;
 use super::counts::Counts;
 use super::generator::Witness;
+use super::openings::Openings;
 use super::outcome::{ErrorKind, Outcome};
 use super::times::Times;
 
@@ -47,6 +48,8 @@ pub struct Tally {
     pub service: Times,
     /// Send minus the later of planned start and free slot, for every sent request.
     pub lag: Times,
+    /// How long connections took to open.
+    pub openings: Openings,
     /// Why requests failed.
     pub causes: Causes,
     /// How the time was spent.
@@ -62,15 +65,15 @@ impl Default for Tally {
 impl Tally {
     /// An empty tally with capacity for a few times.
     pub fn new() -> Tally {
-        Tally::with(Times::new(), Times::new(), Times::new())
+        Tally::with(Times::new(), Times::new(), Times::new(), Openings::default())
     }
 
     /// An empty tally with capacity for about as many times as this one holds.
     pub fn fresh(&self) -> Tally {
-        Tally::with(self.latency.fresh(), self.service.fresh(), self.lag.fresh())
+        Tally::with(self.latency.fresh(), self.service.fresh(), self.lag.fresh(), self.openings.fresh())
     }
 
-    fn with(latency: Times, service: Times, lag: Times) -> Tally {
+    fn with(latency: Times, service: Times, lag: Times, openings: Openings) -> Tally {
         Tally {
             sent: 0,
             queued: 0,
@@ -83,6 +86,7 @@ impl Tally {
             latency,
             service,
             lag,
+            openings,
             causes: Causes::default(),
             witness: Witness::default(),
         }
@@ -124,6 +128,7 @@ impl Tally {
         self.latency.merge(&other.latency);
         self.service.merge(&other.service);
         self.lag.merge(&other.lag);
+        self.openings.merge(&other.openings);
         self.causes.merge(&other.causes);
         self.witness.merge(&other.witness);
     }

@@ -82,6 +82,11 @@ impl Times {
         self.histogram.clone().unwrap_or_else(|| histogram_of(&self.listed))
     }
 
+    /// The same; `None` if nothing was recorded.
+    pub fn known(&self) -> Option<Histogram> {
+        (!self.is_empty()).then(|| self.histogram())
+    }
+
     /// The histogram; built from the list if there is none yet.
     #[cold]
     fn many(&mut self) -> &mut Histogram {

@@ -14,7 +14,7 @@ use floodgate::message::*;
 use floodgate::plan::{Defaults, Plan};
 use floodgate::stats::histogram::Histogram;
 use floodgate::threads::StopFlag;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -143,6 +143,13 @@ fn a_count_is_sent_and_reported(client: ClientKind) {
     for text in [Some(histograms.latency), histograms.service, histograms.lag] {
         assert_eq!(Histogram::decode(&text.expect("present")).expect("decodes").count(), 180);
     }
+    let connects = Histogram::decode(&histograms.connect.expect("connects")).expect("decodes");
+    let requests = server.received().into_iter().filter(|received| received.line().contains("/ping"));
+    let used: BTreeSet<usize> = requests.map(|received| received.connection).collect();
+    assert_eq!(connects.count(), used.len() as u64);
+    assert_eq!(histograms.tls, None, "no TLS");
+    let earlier = stage.reports().into_iter().filter(|report| !report.is_final);
+    assert!(earlier.filter_map(|report| report.histograms).all(|histograms| histograms.connect.is_none()));
     let elapsed_ms = report.elapsed_ms.expect("elapsed");
     assert!((1_790.0..3_000.0).contains(&elapsed_ms), "180 requests at 100/s took {elapsed_ms} ms");
     let sequences: Vec<u64> = stage.reports().iter().filter_map(|metrics| metrics.sequence).collect();

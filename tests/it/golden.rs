@@ -151,6 +151,8 @@ fn metrics() {
                 latency: "AAAA".to_owned(),
                 service: Some("BBBB".to_owned()),
                 lag: Some("CCCC".to_owned()),
+                connect: Some("DDDD".to_owned()),
+                tls: Some("EEEE".to_owned()),
             }),
             generator: Some(Generator {
                 busy: Some(0.25),

@@ -120,16 +120,19 @@ fn a_final_report_that_is_refused_is_sent_without_service_and_lag_then_without_h
     let full = last(&reports).clone();
     let mut latency_only = full.clone();
     let histograms = latency_only.histograms.as_mut().expect("histograms");
-    (histograms.service, histograms.lag) = (None, None);
+    (histograms.service, histograms.lag, histograms.connect) = (None, None, None);
     let bare = Metrics { histograms: None, ..full.clone() };
     let between = |more, less| (size(more) + size(less)) / 2;
     assert_eq!((whole.total.requests, whole.drivers[0].state.as_str()), (150, "done"));
 
     let (result, reports, _) = run(between(&full, &latency_only));
     let histograms = last(&reports).histograms.clone().expect("histograms");
-    assert!(!histograms.latency.is_empty() && histograms.service.is_none() && histograms.lag.is_none());
+    assert!(!histograms.latency.is_empty());
+    let others = [histograms.service, histograms.lag, histograms.connect, histograms.tls];
+    assert!(others.iter().all(Option::is_none), "{others:?}");
     assert_eq!((result.total.requests, result.drivers[0].state.as_str()), (150, "done"));
     assert!(result.total.latency_ms.is_some() && result.total.service_ms.is_none());
+    assert!(whole.total.connect_ms.is_some() && result.total.connect_ms.is_none());
     assert!(says(&result, "without histograms of service time and lag"), "{:?}", result.verdict);
 
     let (result, reports, _) = run(between(&latency_only, &bare));

@@ -117,7 +117,9 @@ fn poison() -> Vec<(Topic, Vec<u8>)> {
 
 /// Reports on the running test from drivers that it does not name, and from another process of its driver.
 fn reports() -> Vec<(Topic, Vec<u8>)> {
-    let small = Histogram::new().encode().expect("encodes");
+    let mut histogram = Histogram::new();
+    histogram.record_us(1);
+    let small = histogram.encode().expect("encodes");
     let bomb = {
         let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
         zlib.write_all(&vec![0; 64 << 20]).expect("into memory");
@@ -129,20 +131,23 @@ fn reports() -> Vec<(Topic, Vec<u8>)> {
     let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
     zlib.write_all(&plain).expect("into memory");
     let absurd = deflated(&zlib.finish().expect("into memory"));
-    let report = |node: &str, histogram: &str, counts: &str| {
+    let report = |node: &str, names: [&str; 2], histogram: &str, counts: &str| {
+        let histograms = names.map(|name| format!(r#""{name}":"{histogram}""#)).join(",");
         let text = format!(
-            r#"{{"node_id":"{node}","test_id":"t","report_id":"r","epoch":5,"sequence":1,"final":true,"elapsed_ms":1,"origin_ms":-1e308,"counts":{counts},"histograms":{{"latency":"{histogram}","service":"{histogram}","lag":"{histogram}"}}}}"#
+            r#"{{"node_id":"{node}","test_id":"t","report_id":"r","epoch":5,"sequence":1,"final":true,"elapsed_ms":1,"origin_ms":-1e308,"counts":{counts},"histograms":{{{histograms}}}}}"#
         );
         (Topic::Metrics, text.into_bytes())
     };
-    let mut reports = vec![
-        report("d1", &bomb, "{}"),
-        report("d1", &absurd, "{}"),
-        report("d1", &"A".repeat(300_000), "{}"),
-        report("d1", &small, r#"{"sent":18446744073709551615,"errors":{"timeout":18446744073709551615}}"#),
-    ];
+    let kinds = [["latency", "lag"], ["lag", "service"], ["connect", "tls"]];
+    let mut reports: Vec<_> = kinds
+        .iter()
+        .flat_map(|names| [&bomb, &absurd].map(|text| report("d1", *names, text, "{}")))
+        .collect();
+    reports.push(report("d1", kinds[0], &"A".repeat(300_000), "{}"));
+    let counts = r#"{"sent":18446744073709551615,"errors":{"timeout":18446744073709551615}}"#;
+    reports.push(report("d1", kinds[0], &small, counts));
     // Each of them is small, but takes a thousand times its size in memory until it is merged.
-    reports.extend((0..400).map(|n| report(&format!("stranger-{n}"), &small, "{}")));
+    reports.extend((0..400).map(|n| report(&format!("stranger-{n}"), kinds[n % kinds.len()], &small, "{}")));
     reports
 }
 

@@ -79,7 +79,7 @@ pub fn run<C: Client, K: Clock>(
         if now_ns >= recorder.next_handover_ns(&task.cursor) {
             let sent = recorder.tally.sent;
             recorder.watch.look_if_worthwhile(now_ns, sent, || clock.cpu_times());
-            recorder.tally.causes.merge(&client.take_causes());
+            recorder.collect(&mut client);
             recorder.hand_over(now_ns, &task.cursor, handovers);
         }
         let wake_ns = hand.send_due(now_ns, &mut client, &task.cursor, &mut recorder);
@@ -106,7 +106,7 @@ pub fn run<C: Client, K: Clock>(
     }
     let now_ns = clock.now_ns();
     recorder.watch.end(now_ns, || clock.cpu_times());
-    recorder.tally.causes.merge(&client.take_causes());
+    recorder.collect(&mut client);
     recorder.hand_over_last(now_ns, &task.cursor, handovers);
 }
 
@@ -217,6 +217,12 @@ impl Recorder {
     fn pause(&mut self, now_ns: u64) {
         self.pause_ns = (self.pause_ns * 2).clamp(*PAUSE_NS.start(), *PAUSE_NS.end());
         self.pause_until_ns = now_ns + self.pause_ns;
+    }
+
+    /// Adds what the client counted by itself.
+    fn collect(&mut self, client: &mut impl Client) {
+        self.tally.causes.merge(&client.take_causes());
+        self.tally.openings.merge(&client.take_openings());
     }
 
     fn next_handover_ns(&self, cursor: &Cursor) -> u64 {

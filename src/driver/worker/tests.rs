@@ -3,6 +3,7 @@ use crate::clock::{CpuTimes, ManualClock, NS_PER_MS as MS, NS_PER_S as S};
 use crate::message::{TestConfig, TestType};
 use crate::plan::{Defaults, Plan};
 use crate::schedule::Schedule;
+use crate::stats::openings::Openings;
 use crate::stats::outcome::ErrorKind;
 use std::collections::VecDeque;
 
@@ -46,6 +47,12 @@ impl Client for FakeClient {
             sink(self.in_flight.remove(0).1);
             self.free_since.push_back(now_ns);
         }
+    }
+
+    fn take_openings(&mut self) -> Openings {
+        let mut openings = Openings::default();
+        openings.connect.record_ns(MS);
+        openings
     }
 
     fn abort<F: FnMut(Completion)>(&mut self, mut sink: F) {
@@ -252,6 +259,7 @@ fn tallies_are_handed_over_twice_a_second() {
         },
     );
     assert_eq!(run.handovers, [1, 2, 3, 4, 5, 5]);
+    assert_eq!(run.tally.openings.connect.count(), 6, "one of each hand-over");
 }
 
 /// Serves requests one at a time, each in 10 µs.

@@ -107,6 +107,7 @@ impl NativeClient {
     }
 
     fn begin_connect(&mut self, slot: u32, address: SocketAddr) -> io::Result<()> {
+        let began_ns = clock::now_ns();
         let stream = match start_connect(address) {
             // Lingering connections hold descriptors and ports.
             Err(_) if self.let_go() => start_connect(address)?,
@@ -116,7 +117,7 @@ impl NativeClient {
         state.close();
         self.poller.add(&stream, state.key(slot))?;
         state.stream = Some(Stream::new(stream, self.tls.as_ref())?);
-        state.phase = Phase::Connecting;
+        (state.phase, state.step_ns) = (Phase::Connecting, began_ns);
         self.connecting += 1;
         Ok(())
     }
@@ -150,6 +151,9 @@ impl NativeClient {
         } else {
             let count = self.addresses.get().map_or(1, <[_]>::len);
             self.address = self.slots[slot as usize].address_index(count);
+            let now_ns = clock::now_ns();
+            let began_ns = std::mem::replace(&mut self.slots[slot as usize].step_ns, now_ns);
+            self.openings.connect.record_ns(now_ns.saturating_sub(began_ns));
             self.shake_hands(slot);
             // If the server speaks first, that is reported only once.
             if event.readable {

@@ -118,6 +118,10 @@ impl NativeClient {
         match stream.handshake() {
             Ok(false) => self.slots[slot as usize].phase = Phase::Handshaking,
             Ok(true) => {
+                if stream.is_tls() {
+                    let began_ns = self.slots[slot as usize].step_ns;
+                    self.openings.tls.record_ns(clock::now_ns().saturating_sub(began_ns));
+                }
                 self.opening.remove(slot);
                 self.opened(slot);
             }

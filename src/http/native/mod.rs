@@ -25,6 +25,7 @@ use crate::http::tls::TlsClient;
 use crate::http::{Addresses, Client, ClientError, Completion, STOP_LOOK_NS, Settings, Ticket};
 use crate::plan::request::Request;
 use crate::stats::causes::{Causes, Key};
+use crate::stats::openings::Openings;
 use crate::stats::outcome::{ErrorKind, Outcome};
 use crate::threads::StopFlag;
 use order::Order;
@@ -87,6 +88,7 @@ pub struct NativeClient {
     /// Set when no more requests will come.
     is_retired: bool,
     causes: Causes,
+    openings: Openings,
     /// Slots that had more to read than one turn allows.
     more: VecDeque<u32>,
     /// Ended, completion not yet handed over.
@@ -141,6 +143,7 @@ impl NativeClient {
             is_ahead: false,
             is_retired: false,
             causes: Causes::default(),
+            openings: Openings::default(),
             more: VecDeque::with_capacity(slots),
             ended: Vec::with_capacity(slots),
             buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
@@ -370,6 +373,10 @@ impl Client for NativeClient {
 
     fn take_causes(&mut self) -> Causes {
         self.causes.take()
+    }
+
+    fn take_openings(&mut self) -> Openings {
+        self.openings.take()
     }
 
     fn abort<F: FnMut(Completion)>(&mut self, mut sink: F) {

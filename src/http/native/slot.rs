@@ -78,6 +78,8 @@ pub struct Slot {
     pub attempt_by_ns: u64,
     /// The OS error code of the last address tried.
     pub connect_error: Option<i32>,
+    /// When the current step of opening it began: the TCP connect or the TLS handshake.
+    pub step_ns: u64,
     /// When to give up opening the connection.
     pub connect_by_ns: u64,
     /// When the request was sent.
@@ -105,6 +107,7 @@ impl Slot {
             tried: 0,
             attempt_by_ns: 0,
             connect_error: None,
+            step_ns: 0,
             connect_by_ns: 0,
             sent_ns: 0,
             ticket: Ticket::default(),

@@ -55,6 +55,11 @@ impl Stream {
         }
     }
 
+    /// Whether it has a TLS session.
+    pub fn is_tls(&self) -> bool {
+        matches!(self, Stream::Tls(_))
+    }
+
     /// Whether a read that does not fill its buffer has drained the connection.
     pub fn reads_in_full(&self) -> bool {
         matches!(self, Stream::Plain(_))

@@ -9,6 +9,7 @@ use crate::http::os::poller::wait_precisely;
 use crate::http::{Addresses, Client, ClientError, Completion, MAX_BODY_BYTES, Settings, Ticket};
 use crate::plan::request::Request;
 use crate::stats::causes::Causes;
+use crate::stats::openings::Openings;
 use crate::stats::outcome::{ErrorKind, Outcome};
 use crate::threads::StopFlag;
 use agent::BoundedAgent;
@@ -123,6 +124,10 @@ impl Client for UreqClient {
 
     fn take_causes(&mut self) -> Causes {
         self.session.line().take_causes()
+    }
+
+    fn take_openings(&mut self) -> Openings {
+        self.session.line().take_openings()
     }
 
     /// Completed requests are handed over unchanged: `send` has already blocked until their end.

@@ -9,6 +9,7 @@ use crate::http::STOP_LOOK_NS;
 use crate::http::cause;
 use crate::http::os::socket::{Fate, ONE_SEGMENT_BYTES, fate, is_quiet, start_connect, wait_writable};
 use crate::stats::causes::{Causes, Key};
+use crate::stats::openings::Openings;
 use crate::stats::outcome::ErrorKind;
 use crate::threads::StopFlag;
 use std::fmt;
@@ -53,6 +54,9 @@ pub struct TransportState {
     /// The last connection that ended, until the server closes it too.
     lingering: Mutex<Option<TcpStream>>,
     causes: Mutex<Causes>,
+    openings: Mutex<Openings>,
+    /// When the TCP connect ended.
+    connected_ns: AtomicU64,
     /// Maximum time that one call blocks.
     slice_ns: u64,
 }
@@ -75,6 +79,8 @@ impl TransportState {
             attempt_ns,
             lingering: Mutex::new(None),
             causes: Mutex::new(Causes::default()),
+            openings: Mutex::new(Openings::default()),
+            connected_ns: AtomicU64::new(0),
             slice_ns,
         }
     }
@@ -119,6 +125,23 @@ impl TransportState {
     /// Why attempts failed since the last call.
     pub fn take_causes(&self) -> Causes {
         self.causes.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// How long connections took to open since the last call.
+    pub fn take_openings(&self) -> Openings {
+        self.openings.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn count_connect(&self, began_ns: u64) {
+        let now_ns = clock::now_ns();
+        self.connected_ns.store(now_ns, Relaxed);
+        let mut openings = self.openings.lock().unwrap_or_else(PoisonError::into_inner);
+        openings.connect.record_ns(now_ns.saturating_sub(began_ns));
+    }
+
+    fn count_handshake(&self) {
+        let took_ns = clock::now_ns().saturating_sub(self.connected_ns.load(Relaxed));
+        self.openings.lock().unwrap_or_else(PoisonError::into_inner).tls.record_ns(took_ns);
     }
 
     /// Counts a cause, unless the request will be resent.
@@ -189,6 +212,7 @@ impl TransportState {
     }
 
     fn connect(&self, address: SocketAddr, by_ns: u64) -> Result<TcpStream, Error> {
+        let began_ns = clock::now_ns();
         let stream = start_connect(address)?;
         loop {
             let left_ns = by_ns.saturating_sub(clock::now_ns());
@@ -202,6 +226,7 @@ impl TransportState {
         if let Some(error) = stream.take_error()? {
             return Err(error.into());
         }
+        self.count_connect(began_ns);
         stream.set_nonblocking(false)?;
         Ok(stream)
     }
@@ -342,6 +367,9 @@ impl<In: Transport> Connector<In> for MeterConnector {
 
     fn connect(&self, _: &ConnectionDetails, inner: Option<In>) -> Result<Option<Meter<In>>, Error> {
         self.0.enter(Stage::Exchange);
+        if inner.as_ref().is_some_and(Transport::is_tls) {
+            self.0.count_handshake();
+        }
         Ok(inner.map(|inner| Meter { inner, line: Arc::clone(&self.0), is_kept: false }))
     }
 }

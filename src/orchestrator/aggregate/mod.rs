@@ -44,6 +44,10 @@ pub struct DriverFigures {
     pub first_send_ms: Option<f64>,
     /// Service times, once its final report is in.
     pub service_ms: Option<Distribution>,
+    /// Times of its TCP connects, once its final report is in.
+    pub connect_ms: Option<Distribution>,
+    /// Times of its TLS handshakes; likewise.
+    pub tls_ms: Option<Distribution>,
     /// Its state at the newest closed second, as included in the fleet's figures.
     pub shown: Option<Arc<Snapshot>>,
     /// Requests that a floodgate-target counted, from its final report.
@@ -65,6 +69,8 @@ impl DriverFigures {
             origin_ms: None,
             first_send_ms: None,
             service_ms: None,
+            connect_ms: None,
+            tls_ms: None,
             shown: None,
             target: None,
             sequences: Sequences::default(),
@@ -112,6 +118,9 @@ pub struct Aggregate {
     latency: Histogram,
     service: Histogram,
     lag: Histogram,
+    /// `None` until a driver reports any.
+    connect: Option<Box<Histogram>>,
+    tls: Option<Box<Histogram>>,
     closed_second: u64,
     series: Series,
     finished: bool,
@@ -127,6 +136,8 @@ impl Aggregate {
             latency: Histogram::new(),
             service: Histogram::new(),
             lag: Histogram::new(),
+            connect: None,
+            tls: None,
             closed_second: 0,
             series: Series::default(),
             finished: false,
@@ -236,6 +247,11 @@ impl Aggregate {
         (&self.latency, &self.service, &self.lag)
     }
 
+    /// The fleet's TCP connects and TLS handshakes, from drivers whose final report is in.
+    pub fn openings_ms(&self) -> (Option<Distribution>, Option<Distribution>) {
+        (figures_of(self.connect.as_deref()), figures_of(self.tls.as_deref()))
+    }
+
     /// Second by second.
     pub fn series(&self) -> Vec<SeriesPoint> {
         self.series.points()
@@ -282,11 +298,18 @@ impl Aggregate {
         if let Some(service) = &report.service {
             self.service.merge(service);
         }
+        for (sum, part) in [(&mut self.connect, &report.connect), (&mut self.tls, &report.tls)] {
+            if let Some(part) = part {
+                sum.get_or_insert_default().merge(part);
+            }
+        }
         if let Some(driver) = self.drivers.iter_mut().find(|driver| driver.node == report.node) {
             driver.done = true;
             driver.lost_after = None;
             driver.target = report.target.clone();
-            driver.service_ms = report.service.as_ref().and_then(|service| service.distribution());
+            driver.service_ms = figures_of(report.service.as_deref());
+            driver.connect_ms = figures_of(report.connect.as_deref());
+            driver.tls_ms = figures_of(report.tls.as_deref());
         }
     }
 }
@@ -294,6 +317,10 @@ impl Aggregate {
 /// The second that contains this time, counted from 1.
 fn end_second(elapsed_ms: f64) -> u64 {
     (elapsed_ms / 1_000.0).ceil().max(1.0) as u64
+}
+
+fn figures_of(histogram: Option<&Histogram>) -> Option<Distribution> {
+    histogram.and_then(Histogram::distribution)
 }
 
 /// Decodes a kept histogram, which was already decoded once before.

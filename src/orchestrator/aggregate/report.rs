@@ -68,6 +68,10 @@ pub struct NumberedReport {
     pub first_send_ms: Option<f64>,
     /// Service times, in the final report.
     pub service: Option<Box<Histogram>>,
+    /// Times of TCP connects, in the final report; `None` if there are none.
+    pub connect: Option<Box<Histogram>>,
+    /// Times of TLS handshakes; likewise.
+    pub tls: Option<Box<Histogram>>,
     /// Requests that a floodgate-target counted, in the final report.
     pub target: Option<TargetCount>,
 }
@@ -124,6 +128,12 @@ impl Report {
         let lag = read_histogram(encoded.lag.as_deref()).map_err(|e| who(&e))?;
         let service = message.is_final.then(|| read_histogram(encoded.service.as_deref()));
         let service = service.transpose().map_err(|e| who(&e))?;
+        let opening = |text: &Option<String>| {
+            let text = text.as_deref().filter(|text| message.is_final && !text.is_empty());
+            let read = text.map(Histogram::decode).transpose().map_err(|e| who(&e))?;
+            Ok::<_, String>(read.filter(|histogram| !histogram.is_empty()).map(Box::new))
+        };
+        let (connect, tls) = (opening(&encoded.connect)?, opening(&encoded.tls)?);
         let snapshot = Snapshot {
             sequence,
             is_final: message.is_final,
@@ -143,6 +153,8 @@ impl Report {
             origin_ms: moment(message.origin_ms),
             first_send_ms: moment(message.first_send_ms),
             service: service.map(Box::new),
+            connect,
+            tls,
             target: target_count::read(message),
         }))
     }
@@ -218,6 +230,8 @@ mod tests {
             (r#","sequence":1,"counts":{},"elapsed_ms":-1"#, "outside 0"),
             (r#","sequence":1,"counts":{},"elapsed_ms":1e12"#, "outside 0"),
             (r#","sequence":1,"counts":{},"histograms":{"latency":"%%"}"#, "base64"),
+            (r#","sequence":1,"counts":{},"final":true,"histograms":{"connect":"%%"}"#, "base64"),
+            (r#","sequence":1,"counts":{},"final":true,"histograms":{"tls":"AAAA"}"#, "HdrHistogram"),
         ];
         let kinds: Vec<String> = (0..65).map(|n| format!(r#""k{n}":1"#)).collect();
         let many = format!(r#","sequence":1,"counts":{{"errors":{{{}}}}}"#, kinds.join(","));

@@ -28,6 +28,8 @@ fn report(name: &str, sequence: u64, elapsed_ms: f64, tally: &Tally, is_final: b
             latency: tally.latency.histogram().encode().unwrap(),
             service: at_end(&tally.service),
             lag: at_end(&tally.lag),
+            connect: at_end(&tally.openings.connect).filter(|_| !tally.openings.connect.is_empty()),
+            tls: at_end(&tally.openings.tls).filter(|_| !tally.openings.tls.is_empty()),
         }),
         generator: None,
         error_samples: Vec::new(),
@@ -313,4 +315,32 @@ proptest! {
         prop_assert_eq!(series.iter().map(|p| p.requests).sum::<u64>(), whole.sent);
         prop_assert_eq!(series.iter().map(|p| p.responses).sum::<u64>(), whole.responses());
     }
+}
+
+#[test]
+fn opening_times_of_all_drivers_are_merged_and_absent_without_tls() {
+    let driver = |connects_ms: &[u64], handshakes_ms: &[u64]| {
+        let mut tally = Tally::new();
+        work(&mut tally, 20, 1);
+        connects_ms.iter().for_each(|ms| tally.openings.connect.record_ns(ms * 1_000_000));
+        handshakes_ms.iter().for_each(|ms| tally.openings.tls.record_ns(ms * 1_000_000));
+        tally
+    };
+    let of = |tally: &Tally| {
+        let figures = |times: &Times| times.histogram().distribution();
+        (figures(&tally.openings.connect), figures(&tally.openings.tls))
+    };
+    let (a, b) = (driver(&[1, 2], &[]), driver(&[900], &[30, 40]));
+    let mut figures = Aggregate::new(&[node("a"), node("b")]);
+    figures.numbered(&report("a", 1, 500.0, &a, false), 60);
+    assert_eq!(figures.openings_ms(), (None, None), "no final report yet");
+    figures.numbered(&report("a", 2, 900.0, &a, true), 60);
+    assert_eq!(figures.openings_ms(), of(&a));
+    assert!(figures.openings_ms().1.is_none(), "no TLS");
+    figures.numbered(&report("b", 1, 900.0, &b, true), 60);
+    let mut both = a.clone();
+    both.merge(&b);
+    assert_eq!(figures.openings_ms(), of(&both));
+    let rows = figures.drivers().iter().map(|driver| (driver.connect_ms.clone(), driver.tls_ms.clone()));
+    assert_eq!(rows.collect::<Vec<_>>(), [of(&a), of(&b)]);
 }

@@ -173,7 +173,7 @@ pub fn refused_connects_have_a_cause<F: Factory>() {
     assert!(client.take_causes().is_empty());
 }
 
-fn free_port() -> String {
+pub fn free_port() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 

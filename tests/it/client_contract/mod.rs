@@ -7,6 +7,7 @@ mod framing;
 mod harness;
 mod native_ahead;
 mod native_only;
+mod openings;
 mod parser;
 mod requests;
 mod resends;
@@ -54,6 +55,9 @@ contract! {
         a_failure_on_a_fresh_connection_is_not_resent bytes_after_the_response_end_the_connection
         a_failure_does_not_harm_the_next stop_ends_what_is_in_flight sends_after_a_stop_are_aborted
         tickets_and_times waits_until_the_given_moment stop_ends_a_connect;
+    openings:
+        each_connection_is_timed_once connections_that_fail_to_open_are_not_timed
+        a_full_queue_of_the_server_shows_in_the_connect a_late_handshake_shows_in_the_tls_time;
     resends:
         destroyed_after_processing closed_while_idle_in_a_race reset_after_processing closed_at_once
         rejected_by_a_proxy closed_after_some_without_notice a_request_after_the_close_is_resent

@@ -35,6 +35,7 @@ fn all_connections_are_open_before_the_first_request() {
     assert_eq!(client.open_ahead(slots, WITHIN), slots);
     assert_eq!((client.in_flight(), client.free_since_ns().is_some()), (0, true));
     assert!(server.received().is_empty(), "nothing is sent ahead");
+    assert_eq!(client.take_openings().connect.count(), slots as u64);
     for _ in 0..3 {
         assert_eq!(outcomes(&mut client, slots), vec![Outcome::Status(200); slots]);
     }
