@@ -30,7 +30,7 @@ pub fn counts(summary: &Summary) -> Grid {
     grid
 }
 
-/// Latency in total and on each driver, then its parts.
+/// Latency in total and on each driver, then its parts, then how long opening a connection took.
 pub fn times(summary: &Summary) -> Grid {
     let mut grid = Grid::new("times in ms", &TIMES);
     grid.add("latency", time_cells(summary.total.latency_ms.as_ref()));
@@ -42,6 +42,10 @@ pub fn times(summary: &Summary) -> Grid {
     }
     grid.add("service time", time_cells(summary.total.service_ms.as_ref()));
     grid.add("lag", time_cells(summary.total.lag_ms.as_ref()));
+    let openings = [("TCP connect", &summary.total.connect_ms), ("TLS handshake", &summary.total.tls_ms)];
+    for (name, times) in openings.into_iter().filter(|(_, times)| times.is_some()) {
+        grid.add(name, time_cells(times.as_ref()));
+    }
     grid
 }
 

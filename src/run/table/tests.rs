@@ -155,6 +155,20 @@ fn the_only_drivers_row_does_not_repeat_the_latency() {
 }
 
 #[test]
+fn the_times_of_openings_are_shown_if_known() {
+    let plain = lines(&summary(0));
+    assert!(!plain.iter().any(|line| line.starts_with("TCP connect")), "{plain:?}");
+    let mut opened = summary(0);
+    opened.total.connect_ms = Some(distribution(1.0));
+    opened.total.tls_ms = Some(distribution(10.0));
+    let lines = lines(&opened);
+    let times =
+        |line: &str| find(&lines, line).split_whitespace().skip(2).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!((times("TCP connect").len(), times("TLS handshake").len()), (8, 8), "{lines:?}");
+    assert_ne!(times("TCP connect"), times("TLS handshake"));
+}
+
+#[test]
 fn without_responses_nothing_is_measured() {
     let mut none = summary(0);
     none.total = Stats { requests: 20, errors: [("connect".to_owned(), 20)].into(), ..Stats::default() };
