@@ -155,7 +155,8 @@ proptest! {
         }
         prop_assert_eq!(world.luck.len(), 0, "the luck was used");
         for key in PARTITIONS {
-            prop_assert_eq!(seen.get(&key), Some(&Vec::from_iter(0..END)), "{:?}", key);
+            let all = Vec::from_iter(0..END);
+            prop_assert_eq!(seen.get(&key), Some(&all), "{:?}", key);
         }
     }
 }
