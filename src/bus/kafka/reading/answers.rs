@@ -111,23 +111,28 @@ impl Reading {
 
     fn on_answer(&mut self, now_ns: u64, broker: i32, answer: &FetchAnswer<'_>) {
         let Some(flight) = self.flights.remove(&broker) else { return };
-        let fetched = match &answer.read {
-            Ok((0, fetched)) => fetched,
-            Ok((code, _)) => {
-                let error = faults::topic(*code, "(all)", "read the records", None);
-                return self.fault_broker(now_ns, broker, flight.asked.into_keys().collect(), error);
-            }
+        let error = match &answer.read {
+            Ok((0, fetched)) => return self.on_fetched(now_ns, &flight, answer, fetched),
+            Ok((code, _)) => faults::topic(*code, "(all)", "read the records", None),
             Err(Malformed(why)) => {
-                let text = format!("a response of broker {broker} is malformed: {why}");
-                let keys = flight.asked.into_keys().collect();
-                return self.fault_broker(now_ns, broker, keys, BusError::Unavailable(text));
+                BusError::Unavailable(format!("a response of broker {broker} is malformed: {why}"))
             }
         };
+        self.fault_broker(now_ns, broker, flight.asked.into_keys().collect(), error);
+    }
+
+    fn on_fetched(
+        &mut self,
+        now_ns: u64,
+        flight: &Flight,
+        answer: &FetchAnswer<'_>,
+        fetched: &[FetchedPartition<'_>],
+    ) {
         let mut brought = false;
         let mut room = Room::of_an_answer();
         for part in fetched {
             let is_cut = answer.is_cut && !part.whole;
-            brought |= self.take_part(now_ns, part, &flight, is_cut, &mut room);
+            brought |= self.take_part(now_ns, part, flight, is_cut, &mut room);
         }
         if self.subscriptions.are_well() {
             self.retry.succeeded();

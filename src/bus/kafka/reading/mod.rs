@@ -47,7 +47,6 @@ pub struct Reading {
 struct Poll {
     began_ns: u64,
     deadline_ns: u64,
-    timeout_ns: u64,
     phase: Phase,
     /// Steps to take before the phase continues; nothing is reported back.
     chores: VecDeque<Step>,
@@ -231,7 +230,7 @@ impl Reading {
     /// Returns the records, but from time to time first reports a topic that cannot be read.
     fn deliver(&mut self, now_ns: u64) -> Result<Vec<Record>, BusError> {
         let records = std::mem::take(&mut self.poll.arrived);
-        let long_ns = self.poll.timeout_ns.max(LEAST_TELL_NS);
+        let long_ns = (self.poll.deadline_ns - self.poll.began_ns).max(LEAST_TELL_NS);
         match self.subscriptions.long_fault(now_ns, long_ns) {
             Some(fault) if now_ns.saturating_sub(self.told_ns) >= long_ns => {
                 self.told_ns = now_ns;
@@ -261,7 +260,6 @@ impl Poll {
         Poll {
             began_ns: now_ns,
             deadline_ns: now_ns.saturating_add(timeout_ns),
-            timeout_ns,
             phase,
             chores: VecDeque::new(),
             arrived: Vec::new(),
