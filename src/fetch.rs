@@ -103,10 +103,10 @@ fn fetch_from(
     let begun_ns = clock::now_ns();
     let settings =
         Settings { timeout, connect_timeout: timeout, max_requests_per_connection: None, ca_pem: None };
-    let session = BoundedAgent::new(request, &settings, addresses, StopFlag::default())
+    let agent = BoundedAgent::new(request, &settings, addresses, StopFlag::default())
         .map_err(|e| fail(e.to_string()))?;
     let mut response =
-        session.send(request, begun_ns).map_err(|kind| fail(format!("error {:?}", kind.name())))?;
+        agent.send(request, begun_ns).map_err(|kind| fail(format!("error {:?}", kind.name())))?;
     let server_header = response.headers().get("server").and_then(|v| v.to_str().ok()).map(str::to_owned);
     let status = response.status().as_u16();
     if response.body().content_length().is_some_and(|length| length > most_bytes) {

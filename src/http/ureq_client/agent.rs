@@ -1,7 +1,7 @@
 //! A `ureq` agent with Floodgate's limits: one connection, known addresses, strict deadlines.
 
 use super::secure::SecureConnector;
-use super::transport::{LineConnector, MeterConnector, TransportState, kind_of};
+use super::transport::{BoundedConnector, MeterConnector, TransportState, kind_of};
 use crate::clock;
 use crate::http::render::{USER_AGENT_VALUE, sends_length};
 use crate::http::tls::TlsClient;
@@ -22,7 +22,7 @@ use ureq::{Agent, AsSendBody, Body};
 #[derive(Debug)]
 pub struct BoundedAgent {
     agent: Agent,
-    line: Arc<TransportState>,
+    state: Arc<TransportState>,
     timeout_ns: u64,
     connect_timeout_ns: u64,
     max_requests: u64,
@@ -31,7 +31,7 @@ pub struct BoundedAgent {
 }
 
 impl BoundedAgent {
-    /// A session for requests like this one. They go to `addresses`, whatever host they name.
+    /// An agent for requests like this one. They go to `addresses`, whatever host they name.
     ///
     /// # Errors
     /// If the certificates in the settings cannot be read.
@@ -43,20 +43,20 @@ impl BoundedAgent {
     ) -> Result<BoundedAgent, ClientError> {
         let connect_timeout_ns = clock::to_ns(settings.connect_timeout.min(settings.timeout));
         let attempt_ns = addresses.attempt_ns(connect_timeout_ns);
-        let line = Arc::new(TransportState::new(stop, settings.timeout, attempt_ns));
+        let state = Arc::new(TransportState::new(stop, settings.timeout, attempt_ns));
         let tls = request.is_https().then(|| TlsClient::new(settings, request.host())).transpose()?;
-        let connector = LineConnector(Arc::clone(&line))
+        let connector = BoundedConnector(Arc::clone(&state))
             .chain(SecureConnector(tls))
-            .chain(MeterConnector(Arc::clone(&line)));
+            .chain(MeterConnector(Arc::clone(&state)));
         let agent = Agent::with_parts(config(), connector, Resolved(addresses));
         let timeout_ns = clock::to_ns(settings.timeout);
         let max_requests = settings.max_requests_per_connection.unwrap_or(u64::MAX).max(1);
-        Ok(BoundedAgent { agent, line, timeout_ns, connect_timeout_ns, max_requests, carried: Cell::new(0) })
+        Ok(BoundedAgent { agent, state, timeout_ns, connect_timeout_ns, max_requests, carried: Cell::new(0) })
     }
 
     /// Counts and stage of the current attempt.
-    pub fn line(&self) -> &TransportState {
-        &self.line
+    pub fn state(&self) -> &TransportState {
+        &self.state
     }
 
     /// Sends a request first begun at `sent_ns`, and returns when the response head has arrived. The body is
@@ -81,7 +81,7 @@ impl BoundedAgent {
         } else {
             self.run(parts, sent_ns)
         };
-        let before = if self.line.is_reused() { self.carried.get() } else { 0 };
+        let before = if self.state.is_reused() { self.carried.get() } else { 0 };
         self.carried.set(if is_last { 0 } else { before + 1 });
         answer
     }
@@ -92,11 +92,11 @@ impl BoundedAgent {
         sent_ns: u64,
     ) -> Result<Response<Body>, ErrorKind> {
         let connect_by_ns = clock::now_ns().saturating_add(self.connect_timeout_ns);
-        self.line.begin(connect_by_ns, sent_ns.saturating_add(self.timeout_ns));
-        if self.line.is_stopped() {
+        self.state.begin(connect_by_ns, sent_ns.saturating_add(self.timeout_ns));
+        if self.state.is_stopped() {
             return Err(ErrorKind::Aborted);
         }
-        self.agent.run(request).map_err(|error| kind_of(&error, &self.line))
+        self.agent.run(request).map_err(|error| kind_of(&error, &self.state))
     }
 }
 

@@ -24,7 +24,7 @@ const BUFFER_BYTES: usize = 64 * 1024;
 /// A request that fails on a reused connection is resent once, as in [`crate::http::native::NativeClient`].
 #[derive(Debug)]
 pub struct UreqClient {
-    session: BoundedAgent,
+    agent: BoundedAgent,
     request: Arc<Request>,
     done: Option<Completion>,
     free_since_ns: u64,
@@ -44,7 +44,7 @@ impl UreqClient {
         stop: StopFlag,
     ) -> Result<UreqClient, ClientError> {
         Ok(UreqClient {
-            session: BoundedAgent::new(&request, settings, addresses, stop)?,
+            agent: BoundedAgent::new(&request, settings, addresses, stop)?,
             request,
             done: None,
             free_since_ns: clock::now_ns(),
@@ -57,20 +57,20 @@ impl UreqClient {
     fn exchange(&mut self, sent_ns: u64) -> (Outcome, bool) {
         let first = self.attempt(sent_ns);
         let is_lost = first == Err(ErrorKind::Closed);
-        let resent = is_lost && self.session.line().may_repeat();
+        let resent = is_lost && self.agent.state().may_repeat();
         let last = if resent { self.attempt(sent_ns) } else { first };
         (last.map_or_else(Outcome::Error, Outcome::Status), resent)
     }
 
     fn attempt(&mut self, sent_ns: u64) -> Result<u16, ErrorKind> {
-        let mut response = self.session.send(&self.request, sent_ns)?;
+        let mut response = self.agent.send(&self.request, sent_ns)?;
         let mut reader = response.body_mut().as_reader();
         let mut length = 0u64;
         loop {
             match reader.read(&mut self.buffer) {
                 Ok(0) => break,
                 Ok(count) => length += count as u64,
-                Err(error) => return Err(transport::kind_of(&ureq::Error::from(error), self.session.line())),
+                Err(error) => return Err(transport::kind_of(&ureq::Error::from(error), self.agent.state())),
             }
             if length > MAX_BODY_BYTES {
                 return Err(ErrorKind::Protocol);
@@ -100,7 +100,7 @@ impl Client for UreqClient {
             return sent_ns;
         }
         let (outcome, resent) = self.exchange(sent_ns);
-        let (ended_ns, bytes) = (clock::now_ns(), self.session.line().received());
+        let (ended_ns, bytes) = (clock::now_ns(), self.agent.state().received());
         self.done = Some(Completion { ticket, sent_ns, ended_ns, outcome, bytes, resent });
         sent_ns
     }
@@ -117,17 +117,17 @@ impl Client for UreqClient {
             }
             None => {
                 clock::sleep_until(until_ns);
-                self.session.line().let_go();
+                self.agent.state().let_go();
             }
         }
     }
 
     fn take_causes(&mut self) -> Causes {
-        self.session.line().take_causes()
+        self.agent.state().take_causes()
     }
 
     fn take_openings(&mut self) -> Openings {
-        self.session.line().take_openings()
+        self.agent.state().take_openings()
     }
 
     /// Completed requests are handed over unchanged: `send` has already blocked until their end.

@@ -62,7 +62,7 @@ pub struct TransportState {
 }
 
 impl TransportState {
-    /// A line for exchanges of at most `timeout`, with at most `attempt_ns` per address while others remain.
+    /// A state for exchanges of at most `timeout`, with at most `attempt_ns` per address while others remain.
     pub fn new(stop: StopFlag, timeout: Duration, attempt_ns: u64) -> TransportState {
         // Half the timeout, so that the slice is the same for every request and needs no call to set it.
         let slice_ns = STOP_LOOK_NS.min(clock::to_ns(timeout) / 2).max(NS_PER_MS);
@@ -234,39 +234,39 @@ impl TransportState {
 
 /// Opens TCP connections for a [`TransportState`].
 #[derive(Debug)]
-pub struct LineConnector(pub Arc<TransportState>);
+pub struct BoundedConnector(pub Arc<TransportState>);
 
-impl Connector for LineConnector {
-    type Out = LineTransport;
+impl Connector for BoundedConnector {
+    type Out = BoundedTransport;
 
-    fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<LineTransport>, Error> {
-        let line = &self.0;
-        line.enter(Stage::Connect);
-        line.connects.fetch_add(1, Relaxed);
-        let stream = Some(line.connect_any(&details.addrs)?);
-        line.enter(Stage::Handshake);
+    fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<BoundedTransport>, Error> {
+        let state = &self.0;
+        state.enter(Stage::Connect);
+        state.connects.fetch_add(1, Relaxed);
+        let stream = Some(state.connect_any(&details.addrs)?);
+        state.enter(Stage::Handshake);
         let (input, output) = (details.config.input_buffer_size(), details.config.output_buffer_size());
-        let (buffers, line) = (LazyBuffers::new(input, output), Arc::clone(line));
-        Ok(Some(LineTransport { stream, buffers, line, read_ns: 0, write_ns: 0 }))
+        let (buffers, state) = (LazyBuffers::new(input, output), Arc::clone(state));
+        Ok(Some(BoundedTransport { stream, buffers, state, read_ns: 0, write_ns: 0 }))
     }
 }
 
 /// A TCP connection whose calls block for one slice at a time, until the deadline or a STOP.
-pub struct LineTransport {
+pub struct BoundedTransport {
     /// Present until it is dropped.
     stream: Option<TcpStream>,
     buffers: LazyBuffers,
-    line: Arc<TransportState>,
+    state: Arc<TransportState>,
     /// The timeouts set on the socket; unchanged ones cost no call.
     read_ns: u64,
     write_ns: u64,
 }
 
-impl LineTransport {
+impl BoundedTransport {
     fn write_some(&mut self, from: usize, to: usize) -> Result<usize, Error> {
         let Some(stream) = &mut self.stream else { return Err(Error::ConnectionFailed) };
         loop {
-            let slice_ns = self.line.slice()?;
+            let slice_ns = self.state.slice()?;
             if slice_ns != self.write_ns {
                 stream.set_write_timeout(Some(Duration::from_nanos(slice_ns)))?;
                 self.write_ns = slice_ns;
@@ -279,10 +279,10 @@ impl LineTransport {
     }
 }
 
-impl Drop for LineTransport {
+impl Drop for BoundedTransport {
     fn drop(&mut self) {
         if let Some(stream) = self.stream.take() {
-            self.line.retire(stream);
+            self.state.retire(stream);
         }
     }
 }
@@ -310,13 +310,13 @@ fn is_pause(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
 }
 
-impl fmt::Debug for LineTransport {
+impl fmt::Debug for BoundedTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LineTransport").field("stream", &self.stream).finish()
+        f.debug_struct("BoundedTransport").field("stream", &self.stream).finish()
     }
 }
 
-impl Transport for LineTransport {
+impl Transport for BoundedTransport {
     fn buffers(&mut self) -> &mut dyn Buffers {
         &mut self.buffers
     }
@@ -329,7 +329,7 @@ impl Transport for LineTransport {
                 return Err(io::Error::from(io::ErrorKind::WriteZero).into());
             }
             at += written;
-            self.line.written.fetch_add(written as u64, Relaxed);
+            self.state.written.fetch_add(written as u64, Relaxed);
         }
         Ok(())
     }
@@ -337,7 +337,7 @@ impl Transport for LineTransport {
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
         let Some(stream) = &mut self.stream else { return Err(Error::ConnectionFailed) };
         loop {
-            let slice_ns = self.line.slice()?;
+            let slice_ns = self.state.slice()?;
             if slice_ns != self.read_ns {
                 stream.set_read_timeout(Some(Duration::from_nanos(slice_ns)))?;
                 self.read_ns = slice_ns;
@@ -370,7 +370,7 @@ impl<In: Transport> Connector<In> for MeterConnector {
         if inner.as_ref().is_some_and(Transport::is_tls) {
             self.0.count_handshake();
         }
-        Ok(inner.map(|inner| Meter { inner, line: Arc::clone(&self.0), is_kept: false }))
+        Ok(inner.map(|inner| Meter { inner, state: Arc::clone(&self.0), is_kept: false }))
     }
 }
 
@@ -378,7 +378,7 @@ impl<In: Transport> Connector<In> for MeterConnector {
 #[derive(Debug)]
 pub struct Meter<In> {
     inner: In,
-    line: Arc<TransportState>,
+    state: Arc<TransportState>,
     is_kept: bool,
 }
 
@@ -395,7 +395,7 @@ impl<In: Transport> Transport for Meter<In> {
         let before = self.inner.buffers().input().len();
         let result = self.inner.await_input(timeout);
         let after = self.inner.buffers().input().len();
-        self.line.received.fetch_add(after.saturating_sub(before) as u64, Relaxed);
+        self.state.received.fetch_add(after.saturating_sub(before) as u64, Relaxed);
         result
     }
 
@@ -411,9 +411,9 @@ impl<In: Transport> Transport for Meter<In> {
     }
 }
 
-/// The error kind of a `ureq` error at the line's current stage; counts its cause.
-pub fn kind_of(error: &Error, line: &TransportState) -> ErrorKind {
-    let kind = classify(error, line);
+/// The error kind of a `ureq` error at the state's current stage; counts its cause.
+pub fn kind_of(error: &Error, state: &TransportState) -> ErrorKind {
+    let kind = classify(error, state);
     let is_tls = matches!(error, Error::Io(e) if cause::tls_error(e).is_some());
     let fixed = match (kind, error) {
         (ErrorKind::Aborted | ErrorKind::Timeout, _) => return kind,
@@ -421,24 +421,24 @@ pub fn kind_of(error: &Error, line: &TransportState) -> ErrorKind {
         (ErrorKind::Connect, Error::Timeout(_)) => Some(cause::CONNECT_TIMEOUT),
         (ErrorKind::Tls, Error::Timeout(_)) => Some(cause::HANDSHAKE_TIMEOUT),
         (ErrorKind::Tls, Error::Io(_)) if !is_tls => Some(cause::HANDSHAKE_CLOSED),
-        (ErrorKind::Closed, _) if line.received() > 0 => Some(cause::CLOSED_HALFWAY),
+        (ErrorKind::Closed, _) if state.received() > 0 => Some(cause::CLOSED_HALFWAY),
         (ErrorKind::Closed, Error::Io(e)) if e.raw_os_error().is_none() => Some(cause::CLOSED_UNANSWERED),
         (ErrorKind::Protocol, _) => Some("malformed HTTP/1.1 response, or a limit of ureq exceeded"),
         _ => None,
     };
     match (fixed, error) {
-        (Some(text), _) => line.note(kind, text, || text.to_owned()),
-        (None, Error::Io(e)) => line.note(kind, cause::key(e), || cause::words(e)),
-        (None, other) => line.note(kind, "other", || other.to_string()),
+        (Some(text), _) => state.note(kind, text, || text.to_owned()),
+        (None, Error::Io(e)) => state.note(kind, cause::key(e), || cause::words(e)),
+        (None, other) => state.note(kind, "other", || other.to_string()),
     }
     kind
 }
 
-fn classify(error: &Error, line: &TransportState) -> ErrorKind {
-    if line.is_stopped() {
+fn classify(error: &Error, state: &TransportState) -> ErrorKind {
+    if state.is_stopped() {
         return ErrorKind::Aborted;
     }
-    match (line.stage(), error) {
+    match (state.stage(), error) {
         (_, Error::HostNotFound) => ErrorKind::Dns,
         (Stage::Connect, _) => ErrorKind::Connect,
         (Stage::Handshake, _) => ErrorKind::Tls,
