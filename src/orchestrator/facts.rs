@@ -2,7 +2,6 @@
 
 use super::aggregate::{Aggregate, Counted, DriverFigures};
 use super::runs::Run;
-use crate::plan::request::Request;
 use crate::schedule::{Schedule, Share};
 use crate::stats::generator::Generator;
 use crate::stats::summary::{Conservation, Stats};
@@ -16,12 +15,7 @@ pub fn facts(run: &Run, figures: &Aggregate, total: &Stats, conservation: &Conse
     let behind = figures.behind().into_iter().map(|(name, seconds)| (name, waiting(seconds)));
     let starved = starved(figures);
     Facts {
-        target: run
-            .config
-            .target_url
-            .as_deref()
-            .and_then(|url| Request::get(url).ok())
-            .map(|r| r.authority()),
+        target: run.config.target_url.as_ref().map(|_| run.plan.request().authority()),
         failed: run.failed.clone(),
         stopped: run.stopped.clone(),
         finished,
