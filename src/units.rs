@@ -52,6 +52,11 @@ pub fn format_duration(duration: Duration) -> String {
     }
 }
 
+/// Like [`format_duration`], of whole milliseconds.
+pub fn format_duration_ms(ms: u64) -> String {
+    format_duration(Duration::from_millis(ms))
+}
+
 /// Formats ms with three significant digits: `0.215 ms`, `12.3 ms`, `1,234 ms`.
 pub fn format_ms(ms: f64) -> String {
     format!("{} ms", format_figure(ms))
@@ -64,6 +69,29 @@ pub fn format_figure(value: f64) -> String {
         v if v >= 10.0 => format!("{value:.1}"),
         v if v >= 1.0 => format!("{value:.2}"),
         _ => format!("{value:.3}"),
+    }
+}
+
+/// Formats a number of at least 0: with thousands separators if it is whole, else as it is: `2,000`, `0.5`.
+pub fn format_number(value: f64) -> String {
+    let is_whole = value.fract() == 0.0 && value >= 0.0;
+    if is_whole { format_count(value as u64) } else { trim_number(value) }
+}
+
+/// Formats a sum with its parts: `sent 5 = responses 4 + errors 1`, with `≠` if they do not add up.
+pub fn format_sum(name: &str, total: u64, parts: &[(&str, u64)]) -> String {
+    let found = parts.iter().fold(0u64, |sum, (_, n)| sum.saturating_add(*n));
+    let sign = if total == found { "=" } else { "≠" };
+    let parts: Vec<_> = parts.iter().map(|(name, n)| format!("{name} {}", format_count(*n))).collect();
+    format!("{name} {} {sign} {}", format_count(total), parts.join(" + "))
+}
+
+/// Lists the first `most` names and counts the rest: `a, b and 3 more`.
+pub fn format_names<S: AsRef<str>>(names: &[S], most: usize) -> String {
+    let shown = names.iter().take(most).map(S::as_ref).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(most) {
+        0 => shown,
+        more => format!("{shown} and {} more", format_count(more as u64)),
     }
 }
 
@@ -155,5 +183,22 @@ mod tests {
         assert_eq!(clip("déjà vu", 4), "déjà…");
         assert_eq!(clip("a\n\u{1b}[31mb", 100), "a\\n\\u{1b}[31mb");
         assert_eq!(clip("", 0), "");
+    }
+
+    #[test]
+    fn numbers_sums_and_names_are_readable() {
+        assert_eq!((format_number(2_000.0), format_number(0.5)), ("2,000".to_owned(), "0.5".to_owned()));
+        assert_eq!(format_duration_ms(1_500), "1.5s");
+        assert_eq!(
+            format_sum("sent", 1_005, &[("responses", 1_004), ("errors", 1)]),
+            "sent 1,005 = responses 1,004 + errors 1"
+        );
+        assert_eq!(format_sum("sent", 1, &[("errors", u64::MAX), ("x", 9)]).matches('≠').count(), 1);
+        let names = ["a", "b", "c"];
+        assert_eq!(
+            (format_names(&names, 3), format_names(&names, 2)),
+            ("a, b, c".into(), "a, b and 1 more".into())
+        );
+        assert_eq!(format_names::<&str>(&[], 2), "");
     }
 }

@@ -196,6 +196,11 @@ impl TestConfig {
         }
     }
 
+    /// The request's method.
+    pub fn method(&self) -> &str {
+        self.request.as_ref().and_then(|request| request.method.as_deref()).unwrap_or("GET")
+    }
+
     /// 64-bit FNV-1a over the strict form, in hex: two readers that read the same plan get the same hash.
     /// Source: <http://www.isthe.com/chongo/tech/comp/fnv/>.
     pub fn plan_hash(&self) -> String {

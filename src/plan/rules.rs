@@ -254,8 +254,7 @@ pub fn request(config: &TestConfig, defaults: &Defaults) -> Result<Request, Plan
         (None, None) => Vec::new(),
     };
     super::request::parse_url(url).map_err(|reason| error("target_url", reason))?;
-    let method = spec.method.as_deref().unwrap_or("GET");
-    Request::new(method, url, &spec.headers, body).map_err(|reason| error("request", reason))
+    Request::new(config.method(), url, &spec.headers, body).map_err(|reason| error("request", reason))
 }
 
 /// Checks a driver's own settings against the limits of a plan.

@@ -3,6 +3,11 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// Whether a status, as it stands in counts, means that the server did not do what was asked: 4xx or 5xx.
+pub fn is_error_status(code: &str) -> bool {
+    code >= "400"
+}
+
 /// What was planned, sent and answered. All counts can be summed over drivers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -1,12 +1,12 @@
 //! The result of a test, `floodgate.summary/1`: the same in `--json`, on the dashboard and in saved runs.
 
 use super::causes::ErrorSample;
-use super::counts::{Counts, is_zero};
+use super::counts::{Counts, is_error_status, is_zero};
 pub use super::distribution::Distribution;
 use super::generator::Generator;
 use super::histogram::{Histogram, round_ms};
 use super::states::{DriverRowState, RunState};
-use super::verdict::Finding;
+use super::verdict::{Finding, Severity};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -120,7 +120,7 @@ impl Stats {
 
     /// Complete responses with a status of 400 or more.
     pub fn error_statuses(&self) -> u64 {
-        self.status.iter().filter(|(code, _)| code.as_str() >= "400").map(|(_, n)| n).sum()
+        self.status.iter().filter(|(code, _)| is_error_status(code)).map(|(_, n)| n).sum()
     }
 }
 
@@ -331,6 +331,11 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// The severity of the worst finding; `None` if an older orchestrator sent no findings.
+    pub fn worst_severity(&self) -> Option<Severity> {
+        self.findings.iter().map(|finding| finding.severity).max()
+    }
+
     /// Whether only drivers of the original protocol reported, so that there are no counts.
     pub fn is_original_only(&self) -> bool {
         !self.drivers.is_empty() && self.drivers.iter().all(DriverSummary::is_original)

@@ -1,8 +1,9 @@
 //! Errors as people count them: requests without a complete response, and responses with an error status.
 
 use super::table::{Cell, Column, table};
+use crate::stats::counts::is_error_status;
 use crate::stats::summary::{Stats, Summary};
-use crate::units::{format_count, format_figure};
+use crate::units::{format_count, format_figure, format_names};
 use http::StatusCode;
 use maud::{Markup, html};
 
@@ -75,7 +76,7 @@ fn rows(summary: &Summary) -> Vec<Vec<Cell>> {
         drivers: sample.drivers.join(", "),
     });
     let unexplained = total.errors.iter().filter_map(|(kind, n)| unexplained(summary, kind, *n));
-    let statuses = total.status.iter().filter(|(code, n)| code.as_str() >= "400" && **n > 0);
+    let statuses = total.status.iter().filter(|(code, n)| is_error_status(code) && **n > 0);
     let statuses = statuses.map(|(code, n)| Line {
         what: format!("status {code}"),
         count: *n,
@@ -109,11 +110,7 @@ fn reason(code: &str) -> Option<&'static str> {
 fn drivers(summary: &Summary, count: impl Fn(&Stats) -> Option<&u64>) -> String {
     let any = summary.drivers.iter().filter(|row| count(&row.stats).is_some_and(|n| *n > 0));
     let names: Vec<_> = any.map(|row| row.node_id.as_str()).collect();
-    let shown = names[..names.len().min(MAX_NAMES)].join(", ");
-    match names.len().saturating_sub(MAX_NAMES) {
-        0 => shown,
-        more => format!("{shown} and {} more", format_count(more as u64)),
-    }
+    format_names(&names, MAX_NAMES)
 }
 
 #[cfg(test)]

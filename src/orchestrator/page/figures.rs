@@ -5,7 +5,7 @@ use super::table::{Cell, Column, table};
 use super::tone::{self, Tone};
 use crate::stats::summary::{Conservation, Distribution, SeriesPoint, Stats, Summary};
 use crate::stats::verdict::{BUSY_SHARE, CPU_WAIT_SHARE};
-use crate::units::format_count;
+use crate::units::{format_count, format_sum};
 use maud::{Markup, html};
 
 /// Maximum number of seconds that are shown, the newest ones.
@@ -99,10 +99,7 @@ pub fn conservation(summary: &Summary) -> Markup {
 fn sum(name: &str, total: u64, mut parts: Vec<(&str, u64)>, open: Option<&'static str>) -> String {
     let known = parts.iter().fold(0u64, |sum, (_, n)| sum.saturating_add(*n));
     parts.extend(open.map(|name| (name, total.saturating_sub(known))).filter(|(_, n)| *n > 0));
-    let found = parts.iter().fold(0u64, |sum, (_, n)| sum.saturating_add(*n));
-    let sign = if total == found { "=" } else { "≠" };
-    let parts: Vec<_> = parts.iter().map(|(name, n)| format!("{name} {}", format_count(*n))).collect();
-    format!("{name} {} {sign} {}", format_count(total), parts.join(" + "))
+    format_sum(name, total, &parts)
 }
 
 /// Requests that are in no sum.

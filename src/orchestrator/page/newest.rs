@@ -58,7 +58,7 @@ fn heading(summary: &Summary) -> Markup {
 }
 
 fn verdict(summary: &Summary) -> Markup {
-    let worst = match summary.findings.iter().map(|finding| finding.severity).max() {
+    let worst = match summary.worst_severity() {
         Some(Severity::Info) => Tone::Good,
         other => tone::of_severity(other),
     };

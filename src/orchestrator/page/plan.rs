@@ -2,10 +2,9 @@
 
 use crate::message::{Stage, TestConfig, TestType, Totals};
 use crate::orchestrator::secrets;
-use crate::units::{clip, format_count, format_duration, trim_number};
+use crate::units::{clip, format_count, format_duration_ms, format_number, trim_number};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::time::Duration;
 
 /// Maximum number of characters of a target that are shown.
 const MAX_TARGET_CHARS: usize = 200;
@@ -30,8 +29,8 @@ pub fn terms(plan: &Value) -> Vec<(&'static str, String)> {
     let total = fleet.connections.map(|n| format!("{} in total", format_count(n.into())));
     let each = config.connections.map(|n| format!("{} per driver", format_count(n.into())));
     terms.extend(total.or(each).map(|text| ("connections", text)));
-    terms.extend(config.warmup_ms.filter(|ms| *ms > 0).map(|ms| ("warm-up", duration(ms))));
-    terms.extend(config.timeout_ms.map(|ms| ("timeout", duration(ms))));
+    terms.extend(config.warmup_ms.filter(|ms| *ms > 0).map(|ms| ("warm-up", format_duration_ms(ms))));
+    terms.extend(config.timeout_ms.map(|ms| ("timeout", format_duration_ms(ms))));
     terms
 }
 
@@ -49,9 +48,12 @@ fn length_ms(config: &TestConfig, fleet: &Totals) -> Option<u64> {
 }
 
 fn request(config: &TestConfig) -> String {
-    let method = config.request.as_ref().and_then(|request| request.method.as_deref()).unwrap_or("GET");
     let target = config.target_url.as_deref().map(target);
-    format!("{} {}", clip(method, 20), target.unwrap_or_else(|| "each driver's own target".to_owned()))
+    format!(
+        "{} {}",
+        clip(config.method(), 20),
+        target.unwrap_or_else(|| "each driver's own target".to_owned())
+    )
 }
 
 /// A URL without its secrets: neither user and password nor what its query says, where tokens travel too.
@@ -82,7 +84,8 @@ fn load(config: &TestConfig, fleet: &Totals) -> String {
 
 /// `from 0/s to 1,000/s in 10s, to 500/s in 5s`
 fn stages(from_rps: f64, stages: &[Stage]) -> String {
-    let leg = |stage: &Stage| format!("to {} in {}", per_second(stage.rate), duration(stage.duration_ms));
+    let leg =
+        |stage: &Stage| format!("to {} in {}", per_second(stage.rate), format_duration_ms(stage.duration_ms));
     let legs: Vec<_> = stages.iter().take(MAX_STAGES).map(leg).collect();
     let more = match stages.len().saturating_sub(MAX_STAGES) {
         0 => String::new(),
@@ -94,17 +97,13 @@ fn stages(from_rps: f64, stages: &[Stage]) -> String {
 fn amount(config: &TestConfig, fleet: &Totals) -> Option<String> {
     let total = fleet.requests.map(|n| format!("{} requests in total", format_count(n)));
     let each = config.message_count_per_driver.map(|n| format!("{} requests per driver", format_count(n)));
-    let ends: Vec<_> = length_ms(config, fleet).map(duration).into_iter().chain(total.or(each)).collect();
+    let ends: Vec<_> =
+        length_ms(config, fleet).map(format_duration_ms).into_iter().chain(total.or(each)).collect();
     (!ends.is_empty()).then(|| ends.join(" or "))
 }
 
 fn per_second(rate: f64) -> String {
-    let whole = rate.fract() == 0.0 && rate >= 0.0;
-    if whole { format!("{}/s", format_count(rate as u64)) } else { format!("{}/s", trim_number(rate)) }
-}
-
-fn duration(ms: u64) -> String {
-    format_duration(Duration::from_millis(ms))
+    format!("{}/s", format_number(rate))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::text::labelled;
 use crate::stats::summary::Conservation;
-use crate::units::format_count;
+use crate::units::{format_count, format_sum};
 
 /// Every sum with its parts.
 pub fn sums(counts: &Conservation) -> Vec<String> {
@@ -10,7 +10,8 @@ pub fn sums(counts: &Conservation) -> Vec<String> {
     planned.extend(Some(("lost", counts.lost)).filter(|(_, n)| *n > 0));
     let mut sent = vec![("responses", counts.responses), ("errors", counts.errors)];
     sent.extend(Some(("in flight on lost drivers", counts.lost_in_flight)).filter(|(_, n)| *n > 0));
-    let mut texts = vec![sum("planned", counts.planned, &planned), sum("sent", counts.sent, &sent)];
+    let mut texts =
+        vec![format_sum("planned", counts.planned, &planned), format_sum("sent", counts.sent, &sent)];
     if counts.lost_unknown {
         texts.push("lost: unknown (the plan has no number of requests)".to_owned());
     }
@@ -32,17 +33,9 @@ fn target(counts: &Conservation, seen: u64) -> String {
     // Usually a server does not count the attempts that it could not read.
     let has_counted_resent = counts.resent > 0 && seen > counts.sent + counts.warmup_sent;
     parts.extend(Some(("resent", counts.resent)).filter(|_| has_counted_resent));
-    let text = sum("target counted", seen, &parts);
+    let text = format_sum("target counted", seen, &parts);
     // A request that failed may or may not have reached the target, so fewer is no difference.
     if counts.errors + counts.warmup_errors > 0 { text.replace('≠', "of") } else { text }
-}
-
-/// `sent 5 = responses 4 + errors 1`
-fn sum(name: &str, total: u64, parts: &[(&str, u64)]) -> String {
-    let all = parts.iter().fold(0, |all: u64, (_, n)| all.saturating_add(*n));
-    let sign = if total == all { "=" } else { "≠" };
-    let parts: Vec<_> = parts.iter().map(|(name, n)| format!("{name} {}", format_count(*n))).collect();
-    format!("{name} {} {sign} {}", format_count(total), parts.join(" + "))
 }
 
 /// Every difference in words.

@@ -5,8 +5,7 @@ use crate::message::{Stage, TestConfig, TestType};
 use crate::orchestrator::secrets;
 use crate::plan::{DEFAULT_CONNECTIONS, DEFAULT_DELAY, DEFAULT_DURATION};
 use crate::stats::summary::Summary;
-use crate::units::{format_count, format_duration, trim_number};
-use std::time::Duration;
+use crate::units::{format_count, format_duration, format_duration_ms, format_number, trim_number};
 
 /// Most columns of a URL.
 const MAX_URL: usize = 3 * 64;
@@ -26,7 +25,7 @@ pub fn title(summary: &Summary) -> String {
 pub fn details(summary: &Summary) -> Vec<String> {
     let Some(plan) = plan(summary) else { return Vec::new() };
     let mut parts = vec![pace(&plan), end(&plan)];
-    let warmup = plan.warmup_ms.filter(|ms| *ms > 0).map(|ms| format!("warm-up {}", duration(ms)));
+    let warmup = plan.warmup_ms.filter(|ms| *ms > 0).map(|ms| format!("warm-up {}", format_duration_ms(ms)));
     parts.push(warmup);
     parts.push(Some(connections(&plan)));
     parts.push(Some(counted(summary.drivers.len() as u64, "driver")));
@@ -54,9 +53,8 @@ fn gloss(plan: &TestConfig, summary: &Summary) -> &'static str {
 }
 
 fn request(plan: &TestConfig) -> String {
-    let method = plan.request.as_ref().and_then(|request| request.method.as_deref()).unwrap_or("GET");
     let url = plan.target_url.as_deref().map(|url| shorten(url, MAX_URL));
-    format!("{method} {}", url.as_deref().unwrap_or("(each driver's own target)"))
+    format!("{} {}", plan.method(), url.as_deref().unwrap_or("(each driver's own target)"))
 }
 
 /// The rate, the stages or the delay; none of a closed loop.
@@ -70,10 +68,12 @@ fn pace(plan: &TestConfig) -> Option<String> {
     let rate = fleet.rate.map(|rate| (rate, "")).or(plan.target_throughput.map(|rate| (rate, EACH)));
     let (stages, scope) = stages(plan);
     if stages.is_empty() {
-        return rate.map(|(rate, scope)| format!("{} requests/s{scope}", number(rate)));
+        return rate.map(|(rate, scope)| format!("{} requests/s{scope}", format_number(rate)));
     }
-    let from = rate.map_or(String::new(), |(rate, _)| format!(" from {}/s", number(rate)));
-    let one = |stage: &Stage| format!("{}/s within {}", number(stage.rate), duration(stage.duration_ms));
+    let from = rate.map_or(String::new(), |(rate, _)| format!(" from {}/s", format_number(rate)));
+    let one = |stage: &Stage| {
+        format!("{}/s within {}", format_number(stage.rate), format_duration_ms(stage.duration_ms))
+    };
     let mut named: Vec<String> = stages.iter().take(MAX_STAGES).map(one).collect();
     if stages.len() > MAX_STAGES {
         named.push(format!("{} more", stages.len() - MAX_STAGES));
@@ -97,7 +97,7 @@ fn end(plan: &TestConfig) -> Option<String> {
     let all = plan.fleet.as_ref().and_then(|fleet| fleet.requests).map(|n| (n, ""));
     let requests = all.or(plan.message_count_per_driver.map(|n| (n, EACH)));
     let requests = requests.map(|(n, scope)| format!("{}{scope}", counted(n, "request")));
-    match (plan.duration_ms.map(duration), requests) {
+    match (plan.duration_ms.map(format_duration_ms), requests) {
         (Some(time), Some(requests)) => Some(format!("{time} or {requests}")),
         (time, requests) if time.is_some() || requests.is_some() => time.or(requests),
         _ if !stages(plan).0.is_empty() => None,
@@ -117,15 +117,6 @@ fn connections(plan: &TestConfig) -> String {
 /// `1 driver`, `2 drivers`
 fn counted(n: u64, what: &str) -> String {
     format!("{} {what}{}", format_count(n), if n == 1 { "" } else { "s" })
-}
-
-/// `2,000`, `0.5`
-fn number(value: f64) -> String {
-    if value.fract() == 0.0 { format_count(value as u64) } else { trim_number(value) }
-}
-
-fn duration(ms: u64) -> String {
-    format_duration(Duration::from_millis(ms))
 }
 
 #[cfg(test)]

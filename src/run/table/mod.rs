@@ -105,7 +105,7 @@ fn style(finding: &Finding) -> Style {
 
 /// The style of the whole result; plain if an older orchestrator sent no findings.
 fn worst(summary: &Summary) -> Style {
-    match summary.findings.iter().map(|finding| finding.severity).max() {
+    match summary.worst_severity() {
         Some(Severity::Failure) => Style::Red,
         Some(Severity::Warning) => Style::Yellow,
         Some(Severity::Info) => Style::Green,

@@ -3,6 +3,7 @@
 use super::words::{counted, of};
 use super::{Facts, Finding};
 use crate::stats::causes::{ErrorSample, NO_DESCRIPTOR, NO_PORT};
+use crate::stats::counts::is_error_status;
 use crate::stats::outcome::ErrorKind;
 use crate::units::format_count;
 
@@ -122,7 +123,7 @@ fn exhausted(sample: &ErrorSample) -> String {
 }
 
 fn error_status(facts: &Facts, found: &mut Vec<Finding>) {
-    let refused: Vec<_> = facts.status.iter().filter(|(code, _)| code.as_str() >= "400").collect();
+    let refused: Vec<_> = facts.status.iter().filter(|(code, _)| is_error_status(code)).collect();
     let refusals: u64 = refused.iter().map(|(_, n)| **n).sum();
     if refusals > 0 {
         let codes: Vec<_> = refused.iter().map(|(code, n)| counted(code, **n, facts.responses)).collect();

@@ -13,7 +13,7 @@ mod originals;
 mod redirects;
 mod words;
 
-use crate::units::format_count;
+use crate::units::format_names;
 pub use bottleneck::{
     BUSY_SHARE, CPU_WAIT_SHARE, LAG_FLOOR_MS, LAG_SHARE, LEAST_REQUESTS, PORTS_SHARE, RATE_SHARE, is_starved,
     lags,
@@ -86,13 +86,14 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
         found.push(Finding::warning("stopped", format!("The test was stopped early: {reason}")));
     }
     let has_begun = found.is_empty() || facts.sent > 0;
-    let alone = facts.originals.alone;
+    let has_counts = has_begun && !facts.originals.alone;
+    let has_reached = has_counts && !errors::nothing_reached(facts);
     found.extend(originals::first(facts));
-    if has_begun && !alone {
+    if has_counts {
         errors::find(facts, &mut found);
     }
     drivers::lost(facts, &mut found);
-    if has_begun && !alone && !errors::nothing_reached(facts) {
+    if has_reached {
         bottleneck::find(facts, &mut found);
     }
     drivers::find(facts, &mut found);
@@ -102,7 +103,7 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
         found.push(Finding::info("all_well", well(facts)));
     }
     // Notes that only explain the figures come last.
-    if has_begun && !alone && !errors::nothing_reached(facts) {
+    if has_reached {
         found.extend(bottleneck::queued_few(facts));
     }
     found.extend(redirects::find(facts));
@@ -127,11 +128,7 @@ fn well(facts: &Facts) -> String {
 const MOST_NAMES: usize = 20;
 
 fn names(all: &[String]) -> String {
-    let shown = all.iter().take(MOST_NAMES).cloned().collect::<Vec<_>>().join(", ");
-    match all.len().saturating_sub(MOST_NAMES) {
-        0 => shown,
-        more => format!("{shown} and {} more", format_count(more as u64)),
-    }
+    format_names(all, MOST_NAMES)
 }
 
 #[cfg(test)]
