@@ -5,6 +5,7 @@
 //! `trigger`, and the spellings of latencies that programs of the original protocol use.
 
 pub mod bounds;
+mod end;
 mod heartbeat;
 mod latency;
 mod metrics;
@@ -16,13 +17,14 @@ mod totals;
 mod trigger;
 
 use crate::units::clip;
+pub use end::{DriverEnd, End, EndState, Fate, Headline, OriginalEnd, Stopped};
 pub use heartbeat::{DriverState, Heartbeat};
 pub use latency::LatencyMs;
 pub use metrics::{Histograms, MAX_INSTANCE_BYTES, Metrics, TargetCount, TargetSeen};
 pub use register::{Register, register_type};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-pub use test_config::{COUNT, DELAY, NodeRef, RequestSpec, Stage, TestConfig, decode_config};
+pub use test_config::{COUNT, DELAY, NodeRef, OnDriverLoss, RequestSpec, Stage, TestConfig, decode_config};
 pub use test_type::TestType;
 pub use totals::Totals;
 pub use trigger::{Trigger, Word};

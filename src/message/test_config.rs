@@ -45,6 +45,16 @@ pub struct NodeRef {
     pub epoch: u64,
 }
 
+/// What the loss of a driver in mid-run means for the test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnDriverLoss {
+    /// The others go on, and the result states the lost share.
+    Continue,
+    /// The others are stopped, and the test fails.
+    Fail,
+}
+
 /// `test_config`: the plan of one test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(remote = "Self")]
@@ -109,6 +119,13 @@ pub struct TestConfig {
     /// `--fail-if` expressions, judged by the orchestrator.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub thresholds: Vec<String>,
+    /// What the loss of a driver in mid-run means; `continue` if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_driver_loss: Option<OnDriverLoss>,
+    /// The test before this one as its author knew the log; empty before the first. The first plan in the
+    /// topic with a given value counts, any later one is void. Absent from other programs and older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<String>,
     /// Fields that are derived from the others and written only for drivers of the original protocol, which
     /// need them. They are not part of the plan: reading drops them and this list.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -192,6 +209,8 @@ impl TestConfig {
             drivers: Vec::new(),
             fleet: None,
             thresholds: Vec::new(),
+            on_driver_loss: None,
+            previous: None,
             derived: Vec::new(),
         }
     }

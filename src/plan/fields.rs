@@ -6,7 +6,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 /// Fields of a `test_config` that a user may set.
-const PLAN: [&str; 16] = [
+const PLAN: [&str; 17] = [
     "test_id",
     "test_type",
     "test_message_delay",
@@ -23,13 +23,14 @@ const PLAN: [&str; 16] = [
     "request",
     "fleet",
     "thresholds",
+    "on_driver_loss",
 ];
 const FLEET: [&str; 4] = ["rate", "requests", "connections", "stages"];
 const REQUEST: [&str; 4] = ["method", "headers", "body", "body_base64"];
 const STAGE: [&str; 2] = ["duration_ms", "rate"];
-/// Accepted here but not advertised: for `drivers` the orchestrator has its own error, and some clients write
-/// `duration` in a stage.
-const ALSO_TAKEN: [&str; 2] = ["drivers", "stages[].duration"];
+/// Accepted here but not advertised: for `drivers` and `previous` the orchestrator has its own errors, and some
+/// clients write `duration` in a stage.
+const ALSO_TAKEN: [&str; 3] = ["drivers", "previous", "stages[].duration"];
 
 /// Names from other tools, or without their unit, and the fields they mean.
 const MEANT: [(&str, &str); 27] = [
@@ -185,6 +186,7 @@ pub fn kind(field: &str) -> Option<String> {
         "request.body" | "request.body_base64" => "a string".to_owned(),
         "fleet" => "an object with rate, requests, connections or stages".to_owned(),
         "thresholds" => "a list of strings".to_owned(),
+        "on_driver_loss" => "\"continue\" or \"fail\"".to_owned(),
         _ if field.starts_with("request.headers") => {
             "a list of pairs, like [[\"X-Key\", \"value\"]]".to_owned()
         }
@@ -220,6 +222,8 @@ mod tests {
             Some(RequestSpec { method: text.clone(), headers, body: text.clone(), body_base64: text });
         config.drivers = vec![NodeRef { node_id: "a".to_owned(), epoch: 1 }];
         config.thresholds = vec!["x".to_owned()];
+        config.on_driver_loss = Some(crate::message::OnDriverLoss::Fail);
+        config.previous = Some(String::new());
         serde_json::to_value(config).expect("JSON")
     }
 
