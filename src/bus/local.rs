@@ -106,6 +106,13 @@ impl Log {
         self.first_offset + self.records.len() as i64
     }
 
+    /// The offset of the first record appended at `ms` or later, or the end.
+    fn since(&self, ms: i64) -> i64 {
+        // Append times never decrease with the offset.
+        let older = self.records.partition_point(|record| record.append_ms < Some(ms));
+        self.first_offset + older as i64
+    }
+
     fn append(&mut self, record: Record, limits: LocalLimits) {
         self.bytes += weight(&record);
         self.records.push_back(record);
@@ -210,6 +217,7 @@ impl Bus for LocalBus {
             Start::Beginning => log.first_offset,
             Start::End => log.end(),
             Start::At(position) => position.0.get(&PARTITION).copied().unwrap_or(log.first_offset),
+            Start::Since(ms) => log.since(ms),
         };
         log.readers.retain(|reader| reader.id != self.id);
         log.readers.push(Reader { id: self.id, next, wake: self.wake.clone() });

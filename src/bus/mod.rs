@@ -83,6 +83,10 @@ pub enum Start {
     End,
     /// At an earlier position; partitions not included in it are read from their beginning.
     At(Position),
+    /// At the first record that was appended at this time or later, in ms since 1970 by the broker's clock;
+    /// at the end if there is none. Later records are all read, whatever their times. A bus that knows times
+    /// only roughly (the legacy Kafka client) starts earlier, at worst at the beginning.
+    Since(i64),
 }
 
 /// Why a call failed. The text says what failed, with which value, and how to fix it.

@@ -241,6 +241,29 @@ fn prepare_waits_for_a_new_topic() {
     connector(&address, Modern).prepare(SOON).expect("prepare");
 }
 
+/// A time is looked up by the broker; a topic without a record of that time is read from its end.
+#[test]
+fn a_start_by_time_is_asked_for_as_such() {
+    for (found, expected) in [(4, 4), (-1, 9)] {
+        let address = alone(move |request| match request.api {
+            2 if request.ends_with(&(-1i64).to_be_bytes()) => Reply::Body(fake::listed_offset("metrics", 9)),
+            2 if request.ends_with(&1_234i64.to_be_bytes()) => {
+                Reply::Body(fake::listed_offset("metrics", found))
+            }
+            1 => Reply::Body(fake::fetched(
+                "metrics",
+                0,
+                &[fake::batch(4, b"m"), fake::batch(9, b"n")].concat(),
+            )),
+            _ => Reply::Close,
+        });
+        let mut bus = connector(&address, Modern).open();
+        bus.subscribe(Topic::Metrics, Start::Since(1_234), SOON).expect("subscribe");
+        let records = bus.poll(SOON).expect("poll");
+        assert_eq!(records.first().map(|record| record.offset), Some(expected));
+    }
+}
+
 /// Two brokers lead one topic each, and one of them fails. The other topic is still read, and the fault is
 /// reported from time to time.
 #[test]

@@ -134,17 +134,7 @@ impl Bus for ModernBus {
 
     fn subscribe(&mut self, topic: Topic, start: Start, timeout: Duration) -> Result<(), BusError> {
         let deadline_ns = clock::deadline(timeout);
-        let offsets = match start {
-            Start::End => self.offsets(topic, requests::LATEST, deadline_ns)?,
-            Start::Beginning => self.offsets(topic, requests::EARLIEST, deadline_ns)?,
-            Start::At(Position(noted)) => {
-                let mut offsets = self.offsets(topic, requests::EARLIEST, deadline_ns)?;
-                for (partition, offset) in &mut offsets {
-                    *offset = noted.get(partition).copied().unwrap_or(*offset);
-                }
-                offsets
-            }
-        };
+        let offsets = offsets::of_start(&start, |which| self.offsets(topic, which, deadline_ns))?;
         self.reader.start(topic, offsets);
         Ok(())
     }

@@ -3,11 +3,38 @@
 use super::cluster::Cluster;
 use super::versions::Api;
 use super::{faults, requests, responses};
-use crate::bus::{BusError, Topic};
+use crate::bus::{BusError, Position, Start, Topic};
 use std::collections::BTreeMap;
 
-/// Asks the leaders of `topic` for the offsets selected by `which` ([`requests::EARLIEST`],
-/// [`requests::LATEST`]), by partition. One attempt.
+/// Where to start in each partition; `ask` gets the offsets that [`ask`] explains.
+pub fn of_start(
+    start: &Start,
+    mut ask: impl FnMut(i64) -> Result<BTreeMap<i32, i64>, BusError>,
+) -> Result<BTreeMap<i32, i64>, BusError> {
+    match start {
+        Start::Beginning => ask(requests::EARLIEST),
+        Start::End => ask(requests::LATEST),
+        Start::At(Position(noted)) => {
+            let mut offsets = ask(requests::EARLIEST)?;
+            for (partition, offset) in &mut offsets {
+                *offset = noted.get(partition).copied().unwrap_or(*offset);
+            }
+            Ok(offsets)
+        }
+        Start::Since(ms) => {
+            // The ends come first: a record appended between the two questions must not be missed.
+            let mut offsets = ask(requests::LATEST)?;
+            // Negative times would select something else.
+            let found = ask((*ms).max(0))?;
+            offsets.extend(found.into_iter().filter(|(_, offset)| *offset >= 0));
+            Ok(offsets)
+        }
+    }
+}
+
+/// Asks the leaders of `topic` for the offsets selected by `which`, by partition: [`requests::EARLIEST`],
+/// [`requests::LATEST`], or a time in ms since 1970 for the first record of that time or later (-1 if there
+/// is none). One attempt.
 pub fn ask(
     cluster: &mut Cluster,
     topic: Topic,
@@ -44,4 +71,57 @@ pub fn ask(
         }
     }
     Ok(offsets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The offsets for `start` in a topic with these offsets, and the questions asked.
+    fn started(start: &Start, found: &[(i32, i64)]) -> (BTreeMap<i32, i64>, Vec<i64>) {
+        let mut asked = Vec::new();
+        let offsets = of_start(start, |which| {
+            asked.push(which);
+            Ok(match which {
+                requests::EARLIEST => BTreeMap::from([(0, 5), (1, 6)]),
+                requests::LATEST => BTreeMap::from([(0, 50), (1, 60)]),
+                _ => found.iter().copied().collect(),
+            })
+        });
+        (offsets.expect("offsets"), asked)
+    }
+
+    #[test]
+    fn a_noted_position_replaces_the_beginning() {
+        assert_eq!(started(&Start::Beginning, &[]).0, BTreeMap::from([(0, 5), (1, 6)]));
+        assert_eq!(started(&Start::End, &[]).0, BTreeMap::from([(0, 50), (1, 60)]));
+        let noted = Position(BTreeMap::from([(1, 9), (7, 7)]));
+        assert_eq!(started(&Start::At(noted), &[]).0, BTreeMap::from([(0, 5), (1, 9)]));
+    }
+
+    #[test]
+    fn a_partition_without_a_record_of_that_time_starts_at_its_end() {
+        let (offsets, asked) = started(&Start::Since(1_234), &[(0, 17), (1, -1)]);
+        assert_eq!(offsets, BTreeMap::from([(0, 17), (1, 60)]));
+        assert_eq!(asked, [requests::LATEST, 1_234], "the end is known before the time is looked up");
+        assert_eq!(started(&Start::Since(9), &[]).0, BTreeMap::from([(0, 50), (1, 60)]));
+    }
+
+    #[test]
+    fn a_negative_time_is_not_taken_for_a_special_one() {
+        for ms in [-1, -2, i64::MIN] {
+            assert_eq!(started(&Start::Since(ms), &[(0, 5), (1, 6)]).1, [requests::LATEST, 0]);
+        }
+    }
+
+    #[test]
+    fn an_error_of_either_question_is_returned() {
+        let away = || BusError::Unavailable("away".to_owned());
+        for failing in [requests::LATEST, 7] {
+            let asked = of_start(&Start::Since(7), |which| {
+                if which == failing { Err(away()) } else { Ok(BTreeMap::from([(0, 1)])) }
+            });
+            assert_eq!(asked, Err(away()));
+        }
+    }
 }

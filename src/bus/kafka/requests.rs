@@ -166,7 +166,8 @@ fn batch(record: Outgoing<'_>) -> Result<Bytes, BusError> {
     Ok(bytes.freeze())
 }
 
-/// Asks for the first ([`EARLIEST`]) or next ([`LATEST`]) offsets of partitions of one topic.
+/// Asks for the first ([`EARLIEST`]) or next ([`LATEST`]) offsets of partitions of one topic, or for those of
+/// the first records of a time in ms since 1970 or later.
 pub fn list_offsets(
     head: Head<'_>,
     name: &str,

@@ -57,7 +57,7 @@ pub struct ListedOffset {
     pub partition: i32,
     /// 0, or why the offset is unknown.
     pub error: i16,
-    /// The offset.
+    /// The offset; -1 if no record has the requested time or a later one.
     pub offset: i64,
 }
 

@@ -93,6 +93,35 @@ pub fn a_position_without_partitions_reads_from_the_beginning(subject: &Subject)
     assert_eq!(take_numbers(&mut *bus, 3), [0, 1, 2]);
 }
 
+pub fn reading_starts_at_a_time(subject: &Subject) {
+    let mut bus = subject.connector.open();
+    let mut times = Vec::new();
+    for n in 0..4 {
+        let appended = bus.publish(Topic::Metrics, "node", n.to_string().as_bytes(), SOON).unwrap();
+        times.push(appended.append_ms.unwrap_or_else(|| clock::wall_ms(appended.sent_ns) as i64));
+        clock::sleep(Duration::from_millis(3));
+    }
+    for (first, at_ms) in [(0, i64::MIN), (0, -1), (0, 0), (0, times[0]), (2, times[2]), (3, times[2] + 1)] {
+        let mut reader = subject.connector.open();
+        reader.subscribe(Topic::Metrics, Start::Since(at_ms), SOON).unwrap();
+        // Without times of records, reading may start earlier, but never later.
+        let count = if subject.append_time { 4 - first } else { 4 };
+        assert_eq!(take_numbers(&mut *reader, count), Vec::from_iter(4 - count as u32..4), "{at_ms} ms");
+        assert_quiet(&mut *reader);
+    }
+}
+
+pub fn a_time_after_the_last_record_starts_at_the_end(subject: &Subject) {
+    let mut bus = subject.connector.open();
+    for (round, at_ms) in [i64::MAX, clock::wall_ms(clock::now_ns()) as i64 + 3_600_000].iter().enumerate() {
+        // The first round begins with an empty topic.
+        bus.subscribe(Topic::Trigger, Start::Since(*at_ms), SOON).unwrap();
+        assert_quiet(&mut *bus);
+        put(&mut *bus, Topic::Trigger, round.to_string());
+        assert_eq!(take_numbers(&mut *bus, 1), [round as u32], "the time only says where to start");
+    }
+}
+
 pub fn the_end_moves_with_each_record(subject: &Subject) {
     let mut bus = subject.connector.open();
     let sum = |position: &Position| position.0.values().sum::<i64>();

@@ -32,6 +32,8 @@ macro_rules! bus_contract {
                 from_the_beginning_all_records_are_seen
                 reading_resumes_at_a_saved_position
                 a_position_without_partitions_reads_from_the_beginning
+                reading_starts_at_a_time
+                a_time_after_the_last_record_starts_at_the_end
                 the_end_moves_with_each_record
                 one_handle_reads_several_topics
                 a_silent_topic_does_not_hold_up_another

@@ -21,6 +21,11 @@ impl Request {
     pub fn names(&self, topic: &str) -> bool {
         self.bytes.windows(topic.len()).any(|window| window == topic.as_bytes())
     }
+
+    /// Whether its last bytes are these.
+    pub fn ends_with(&self, bytes: &[u8]) -> bool {
+        self.bytes.ends_with(bytes)
+    }
 }
 
 /// The broker's reaction to a request.

@@ -1,5 +1,7 @@
 //! The bus over the crate `kafka` 0.10, for brokers that are too old for the modern client. It has no append
-//! times, creates topics only if the brokers do so automatically, and rejects brokers of 4.0 and newer.
+//! times, creates topics only if the brokers do so automatically, and rejects brokers of 4.0 and newer. It
+//! finds offsets by time only roughly: its protocol knows when each segment of a log was last written, so
+//! [`Start::Since`] begins at a segment, often hours too early, and never too late.
 
 mod client;
 mod worker;
@@ -8,6 +10,7 @@ use self::client::{Brought, Client, Key};
 use self::worker::Worker;
 use super::context::Context;
 use super::retry::{ATTEMPT_NS, Retry, Waiting};
+use super::{offsets, requests};
 use crate::bus::{Appended, Bus, BusError, Position, Record, Start, Topic, check_size};
 use crate::clock::{self, NS_PER_MS, SystemClock};
 use ::kafka::client::FetchOffset;
@@ -109,11 +112,12 @@ impl LegacyBus {
     fn offsets(
         &mut self,
         topic: Topic,
-        latest: bool,
+        which: i64,
         deadline_ns: u64,
     ) -> Result<BTreeMap<i32, i64>, BusError> {
         self.writer.attempt(deadline_ns, move |client, shared| {
-            let which = if latest { FetchOffset::Latest } else { FetchOffset::Earliest };
+            // The crate sends this number as it is; the protocol's special values are negative.
+            let which = FetchOffset::ByTime(which);
             client::offsets(client, &shared.settings.topic_name(topic), which)
         })
     }
@@ -160,17 +164,21 @@ impl Bus for LegacyBus {
     }
 
     fn end(&mut self, topic: Topic, timeout: Duration) -> Result<Position, BusError> {
-        Ok(Position(self.offsets(topic, true, clock::deadline(timeout))?))
+        Ok(Position(self.offsets(topic, requests::LATEST, clock::deadline(timeout))?))
     }
 
     fn subscribe(&mut self, topic: Topic, start: Start, timeout: Duration) -> Result<(), BusError> {
         let deadline_ns = clock::deadline(timeout);
-        let mut offsets = self.offsets(topic, start == Start::End, deadline_ns)?;
-        if let Start::At(Position(noted)) = start {
-            for (partition, offset) in &mut offsets {
-                *offset = noted.get(partition).copied().unwrap_or(*offset);
+        let offsets = offsets::of_start(&start, |which| match which {
+            // The start of the last segment that was complete at that time; without one, the beginning.
+            ms @ 0.. => {
+                let mut offsets = self.offsets(topic, requests::EARLIEST, deadline_ns)?;
+                let found = self.offsets(topic, ms, deadline_ns)?;
+                offsets.extend(found.into_iter().filter(|(_, offset)| *offset >= 0));
+                Ok(offsets)
             }
-        }
+            special => self.offsets(topic, special, deadline_ns),
+        })?;
         self.positions.retain(|(known, _), _| *known != topic);
         self.positions.extend(offsets.into_iter().map(|(partition, offset)| ((topic, partition), offset)));
         Ok(())
