@@ -93,6 +93,7 @@ impl OrchestratorArgs {
             token: self.token.read()?,
             hosts: self.allow_hosts.clone(),
             connect_timeout: self.bus.connect_timeout,
+            history: orchestrator::HISTORY,
         })
     }
 }

@@ -17,7 +17,7 @@ pub fn facts(run: &Run, figures: &Aggregate, total: &Stats, conservation: &Conse
     Facts {
         target: run.config.target_url.as_ref().map(|_| run.plan.request().authority()),
         failed: run.failed.clone(),
-        stopped: run.stopped.clone(),
+        stopped: run.stopped.as_ref().map(|stop| stop.reason.clone()),
         finished,
         is_closed: total.queued == 0 && !share(run, figures).is_open(),
         planned: conservation.planned,
@@ -47,9 +47,14 @@ pub fn facts(run: &Run, figures: &Aggregate, total: &Stats, conservation: &Conse
             target_beyond: conservation.target_beyond,
         },
         late: late(run, figures),
-        notes: run.notes.iter().cloned().chain(uncounted(figures)).collect(),
+        notes: notes(run).chain(uncounted(figures)).collect(),
         ..Facts::default()
     }
+}
+
+/// Problems that the run noted itself; after the END those that it lists.
+fn notes(run: &Run) -> impl Iterator<Item = String> {
+    run.end.as_ref().map_or(&run.notes, |end| &end.notes).iter().cloned()
 }
 
 /// The last driver's share of the plan as written.

@@ -7,7 +7,7 @@ use crate::plan::limits;
 use std::collections::BTreeMap;
 
 /// A driver that is silent for longer than this is dead.
-pub const DEAD_AFTER_NS: u64 = 5 * NS_PER_S;
+pub const DEAD_AFTER_NS: u64 = 3 * NS_PER_S;
 /// Maximum number of nodes listed; dead nodes and nodes that left are replaced by new ones.
 pub const MAX_NODES: usize = limits::DRIVERS;
 /// A pause of our own (a frozen process, a slow tick) counts as at most this much silence of others.
@@ -20,7 +20,7 @@ const MAX_REASON_BYTES: usize = 1_000;
 /// Whether a driver is available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
-    /// Heard from within the last 5 s of listening.
+    /// Heard from within the last 3 s of listening.
     Alive,
     /// Silent.
     Dead,
@@ -162,10 +162,15 @@ impl Fleet {
         self.nodes.values().filter(able).map(|node| node.node_id.clone()).collect()
     }
 
+    /// Whether the bus was read long enough to have heard from every driver that is alive.
+    pub fn has_listened(&self) -> bool {
+        self.listened_ns > DEAD_AFTER_NS
+    }
+
     /// Whether none of our drivers can be present: the bus was read long enough to have heard from each.
     pub fn is_without_ours(&self) -> bool {
         let ours = |node: &Node| node.epoch.is_some() && node.presence == Presence::Alive;
-        self.listened_ns > DEAD_AFTER_NS && !self.nodes.values().any(ours)
+        self.has_listened() && !self.nodes.values().any(ours)
     }
 
     /// Handles a report from a driver of the original protocol, which also counts as a heartbeat. Returns
@@ -309,8 +314,8 @@ mod tests {
         fleet.tick(0, true);
         fleet.heartbeat(&beat("a", Some(1)), 0);
         assert!(quiet(&mut fleet, 1, 60, false).is_empty());
-        assert!(quiet(&mut fleet, 61, 65, true).is_empty(), "five seconds are not yet too long");
-        let changes = quiet(&mut fleet, 66, 66, true);
+        assert!(quiet(&mut fleet, 61, 63, true).is_empty(), "three seconds are not yet too long");
+        let changes = quiet(&mut fleet, 64, 64, true);
         assert!(matches!(&changes[..], [Change::Lost { permanently: false, .. }]), "{changes:?}");
         assert!(fleet.named().is_empty());
         let back = fleet.heartbeat(&beat("a", Some(1)), 67 * S);

@@ -118,6 +118,11 @@ impl Journal {
         }
     }
 
+    /// Logs a problem.
+    pub fn warn(&mut self, text: String) {
+        self.put(Level::Warn, text);
+    }
+
     /// Logs that a test entered another phase; `result` is set if it is over.
     pub fn test(&mut self, run: &Run, result: Option<&Summary>) {
         let id = &run.config.test_id;
@@ -127,8 +132,8 @@ impl Journal {
             }
             Phase::Running => (Level::Info, "started".to_owned()),
             Phase::Finishing => match &run.stopped {
-                Some(reason) => {
-                    (Level::Info, format!("was stopped ({reason}): waiting for the last reports"))
+                Some(stop) => {
+                    (Level::Info, format!("was stopped ({}): waiting for the last reports", stop.reason))
                 }
                 None => (Level::Info, "reached its end: waiting for the last reports".to_owned()),
             },

@@ -5,7 +5,8 @@
 //! invented.
 
 use super::aggregate::{Aggregate, DriverFigures};
-use super::runs::{Member, Phase, Run};
+use super::parts::Part;
+use super::runs::Run;
 use crate::clock::NS_PER_S;
 use crate::message::TestConfig;
 use crate::plan::Fixed;
@@ -31,26 +32,22 @@ pub struct Loss {
 }
 
 /// The losses of a run that has started, in the order of its drivers.
-pub fn losses(run: &Run, figures: &Aggregate) -> Vec<Loss> {
-    if run.started_at_ms.is_none() || run.phase == Phase::Failed {
+pub fn losses(run: &Run, figures: &Aggregate, members: &[Part]) -> Vec<Loss> {
+    if run.started_at_ms.is_none() {
         return Vec::new();
     }
-    let lost = |m: &Member| {
-        let lost = m.lost.as_ref().map(|(what, _)| what.clone());
-        m.report_refused.clone().or_else(|| m.left.clone()).or(lost)
-    };
-    let parts = run.members.len() as u64;
-    let members = run.members.iter().zip(figures.drivers()).enumerate();
-    let gone: Vec<_> = members.filter_map(|(part, (m, d))| lost(m).map(|what| (part, m, what, d))).collect();
+    let parts = members.len() as u64;
+    let all = members.iter().zip(figures.drivers()).enumerate();
+    let gone: Vec<_> = all.filter_map(|(part, (m, d))| Some((part, m, m.gone.clone()?, d))).collect();
     if gone.is_empty() {
         return Vec::new();
     }
-    let schedule = Some(&run.schedule).filter(|schedule| is_sized(run, figures, schedule));
+    let schedule = Some(&run.schedule).filter(|schedule| is_sized(run, figures, members, schedule));
     let until_ns = until_ns(run, figures);
-    let of = |(part, member, what, driver): (usize, &Member, String, &DriverFigures)| {
+    let of = |(part, member, what, driver): (usize, &Part, String, &DriverFigures)| {
         let share = schedule.map(|schedule| schedule.view(part as u64, parts));
         let loss = loss(driver, what, share.and_then(|share| given(&share, until_ns)));
-        Loss { lacks_report: member.report_refused.is_some(), ..loss }
+        Loss { lacks_report: member.lacks_report, ..loss }
     };
     gone.into_iter().map(of).collect()
 }
@@ -92,13 +89,13 @@ fn given(share: &Share<&Schedule>, until_ns: Option<u64>) -> Option<u64> {
 
 /// Whether the plan as written determines how much each driver sends. If it leaves the pace or the end to the
 /// drivers' own flags, the drivers that finished show whether these changed anything.
-fn is_sized(run: &Run, figures: &Aggregate, schedule: &Schedule) -> bool {
+fn is_sized(run: &Run, figures: &Aggregate, members: &[Part], schedule: &Schedule) -> bool {
     if fixes_its_size(&run.config) {
         return true;
     }
-    let parts = run.members.len() as u64;
-    let finished = run.members.iter().zip(figures.drivers()).enumerate();
-    let finished = finished.filter(|(_, (member, _))| member.done && member.left.is_none());
+    let parts = members.len() as u64;
+    let finished = members.iter().zip(figures.drivers()).enumerate();
+    let finished = finished.filter(|(_, (member, _))| member.is_whole);
     let as_written = finished.map(|(part, (_, driver))| {
         let planned = driver.shown.as_ref().map(|shown| shown.counts.planned);
         planned.is_some() && planned == given(&schedule.view(part as u64, parts), until_ns(run, figures))

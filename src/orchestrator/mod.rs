@@ -20,7 +20,9 @@ mod inbox;
 mod journal;
 mod losses;
 mod page;
+mod parts;
 mod published;
+pub mod replay;
 mod result;
 mod runs;
 pub mod secrets;
@@ -30,6 +32,7 @@ mod waiting;
 use crate::bus::Connector;
 use crate::http::server::{Options, Server};
 pub use answers::{ApiError, Configured};
+pub use core::Finished;
 pub use dashboard::{Dashboard, FleetRow, HistoryRow};
 pub use runs::START_AHEAD_NS;
 pub use shell::Control;
@@ -49,11 +52,22 @@ pub struct Config {
     pub hosts: Vec<String>,
     /// How long the start waits for the bus.
     pub connect_timeout: Duration,
+    /// How old a test may be to be followed or listed after a start.
+    pub history: Duration,
 }
+
+/// The default of [`Config::history`].
+pub const HISTORY: Duration = Duration::from_secs(24 * 3_600);
 
 impl Default for Config {
     fn default() -> Self {
-        Config { listen: None, token: None, hosts: Vec::new(), connect_timeout: Duration::from_secs(30) }
+        Config {
+            listen: None,
+            token: None,
+            hosts: Vec::new(),
+            connect_timeout: Duration::from_secs(30),
+            history: HISTORY,
+        }
     }
 }
 
@@ -92,7 +106,7 @@ pub fn start(connector: Arc<dyn Connector>, config: Config) -> Result<Orchestrat
                 .to_owned(),
         );
     }
-    let shell = shell::Shell::start(connector, config.connect_timeout)?;
+    let shell = shell::Shell::start(connector, config.connect_timeout, config.history)?;
     let Some(listen) = config.listen else { return Ok(Orchestrator { server: None, shell }) };
     let access = access::Access { token: config.token, hosts: config.hosts };
     let options = Options::new(concat!("floodgate-orchestrator/", env!("CARGO_PKG_VERSION")));

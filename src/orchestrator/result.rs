@@ -2,10 +2,10 @@
 
 use super::aggregate::{Aggregate, Counted, DriverFigures};
 use super::facts::facts;
-use super::fleet::Fleet;
 use super::losses::{Loss, losses};
-use super::runs::{Member, Phase, Run};
-use crate::message::{DriverState, LatencyMs};
+use super::parts::{Part, parts};
+use super::runs::Run;
+use crate::message::{LatencyMs, TestConfig};
 use crate::stats::causes::{ErrorSample, Samples};
 use crate::stats::generator::Generator;
 use crate::stats::histogram::{Histogram, round_ms};
@@ -13,22 +13,24 @@ use crate::stats::states::DriverRowState;
 use crate::stats::summary::{Conservation, Distribution, DriverSummary, SCHEMA, Stats, Summary};
 use crate::stats::verdict::{LostDriver, findings, verdict};
 
-/// The current result; for a running test, up to its newest whole second.
-pub fn summary(run: &Run, figures: &Aggregate, fleet: &Fleet, offset_known: bool) -> Summary {
-    let losses = losses(run, figures);
+/// The result; for a running test, up to its newest whole second. After the END, a pure function of the plan,
+/// the reports before the END, and the END. `clock_unknown` names whose clocks are not known while it runs.
+pub fn summary(run: &Run, figures: &Aggregate, clock_unknown: Vec<String>) -> Summary {
+    let parts = parts(run);
+    let losses = losses(run, figures, &parts);
     let conservation = conservation(run, figures, &losses);
     let generator = generator(figures);
     let total = total(run, figures).with(&generator);
     let error_samples = error_samples(figures);
     let mut facts = facts(run, figures, &total, &conservation);
     (facts.generator, facts.causes) = (generator, error_samples.clone());
-    facts.clock_unknown = clock_unknown(run, fleet, offset_known);
+    facts.clock_unknown = run.end.as_ref().map_or(clock_unknown, |end| end.clock_unknown.clone());
     facts.lost = losses.into_iter().map(lost_driver).collect();
     let findings = findings(&facts);
     let earliest_ms = starts_ms(run, figures).into_iter().flatten().reduce(f64::min);
-    let rows = run.members.iter().zip(figures.drivers()).zip(starts_ms(run, figures));
-    let rows = rows.map(|((member, driver), start_ms)| {
-        let mut row = driver_row(run, member, driver);
+    let rows = parts.iter().zip(figures.drivers()).zip(starts_ms(run, figures));
+    let rows = rows.map(|((part, driver), start_ms)| {
+        let mut row = driver_row(part, driver);
         row.stats.start_skew_ms = start_ms.zip(earliest_ms).map(|(own, first)| round_ms(own - first));
         row
     });
@@ -38,8 +40,7 @@ pub fn summary(run: &Run, figures: &Aggregate, fleet: &Fleet, offset_known: bool
         test_id: run.config.test_id.clone(),
         test_type: run.config.test_type.name().to_owned(),
         state: run.phase.state(),
-        // A plan contains only texts, numbers and lists of them.
-        plan: serde_json::to_value(&run.config).unwrap_or_default(),
+        plan: plan(&run.config),
         started_at: run.started_at_ms,
         total,
         drivers: rows.chain(originals).collect(),
@@ -51,6 +52,13 @@ pub fn summary(run: &Run, figures: &Aggregate, fleet: &Fleet, offset_known: bool
         error_samples,
         series: figures.series(),
     }
+}
+
+/// The plan as people read it, without its place in the log.
+fn plan(config: &TestConfig) -> serde_json::Value {
+    let config = TestConfig { previous: None, ..config.clone() };
+    // A plan contains only texts, numbers and lists of them.
+    serde_json::to_value(&config).unwrap_or_default()
 }
 
 /// First sends of all drivers in broker time minus their phases: equal if the fleet starts in sync.
@@ -89,7 +97,7 @@ fn union_ms(mut intervals: Vec<(f64, f64)>) -> f64 {
     sum
 }
 
-fn driver_row(run: &Run, member: &Member, driver: &DriverFigures) -> DriverSummary {
+fn driver_row(part: &Part, driver: &DriverFigures) -> DriverSummary {
     let empty = Histogram::new();
     let stats = match &driver.shown {
         Some(shown) => Stats {
@@ -103,27 +111,7 @@ fn driver_row(run: &Run, member: &Member, driver: &DriverFigures) -> DriverSumma
         .with(&shown.generator.unwrap_or_default()),
         None => Stats::default(),
     };
-    DriverSummary { node_id: member.node.node_id.clone(), state: state(run, member), stats }
-}
-
-fn state(run: &Run, member: &Member) -> DriverRowState {
-    if member.refused.is_some() {
-        DriverRowState::Refused
-    } else if member.lost.is_some() || member.left.is_some() {
-        DriverRowState::Lost
-    } else if member.report_refused.is_some() {
-        DriverRowState::Unreported
-    } else if member.done {
-        DriverRowState::Done
-    } else if run.phase == Phase::Running && member.state != Some(DriverState::Finishing) {
-        DriverRowState::Running
-    } else if matches!(run.phase, Phase::Running | Phase::Finishing) {
-        DriverRowState::Finishing
-    } else if member.ready {
-        DriverRowState::Ready
-    } else {
-        DriverRowState::Waiting
-    }
+    DriverSummary { node_id: part.node_id.clone(), state: part.state, stats }
 }
 
 /// The row of a driver of the original protocol, which reports four figures; the others are unknown.
@@ -195,19 +183,6 @@ fn error_samples(figures: &Aggregate) -> Vec<ErrorSample> {
         causes.for_each(|one| samples.add(&one.kind, &one.cause, one.count, Some(&driver.node.node_id)));
     }
     samples.sorted()
-}
-
-fn clock_unknown(run: &Run, fleet: &Fleet, offset_known: bool) -> Vec<String> {
-    if run.started_at_ms.is_none() {
-        return Vec::new();
-    }
-    let unknown = run.members.iter().filter(|member| {
-        let node = fleet.get(&member.node.node_id).filter(|node| node.epoch == Some(member.node.epoch));
-        let heartbeat = node.and_then(|node| node.heartbeat.as_ref());
-        heartbeat.is_some_and(|heartbeat| heartbeat.clock_offset_ms.is_none())
-    });
-    let own = (!offset_known).then(|| "the orchestrator".to_owned());
-    own.into_iter().chain(unknown.map(|member| member.node.node_id.clone())).collect()
 }
 
 #[cfg(test)]

@@ -28,8 +28,8 @@ const PLAN: [&str; 17] = [
 const FLEET: [&str; 4] = ["rate", "requests", "connections", "stages"];
 const REQUEST: [&str; 4] = ["method", "headers", "body", "body_base64"];
 const STAGE: [&str; 2] = ["duration_ms", "rate"];
-/// Accepted here but not advertised: for `drivers` and `previous` the orchestrator has its own errors, and some
-/// clients write `duration` in a stage.
+/// Accepted here but not advertised: for `drivers` and `previous` the orchestrator has its own errors, and
+/// some clients write `duration` in a stage.
 const ALSO_TAKEN: [&str; 3] = ["drivers", "previous", "stages[].duration"];
 
 /// Names from other tools, or without their unit, and the fields they mean.

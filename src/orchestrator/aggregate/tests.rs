@@ -97,7 +97,7 @@ fn an_empty_last_second_is_not_shown() {
     story("a", 4, 5).iter().for_each(|report| {
         figures.numbered(report, 60);
     });
-    figures.finish();
+    figures.finish(|_| true);
     assert_eq!(seconds(&figures), [(1, 40, true), (2, 40, true)]);
 }
 
@@ -115,7 +115,7 @@ fn a_lost_driver_never_blocks_the_view_and_its_last_report_counts() {
         "what it did while silent is unknown"
     );
     assert!(figures.numbered(&a[8], 60));
-    figures.finish();
+    figures.finish(|_| true);
     assert_eq!(figures.counts().sent, 160 + 60, "the half second after its last whole one is in");
     assert_eq!(figures.series().iter().map(|point| point.requests).sum::<u64>(), 220);
     assert_eq!(figures.reports_missing(), 0);
@@ -133,7 +133,7 @@ fn a_driver_that_is_only_late_is_waited_for_five_seconds() {
     b.iter().chain(&a[12..]).for_each(|report| {
         figures.numbered(report, 60);
     });
-    figures.finish();
+    figures.finish(|_| true);
     assert_eq!(figures.counts().sent, 2 * 14 * 20);
     assert_eq!(figures.series().iter().map(|point| point.requests).sum::<u64>(), 2 * 14 * 20);
     assert!(figures.behind().is_empty());
@@ -151,7 +151,7 @@ fn a_revived_driver_continues_where_it_was() {
     a[4..].iter().chain(&b[2..]).for_each(|report| {
         figures.numbered(report, 60);
     });
-    figures.finish();
+    figures.finish(|_| true);
     assert_eq!(figures.counts().sent, 240);
     assert_eq!(seconds(&figures)[1], (2, 80, true), "its part arrived late and completed the second");
 }
@@ -198,7 +198,7 @@ fn a_gap_is_counted_at_the_end_and_late_reports_only_fill_it() {
         figures.numbered(&a[*i], 60);
     });
     assert_eq!(figures.reports_missing(), 0, "not before the end");
-    figures.finish();
+    figures.finish(|_| true);
     assert_eq!(figures.reports_missing(), 3);
     let before = figures.counts().clone();
     assert!(!figures.numbered(&a[1], 60));
@@ -220,7 +220,7 @@ fn unknown_drivers_originals_and_impossible_times_are_excluded() {
     assert!(!figures.numbered(&report("a", 1, 500_000.0, &tally, true), 60));
     figures.original("old", &LatencyMs { mean_latency: Some(4.0), ..LatencyMs::default() });
     figures.original("a", &LatencyMs::default());
-    figures.finish();
+    figures.finish(|_| true);
     assert_eq!(figures.counts(), &Counts::default());
     assert_eq!(figures.originals().keys().collect::<Vec<_>>(), ["old"]);
 }
@@ -302,7 +302,7 @@ proptest! {
             }
         }
         queues.iter().flatten().for_each(|report| { figures.numbered(report, 60); });
-        figures.finish();
+        figures.finish(|_| true);
         let (latency, service, lag) = figures.histograms();
         prop_assert_eq!(latency.distribution(), whole.latency.histogram().distribution());
         prop_assert_eq!(service.distribution(), whole.service.histogram().distribution());

@@ -1,42 +1,72 @@
-//! The orchestrator without its threads: fleet, newest run and its figures, used ids, history. Sans-IO.
+//! The orchestrator without its threads: a fold over the five topics. Sans-IO.
+//!
+//! Messages change what is known; [`Core::tick`] returns what must be written. A result is a function of the
+//! plan and of the topic `metrics` up to the END of the test, whoever computes it and whenever.
 
+mod chain;
+mod configuring;
+mod ending;
+mod starting;
+mod views;
+
+use super::ApiError;
+use super::Configured;
 use super::aggregate::{Aggregate, Report};
-use super::dashboard::{Dashboard, FleetRow, HistoryRow, MAX_HISTORY};
-use super::fleet::{Change, Fleet, Presence};
-use super::ids::UsedIds;
+use super::dashboard::HistoryRow;
+use super::fleet::{Change, Fleet};
 use super::inbox::Message;
 use super::journal::{Before, Journal};
-use super::published::{count, published};
-use super::result::summary;
 use super::runs::{Command, Now, Phase, Run};
-use super::waiting::{Away, notices};
-use super::{ApiError, Configured};
+use super::waiting::Away;
 use crate::broker_time::BrokerTime;
-use crate::bus::{Appended, MAX_RECORD_BYTES};
+use crate::bus::{Appended, BusError};
 use crate::clock::wall_ms;
-use crate::message::{LatencyMs, Register, TestConfig, encode};
-use crate::plan::{Plan, check_split, limits};
+use crate::message::{End, Headline, NodeRef, TestConfig, Trigger};
+use crate::stats::states::RunState;
 use crate::stats::summary::Summary;
+use chain::{Chain, Standing};
+pub use configuring::Decided;
+use configuring::{Proposal, configured};
+pub use ending::Finished;
 use std::collections::VecDeque;
 
-/// Maximum number of finished tests whose full result is kept.
-const MAX_RESULTS: usize = 10;
+/// Maximum number of reports kept for tests whose plan has not been read yet.
+const MAX_EARLY: usize = 256;
 /// A registration appended longer ago than this does not make its node alive, in ms.
 const FRESH_MS: f64 = 5_000.0;
-/// How much longer than the gate has been open a driver may claim to have been running, in s.
+/// How much longer than its test has been configured a driver may claim to have been running, in s.
 const RUNNING_SLACK_S: u64 = 60;
+/// The longest running time that is believed if append times are unknown, in s.
+const MAX_RUNNING_S: u64 = 8 * 86_400;
 
 /// The orchestrator's state.
 #[derive(Debug, Default)]
 pub struct Core {
     fleet: Fleet,
     time: BrokerTime,
-    ids: UsedIds,
-    newest: Option<Test>,
+    /// The least that broker time can be ahead of our clock, in ms, by the records that were read.
+    heard_offset_ms: Option<f64>,
+    chain: Chain,
+    /// Tests without an END, oldest first.
+    tests: Vec<Test>,
     results: VecDeque<Summary>,
+    /// Tests that ended since they were last taken; filled only if someone takes them.
+    finished: Vec<Finished>,
+    keeps_finished: bool,
     history: VecDeque<HistoryRow>,
+    /// Reports on tests that are not known yet.
+    early: VecDeque<(String, Box<Report>, Option<i64>)>,
+    proposal: Option<Proposal>,
+    abandoned: Option<String>,
+    decided: Vec<Decided>,
+    /// Records to write besides those of the runs.
+    due: Vec<(String, Command)>,
+    /// Whether the records from before the start are still being read.
+    is_catching_up: bool,
     bus_away: Option<Away>,
-    ticked_ns: u64,
+    /// Since when the bus has been read without errors.
+    heard_since_ns: u64,
+    moment: Now,
     journal: Journal,
 }
 
@@ -44,15 +74,23 @@ pub struct Core {
 struct Test {
     run: Run,
     figures: Aggregate,
-    recorded: bool,
+    /// A copy of its END was read, which stands in if the log no longer has the END itself.
+    index: Option<Box<End>>,
     /// The last logged phase.
     logged: Option<Phase>,
+}
+
+impl Test {
+    fn new(run: Run, figures: Aggregate) -> Test {
+        Test { run, figures, index: None, logged: None }
+    }
 }
 
 impl Core {
     /// A moment on the monotonic clock, and in broker time.
     pub fn moment(&self, ns: u64) -> Now {
-        Now { ns, broker_ms: wall_ms(ns) + self.time.offset().map_or(0.0, |offset| offset.offset_ms) }
+        let offset_ms = self.time.offset().map(|offset| offset.offset_ms).or(self.heard_offset_ms);
+        Now { ns, broker_ms: wall_ms(ns) + offset_ms.unwrap_or(0.0) }
     }
 
     /// Handles a message that was read.
@@ -62,46 +100,108 @@ impl Core {
                 let fresh = append_ms.is_none_or(|ms| now.broker_ms - (ms as f64) < FRESH_MS);
                 let before = self.before(&register.node_id);
                 let changes = self.fleet.register(register, fresh, now.ns);
-                self.apply(&changes);
+                self.apply(&changes, now);
                 self.log_node(&register.node_id, before);
             }
-            Message::Heartbeat(heartbeat) => {
+            Message::Heartbeat(heartbeat, append_ms) => {
+                self.hear(*append_ms, now);
                 let before = self.before(&heartbeat.node_id);
                 let changes = self.fleet.heartbeat(heartbeat, now.ns);
-                self.apply(&changes);
+                self.apply(&changes, now);
                 self.log_node(&heartbeat.node_id, before);
-                if let Some(node) = self.fleet.get(&heartbeat.node_id) {
+                let node = self.fleet.get(&heartbeat.node_id);
+                if let Some(node) = node {
                     self.journal.older(node, heartbeat);
                 }
-                if let Some(test) = &mut self.newest {
+                let is_original = node.is_some_and(|node| node.epoch.is_none());
+                for test in &mut self.tests {
                     test.run.heartbeat(heartbeat, now);
-                    let node = self.fleet.get(&heartbeat.node_id);
-                    if node.is_some_and(|node| node.epoch.is_none()) {
+                    if is_original {
                         test.run.original(&heartbeat.node_id, false, now);
                     }
                 }
             }
-            Message::Report(test_id, report) => self.report(test_id, report, now),
-            Message::Used(id) => {
-                self.ids.insert(id);
-            }
+            Message::Report(test_id, report, append_ms) => self.report(test_id, report, *append_ms, now),
+            Message::Config(config, append_ms) => self.config(config, *append_ms, now),
+            Message::Used(id) => self.chain.note(id),
+            Message::Trigger(trigger, append_ms) => self.trigger(trigger, *append_ms, now),
+            Message::Index(end) => self.index(end),
+            Message::End(end) => self.end(end, now),
         }
     }
 
     /// Advances time; `bus_away` says why the bus could not be read since the last tick. Returns what must be
-    /// written.
-    pub fn tick(&mut self, now: Now, bus_away: Option<String>) -> Vec<Command> {
+    /// written, each with the id of its test.
+    pub fn tick(&mut self, now: Now, bus_away: Option<String>) -> Vec<(String, Command)> {
         let changes = self.fleet.tick(now.ns, bus_away.is_none());
         self.journal.silent(&changes);
+        if bus_away.is_some() || self.is_catching_up {
+            self.heard_since_ns = now.ns;
+        }
         let since_ns = self.bus_away.as_ref().map_or(now.ns, |away| away.since_ns);
         self.bus_away = bus_away.map(|why| Away { since_ns, why });
-        self.ticked_ns = now.ns;
-        self.apply(&changes);
-        let Some(test) = &mut self.newest else { return Vec::new() };
-        let commands = test.run.tick(now);
-        self.record_end();
-        self.log_phase();
-        commands
+        self.moment = now;
+        self.apply(&changes, now);
+        self.expire_proposal(now);
+        let mut due = std::mem::take(&mut self.due);
+        if !self.is_catching_up {
+            self.find_unheard(now);
+            due.extend(self.decide(now));
+        }
+        self.log_phases();
+        due
+    }
+
+    /// What the runs need next.
+    fn decide(&mut self, now: Now) -> Vec<(String, Command)> {
+        let mut due = Vec::new();
+        for index in 0..self.tests.len() {
+            let test = &mut self.tests[index];
+            let commands = match test.index {
+                Some(_) => Vec::new(),
+                None => test.run.tick(now, self.heard_since_ns),
+            };
+            for mut command in commands {
+                if let Command::End(end) = &mut command {
+                    self.complete(index, end);
+                }
+                due.push((self.tests[index].run.config.test_id.clone(), command));
+            }
+        }
+        due
+    }
+
+    /// Adds to an END what the run does not know.
+    fn complete(&self, index: usize, end: &mut End) {
+        let test = &self.tests[index];
+        end.clock_unknown = self.clock_unknown(&test.run);
+        let total = self.result(test).total;
+        end.headline = Headline {
+            requests: total.requests,
+            errors: total.errors_total(),
+            error_statuses: total.error_statuses(),
+            p99_ms: total.latency_ms.as_ref().map(|latency| latency.p99),
+        };
+    }
+
+    /// Drivers that this process has never heard from, although it has listened for long enough.
+    fn find_unheard(&mut self, now: Now) {
+        if !self.fleet.has_listened() {
+            return;
+        }
+        for test in &mut self.tests {
+            let fleet = &self.fleet;
+            let unheard = |node: &NodeRef| {
+                let known = fleet.get(&node.node_id).filter(|known| known.epoch == Some(node.epoch));
+                known.is_none_or(|known| known.seen_ns.is_none())
+            };
+            let what = "nothing was heard from it since this orchestrator started".to_owned();
+            let members = test.run.members.iter().filter(|m| m.is_at_work() && unheard(&m.node));
+            let lost =
+                |node: &NodeRef| Change::Lost { node: node.clone(), what: what.clone(), permanently: false };
+            let changes: Vec<Change> = members.map(|member| lost(&member.node)).collect();
+            changes.iter().for_each(|change| test.run.change(change, now));
+        }
     }
 
     /// What has happened since the last call, for the log.
@@ -119,22 +219,28 @@ impl Core {
         }
     }
 
-    fn log_phase(&mut self) {
-        let Some(test) = self.newest.as_mut().filter(|test| test.logged != Some(test.run.phase)) else {
-            return;
-        };
-        test.logged = Some(test.run.phase);
-        let result = self.results.front().filter(|result| result.test_id == test.run.config.test_id);
-        self.journal.test(&test.run, result);
+    fn log_phases(&mut self) {
+        for test in self.tests.iter_mut().filter(|test| test.logged != Some(test.run.phase)) {
+            test.logged = Some(test.run.phase);
+            self.journal.test(&test.run, None);
+        }
     }
 
     /// Handles the result of writing a command for the test `test_id`.
-    pub fn written(&mut self, test_id: &str, command: &Command, result: Result<Appended, String>, now: Now) {
-        if let Ok(appended) = &result {
-            self.learn_time(appended);
+    pub fn written(
+        &mut self,
+        test_id: &str,
+        command: &Command,
+        result: Result<Appended, BusError>,
+        now: Now,
+    ) {
+        match &result {
+            Ok(appended) => self.learn_time(appended),
+            Err(error) if matches!(command, Command::Config(_)) => self.not_proposed(test_id, error),
+            Err(_) => {}
         }
-        if let Some(test) = self.newest.as_mut().filter(|test| test.run.config.test_id == test_id) {
-            test.run.written(command, result.map(|_| ()), now);
+        if let Some(test) = self.tests.iter_mut().find(|test| test.run.config.test_id == test_id) {
+            test.run.written(command, result.map(|_| ()).map_err(|error| error.to_string()), now);
         }
     }
 
@@ -147,172 +253,56 @@ impl Core {
         }
     }
 
-    /// Accepts a plan, names the fleet's drivers in it, and returns the command that writes it.
-    pub fn configure(&mut self, mut config: TestConfig) -> Result<(Configured, Command), ApiError> {
-        let plan = check(&config)?;
-        self.check_bus()?;
-        let id = &config.test_id;
-        if self.ids.contains(id) {
-            return Err(ApiError::new(409, format!("test_id {id:?} was already used: choose a new one")));
-        }
-        if let Some(test) = self.newest.as_ref().filter(|test| !test.run.phase.is_over()) {
-            let other = &test.run.config.test_id;
-            let how = "wait until it ends, or stop it with POST /stop";
-            return Err(ApiError::new(
-                409,
-                format!("the test {other:?} is {}: {how}", test.run.phase.state()),
-            ));
-        }
-        config.drivers = self.fleet.named();
-        let originals = self.fleet.originals();
-        if config.drivers.is_empty() && originals.is_empty() {
-            let how = "start floodgate-driver on the same bus and wait until GET /dashboard shows it alive";
-            return Err(ApiError::new(409, format!("no driver is alive: {how}")));
-        }
-        if config.drivers.is_empty() && !self.fleet.is_without_ours() {
-            let why = "only drivers of the original protocol are known, and others may not have been heard \
-                from yet";
-            return Err(ApiError::new(409, format!("no driver is alive: {why}: try again in 5 s")));
-        }
-        if config.drivers.is_empty() && count(&plan, originals.len()).is_none() {
-            let why = "there are only drivers of the original protocol, which only stop after a fixed count";
-            return Err(ApiError::new(400, format!("message_count_per_driver: {why}: set it")));
-        }
-        let drivers = config.drivers.len();
-        let size = encode(&published(&config, &plan, &originals)).len();
-        check_split(&config, drivers.max(1)).map_err(|e| ApiError::new(409, e.to_string()))?;
-        if drivers > limits::DRIVERS {
-            let most = limits::DRIVERS;
-            return Err(ApiError::new(
-                409,
-                format!("{drivers} drivers are alive: at most {most} can run a test"),
-            ));
-        }
-        if size > MAX_RECORD_BYTES {
-            let most = MAX_RECORD_BYTES;
-            return Err(ApiError::new(
-                413,
-                format!("the plan has {size} bytes with its drivers: at most {most}"),
-            ));
-        }
-        Ok(self.begin(config, plan, originals))
+    /// An orchestrator that has written nothing yet knows broker time from the newest record it read.
+    fn hear(&mut self, append_ms: Option<i64>, now: Now) {
+        let Some(append_ms) = append_ms.filter(|_| !self.is_catching_up) else { return };
+        let offset_ms = append_ms as f64 - wall_ms(now.ns);
+        self.heard_offset_ms = Some(self.heard_offset_ms.map_or(offset_ms, |known| known.max(offset_ms)));
     }
 
-    fn begin(&mut self, config: TestConfig, plan: Plan, originals: Vec<String>) -> (Configured, Command) {
-        self.keep_late_originals();
-        self.ids.insert(&config.test_id);
-        let figures = Aggregate::new(&config.drivers);
-        let command = Command::Config(Box::new(published(&config, &plan, &originals)));
-        let (run, _) = Run::new(config, plan);
-        let run = run.with_originals(originals);
-        let configured = configured(&run);
-        self.newest = Some(Test { run, figures, recorded: false, logged: None });
-        self.log_phase();
-        (configured, command)
-    }
-
-    /// Ends the running test, or the given one; returns its id, its state, and the command that writes the
-    /// STOP.
-    pub fn stop(
-        &mut self,
-        test_id: Option<&str>,
-        reason: &str,
-        now: Now,
-    ) -> Result<(Configured, Option<Command>), ApiError> {
-        let running = self.newest.as_mut().filter(|test| !test.run.phase.is_over());
-        let Some(test) = running else {
-            return Err(ApiError::new(404, "no test is running: there is nothing to stop"));
-        };
-        let current = test.run.config.test_id.clone();
-        if let Some(wanted) = test_id.filter(|wanted| *wanted != current) {
-            let how = format!("the running one is {current:?}");
-            return Err(ApiError::new(404, format!("test {wanted:?} is not running: {how}")));
-        }
-        let command = test.run.stop(reason, now);
-        let configured = configured(&test.run);
-        self.record_end();
-        Ok((configured, command))
-    }
-
-    /// The current result of a test; `None` if the test is unknown or too old.
-    pub fn summary(&self, test_id: &str) -> Option<Summary> {
-        match self.newest.as_ref().filter(|test| test.run.config.test_id == test_id) {
-            Some(test) => Some(self.result(test)),
-            None => self.results.iter().find(|summary| summary.test_id == test_id).cloned(),
-        }
-    }
-
-    /// Everything that the dashboard shows.
-    pub fn dashboard(&self, now_ns: u64) -> Dashboard {
-        let test = self.newest.as_ref().map(|test| self.result(test));
-        let merged = test.as_ref().and_then(|test| test.total.latency_ms.as_ref());
-        let dashboard = merged.map(|latency| LatencyMs {
-            mean_latency: Some(latency.mean),
-            median_latency: Some(latency.median),
-            min_latency: Some(latency.min),
-            max_latency: Some(latency.max),
-        });
-        Dashboard {
-            dashboard: dashboard.unwrap_or_default(),
-            fleet: self.fleet.nodes().map(|node| FleetRow::of(node, now_ns)).collect(),
-            test,
-            history: self.history.iter().cloned().collect(),
-        }
-    }
-
-    /// Whether this node is already alive; an error if the fleet would ignore the registration.
-    pub fn check_register(&self, register: &Register) -> Result<bool, ApiError> {
-        let id = &register.node_id;
-        let alive = self.fleet.get(id).filter(|node| node.presence == Presence::Alive);
-        if alive.is_some_and(|node| register.epoch < node.epoch) {
-            let how = "choose another node_id, or stop that driver first";
-            return Err(ApiError::new(409, format!("node_id {id:?}: a driver of this name is alive: {how}")));
-        }
-        Ok(alive.is_some())
-    }
-
-    /// How many drivers a new test would name.
-    pub fn alive(&self) -> usize {
-        self.fleet.named().len()
-    }
-
-    /// 503 while Kafka is unavailable.
-    pub fn check_bus(&self) -> Result<(), ApiError> {
-        match &self.bus_away {
-            None => Ok(()),
-            Some(Away { why, .. }) => {
-                Err(ApiError::new(503, format!("Kafka is unavailable, try again later: {why}")))
+    fn config(&mut self, config: &TestConfig, append_ms: Option<i64>, now: Now) {
+        let configured_ms = append_ms.map_or(now.broker_ms, |ms| ms as f64);
+        match self.chain.add(config) {
+            Standing::Counts if self.is_catching_up => self.chain.remember(config, configured_ms),
+            Standing::Counts => {
+                self.begin(config, configured_ms, now);
+                if self.abandoned.take_if(|id| *id == config.test_id).is_some() {
+                    self.release(&config.test_id, "its configuration was reported as failed");
+                }
             }
+            Standing::Void => self.refuse_void(&config.test_id),
+            Standing::Foreign => {}
         }
     }
 
-    fn result(&self, test: &Test) -> Summary {
-        Summary {
-            notices: notices(&test.run, self.bus_away.as_ref(), self.ticked_ns),
-            ..summary(&test.run, &test.figures, &self.fleet, self.time.offset().is_some())
+    fn trigger(&mut self, trigger: &Trigger, append_ms: Option<i64>, now: Now) {
+        let at_ms = append_ms.map_or(now.broker_ms, |ms| ms as f64);
+        match self.tests.iter_mut().find(|test| test.run.config.test_id == trigger.test_id) {
+            Some(test) => test.run.trigger(trigger, at_ms, now),
+            None => self.chain.trigger(trigger, at_ms),
+        }
+        self.log_phases();
+    }
+
+    fn index(&mut self, end: &End) {
+        match self.tests.iter_mut().find(|test| test.run.config.test_id == end.test_id) {
+            Some(test) => test.index = test.index.take().or_else(|| Some(Box::new(end.clone()))),
+            None => self.chain.end(end),
         }
     }
 
-    fn apply(&mut self, changes: &[Change]) {
-        let Some(test) = &mut self.newest else { return };
-        for change in changes {
-            test.run.change(change);
-            match change {
-                Change::Lost { node, .. } => test.figures.lost(node),
-                Change::Back(node) => test.figures.back(node),
+    fn report(&mut self, test_id: &str, report: &Report, append_ms: Option<i64>, now: Now) {
+        let found = self.tests.iter_mut().find(|test| test.run.config.test_id == test_id);
+        let Some(test) = found else {
+            if !self.chain.contains(test_id) {
+                self.keep_early(test_id, report, append_ms);
             }
-        }
-    }
-
-    fn report(&mut self, test_id: &str, report: &Report, now: Now) {
-        let Some(test) = self.newest.as_mut().filter(|test| test.run.config.test_id == test_id) else {
             return;
         };
         match report {
             Report::Numbered(report) => {
-                test.run.reported(&report.node, now);
-                let seconds = test.run.seconds(now).unwrap_or(0) + RUNNING_SLACK_S;
-                if test.figures.numbered(report, seconds) {
+                test.run.reported(&report.node, report.snapshot.sequence, now);
+                if test.figures.numbered(report, most_seconds(&test.run, append_ms)) {
                     test.run.final_report(&report.node);
                     test.run.notes.extend(report.left_out());
                 }
@@ -326,53 +316,71 @@ impl Core {
         }
     }
 
-    /// Records the end of a run once.
-    fn record_end(&mut self) {
-        let Some(test) = self.newest.as_mut().filter(|t| t.run.phase.is_over() && !t.recorded) else {
-            return;
-        };
-        test.recorded = true;
-        test.figures.finish();
-        let Some(summary) = self.newest.as_ref().map(|test| self.result(test)) else { return };
-        self.history.push_front(HistoryRow::of(&summary));
-        self.history.truncate(MAX_HISTORY);
-        self.results.push_front(summary);
-        self.results.truncate(MAX_RESULTS);
+    /// The topics are read independently: a report can be read before its plan.
+    fn keep_early(&mut self, test_id: &str, report: &Report, append_ms: Option<i64>) {
+        if self.early.len() == MAX_EARLY {
+            self.early.pop_front();
+        }
+        self.early.push_back((test_id.to_owned(), Box::new(report.clone()), append_ms));
     }
 
-    /// Updates the kept result: drivers of the original protocol may have reported after the run was closed.
-    fn keep_late_originals(&mut self) {
-        let Some(test) = self.newest.as_ref().filter(|test| test.recorded) else { return };
-        let renewed = self.result(test);
-        if let Some(kept) = self.results.front_mut().filter(|kept| kept.test_id == renewed.test_id) {
-            *kept = renewed;
+    fn take_early(&mut self, test_id: &str, now: Now) {
+        let early = std::mem::take(&mut self.early);
+        let (own, others): (VecDeque<_>, _) = early.into_iter().partition(|(id, ..)| id == test_id);
+        self.early = others;
+        own.into_iter().for_each(|(id, report, append_ms)| self.report(&id, &report, append_ms, now));
+    }
+
+    /// Ends the running test, or the given one; returns its id, its state, and the command that writes the
+    /// STOP.
+    ///
+    /// # Errors
+    /// 404 if no such test is running.
+    pub fn stop(
+        &mut self,
+        test_id: Option<&str>,
+        reason: &str,
+        now: Now,
+    ) -> Result<(Configured, Option<Command>), ApiError> {
+        let Some(test) = self.tests.last_mut() else {
+            return Err(ApiError::new(404, "no test is running: there is nothing to stop"));
+        };
+        let current = test.run.config.test_id.clone();
+        if let Some(wanted) = test_id.filter(|wanted| *wanted != current) {
+            let how = format!("the running one is {current:?}");
+            return Err(ApiError::new(404, format!("test {wanted:?} is not running: {how}")));
+        }
+        let command = test.run.stop(reason, now);
+        // What it will be once the STOP is read back.
+        let state = match test.run.started_at_ms {
+            Some(_) => RunState::Finishing,
+            None => RunState::Aborted,
+        };
+        Ok((Configured { state, ..configured(&test.run) }, command))
+    }
+
+    /// Whether the newest test is about to end without having started, so that a new one can be configured
+    /// soon.
+    pub fn ends_unstarted(&self, now: Now) -> bool {
+        self.tests.last().is_some_and(|test| test.run.ends_unstarted(now))
+    }
+
+    /// The test that this process configured and that has not ended.
+    pub fn own_test(&self) -> Option<String> {
+        self.tests.iter().find(|test| test.run.is_own()).map(|test| test.run.config.test_id.clone())
+    }
+
+    fn apply(&mut self, changes: &[Change], now: Now) {
+        for test in &mut self.tests {
+            changes.iter().for_each(|change| test.run.change(change, now));
         }
     }
-
-    /// The id of the newest test.
-    pub fn newest_id(&self) -> Option<String> {
-        self.newest.as_ref().map(|test| test.run.config.test_id.clone())
-    }
 }
 
-fn configured(run: &Run) -> Configured {
-    Configured {
-        test_id: run.config.test_id.clone(),
-        state: run.phase.state(),
-        drivers: run.members.iter().map(|member| member.node.node_id.clone()).collect(),
-        original: run.originals.names(),
-    }
-}
-
-/// The plan in a message that names no drivers yet; drivers only affect whether it can be split.
-fn check(config: &TestConfig) -> Result<Plan, ApiError> {
-    if !config.drivers.is_empty() {
-        return Err(ApiError::new(400, "drivers: the orchestrator fills in the live drivers: leave it out"));
-    }
-    Plan::as_written(config).map_err(|errors| {
-        let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        ApiError::new(400, texts.join("; "))
-    })
+/// The longest running time that a report appended at `append_ms` can cover.
+fn most_seconds(run: &Run, append_ms: Option<i64>) -> u64 {
+    let since_ms = append_ms.map(|append_ms| append_ms as f64 - run.configured_ms);
+    since_ms.map_or(MAX_RUNNING_S, |ms| (ms.max(0.0) / 1_000.0) as u64 + RUNNING_SLACK_S)
 }
 
 #[cfg(test)]

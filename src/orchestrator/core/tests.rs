@@ -25,7 +25,7 @@ impl Told {
         self.1 += 100;
         let at = self.1;
         let text = format!(r#"{{"node_id":"a","epoch":{epoch},"state":"{state}","timestamp":{at}}}"#);
-        self.0.message(&Message::Heartbeat(decode(text.as_bytes()).expect("a heartbeat")), self.now());
+        self.0.message(&Message::Heartbeat(decode(text.as_bytes()).expect("a heartbeat"), None), self.now());
     }
 
     fn lines(&mut self) -> Vec<String> {
@@ -47,7 +47,7 @@ fn each_join_leave_loss_and_return_is_one_line() {
         told.1 += 100;
         lost.extend(told.lines());
     }
-    assert_eq!(lost, [r#"WARN driver "a" is lost: it was silent for 5 s"#]);
+    assert_eq!(lost, [r#"WARN driver "a" is lost: it was silent for 3 s"#]);
     told.beat(1, "idle");
     assert_eq!(told.lines(), [r#"INFO driver "a" is back"#]);
     told.beat(1, "left");

@@ -1,15 +1,14 @@
 //! Drivers of the original protocol in one run: they do not report ready, ignore STOP, and do not report when
 //! they have finished. Sans-IO.
 
-use super::Now;
-use crate::clock::NS_PER_S;
+use crate::message::OriginalEnd;
 use std::collections::BTreeMap;
 
 /// How long after the plan the trigger is written if there are such drivers: they read the two topics
 /// concurrently, and one that reads the trigger first starts without a plan.
-pub const READ_PLAN_NS: u64 = NS_PER_S;
+pub const READ_PLAN_MS: f64 = 1_000.0;
 /// How long they must have been silent after the planned end before a run with only such drivers is closed.
-const QUIET_NS: u64 = 3 * NS_PER_S;
+const QUIET_MS: f64 = 3_000.0;
 /// Maximum number of them kept.
 const MAX_ORIGINALS: usize = 1_000;
 
@@ -24,14 +23,14 @@ struct Original {
 #[derive(Debug, Default)]
 pub struct Originals {
     known: BTreeMap<String, Original>,
-    last_report_ns: Option<u64>,
+    last_report_ms: Option<f64>,
 }
 
 impl Originals {
     /// Those that were present when the plan was written.
     pub fn new(names: Vec<String>) -> Originals {
         let known = names.into_iter().take(MAX_ORIGINALS).map(|name| (name, Original::default()));
-        Originals { known: known.collect(), last_report_ns: None }
+        Originals { known: known.collect(), last_report_ms: None }
     }
 
     /// Whether there are none.
@@ -39,8 +38,25 @@ impl Originals {
         self.known.is_empty()
     }
 
-    /// Notes a heartbeat or a report from one of them after the start.
-    pub fn heard(&mut self, name: &str, is_report: bool, now: Now) {
+    /// Those that an END lists.
+    pub fn from_end(ended: &[OriginalEnd]) -> Originals {
+        let known = ended.iter().take(MAX_ORIGINALS);
+        let known = known.map(|o| (o.node_id.clone(), Original { heard: o.heard, reported: o.reported }));
+        Originals { known: known.collect(), last_report_ms: None }
+    }
+
+    /// The list for an END.
+    pub fn to_end(&self) -> Vec<OriginalEnd> {
+        let end = |(name, original): (&String, &Original)| OriginalEnd {
+            node_id: name.clone(),
+            heard: original.heard,
+            reported: original.reported,
+        };
+        self.known.iter().map(end).collect()
+    }
+
+    /// Notes a heartbeat or a report from one of them after the start, at `now_ms` in broker time.
+    pub fn heard(&mut self, name: &str, is_report: bool, now_ms: f64) {
         if !self.known.contains_key(name) && self.known.len() >= MAX_ORIGINALS {
             return;
         }
@@ -48,7 +64,7 @@ impl Originals {
         original.heard = true;
         original.reported |= is_report;
         if is_report {
-            self.last_report_ns = Some(now.ns);
+            self.last_report_ms = Some(now_ms);
         }
     }
 
@@ -72,14 +88,18 @@ impl Originals {
     }
 
     /// Whether a run with only such drivers can be closed early: after the planned end, once all that were
-    /// heard from have reported and nothing arrived for a while. Without a planned end (`end_ns`),
-    /// `patience_ns` after the last report.
-    pub fn are_quiet(&self, now: Now, opened_ns: u64, end_ns: Option<u64>, patience_ns: u64) -> bool {
-        let since_ns = |from_ns: u64| now.ns.saturating_sub(from_ns);
-        let Some(end_ns) = end_ns else {
-            return since_ns(self.last_report_ns.unwrap_or(opened_ns).max(opened_ns)) >= patience_ns;
+    /// heard from have reported and nothing arrived for a while. Without a planned end (`end_ms`),
+    /// `patience_ms` after the last report. All times are broker time.
+    pub fn are_quiet(&self, now_ms: f64, opened_ms: f64, end_ms: Option<f64>, patience_ms: f64) -> bool {
+        let Some(end_ms) = end_ms else {
+            return now_ms - self.last_report_ms.unwrap_or(opened_ms).max(opened_ms) >= patience_ms;
         };
-        let all_reported = self.known.values().all(|original| original.reported || !original.heard);
-        all_reported && self.last_report_ns.is_some_and(|last_ns| since_ns(last_ns.max(end_ns)) >= QUIET_NS)
+        let last_ms = self.last_report_ms.map(|last_ms| last_ms.max(end_ms));
+        self.have_reported() && last_ms.is_some_and(|last_ms| now_ms - last_ms >= QUIET_MS)
+    }
+
+    /// Whether all that were heard from have reported.
+    pub fn have_reported(&self) -> bool {
+        self.known.values().all(|original| original.reported || !original.heard)
     }
 }

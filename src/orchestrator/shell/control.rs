@@ -13,6 +13,12 @@ use crossbeam_channel::bounded;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How long a caller waits until its plan stands in the log; the writer gives up before.
+const PLAN_WITHIN: Duration = Duration::from_secs(12);
+/// How long a new plan waits for the END of a test that was stopped before it started.
+const STOPPED_WITHIN: Duration = Duration::from_secs(3);
+/// Interval at which that is checked.
+const LOOK: Duration = Duration::from_millis(20);
 /// How long a caller waits until its record is written.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// Maximum length of a registered node's name, in bytes; drivers have the same limit.
@@ -34,18 +40,41 @@ impl Control {
         Control { shared }
     }
 
-    /// Configures a test and starts it as soon as all live drivers are ready. Returns once the plan is queued
-    /// for writing.
+    /// Configures a test, which starts as soon as all live drivers are ready. Returns once the plan stands in
+    /// the log.
     ///
     /// # Errors
-    /// 400 for an invalid plan; 409 if a test is running, the id was already used or no driver is alive; 413
-    /// if the plan is too large; 503 if Kafka is unavailable.
+    /// 400 for an invalid plan; 409 if a test is running, also if another orchestrator configured it at the
+    /// same moment, the id was already used or no driver is alive; 413 if the plan is too large; 503 if Kafka
+    /// is unavailable.
     pub fn configure(&self, config: TestConfig) -> Result<Configured, ApiError> {
         self.check_threads()?;
-        let mut core = self.shared.core();
-        let (configured, command) = core.configure(config)?;
-        self.shared.enqueue(&mut core, &configured.test_id, vec![command]);
-        Ok(configured)
+        self.await_stopped();
+        let (answer, answered) = bounded(1);
+        let id = {
+            let mut core = self.shared.core();
+            let now = core.moment(clock::now_ns());
+            let (test_id, command) = core.propose(config, now)?;
+            self.shared.waiting().push((test_id.clone(), answer));
+            self.shared.enqueue(&mut core, &test_id, command);
+            test_id
+        };
+        let late = || ApiError::new(503, "Kafka did not accept the plan in time: see GET /dashboard");
+        let answer = answered.recv_timeout(PLAN_WITHIN).unwrap_or_else(|_| Err(late()));
+        self.shared.waiting().retain(|(waiting, _)| *waiting != id);
+        answer
+    }
+
+    /// Waits for the END of a test that was stopped before it started.
+    fn await_stopped(&self) {
+        let deadline_ns = clock::deadline(STOPPED_WITHIN);
+        let ends_unstarted = || {
+            let core = self.shared.core();
+            core.ends_unstarted(core.moment(clock::now_ns()))
+        };
+        while ends_unstarted() && clock::now_ns() < deadline_ns {
+            clock::sleep(LOOK);
+        }
     }
 
     /// Like [`Control::configure`], from the JSON of a `test_config`, in which every field must be known.
@@ -66,7 +95,9 @@ impl Control {
         let mut core = self.shared.core();
         let now = core.moment(clock::now_ns());
         let (configured, command) = core.stop(test_id, &reason, now)?;
-        self.shared.enqueue(&mut core, &configured.test_id, command.into_iter().collect());
+        if let Some(command) = command {
+            self.shared.enqueue(&mut core, &configured.test_id, command);
+        }
         Ok(configured)
     }
 
@@ -97,7 +128,7 @@ impl Control {
         self.shared.jobs.try_send(job).map_err(|_| away("too many records are waiting to be written"))?;
         match answered.recv_timeout(ANSWER_WITHIN) {
             Ok(Ok(_)) => Ok(known),
-            Ok(Err(why)) => Err(away(&why)),
+            Ok(Err(why)) => Err(away(&format!("topic register: {why}"))),
             Err(_) => Err(away("Kafka did not acknowledge it in time")),
         }
     }

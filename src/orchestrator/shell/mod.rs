@@ -4,9 +4,10 @@ mod control;
 mod reader;
 mod writer;
 
-use super::core::Core;
+use super::core::{Core, Decided};
 use super::runs::Command;
-use crate::bus::{Appended, Bus, Connector, Start, Topic};
+use super::{ApiError, Configured};
+use crate::bus::{Appended, Bus, BusError, Connector, Topic};
 use crate::clock;
 use crate::threads::{self, Failure, Thread};
 pub use control::Control;
@@ -25,13 +26,17 @@ pub enum Job {
     /// For a test.
     Command(String, Command),
     /// For a waiting caller.
-    Record(Topic, String, Vec<u8>, Sender<Result<Appended, String>>),
+    Record(Topic, String, Vec<u8>, Sender<Result<Appended, BusError>>),
 }
+
+/// A caller that waits for the answer to its plan.
+type Waiting = (String, Sender<Result<Configured, ApiError>>);
 
 /// What all threads share.
 pub struct Shared {
     core: Mutex<Core>,
     jobs: Sender<Job>,
+    waiting: Mutex<Vec<Waiting>>,
     stopping: AtomicBool,
     failure: Failure,
 }
@@ -42,13 +47,26 @@ impl Shared {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Passes commands to the writer. Commands that do not fit are immediately reported as not written.
-    fn enqueue(&self, core: &mut Core, test_id: &str, commands: Vec<Command>) {
-        for command in commands {
-            if self.jobs.try_send(Job::Command(test_id.to_owned(), command.clone())).is_err() {
-                let now = core.moment(clock::now_ns());
-                let why = format!("{MAX_QUEUED} records are already waiting: Kafka accepts them too slowly");
-                core.written(test_id, &command, Err(why), now);
+    /// Passes a command to the writer. One that does not fit is immediately reported as not written.
+    fn enqueue(&self, core: &mut Core, test_id: &str, command: Command) {
+        if self.jobs.try_send(Job::Command(test_id.to_owned(), command.clone())).is_err() {
+            let now = core.moment(clock::now_ns());
+            let why = format!("{MAX_QUEUED} records are already waiting: Kafka accepts them too slowly");
+            core.written(test_id, &command, Err(BusError::Unavailable(why)), now);
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Passes answers to the callers that wait for them.
+    fn answer(&self, decided: Vec<Decided>) {
+        for (test_id, answer) in decided {
+            let mut waiting = self.waiting();
+            if let Some(index) = waiting.iter().position(|(id, _)| *id == test_id) {
+                // The caller may have stopped waiting.
+                let _ = waiting.swap_remove(index).1.try_send(answer);
             }
         }
     }
@@ -65,32 +83,27 @@ pub struct Shell {
 }
 
 impl Shell {
-    /// Connects, reads the used test ids, and starts the threads.
-    pub fn start(connector: Arc<dyn Connector>, connect_timeout: Duration) -> Result<Shell, String> {
+    /// Connects, reads which tests there were during `history`, and starts the threads.
+    pub fn start(
+        connector: Arc<dyn Connector>,
+        connect_timeout: Duration,
+        history: Duration,
+    ) -> Result<Shell, String> {
         let deadline_ns = clock::now_ns().saturating_add(clock::to_ns(connect_timeout));
         let away = |e: crate::bus::BusError| format!("{}: {e}", connector.describe());
         connector.prepare(connect_timeout).map_err(away)?;
-        let mut core = Core::default();
-        let configs = reader::learn_ids(connector.open(), &mut core, deadline_ns).map_err(away)?;
-        let mut reading = connector.open();
-        let starts = [
-            (Topic::Register, Start::Beginning),
-            (Topic::Heartbeat, Start::End),
-            (Topic::Metrics, Start::End),
-            (Topic::TestConfig, Start::At(configs)),
-        ];
-        for (topic, start) in starts {
-            reading.subscribe(topic, start, clock::until(deadline_ns).max(TICK)).map_err(away)?;
-        }
+        let (mut core, mut reading) = (Core::starting(), connector.open());
+        let end = reader::join(&mut reading, &mut core, history, deadline_ns).map_err(away)?;
         let (jobs, queue) = bounded(MAX_QUEUED);
         let shared = Arc::new(Shared {
             core: Mutex::new(core),
             jobs,
+            waiting: Mutex::new(Vec::new()),
             stopping: AtomicBool::new(false),
             failure: Failure::default(),
         });
         let mut shell = Shell { shared, threads: Vec::new() };
-        shell.spawn("orchestrator-read", move |shared| reader::run(shared, reading))?;
+        shell.spawn("orchestrator-read", move |shared| reader::run(shared, reading, end))?;
         let writing = connector.open();
         shell.spawn("orchestrator-write", move |shared| writer::run(shared, writing, &queue))?;
         Ok(shell)
@@ -114,7 +127,11 @@ impl Shell {
 
 impl Drop for Shell {
     fn drop(&mut self) {
-        let _ = self.control().stop(None, "the orchestrator shut down");
+        // A test of another orchestrator goes on.
+        let own = self.shared.core().own_test();
+        if let Some(test_id) = own {
+            let _ = self.control().stop(Some(&test_id), "the orchestrator shut down");
+        }
         self.shared.stopping.store(true, Ordering::SeqCst);
         self.threads.drain(..).for_each(Thread::join);
     }

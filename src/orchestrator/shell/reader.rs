@@ -6,39 +6,87 @@ use crate::clock;
 use crate::complaints::Complaints;
 use crate::orchestrator::core::Core;
 use crate::orchestrator::inbox;
+use std::time::Duration;
 
-/// Reads the tests configured before this process started, and returns the end position.
-pub fn learn_ids(mut bus: Handle, core: &mut Core, deadline_ns: u64) -> Result<Position, BusError> {
+/// Subscribes to every topic, and reads those that say which tests there were. Returns where the records from
+/// before the start end in `metrics`.
+pub fn join(
+    bus: &mut Handle,
+    core: &mut Core,
+    history: Duration,
+    deadline_ns: u64,
+) -> Result<Position, BusError> {
     let left = || clock::until(deadline_ns).max(TICK);
-    let end = bus.end(Topic::TestConfig, left())?;
-    if end.0.values().all(|offset| *offset == 0) {
-        return Ok(end);
+    bus.subscribe(Topic::Heartbeat, Start::End, left())?;
+    for topic in [Topic::TestConfig, Topic::Trigger, Topic::Register] {
+        learn(bus, core, topic, deadline_ns)?;
     }
-    bus.subscribe(Topic::TestConfig, Start::Beginning, left())?;
-    let mut read = Position::default();
-    let behind = |read: &Position| end.0.iter().any(|(p, end)| read.0.get(p).copied().unwrap_or(0) < *end);
-    while behind(&read) {
-        let records = bus.poll(left().min(10 * TICK))?;
-        if records.is_empty() {
-            // The remaining records below the end have expired.
-            break;
+    let now = core.moment(clock::now_ns());
+    let end = bus.end(Topic::Metrics, left())?;
+    let start = match core.follow(history.as_secs_f64() * 1_000.0, now) {
+        Some(from_ms) => Start::Since(from_ms),
+        None => {
+            core.caught_up(now);
+            Start::At(end.clone())
         }
-        let now = core.moment(clock::now_ns());
-        for record in &records {
-            read.0.insert(record.partition, record.offset + 1);
-            if let Some(Ok(message)) = inbox::read(record) {
-                core.message(&message, now);
-            }
-        }
-    }
-    // Records beyond that end are read again, which is harmless.
+    };
+    bus.subscribe(Topic::Metrics, start, left())?;
     Ok(end)
 }
 
+/// Reads a topic from its beginning to where it ends now.
+fn learn(bus: &mut Handle, core: &mut Core, topic: Topic, deadline_ns: u64) -> Result<(), BusError> {
+    let left = || clock::until(deadline_ns).max(TICK);
+    let end = bus.end(topic, left())?;
+    bus.subscribe(topic, Start::Beginning, left())?;
+    let mut read = Reached::new(end);
+    while !read.is_there() {
+        let records = bus.poll(left().min(10 * TICK))?;
+        // Nothing more: the remaining records below the end have expired.
+        let expired = records.is_empty();
+        for record in &records {
+            read.note(record);
+            if let Ok(message) = inbox::read(record) {
+                let now = core.moment(clock::now_ns());
+                core.message(&message, now);
+            }
+        }
+        if expired {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// How far a topic has been read.
+pub struct Reached {
+    end: Position,
+    read: Position,
+}
+
+impl Reached {
+    /// Nothing has been read of what stands below `end`.
+    pub fn new(end: Position) -> Reached {
+        Reached { end, read: Position::default() }
+    }
+
+    /// Notes a record of the topic.
+    pub fn note(&mut self, record: &Record) {
+        self.read.0.insert(record.partition, record.offset + 1);
+    }
+
+    /// Whether everything below the end has been read.
+    pub fn is_there(&self) -> bool {
+        let read = |partition: &i32| self.read.0.get(partition).copied().unwrap_or(0);
+        self.end.0.iter().all(|(partition, end)| read(partition) >= *end)
+    }
+}
+
 /// Reads until the orchestrator shuts down.
-pub fn run(shared: &Shared, mut bus: Handle) {
+pub fn run(shared: &Shared, mut bus: Handle, end: Position) {
     let mut complaints = Complaints::default();
     let mut was_away = false;
+    let mut backlog = shared.core().is_catching_up().then(|| Reached::new(end));
     while !shared.is_stopping() {
         let began_ns = clock::now_ns();
         let polled = bus.poll(TICK);
@@ -53,6 +101,7 @@ pub fn run(shared: &Shared, mut bus: Handle) {
         }
         was_away = away.is_some();
         take(shared, &records, &mut complaints);
+        catch_up(shared, &mut backlog, &records, was_away);
         tick(shared, away);
         if was_away {
             // An error may return immediately; without a pause this would be a busy loop.
@@ -61,18 +110,32 @@ pub fn run(shared: &Shared, mut bus: Handle) {
     }
 }
 
+/// Tells the core once the records from before the start have been read.
+fn catch_up(shared: &Shared, backlog: &mut Option<Reached>, records: &[Record], is_away: bool) {
+    let Some(reached) = backlog else { return };
+    records.iter().filter(|record| record.topic == Topic::Metrics).for_each(|record| reached.note(record));
+    if reached.is_there() || (records.is_empty() && !is_away) {
+        *backlog = None;
+        let mut core = shared.core();
+        let now = core.moment(clock::now_ns());
+        core.caught_up(now);
+    }
+}
+
 fn take(shared: &Shared, records: &[Record], complaints: &mut Complaints) {
-    for record in records {
-        // Decoding takes longest, so it is done before taking the lock, and one record at a time, since a
-        // report takes a thousand times the memory of its record until it is merged.
-        match inbox::read(record) {
-            Some(Ok(message)) => {
-                let mut core = shared.core();
-                let now = core.moment(clock::now_ns());
-                core.message(&message, now);
+    // Plans and triggers precede the reports on them, but the topics are read independently.
+    for topic in [Topic::TestConfig, Topic::Trigger, Topic::Register, Topic::Heartbeat, Topic::Metrics] {
+        for record in records.iter().filter(|record| record.topic == topic) {
+            // Decoding takes longest, so it is done before taking the lock, and one record at a time, since a
+            // report takes a thousand times the memory of its record until it is merged.
+            match inbox::read(record) {
+                Ok(message) => {
+                    let mut core = shared.core();
+                    let now = core.moment(clock::now_ns());
+                    core.message(&message, now);
+                }
+                Err(why) => complaints.warn(record.topic.name(), &why),
             }
-            Some(Err(why)) => complaints.warn(record.topic.name(), &why),
-            None => {}
         }
     }
 }
@@ -82,9 +145,11 @@ fn tick(shared: &Shared, away: Option<String>) {
     let now = core.moment(clock::now_ns());
     let commands = core.tick(now, away);
     let lines = core.take_lines();
-    if let Some(test_id) = core.newest_id().filter(|_| !commands.is_empty()) {
-        shared.enqueue(&mut core, &test_id, commands);
+    for (test_id, command) in commands {
+        shared.enqueue(&mut core, &test_id, command);
     }
+    let decided = core.take_decided();
     drop(core);
+    shared.answer(decided);
     lines.iter().for_each(|(level, text)| log::log!(*level, "{text}"));
 }

@@ -1,7 +1,7 @@
 //! The thread that writes to the bus, one record after another, retrying each until its deadline.
 
 use super::{Handle, Job, Shared, TICK};
-use crate::bus::{Appended, Topic};
+use crate::bus::{Appended, BusError, Topic};
 use crate::clock;
 use crate::message::encode;
 use crate::orchestrator::runs::Command;
@@ -34,10 +34,12 @@ fn write(shared: &Shared, bus: &mut Handle, job: Job) {
                 Command::Config(config) => (Topic::TestConfig, encode(config), WRITE_WITHIN),
                 Command::Start(trigger) => (Topic::Trigger, encode(trigger), START_WITHIN),
                 Command::Stop(trigger) => (Topic::Trigger, encode(trigger), WRITE_WITHIN),
+                Command::End(end) => (Topic::Metrics, encode(end), WRITE_WITHIN),
+                Command::Index(end) => (Topic::Trigger, encode(end), WRITE_WITHIN),
             };
             let result = publish(shared, bus, topic, &test_id, &value, within);
             if let Err(why) = &result {
-                log::error!("test {test_id}: {why}");
+                log::error!("test {test_id}: topic {}: {why}", topic.name());
             }
             let mut core = shared.core();
             let now = core.moment(clock::now_ns());
@@ -61,7 +63,7 @@ fn publish(
     key: &str,
     value: &[u8],
     within: Duration,
-) -> Result<Appended, String> {
+) -> Result<Appended, BusError> {
     let within = if shared.is_stopping() { LAST_WITHIN } else { within };
-    bus.publish(topic, key, value, within).map_err(|e| format!("topic {}: {e}", topic.name()))
+    bus.publish(topic, key, value, within)
 }

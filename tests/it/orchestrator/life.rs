@@ -2,6 +2,7 @@
 
 use super::support::*;
 use floodgate::bus::{Start, Topic};
+use floodgate::message::{End, Trigger, Word, decode};
 use floodgate::stats::states::RunState;
 use serde_json::json;
 
@@ -209,7 +210,7 @@ fn malformed_input_on_any_topic_stops_nothing() {
 }
 
 #[test]
-fn the_topics_hold_one_plan_and_one_trigger() {
+fn the_topics_hold_one_plan_one_trigger_and_one_end() {
     let bus = local();
     let orchestrator = orchestrator(&bus);
     let mut driver = Driver::join(&bus, "a", 1);
@@ -220,11 +221,16 @@ fn the_topics_hold_one_plan_and_one_trigger() {
     wait_state(&orchestrator.control(), "t", "completed");
     orchestrator.shutdown();
     let mut reader = bus.open();
-    for topic in [Topic::TestConfig, Topic::Trigger] {
+    for topic in [Topic::TestConfig, Topic::Trigger, Topic::Metrics] {
         reader.subscribe(topic, Start::Beginning, SOON).expect("subscribes");
     }
     let records = reader.poll(SOON).expect("polls");
-    let topics: Vec<_> = records.iter().map(|record| record.topic).collect();
-    assert_eq!(topics.len(), 2, "{topics:?}");
-    assert!(records.iter().all(|record| record.key == "t"));
+    let of = |topic| records.iter().filter(move |record| record.topic == topic);
+    assert_eq!(of(Topic::TestConfig).count(), 1);
+    let words: Vec<_> =
+        of(Topic::Trigger).map(|record| decode::<Trigger>(&record.value).expect("one")).collect();
+    assert_eq!(words.iter().map(|trigger| trigger.trigger).collect::<Vec<_>>(), [Word::Yes, Word::End]);
+    let metrics: Vec<_> = of(Topic::Metrics).map(|record| decode::<End>(&record.value).is_ok()).collect();
+    assert_eq!(metrics, [false, true], "the END stands after the reports");
+    assert!(records.iter().all(|record| record.key == "t" || record.key == "a"));
 }

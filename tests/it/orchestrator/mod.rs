@@ -4,5 +4,6 @@ mod faults;
 mod http;
 mod life;
 mod outage;
+mod restart;
 mod rivals;
 pub mod support;

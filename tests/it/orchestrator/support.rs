@@ -3,7 +3,7 @@
 use floodgate::bus::local::LocalConnector;
 use floodgate::bus::{Appended, Bus, BusError, Connector, Position, Record, Start, Topic};
 use floodgate::clock;
-use floodgate::message::{TestConfig, Trigger, decode};
+use floodgate::message::{End, TestConfig, Trigger, decode};
 use floodgate::orchestrator::{Config, Control, Orchestrator, start};
 use floodgate::stats::histogram::Histogram;
 use floodgate::stats::summary::Summary;
@@ -120,11 +120,20 @@ impl Driver {
         })
     }
 
-    /// The number of triggers that have not been read yet.
+    /// The number of triggers that have not been read yet, without copies of an END.
     pub fn triggers_waiting(&mut self) -> usize {
         let records = self.bus.poll(Duration::from_millis(300)).expect("polls");
         self.kept.extend(records);
-        self.kept.iter().filter(|record| record.topic == Topic::Trigger).count()
+        let is_end = |record: &Record| decode::<End>(&record.value).is_ok();
+        self.kept.iter().filter(|record| record.topic == Topic::Trigger && !is_end(record)).count()
+    }
+
+    /// The number of copies of this test's END that have not been read yet.
+    pub fn ends_waiting(&mut self, test_id: &str) -> usize {
+        let records = self.bus.poll(Duration::from_millis(50)).expect("polls");
+        self.kept.extend(records);
+        let ends = self.kept.iter().filter_map(|record| decode::<End>(&record.value).ok());
+        ends.filter(|end| end.test_id == test_id).count()
     }
 
     /// Reads the plan and accepts it.
@@ -200,6 +209,11 @@ pub struct Fragile {
 impl Fragile {
     pub fn new() -> Fragile {
         Fragile { inner: LocalConnector::new(), away: Arc::new(AtomicBool::new(false)) }
+    }
+
+    /// The same bus, with a switch of its own.
+    pub fn with_own_switch(&self) -> Fragile {
+        Fragile { inner: self.inner.clone(), away: Arc::new(AtomicBool::new(false)) }
     }
 
     pub fn set_away(&self, away: bool) {

@@ -1,0 +1,95 @@
+//! The END of a test: its result, and what is told to others.
+
+use super::{Core, Test};
+use crate::message::{DriverEnd, End, Fate, NodeRef, Trigger};
+use crate::orchestrator::aggregate::Aggregate;
+use crate::orchestrator::dashboard::{HistoryRow, MAX_HISTORY};
+use crate::orchestrator::runs::{Command, Now};
+use crate::stats::histogram::Histogram;
+use crate::stats::summary::Summary;
+
+/// Maximum number of finished tests whose full result is kept.
+const MAX_RESULTS: usize = 10;
+
+/// A test that has ended, with everything that is saved of it.
+#[derive(Debug)]
+pub struct Finished {
+    /// The result.
+    pub summary: Summary,
+    figures: Aggregate,
+}
+
+impl Finished {
+    /// The latencies of all responses.
+    pub fn latency(&self) -> &Histogram {
+        self.figures.histograms().0
+    }
+}
+
+impl Core {
+    /// Closes a test: what the log says up to here is its result.
+    pub(super) fn end(&mut self, end: &End, now: Now) {
+        let found = self.tests.iter().position(|test| test.run.config.test_id == end.test_id);
+        let Some(index) = found else { return };
+        let mut test = self.tests.remove(index);
+        let wrote_it = test.run.has_written_end() && test.index.is_none();
+        test.run.end(end.clone());
+        let done = |node: &NodeRef| {
+            let fate = end.drivers.iter().find(|driver| driver.node == *node).map(|driver| driver.fate);
+            fate.is_none_or(|fate| fate == Fate::Done)
+        };
+        test.figures.finish(done);
+        let summary = self.result(&test);
+        self.journal.test(&test.run, Some(&summary));
+        if wrote_it {
+            self.tell_of_end(&test, end);
+        }
+        self.record(&summary);
+        if self.keeps_finished {
+            self.finished.push(Finished { summary, figures: test.figures });
+        }
+        self.moment = now;
+    }
+
+    /// Tells drivers that may still execute the test, and orchestrators that start later.
+    fn tell_of_end(&mut self, test: &Test, end: &End) {
+        let is_whole = |member: &DriverEnd| member.fate == Fate::Done;
+        if end.started_at_ms.is_none() {
+            self.release(&end.test_id, "the test ended before it started");
+        } else if !end.drivers.iter().all(is_whole) {
+            self.release(&end.test_id, "the run was closed without this driver");
+        }
+        // Some drivers of the original protocol start on any record of `trigger`.
+        if test.run.originals.is_empty() && self.fleet.originals().is_empty() {
+            self.due.push((end.test_id.clone(), Command::Index(Box::new(end.clone()))));
+        }
+    }
+
+    /// Writes a STOP for drivers that may still wait for or execute the plan.
+    pub(super) fn release(&mut self, test_id: &str, reason: &str) {
+        self.due.push((test_id.to_owned(), Command::Stop(Trigger::stop(test_id, reason))));
+    }
+
+    fn record(&mut self, summary: &Summary) {
+        self.history.retain(|row| row.test_id != summary.test_id);
+        self.history.push_front(HistoryRow::of(summary));
+        self.history.truncate(MAX_HISTORY);
+        self.results.push_front(summary.clone());
+        self.results.truncate(MAX_RESULTS);
+    }
+
+    /// A core that reads a saved log.
+    pub fn replaying() -> Core {
+        Core { keeps_finished: true, ..Core::default() }
+    }
+
+    /// Whether a test has ended that was not taken yet.
+    pub fn has_finished(&self) -> bool {
+        !self.finished.is_empty()
+    }
+
+    /// The tests that ended since the last call.
+    pub fn take_finished(&mut self) -> Vec<Finished> {
+        std::mem::take(&mut self.finished)
+    }
+}
