@@ -18,6 +18,7 @@ mod original;
 mod poison;
 mod processes;
 mod raw_http;
+mod recreated_topics;
 mod server;
 mod support;
 mod system;

@@ -1,8 +1,8 @@
-//! What one handle knows of its cluster: brokers, leaders and the controller, from the last metadata.
+//! What one handle knows of its cluster: brokers, topics, leaders and the controller, from the last metadata.
 
 use super::context::Context;
 use super::faults;
-use super::responses::Metadata;
+use super::responses::{Metadata, TopicId};
 use super::settings::Address;
 use crate::bus::{BusError, Topic};
 use std::collections::BTreeMap;
@@ -11,16 +11,25 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 pub struct Directory {
     brokers: BTreeMap<i32, Address>,
-    leaders: BTreeMap<Topic, BTreeMap<i32, i32>>,
+    topics: BTreeMap<Topic, Result<Led, BusError>>,
     controller: i32,
-    /// Whether the leaders must be refreshed.
+    /// Whether the topics must be refreshed.
     stale: bool,
+}
+
+/// A topic that exists.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Led {
+    /// The leader of each partition; negative for none.
+    pub leaders: BTreeMap<i32, i32>,
+    /// The topic's id; `None` if the cluster has no ids.
+    pub id: Option<TopicId>,
 }
 
 impl Directory {
     /// Knows nothing yet.
     pub fn new() -> Self {
-        Directory { brokers: BTreeMap::new(), leaders: BTreeMap::new(), controller: -1, stale: true }
+        Directory { brokers: BTreeMap::new(), topics: BTreeMap::new(), controller: -1, stale: true }
     }
 
     /// Number of brokers in the cluster.
@@ -53,14 +62,14 @@ impl Directory {
         self.brokers.keys().next().copied().unwrap_or(-1)
     }
 
-    /// The leader of each partition of `topic`; `None` if unknown or stale.
-    pub fn fresh_leaders(&self, topic: Topic) -> Option<&BTreeMap<i32, i32>> {
-        self.leaders.get(&topic).filter(|_| !self.stale)
+    /// The leaders of `topic`, or why the cluster does not name any; `None` if unknown or stale.
+    pub fn fresh(&self, topic: Topic) -> Option<&Result<Led, BusError>> {
+        self.topics.get(&topic).filter(|_| !self.stale)
     }
 
     /// The last known leader of a partition, even if stale.
     pub fn known_leader(&self, topic: Topic, partition: i32) -> Option<i32> {
-        self.leaders.get(&topic)?.get(&partition).copied()
+        self.topics.get(&topic)?.as_ref().ok()?.leaders.get(&partition).copied()
     }
 
     /// Marks the leaders as stale after a fault.
@@ -77,25 +86,18 @@ impl Directory {
         self.brokers = found.brokers.iter().filter_map(address).collect();
     }
 
-    /// Stores all leaders, which are then fresh. If the topic that is `wanted` has an error, returns it and
-    /// leaves the leaders stale.
-    pub fn note_leaders(
-        &mut self,
-        found: &Metadata,
-        wanted: Topic,
-        shared: &Context,
-    ) -> Result<(), BusError> {
-        self.leaders.clear();
+    /// Stores the topics, which are then fresh.
+    pub fn note_topics(&mut self, found: &Metadata, shared: &Context) {
+        self.topics.clear();
         for topic in &found.topics {
             let Some(known) = shared.topic_of(&topic.name) else { continue };
-            if topic.error == 0 {
-                self.leaders.insert(known, topic.leaders.iter().copied().collect());
-            } else if known == wanted {
-                return Err(faults::topic(topic.error, &topic.name, "read the metadata", None));
-            }
+            let led = match topic.error {
+                0 => Ok(Led { leaders: topic.leaders.iter().copied().collect(), id: topic.id }),
+                code => Err(faults::topic(code, &topic.name, "read the metadata", None)),
+            };
+            self.topics.insert(known, led);
         }
         self.stale = false;
-        Ok(())
     }
 }
 
@@ -118,7 +120,7 @@ mod tests {
     }
 
     fn topic(name: &str, error: i16, leaders: &[(i32, i32)]) -> TopicMetadata {
-        TopicMetadata { error, name: name.to_owned(), leaders: leaders.to_vec() }
+        TopicMetadata { error, name: name.to_owned(), id: Some([7; 16]), leaders: leaders.to_vec() }
     }
 
     fn brokers(named: &[(i32, &str, i32)]) -> Metadata {
@@ -159,33 +161,34 @@ mod tests {
     #[test]
     fn leaders_are_noted_by_topic_and_stale_after_a_fault() {
         let (mut directory, shared) = (Directory::new(), context());
-        assert_eq!(directory.fresh_leaders(Topic::Metrics), None);
+        assert_eq!(directory.fresh(Topic::Metrics), None);
         let found = Metadata {
             topics: vec![topic("t-metrics", 0, &[(0, 4), (1, 5)]), topic("other", 0, &[(0, 9)])],
             ..Metadata::default()
         };
-        directory.note_leaders(&found, Topic::Metrics, &shared).expect("leaders");
-        assert_eq!(directory.fresh_leaders(Topic::Metrics), Some(&BTreeMap::from([(0, 4), (1, 5)])));
-        assert_eq!(directory.fresh_leaders(Topic::Trigger), None, "never named");
+        directory.note_topics(&found, &shared);
+        let led = Led { leaders: BTreeMap::from([(0, 4), (1, 5)]), id: Some([7; 16]) };
+        assert_eq!(directory.fresh(Topic::Metrics), Some(&Ok(led)));
+        assert_eq!(directory.fresh(Topic::Trigger), None, "never named");
         directory.distrust();
-        assert_eq!(directory.fresh_leaders(Topic::Metrics), None);
+        assert_eq!(directory.fresh(Topic::Metrics), None);
         assert_eq!(directory.known_leader(Topic::Metrics, 1), Some(5), "still usable during a backoff");
         assert_eq!(directory.known_leader(Topic::Metrics, 2), None);
-        directory.note_leaders(&found, Topic::Metrics, &shared).expect("leaders");
-        assert!(directory.fresh_leaders(Topic::Metrics).is_some());
+        directory.note_topics(&found, &shared);
+        assert!(directory.fresh(Topic::Metrics).is_some());
     }
 
     #[test]
-    fn only_an_error_of_the_wanted_topic_counts() {
+    fn the_error_of_one_topic_spares_the_others() {
         let (mut directory, shared) = (Directory::new(), context());
         let found = Metadata {
             topics: vec![topic("t-trigger", 3, &[]), topic("t-metrics", 0, &[(0, 4)])],
             ..Metadata::default()
         };
-        directory.note_leaders(&found, Topic::Metrics, &shared).expect("leaders of metrics");
-        directory.distrust();
-        let error = directory.note_leaders(&found, Topic::Trigger, &shared).unwrap_err();
+        directory.note_topics(&found, &shared);
+        assert!(directory.fresh(Topic::Metrics).is_some_and(Result::is_ok));
+        let Some(Err(error)) = directory.fresh(Topic::Trigger) else { panic!("it does not exist") };
         assert!(error.to_string().contains("t-trigger") && error.is_transient(), "{error}");
-        assert_eq!(directory.fresh_leaders(Topic::Metrics), None, "the leaders stay stale");
+        assert_eq!(directory.known_leader(Topic::Trigger, 0), None);
     }
 }

@@ -37,7 +37,7 @@ pub fn frame(bytes: &[u8]) {
 pub fn answer(bytes: &[u8]) {
     for (api, versions) in [
         (Api::Versions, [0, 3]),
-        (Api::Metadata, [4, 9]),
+        (Api::Metadata, [4, 10]),
         (Api::CreateTopics, [2, 5]),
         (Api::Produce, [3, 9]),
         (Api::ListOffsets, [1, 6]),

@@ -3,7 +3,7 @@
 
 use super::cluster::Cluster;
 use super::context::Context;
-use super::reading::{Event, FetchAnswer, Key, Reading, Step};
+use super::reading::{Event, FetchAnswer, Key, Leaders, Reading, Step};
 use super::requests::{EARLIEST, FetchLimits, LATEST};
 use super::versions::Api;
 use super::{offsets, requests, responses};
@@ -31,6 +31,8 @@ impl Fetcher {
 
     /// Reads `topic` from these offsets, replacing its earlier position.
     pub fn start(&mut self, topic: Topic, offsets: BTreeMap<i32, i64>) {
+        // The offsets belong to the topic as it is now, not as this cluster may still know it.
+        self.cluster.distrust();
         self.reading.start(topic, offsets);
     }
 
@@ -49,15 +51,16 @@ impl Fetcher {
         match step {
             Step::FindRange { key, limit_ns } => {
                 let range = self.range(key, limit_ns);
-                self.tell(Event::Range { key, range });
+                let id = self.cluster.topic_id(key.0);
+                self.tell(Event::Range { key, id, range });
             }
             Step::FindLeaders { topics, limit_ns } => {
                 let leaders = self.leaders(&topics, limit_ns);
                 self.tell(Event::Leaders(leaders));
             }
             Step::ListOpen(keys) => {
-                let open = keys.into_iter().filter_map(|key| Some((key, self.open_leader(key)?))).collect();
-                self.tell(Event::Leaders(Ok(open)));
+                let of = keys.into_iter().filter_map(|key| Some((key, self.open_leader(key)?))).collect();
+                self.tell(Event::Leaders(Ok(Leaders { of, ..Leaders::default() })));
             }
             Step::Connect { broker, limit_ns } => {
                 let connected = self.cluster.connection(broker, limit_ns).map(|_| ());
@@ -93,11 +96,17 @@ impl Fetcher {
         Ok(first.get(&key.1).copied().zip(end.get(&key.1).copied()))
     }
 
-    fn leaders(&mut self, topics: &[Topic], limit_ns: u64) -> Result<BTreeMap<Key, i32>, BusError> {
-        let mut all = BTreeMap::new();
-        for topic in topics {
-            let leaders = self.cluster.leaders(*topic, limit_ns)?;
-            all.extend(leaders.into_iter().map(|(partition, leader)| ((*topic, partition), leader)));
+    fn leaders(&mut self, topics: &[Topic], limit_ns: u64) -> Result<Leaders, BusError> {
+        let mut all = Leaders::default();
+        for (topic, led) in self.cluster.look_up(topics, limit_ns)? {
+            match led {
+                Ok(led) => {
+                    all.of
+                        .extend(led.leaders.iter().map(|(partition, leader)| ((topic, *partition), *leader)));
+                    all.ids.extend(led.id.map(|id| (topic, id)));
+                }
+                Err(error) => drop(all.faults.insert(topic, error)),
+            }
         }
         Ok(all)
     }

@@ -17,6 +17,9 @@ pub struct Metadata {
     pub topics: Vec<TopicMetadata>,
 }
 
+/// Distinguishes a topic from an earlier one of the same name.
+pub type TopicId = [u8; 16];
+
 /// One topic.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TopicMetadata {
@@ -24,6 +27,8 @@ pub struct TopicMetadata {
     pub error: i16,
     /// Its full name.
     pub name: String,
+    /// Its id; `None` from a broker older than 2.8.
+    pub id: Option<TopicId>,
     /// Each partition and the broker that leads it, -1 for none.
     pub leaders: Vec<(i32, i32)>,
 }
@@ -102,7 +107,7 @@ pub fn api_versions(reader: &mut Reader<'_>) -> Result<(i16, BrokerVersions), Ma
     Ok((error, apis))
 }
 
-/// Versions 4 to 9.
+/// Versions 4 to 10.
 pub fn metadata(reader: &mut Reader<'_>, version: i16) -> Result<Metadata, Malformed> {
     reader.i32()?; // throttle time
     let brokers = reader.list(|reader| {
@@ -120,6 +125,11 @@ pub fn metadata(reader: &mut Reader<'_>, version: i16) -> Result<Metadata, Malfo
 fn topic_metadata(reader: &mut Reader<'_>, version: i16) -> Result<TopicMetadata, Malformed> {
     let error = reader.i16()?;
     let name = reader.string()?;
+    let mut id = None;
+    if version >= 10 {
+        // All zeros mean that the cluster has no ids.
+        id = TopicId::try_from(reader.take(16)?).ok().filter(|id| *id != [0; 16]);
+    }
     reader.i8()?; // internal or not
     let leaders = reader.list(|reader| {
         reader.i16()?; // error; the leader is -1 as well if absent
@@ -139,7 +149,7 @@ fn topic_metadata(reader: &mut Reader<'_>, version: i16) -> Result<TopicMetadata
         reader.i32()?; // authorized operations
     }
     reader.tags()?;
-    Ok(TopicMetadata { error, name, leaders })
+    Ok(TopicMetadata { error, name, id, leaders })
 }
 
 /// Versions 2 to 5.

@@ -48,7 +48,7 @@ impl Api {
     pub fn ours(self) -> RangeInclusive<i16> {
         match self {
             Api::Versions => 0..=3,
-            Api::Metadata => 4..=9,
+            Api::Metadata => 4..=10,
             Api::CreateTopics => 2..=5,
             Api::Produce => 3..=9,
             Api::ListOffsets => 1..=6,
@@ -127,7 +127,7 @@ mod tests {
     fn the_newest_common_versions_are_used() {
         let kafka_4_3 = broker([(0, 13), (2, 7), (0, 13), (1, 11), (4, 18)]);
         let agreed = Agreed::with(&kafka_4_3).unwrap();
-        assert_eq!(ALL.map(|api| agreed.version(api)), [9, 5, 9, 6, 12]);
+        assert_eq!(ALL.map(|api| agreed.version(api)), [10, 5, 9, 6, 12]);
         let kafka_0_11 = broker([(0, 4), (0, 2), (0, 3), (0, 2), (0, 5)]);
         let agreed = Agreed::with(&kafka_0_11).unwrap();
         assert_eq!(ALL.map(|api| agreed.version(api)), [4, 2, 3, 2, 5]);

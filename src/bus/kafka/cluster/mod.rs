@@ -3,8 +3,8 @@
 
 use super::connection::Connection;
 use super::context::Context;
-use super::directory::Directory;
-use super::responses::{self, Metadata};
+use super::directory::{Directory, Led};
+use super::responses::{self, Metadata, TopicId};
 use super::settings::KafkaSettings;
 use super::versions::Api;
 use super::{faults, requests};
@@ -51,11 +51,33 @@ impl Cluster {
 
     /// The leader of each partition of `topic`, refreshed if unknown or stale.
     pub fn leaders(&mut self, topic: Topic, deadline_ns: u64) -> Result<BTreeMap<i32, i32>, BusError> {
-        if self.directory.fresh_leaders(topic).is_none() {
-            let found = self.ask_metadata(&Topic::ALL, deadline_ns)?;
-            self.directory.note_leaders(&found, topic, &self.shared)?;
+        match self.look_up(&[topic], deadline_ns)?.remove(&topic) {
+            Some(Ok(led)) => Ok(led.leaders),
+            Some(Err(error)) => {
+                self.directory.distrust();
+                Err(error)
+            }
+            None => Ok(BTreeMap::new()),
         }
-        Ok(self.directory.fresh_leaders(topic).cloned().unwrap_or_default())
+    }
+
+    /// What the cluster knows of these topics, refreshed if unknown or stale.
+    pub fn look_up(
+        &mut self,
+        topics: &[Topic],
+        deadline_ns: u64,
+    ) -> Result<BTreeMap<Topic, Result<Led, BusError>>, BusError> {
+        if topics.iter().any(|topic| self.directory.fresh(*topic).is_none()) {
+            let found = self.ask_metadata(&Topic::ALL, deadline_ns)?;
+            self.directory.note_topics(&found, &self.shared);
+        }
+        let known = |topic: &Topic| Some((*topic, self.directory.fresh(*topic)?.clone()));
+        Ok(topics.iter().filter_map(known).collect())
+    }
+
+    /// The id of a topic that was just looked up.
+    pub fn topic_id(&self, topic: Topic) -> Option<TopicId> {
+        self.directory.fresh(topic)?.as_ref().ok()?.id
     }
 
     /// The last known leader of a partition.

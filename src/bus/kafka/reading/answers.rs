@@ -2,7 +2,7 @@
 
 use super::flight::Silence;
 use super::progress::Key;
-use super::steps::{Event, FetchAnswer, Step};
+use super::steps::{Event, FetchAnswer, Leaders, Step};
 use super::{Flight, Phase, Reading, Request};
 use crate::bus::kafka::batches::{self, Part, Room};
 use crate::bus::kafka::faults;
@@ -19,7 +19,7 @@ impl Reading {
     /// Takes note of what happened at `now_ns`.
     pub fn handle(&mut self, now_ns: u64, event: Event<'_>) {
         match event {
-            Event::Range { key, range } => self.on_range(now_ns, key, range),
+            Event::Range { key, id, range } => self.on_range(now_ns, key, id, range),
             Event::Leaders(Ok(leaders)) => self.on_leaders(now_ns, &leaders),
             Event::Leaders(Err(error)) => self.fault_all(now_ns, &error),
             Event::Connected => {
@@ -50,29 +50,9 @@ impl Reading {
         }
     }
 
-    /// Moves a partition whose offset the broker does not have to the nearest existing one.
-    fn on_range(&mut self, now_ns: u64, key: Key, range: Result<Option<(i64, i64)>, BusError>) {
-        if let Phase::Ranges(queue) = &mut self.poll.phase {
-            queue.pop_front();
-        }
-        let range = match range {
-            Ok(range) => range,
-            Err(error) => return self.fault_all(now_ns, &error),
-        };
-        let (Some((first, end)), Some(progress)) = (range, self.subscriptions.get_mut(key)) else { return };
-        let nearest = progress.next.clamp(first, end.max(first));
-        let name = self.shared.settings.topic_name(key.0);
-        self.poll.chores.push_back(Step::Warn(format!(
-            "topic {name}, partition {}: offset {} does not exist (the broker has {first} to {end}); continuing \
-             at {nearest}",
-            key.1, progress.next
-        )));
-        progress.next = nearest;
-        progress.lost = false;
-    }
-
     /// Groups the partitions by their leaders. In a backoff, those that are not listed are left out.
-    fn on_leaders(&mut self, now_ns: u64, leaders: &BTreeMap<Key, i32>) {
+    fn on_leaders(&mut self, now_ns: u64, leaders: &Leaders) {
+        self.begin_replaced(leaders);
         let is_open = matches!(self.poll.phase, Phase::Open);
         let keys = if is_open {
             self.subscriptions.healthy()
@@ -82,10 +62,10 @@ impl Reading {
         };
         let mut wanted: BTreeMap<i32, Vec<Key>> = BTreeMap::new();
         for key in keys {
-            match leaders.get(&key) {
+            match leaders.of.get(&key) {
                 Some(leader) if *leader >= 0 => wanted.entry(*leader).or_default().push(key),
                 _ if is_open => {}
-                _ => self.has_no_leader(now_ns, key),
+                _ => self.has_no_leader(now_ns, key, leaders.faults.get(&key.0)),
             }
         }
         let brokers = wanted.len();
@@ -93,10 +73,12 @@ impl Reading {
         self.poll.phase = Phase::Requests { queue: wanted.into_iter().map(request).collect(), brokers };
     }
 
-    fn has_no_leader(&mut self, now_ns: u64, key: Key) {
+    fn has_no_leader(&mut self, now_ns: u64, key: Key, why: Option<&BusError>) {
         let (name, partition) = (self.shared.settings.topic_name(key.0), key.1);
-        let text = format!("partition {partition} of topic {name} currently has no leader");
-        let error = BusError::Unavailable(text);
+        let none = || {
+            BusError::Unavailable(format!("partition {partition} of topic {name} currently has no leader"))
+        };
+        let error = why.cloned().unwrap_or_else(none);
         self.subscriptions.fault(&[key], &error);
         // Otherwise the same answer would be used again and again.
         self.failed(now_ns, error);
@@ -160,6 +142,8 @@ impl Reading {
         }
         if faults::is_out_of_range(part.error) {
             progress.lost = true;
+            // It may be another topic by now: the topics are looked up again.
+            self.poll.chores.push_back(Step::Distrust);
             return true;
         }
         if part.error != 0 {
@@ -213,7 +197,7 @@ impl Reading {
 
     /// Ends the round's requests. Fetches in flight may still be answered; the other partitions cannot be
     /// read.
-    fn fault_all(&mut self, now_ns: u64, error: &BusError) {
+    pub(super) fn fault_all(&mut self, now_ns: u64, error: &BusError) {
         let mut keys = self.subscriptions.in_turn(0);
         keys.retain(|key| !self.flights.values().any(|flight| flight.asked.contains_key(key)));
         self.subscriptions.fault(&keys, error);

@@ -9,14 +9,16 @@
 mod answers;
 mod flight;
 mod progress;
+mod replaced;
 mod steps;
 
 use self::flight::{Flight, GRACE_NS};
 pub use self::progress::Key;
 use self::progress::Subscriptions;
-pub use self::steps::{Event, FetchAnswer, Step};
+pub use self::steps::{Event, FetchAnswer, Leaders, Step};
 use super::context::Context;
 use super::gaps::Gaps;
+use super::responses::TopicId;
 use super::retry::Retry;
 use crate::bus::{BusError, Record, Topic};
 use crate::clock::{NS_PER_MS, NS_PER_S};
@@ -32,6 +34,8 @@ const LEAST_TELL_NS: u64 = NS_PER_S;
 pub struct Reading {
     shared: Arc<Context>,
     subscriptions: Subscriptions,
+    /// Which topics the positions belong to; empty for clusters without ids.
+    ids: BTreeMap<Topic, TopicId>,
     flights: BTreeMap<i32, Flight>,
     /// Records held back while a fault was reported.
     ready: Vec<Record>,
@@ -92,6 +96,7 @@ impl Reading {
         Reading {
             shared,
             subscriptions: Subscriptions::default(),
+            ids: BTreeMap::new(),
             flights: BTreeMap::new(),
             ready: Vec::new(),
             turn: 0,
@@ -105,6 +110,7 @@ impl Reading {
     /// Reads `topic` from these offsets, replacing its earlier position. Not during a poll.
     pub fn start(&mut self, topic: Topic, offsets: BTreeMap<i32, i64>) {
         self.subscriptions.start(topic, offsets);
+        self.ids.remove(&topic);
         self.ready.retain(|record| record.topic != topic);
     }
 

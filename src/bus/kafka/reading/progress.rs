@@ -38,6 +38,16 @@ impl Subscriptions {
         self.0.extend(offsets.into_iter().map(fresh));
     }
 
+    /// Adds those of these partitions whose topics are subscribed, to be read from their beginning. Returns
+    /// the added ones.
+    pub fn add_missing<'a>(&mut self, keys: impl Iterator<Item = &'a Key>) -> Vec<Key> {
+        let topics = self.topics();
+        let is_new = |key: &&Key| topics.contains(&key.0) && !self.0.contains_key(*key);
+        let new: Vec<Key> = keys.filter(is_new).copied().collect();
+        self.0.extend(new.iter().map(|key| (*key, Progress::default())));
+        new
+    }
+
     /// Whether nothing is subscribed.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,7 +1,7 @@
 //! What the shell does for [`super::Reading`], and what it reports back.
 
 use super::progress::Key;
-use crate::bus::kafka::responses::FetchedPartition;
+use crate::bus::kafka::responses::{FetchedPartition, TopicId};
 use crate::bus::kafka::wire::Malformed;
 use crate::bus::{BusError, Record, Topic};
 use std::collections::BTreeMap;
@@ -23,7 +23,8 @@ pub enum Step {
         /// When to give up.
         limit_ns: u64,
     },
-    /// Report the known leaders of these partitions with an open connection: [`Event::Leaders`].
+    /// Report the known leaders of these partitions with an open connection, and nothing else:
+    /// [`Event::Leaders`].
     ListOpen(Vec<Key>),
     /// Connect to a broker if it is not connected: [`Event::Connected`] or [`Event::Failed`].
     Connect {
@@ -73,11 +74,13 @@ pub enum Event<'a> {
     Range {
         /// The partition.
         key: Key,
+        /// The id of its topic, if the cluster has ids.
+        id: Option<TopicId>,
         /// The offsets, or why they are unknown.
         range: Result<Option<(i64, i64)>, BusError>,
     },
-    /// The leaders; negative or absent for none.
-    Leaders(Result<BTreeMap<Key, i32>, BusError>),
+    /// The leaders.
+    Leaders(Result<Leaders, BusError>),
     /// The broker is connected.
     Connected,
     /// The Fetch was sent.
@@ -108,6 +111,17 @@ pub enum Event<'a> {
         /// Why.
         error: BusError,
     },
+}
+
+/// What the cluster knows of the subscribed topics.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Leaders {
+    /// The leader of each partition; negative or absent for none.
+    pub of: BTreeMap<Key, i32>,
+    /// The topics' ids, if the cluster has ids.
+    pub ids: BTreeMap<Topic, TopicId>,
+    /// Why a topic has no leaders.
+    pub faults: BTreeMap<Topic, BusError>,
 }
 
 /// The response to a Fetch.

@@ -1,6 +1,7 @@
 //! Scripted events with a time that only moves when a test says so.
 
 mod faults;
+mod replaced;
 mod rounds;
 mod world;
 
@@ -28,6 +29,11 @@ fn away(text: &str) -> BusError {
 fn part(key: Key, error: i16, batches: &[u8]) -> FetchedPartition<'_> {
     let (topic, partition) = (key.0.name().to_owned(), key.1);
     FetchedPartition { topic, partition, error, aborted: Vec::new(), batches, whole: true }
+}
+
+/// Leaders of a cluster without topic ids.
+fn led(leaders: &[(Key, i32)]) -> Leaders {
+    Leaders { of: leaders.iter().copied().collect(), ..Leaders::default() }
 }
 
 fn offsets(records: &[Record]) -> Vec<i64> {
@@ -74,7 +80,7 @@ impl Bench {
     fn lead(&mut self, leaders: &[(Key, i32)]) {
         let step = self.next();
         assert!(matches!(step, Step::FindLeaders { .. }), "{step:?}");
-        self.tell(Event::Leaders(Ok(leaders.iter().copied().collect())));
+        self.tell(Event::Leaders(Ok(led(leaders))));
     }
 
     /// Expects that this broker is connected and gets a Fetch; returns what is asked and the wait.

@@ -58,6 +58,7 @@ impl World {
             Step::Distrust | Step::Warn(_) | Step::Done(_) => return,
             Step::FindRange { key, .. } => Event::Range {
                 key,
+                id: None,
                 range: match self.draw(3) {
                     3 => Err(away("no offsets")),
                     2 => Ok(None),
@@ -66,14 +67,14 @@ impl World {
             },
             Step::FindLeaders { .. } => Event::Leaders(match self.draw(9) {
                 9 => Err(away("no metadata")),
-                luck => Ok(PARTITIONS.iter().map(|key| (*key, self.leader(*key, luck))).collect()),
+                luck => Ok(led(&PARTITIONS.map(|key| (key, self.leader(key, luck))))),
             }),
             Step::ListOpen(keys) => {
                 let open = keys
                     .into_iter()
                     .map(|key| (key, key.1))
                     .filter(|(_, leader)| self.open[*leader as usize]);
-                Event::Leaders(Ok(open.collect()))
+                Event::Leaders(Ok(led(&open.collect::<Vec<_>>())))
             }
             Step::Connect { broker, .. } => {
                 self.now_ns += NS_PER_MS;
