@@ -13,8 +13,15 @@ pub struct Context {
     pub bootstrap: Vec<Address>,
     /// The topics by their full names.
     pub names: BTreeMap<String, Topic>,
-    /// Topics already reported as having no append time.
-    told: Mutex<BTreeSet<Topic>>,
+    /// What was already said of each topic.
+    told: Mutex<BTreeSet<(Topic, Complaint)>>,
+}
+
+/// What is wrong with a topic's layout; logged once per topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Complaint {
+    NoAppendTime,
+    SeveralPartitions,
 }
 
 impl Context {
@@ -37,8 +44,7 @@ impl Context {
 
     /// Warns once per topic that it does not store append times.
     pub fn warn_no_append_time(&self, topic: Topic) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.insert(topic) {
+        if self.is_first(topic, Complaint::NoAppendTime) {
             let name = self.settings.topic_name(topic);
             log::warn!(
                 "topic {name} does not store the broker's append time, so it cannot be used to compare \
@@ -46,5 +52,48 @@ impl Context {
                  --add-config message.timestamp.type=LogAppendTime"
             );
         }
+    }
+
+    /// Warns once per topic that it has several partitions.
+    pub fn warn_of_partitions(&self, topic: Topic, count: usize) {
+        if let Some(line) = self.partitions_line(topic, count) {
+            log::warn!("{line}");
+        }
+    }
+
+    fn partitions_line(&self, topic: Topic, count: usize) -> Option<String> {
+        if count <= 1 || !self.is_first(topic, Complaint::SeveralPartitions) {
+            return None;
+        }
+        let name = self.settings.topic_name(topic);
+        Some(format!(
+            "topic {name} has {count} partitions: their records have no common order, so the results of several \
+             orchestrators can differ; create it with one partition"
+        ))
+    }
+
+    fn is_first(&self, topic: Topic, complaint: Complaint) -> bool {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert((topic, complaint))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_partitions_are_told_once_per_topic() {
+        let settings =
+            KafkaSettings { topic_prefix: "t-".to_owned(), ..KafkaSettings::new(vec!["a:1".to_owned()]) };
+        let context = Context::new(settings).expect("settings");
+        for count in [0, 1] {
+            assert_eq!(context.partitions_line(Topic::Metrics, count), None);
+        }
+        let line = context.partitions_line(Topic::Metrics, 3).expect("a warning");
+        for words in ["topic t-metrics has 3 partitions", "orchestrators can differ", "create it with one"] {
+            assert!(line.contains(words), "{words:?} is missing in: {line}");
+        }
+        assert_eq!(context.partitions_line(Topic::Metrics, 3), None, "once");
+        assert!(context.partitions_line(Topic::Trigger, 2).is_some());
     }
 }

@@ -33,6 +33,7 @@ impl Fetcher {
     pub fn start(&mut self, topic: Topic, offsets: BTreeMap<i32, i64>) {
         // The offsets belong to the topic as it is now, not as this cluster may still know it.
         self.cluster.distrust();
+        self.cluster.shared().warn_of_partitions(topic, offsets.len());
         self.reading.start(topic, offsets);
     }
 

@@ -37,6 +37,11 @@ fn ensure(cluster: &mut Cluster, deadline_ns: u64) -> Result<(), BusError> {
         if !missing.is_empty() {
             create(cluster, &missing, deadline_ns)?;
         } else if found.topics.len() == Topic::ALL.len() && found.topics.iter().all(has_leaders) {
+            for topic in &found.topics {
+                if let Some(known) = cluster.shared().topic_of(&topic.name) {
+                    cluster.shared().warn_of_partitions(known, topic.leaders.len());
+                }
+            }
             return Ok(());
         }
         let look_again_ns = clock::now_ns() + LOOK_AGAIN_NS;

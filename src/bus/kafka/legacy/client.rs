@@ -105,6 +105,9 @@ pub fn check_topics(client: &mut KafkaClient, shared: &Context) -> Result<(), Bu
             !partitions.is_empty() && partitions.iter().all(|partition| partition.leader().is_some())
         })
     };
+    for (name, topic) in &shared.names {
+        shared.warn_of_partitions(*topic, client.topics().partitions(name).map_or(0, |found| found.len()));
+    }
     let missing: Vec<&str> = shared.names.keys().filter(|name| !ready(name)).map(String::as_str).collect();
     if missing.is_empty() {
         return Ok(());

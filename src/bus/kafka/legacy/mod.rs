@@ -179,6 +179,7 @@ impl Bus for LegacyBus {
             }
             special => self.offsets(topic, special, deadline_ns),
         })?;
+        self.reader.shared.warn_of_partitions(topic, offsets.len());
         self.positions.retain(|(known, _), _| *known != topic);
         self.positions.extend(offsets.into_iter().map(|(partition, offset)| ((topic, partition), offset)));
         Ok(())
