@@ -20,6 +20,7 @@ mod processes;
 mod raw_http;
 mod recreated_topics;
 mod server;
+mod simulation;
 mod support;
 mod system;
 mod target;
