@@ -50,6 +50,14 @@ fn connect_timeout(text: &str) -> Result<Duration, String> {
         .and_then(|d| if d <= most { Ok(d) } else { Err("use a duration up to 24h".to_owned()) })
 }
 
+fn fence_after(text: &str) -> Result<Duration, String> {
+    let allowed = Duration::from_secs(1)..=Duration::from_secs(3_600);
+    parse_duration(text)
+        .ok()
+        .filter(|after| allowed.contains(after))
+        .ok_or_else(|| "use a duration from 1s to 1h".to_owned())
+}
+
 /// The bus that the flags describe. The error names the invalid flag.
 pub fn bus(args: &KafkaArgs, role: &str) -> Result<Arc<dyn Connector>, String> {
     let mut settings = KafkaSettings::new(args.kafka.clone());
@@ -127,6 +135,10 @@ pub struct DriverArgs {
     /// Orchestrator address, shown in the process list only; drivers communicate through Kafka alone
     #[arg(long, env = "FLOODGATE_ORCHESTRATOR", value_name = "URL", value_parser = values::url)]
     orchestrator: Option<String>,
+    /// Stop a running load after Kafka could not be read for this long, since a STOP could not be read either;
+    /// the report is kept and sent when Kafka is back
+    #[arg(long, env = "FLOODGATE_FENCE_AFTER", default_value = "30s", value_parser = fence_after)]
+    fence_after: Duration,
     /// Requests per second of this driver, for avalanche (closed loop or fixed rate)
     #[arg(long, env = "FLOODGATE_RATE", value_parser = values::rate, allow_negative_numbers = true)]
     rate: Option<f64>,
@@ -184,6 +196,7 @@ impl DriverArgs {
                 ..ClientSettings::default()
             },
             connect_timeout: self.bus.connect_timeout,
+            fence_after: Some(self.fence_after),
         })
     }
 }

@@ -2,16 +2,18 @@
 
 use super::clock_offset::SharedOffset;
 use super::engine::Engine;
+use super::fence::Fence;
 use super::latest::LatestSender;
 use super::prepare::{ClientSettings, Prepared};
 use super::preparing::Preparing;
+use super::report::Author;
 use super::reporter::Reporter;
 use super::rivals::{Rival, Rivals};
 use super::session::{Action, Beat, Event, Session};
 use crate::bus::{Bus, BusError, Connector, Record, Start, Topic};
 use crate::clock;
 use crate::complaints::Complaints;
-use crate::message::{self, NodeRef, Register};
+use crate::message::{self, DriverState, NodeRef, Register};
 use crate::threads::StopFlag;
 use crossbeam_channel::{Receiver, Sender};
 use std::sync::Arc;
@@ -27,6 +29,8 @@ const EVENTS: usize = 8;
 /// At shutdown, how long to wait for the end of the test and its last report: for the workers, for reading
 /// the target's count, and for the bus.
 const LEAVE_PATIENCE: Duration = Duration::from_secs(15);
+/// Timeout of the last check of the bus before a load is stopped for lack of it.
+const FENCE_CHECK: Duration = Duration::from_secs(1);
 /// Timeout for telling another process with this driver's name about this one.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 
@@ -48,6 +52,8 @@ pub struct Given {
     pub offset: SharedOffset,
     /// The content of the heartbeats.
     pub beats: LatestSender<Beat>,
+    /// Ends a load that could not be stopped.
+    pub fence: Fence,
     /// Set when the process shuts down.
     pub leave: StopFlag,
 }
@@ -106,6 +112,7 @@ impl ControlThread {
                     Err(error) => log::warn!("Kafka is unavailable, cannot read plans or triggers: {error}"),
                 }
             }
+            self.guard(records.is_ok());
             for record in records.unwrap_or_default() {
                 self.look_for_rivals(&record);
                 match read(&record) {
@@ -133,6 +140,25 @@ impl ControlThread {
                 log::error!("the test did not end within {} s; giving up on it", LEAVE_PATIENCE.as_secs());
             }
         }
+    }
+
+    /// Stops a load that could not be stopped from outside. A poll also fails if only another topic cannot be
+    /// read, and this process may just have been resumed: so the bus gets a last chance.
+    fn guard(&mut self, is_readable: bool) {
+        let is_loaded = self.given.session.is_loaded();
+        if !self.given.fence.read(is_readable, is_loaded, clock::now_ns()) {
+            return;
+        }
+        if self.given.bus.end(Topic::Trigger, FENCE_CHECK).is_ok() {
+            self.given.fence.read(true, is_loaded, clock::now_ns());
+            return;
+        }
+        let seconds = self.given.fence.unread().as_secs();
+        log::warn!(
+            "the load is stopped: {} could not be read for {seconds} s",
+            self.given.connector.describe()
+        );
+        self.take(Event::Fenced(format!("it could not reach Kafka for {seconds} s and stopped its load")));
     }
 
     /// Warns if another process uses this driver's name, and tells that process about this one.
@@ -178,7 +204,8 @@ impl ControlThread {
             Action::Announce(beat) => {
                 if let Some(reason) = &beat.reason {
                     let test_id = beat.test_id.as_deref().unwrap_or_default();
-                    self.complaints.warn("refused", &format!("test {test_id:?} refused: {reason}"));
+                    let what = if beat.state == DriverState::Refused { " refused" } else { "" };
+                    self.complaints.warn("refused", &format!("test {test_id:?}{what}: {reason}"));
                 }
                 self.given.beats.put(beat);
                 None
@@ -197,6 +224,10 @@ impl ControlThread {
             Action::Stop => {
                 log::info!("the test is stopped");
                 self.engine.iter().for_each(Engine::stop);
+                None
+            }
+            Action::Hurry => {
+                self.engine.iter().for_each(Engine::hurry);
                 None
             }
             Action::Discard => {
@@ -222,14 +253,14 @@ impl ControlThread {
             Ok(start_ns) => start_ns,
             Err(reason) => return Some(Event::NotStarted(reason)),
         };
-        let reporter = Reporter {
+        let author = Author {
             identity: self.given.identity.clone(),
             test_id: prepared.assignment.test_id.clone(),
-            offset: self.given.offset.clone(),
             target_on: prepared.target_on,
-            hurry: self.given.leave.clone(),
         };
-        log::info!("test {:?}: starts in {} ms", reporter.test_id, (start_ns - now_ns) / clock::NS_PER_MS);
+        log::info!("test {:?}: starts in {} ms", author.test_id, (start_ns - now_ns) / clock::NS_PER_MS);
+        let (offset, leave) = (self.given.offset.clone(), self.given.leave.clone());
+        let reporter = Reporter { author, offset, leave, next_plan: StopFlag::default() };
         match Engine::start(prepared, start_ns, reporter, self.given.connector.open(), self.events.0.clone())
         {
             Ok(engine) => {

@@ -11,13 +11,16 @@ pub mod collector;
 pub mod control;
 pub mod cursor;
 pub mod engine;
+pub mod fence;
 pub mod heartbeat;
 pub mod latest;
 pub mod outbox;
 pub mod prepare;
 pub mod preparing;
 pub mod registering;
+pub mod report;
 pub mod reporter;
+pub mod reporting;
 pub mod rivals;
 pub mod session;
 pub mod target_count;
@@ -34,6 +37,7 @@ use crate::threads::{self, Failure, Thread};
 use allowed::Allowed;
 use clock_offset::SharedOffset;
 use control::{ControlThread, Given};
+use fence::Fence;
 use prepare::ClientSettings;
 use registering::Registering;
 use session::Session;
@@ -56,6 +60,8 @@ pub struct Config {
     pub clients: ClientSettings,
     /// How long it waits for the bus at startup.
     pub connect_timeout: Duration,
+    /// It stops a running load after being unable to read the bus for this long; `None`: never.
+    pub fence_after: Option<Duration>,
 }
 
 /// A driver that runs in threads of this process.
@@ -105,6 +111,7 @@ pub fn start(connector: Arc<dyn Connector>, config: Config) -> Result<Driver, St
         session,
         offset,
         beats,
+        fence: Fence::new(config.fence_after),
         leave: leave.clone(),
     });
     let control = threads::spawn("control", move || control.run(), on_panic())?;

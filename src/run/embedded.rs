@@ -90,6 +90,7 @@ fn driver_config(i: usize, url: &str, clients: ClientSettings) -> driver::Config
         allow_targets: Vec::new(),
         clients,
         connect_timeout: START_TIMEOUT,
+        fence_after: None,
     }
 }
 

@@ -3,7 +3,8 @@
 use super::collector::{Collector, Draft};
 use super::cursor::Cursor;
 use super::prepare::{Clients, Prepared, Recipe};
-use super::reporter::{DraftReport, MAX_DRAFTS, Reporter};
+use super::report::DraftReport;
+use super::reporter::{MAX_DRAFTS, Reporter};
 use super::session::Event;
 use super::target_count::{Reading, between};
 use super::worker::{self, Handover, Task};
@@ -34,6 +35,7 @@ const LAST_DRAFT_WITHIN: Duration = Duration::from_secs(10);
 /// A running test.
 pub struct Engine {
     stop: StopFlag,
+    next_plan: StopFlag,
     thread: Option<Thread>,
 }
 
@@ -47,7 +49,7 @@ impl Engine {
         bus: Box<dyn Bus>,
         events: Sender<Event>,
     ) -> Result<Engine, String> {
-        let stop = prepared.recipe.stop.clone();
+        let (stop, next_plan) = (prepared.recipe.stop.clone(), reporter.next_plan.clone());
         let (on_panic_stop, on_panic_events) = (stop.clone(), events.clone());
         let body = move || conduct(prepared, start_ns, reporter, bus, &events);
         let on_panic = move |what| {
@@ -57,12 +59,17 @@ impl Engine {
             }
         };
         let thread = threads::spawn("engine", body, on_panic)?;
-        Ok(Engine { stop, thread: Some(thread) })
+        Ok(Engine { stop, next_plan, thread: Some(thread) })
     }
 
     /// Ends the load and aborts requests in flight.
     pub fn stop(&self) {
         self.stop.stop();
+    }
+
+    /// Gives up soon on reports that the bus does not accept.
+    pub fn hurry(&self) {
+        self.next_plan.stop();
     }
 
     /// Waits up to `patience` for the end of the test and its last report; returns whether it ended.

@@ -4,7 +4,7 @@
 //! (report published) idle
 
 use super::allowed::Allowed;
-use crate::message::{DriverState, NodeRef, TestConfig, Trigger};
+use crate::message::{DriverState, NodeRef, TestConfig, Trigger, Word};
 use crate::plan::{Defaults, Plan, limits};
 use crate::units::clip;
 
@@ -39,6 +39,8 @@ pub enum Event {
     NotStarted(String),
     /// A thread of the running test crashed, and why: the load ends, and the counts so far are reported.
     Broken(String),
+    /// The bus could not be read for too long to let the load go on; what happened.
+    Fenced(String),
     /// All workers have ended.
     LoadEnded,
     /// The bus will never accept the final report, and why. [`Event::Reported`] follows.
@@ -61,6 +63,8 @@ pub enum Action {
     },
     /// End the load at once and abort requests in flight.
     Stop,
+    /// Give up soon on reports that the bus does not accept: nobody waits for them any more.
+    Hurry,
     /// Discard what was prepared, or is being prepared: no [`Event::Prepared`] follows.
     Discard,
 }
@@ -143,6 +147,7 @@ impl Session {
                 self.broken = self.is_busy().then_some(reason);
                 Vec::new()
             }
+            Event::Fenced(reason) => self.on_fenced(reason),
             Event::ReportRefused(reason) => {
                 self.report_refused = Some(reason);
                 Vec::new()
@@ -160,11 +165,11 @@ impl Session {
                 return Vec::new();
             }
             if matches!(self.state, State::Finishing(_)) {
-                // The orchestrator already has the final report, or soon gives up; its next plan waits until
-                // then.
+                // Its orchestrator does not wait for the final report any more, or could not send a plan; the
+                // plan waits for it, but not long.
                 let start = self.following.take().filter(|(known, _)| known.test_id == config.test_id);
                 self.following = Some((Box::new(config.clone()), start.and_then(|(_, start)| start)));
-                return Vec::new();
+                return vec![Action::Hurry];
             }
             let reason = format!("still running test {:?}; stop it first", current.test_id);
             // Published only once: the running test's orchestrator would consider a driver lost that reports
@@ -262,6 +267,12 @@ impl Session {
                 self.state = State::Idle;
                 vec![Action::Announce(Beat::idle()), Action::Discard]
             }
+            State::Finishing(current)
+                if current.test_id == trigger.test_id && trigger.trigger == Word::End =>
+            {
+                // Later reports do not count.
+                vec![Action::Hurry]
+            }
             _ => Vec::new(),
         }
     }
@@ -276,6 +287,14 @@ impl Session {
                 Vec::new()
             }
         }
+    }
+
+    fn on_fenced(&mut self, reason: String) -> Vec<Action> {
+        if !self.is_loaded() {
+            return Vec::new();
+        }
+        self.broken.get_or_insert(reason);
+        vec![Action::Stop]
     }
 
     fn on_load_ended(&mut self) -> Vec<Action> {
@@ -329,6 +348,11 @@ impl Session {
         let State::Running(current) = &self.state else { return None };
         let reason = Some("it was shut down mid-run".to_owned());
         Some(Beat { reason, ..Beat::of(DriverState::Finishing, current) })
+    }
+
+    /// Whether a load is running, or waits for its start.
+    pub fn is_loaded(&self) -> bool {
+        matches!(self.state, State::Running(_))
     }
 
     /// Whether a load is running or being reported.

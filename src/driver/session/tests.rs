@@ -1,5 +1,5 @@
 use super::*;
-use crate::message::{TestType, Word};
+use crate::message::TestType;
 
 fn me() -> NodeRef {
     NodeRef { node_id: "d1".to_owned(), epoch: 7 }
@@ -220,7 +220,7 @@ fn a_plan_that_arrives_while_the_last_report_is_being_sent_waits_for_it() {
         let mut session = ready();
         session.handle(Event::Trigger(Trigger::start("t1", 1.0)));
         session.handle(Event::LoadEnded);
-        assert_eq!(session.handle(read(config("t2"))), []);
+        assert_eq!(session.handle(read(config("t2"))), [Action::Hurry]);
         session
     };
     let actions = finishing().handle(Event::Reported);
@@ -291,7 +291,28 @@ fn the_end_of_a_run_stops_drivers_that_still_execute_it() {
     assert!(session.handle(end("another")).is_empty());
     assert_eq!(session.handle(end("t1")), [Action::Stop]);
     session.handle(Event::LoadEnded);
-    assert!(session.handle(end("t1")).is_empty(), "its final report is being sent");
+    assert!(session.handle(end("another")).is_empty());
+    assert_eq!(session.handle(end("t1")), [Action::Hurry], "its final report does not count any more");
     let mut waiting = ready();
     assert!(waiting.handle(end("t1")).contains(&Action::Discard), "no start follows an end");
+}
+
+#[test]
+fn a_fenced_load_stops_and_says_why_until_its_report_is_sent() {
+    let why = "it could not reach Kafka for 30s and stopped its load";
+    let fenced = || Event::Fenced(why.to_owned());
+    let mut session = ready();
+    assert!(!session.is_loaded());
+    assert_eq!(session.handle(fenced()), [], "there is no load");
+    session.handle(Event::Trigger(Trigger::start("t1", 1.0)));
+    assert!(session.is_loaded());
+    assert_eq!(session.handle(fenced()), [Action::Stop]);
+    let said = Some((DriverState::Finishing, Some(why)));
+    assert_eq!(announced(&session.handle(Event::LoadEnded)), said);
+    assert!(!session.is_loaded());
+    assert_eq!(session.handle(fenced()), [], "it has ended");
+    let actions = session.handle(Event::Reported);
+    assert_eq!(announced(&actions), said, "the bus may not have accepted the first one");
+    let [Action::Announce(beat)] = actions.as_slice() else { panic!("{actions:?}") };
+    assert_eq!(beat.next.as_deref(), Some(&Beat::idle()));
 }

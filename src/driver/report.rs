@@ -1,0 +1,143 @@
+//! A driver's figures as a report. Pure: times, host and ids are given.
+
+use super::collector::Draft;
+use crate::clock::{NS_PER_MS, NS_PER_S};
+use crate::message::{Histograms, LatencyMs, Metrics, NodeRef, TargetCount};
+use crate::stats::generator::{Generator, TargetOn};
+use crate::stats::histogram::{Histogram, round_ms};
+
+/// Minimum share of local ports in TIME_WAIT that is reported.
+const LEAST_WAITING: f64 = 0.1;
+
+/// What the engine passes to the reporter.
+#[derive(Clone, Debug)]
+pub struct DraftReport {
+    /// The figures.
+    pub draft: Draft,
+    /// What the target counted; only in the final report.
+    pub target: Option<TargetCount>,
+}
+
+impl DraftReport {
+    /// Whether it belongs into the series even if a newer one is waiting: at a whole second, or final.
+    pub fn is_kept(&self) -> bool {
+        self.draft.is_final || self.draft.elapsed_ns.is_multiple_of(NS_PER_S)
+    }
+}
+
+/// Who reports on what.
+#[derive(Clone, Debug)]
+pub struct Author {
+    /// The driver.
+    pub identity: NodeRef,
+    /// The test.
+    pub test_id: String,
+    /// Where the target runs, if on this host.
+    pub target_on: Option<TargetOn>,
+}
+
+/// What a report contains besides its figures.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// The report's unique id.
+    pub report_id: String,
+    /// Broker time at 0 of the process's clock, in ms since 1970.
+    pub zero_ms: f64,
+    /// The share of local ports in TIME_WAIT; `None` if unknown.
+    pub ports_waiting: Option<f64>,
+}
+
+impl Author {
+    /// The report, still without its number.
+    pub fn metrics(&self, report: DraftReport, facts: Facts) -> Metrics {
+        let DraftReport { draft, target } = report;
+        let figures = draft.latency.distribution();
+        let broker_ms = |at_ns: u64| round_ms(facts.zero_ms + at_ns as f64 / NS_PER_MS as f64);
+        let encode = |histogram: &Histogram| histogram.encode().unwrap_or_default();
+        Metrics {
+            node_id: self.identity.node_id.clone(),
+            test_id: self.test_id.clone(),
+            report_id: facts.report_id,
+            metrics: LatencyMs {
+                mean_latency: Some(figures.as_ref().map_or(0.0, |f| f.mean)),
+                median_latency: Some(figures.as_ref().map_or(0.0, |f| f.median)),
+                min_latency: Some(figures.as_ref().map_or(0.0, |f| f.min)),
+                max_latency: Some(figures.as_ref().map_or(0.0, |f| f.max)),
+            },
+            epoch: Some(self.identity.epoch),
+            sequence: None,
+            is_final: draft.is_final,
+            origin_ms: Some(broker_ms(draft.origin_ns)),
+            first_send_ms: draft.first_send_ns.map(broker_ms),
+            elapsed_ms: Some(draft.elapsed_ns as f64 / 1e6),
+            histograms: Some(Histograms {
+                latency: encode(&draft.latency),
+                service: draft.service.as_ref().map(encode),
+                lag: Some(encode(&draft.lag)),
+                connect: draft.connect.as_ref().map(encode),
+                tls: draft.tls.as_ref().map(encode),
+            }),
+            counts: Some(draft.counts),
+            generator: draft.generator.map(|generator| self.with_host(generator, facts.ports_waiting)),
+            error_samples: draft.causes,
+            target_restarted: target == Some(TargetCount::Restarted),
+            target_seen: target.and_then(TargetCount::seen),
+        }
+    }
+
+    /// Adds what is known about the host. Omits ports in TIME_WAIT if the target runs on the same host: they
+    /// may belong to either side, and do no harm.
+    fn with_host(&self, generator: Generator, ports_waiting: Option<f64>) -> Generator {
+        let is_far = self.target_on.is_none();
+        let waiting = ports_waiting.filter(|share| is_far && *share >= LEAST_WAITING);
+        Generator { target_on: self.target_on, ports_waiting: waiting.map(round_ms), ..generator }
+    }
+}
+
+/// How much detail reports have. It never increases again, since reports only grow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Everything.
+    All,
+    /// Only the latency histogram.
+    Latency,
+    /// No histograms and no error samples.
+    Counts,
+}
+
+impl Detail {
+    /// The next lower level.
+    pub fn less(self) -> Option<Detail> {
+        match self {
+            Detail::All => Some(Detail::Latency),
+            Detail::Latency => Some(Detail::Counts),
+            Detail::Counts => None,
+        }
+    }
+
+    /// For log lines.
+    pub fn words(self) -> &'static str {
+        match self {
+            Detail::All => "with all figures",
+            Detail::Latency => "with no histogram but that of latency",
+            Detail::Counts => "without histograms",
+        }
+    }
+
+    /// Drops what is above this level.
+    pub fn limit(self, report: &mut Metrics) {
+        match self {
+            Detail::All => {}
+            Detail::Latency => {
+                if let Some(histograms) = &mut report.histograms {
+                    let latency = std::mem::take(&mut histograms.latency);
+                    *histograms = Histograms { latency, ..Histograms::default() };
+                }
+            }
+            Detail::Counts => {
+                report.histograms = None;
+                report.error_samples = Default::default();
+            }
+        }
+    }
+}
