@@ -135,8 +135,8 @@ pub struct DriverArgs {
     /// Orchestrator address, shown in the process list only; drivers communicate through Kafka alone
     #[arg(long, env = "FLOODGATE_ORCHESTRATOR", value_name = "URL", value_parser = values::url)]
     orchestrator: Option<String>,
-    /// Stop a running load after Kafka could not be read for this long, since a STOP could not be read either;
-    /// the report is kept and sent when Kafka is back
+    /// Stop a running load when Kafka, and so a STOP, could not be read for this long; its report is kept
+    /// until Kafka is back
     #[arg(long, env = "FLOODGATE_FENCE_AFTER", default_value = "30s", value_parser = fence_after)]
     fence_after: Duration,
     /// Requests per second of this driver, for avalanche (closed loop or fixed rate)

@@ -24,6 +24,7 @@ pub mod reporting;
 pub mod rivals;
 pub mod session;
 pub mod target_count;
+pub mod void;
 pub mod watch;
 pub mod worker;
 

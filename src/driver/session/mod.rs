@@ -4,6 +4,7 @@
 //! (report published) idle
 
 use super::allowed::Allowed;
+use super::void::Successors;
 use crate::message::{DriverState, NodeRef, TestConfig, Trigger, Word};
 use crate::plan::{Defaults, Plan, limits};
 use crate::units::clip;
@@ -126,18 +127,29 @@ pub struct Session {
     following: Option<(Box<TestConfig>, Option<Trigger>)>,
     /// Why the running test ends early.
     broken: Option<String>,
+    successors: Successors,
 }
 
 impl Session {
     /// An idle driver with its identity, the settings that complete a plan, and the hosts that it may load.
     pub fn new(identity: NodeRef, defaults: Defaults, allowed: Allowed) -> Session {
-        let state = State::Idle;
-        Session { identity, defaults, allowed, state, report_refused: None, following: None, broken: None }
+        Session {
+            identity,
+            defaults,
+            allowed,
+            state: State::Idle,
+            report_refused: None,
+            following: None,
+            broken: None,
+            successors: Successors::default(),
+        }
     }
 
     /// Handles one event.
     pub fn handle(&mut self, event: Event) -> Vec<Action> {
         match event {
+            // Before anything else, since plans for other drivers count, too.
+            Event::Config(config) if self.successors.is_void(&config) => Vec::new(),
             Event::Config(config) => self.on_config(&config),
             Event::Prepared(result) => self.on_prepared(result),
             Event::Trigger(trigger) if trigger.is_stop() => self.on_stop(&trigger),

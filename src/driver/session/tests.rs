@@ -316,3 +316,49 @@ fn a_fenced_load_stops_and_says_why_until_its_report_is_sent() {
     let [Action::Announce(beat)] = actions.as_slice() else { panic!("{actions:?}") };
     assert_eq!(beat.next.as_deref(), Some(&Beat::idle()));
 }
+
+/// A plan of one of several orchestrators.
+fn after(previous: &str, test_id: &str) -> Event {
+    read(TestConfig { previous: Some(previous.to_owned()), ..config(test_id) })
+}
+
+#[test]
+fn of_two_plans_at_once_the_first_in_the_log_wins_in_every_state() {
+    let ends = || Event::Trigger(Trigger::stop("theirs", "its orchestrator lost"));
+    let start = |test_id: &str| Event::Trigger(Trigger::start(test_id, 1.0));
+    let steps =
+        [Event::Prepared(Ok(())), start("ours"), Event::LoadEnded, Event::Reported, after("ours", "next")];
+    for taken in 0..=steps.len() {
+        let mut session = session();
+        assert!(matches!(session.handle(after("t0", "ours")).as_slice(), [Action::Prepare(_)]));
+        steps[..taken].iter().for_each(|event| drop(session.handle(event.clone())));
+        for event in [after("t0", "theirs"), ends(), start("theirs"), after("t0", "theirs")] {
+            assert_eq!(session.handle(event), [], "after {taken} steps");
+        }
+        for (index, event) in steps[taken..].iter().enumerate() {
+            assert_ne!(session.handle(event.clone()), [], "{index} after {taken}");
+        }
+    }
+}
+
+#[test]
+fn a_plan_is_void_even_if_the_first_one_names_other_drivers_or_is_refused() {
+    let others = vec![NodeRef { node_id: "d0".to_owned(), epoch: 3 }];
+    let foreign = TestConfig { drivers: others, previous: Some(String::new()), ..config("ours") };
+    let mut session = session();
+    assert_eq!(session.handle(read(foreign)), []);
+    assert_eq!(session.handle(after("", "theirs")), []);
+    let refused = TestConfig { connections: Some(0), previous: Some("ours".to_owned()), ..config("t2") };
+    assert!(announced(&session.handle(read(refused))).is_some());
+    assert_eq!(session.handle(after("ours", "t3")), []);
+}
+
+#[test]
+fn a_plan_that_names_no_previous_test_replaces_a_ready_one_as_before() {
+    let mut session = session();
+    session.handle(after("t0", "t1"));
+    session.handle(Event::Prepared(Ok(())));
+    let actions = session.handle(read(config("t2")));
+    assert!(matches!(actions.as_slice(), [Action::Discard, Action::Prepare(_)]), "{actions:?}");
+    assert!(matches!(session.handle(after("t2", "t3")).as_slice(), [Action::Discard, Action::Prepare(_)]));
+}
