@@ -80,11 +80,6 @@ pub fn wall_ms(at_ns: u64) -> f64 {
     origin().wall_ms + at_ns as f64 / NS_PER_MS as f64
 }
 
-/// The monotonic time at which the wall clock shows `wall_ms` (0 if before the origin).
-pub fn ns_at_wall(wall_ms: f64) -> u64 {
-    ((wall_ms - origin().wall_ms).max(0.0) * NS_PER_MS as f64) as u64
-}
-
 /// A duration in nanoseconds, saturating after 584 years.
 pub fn to_ns(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)

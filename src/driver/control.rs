@@ -5,7 +5,8 @@ use super::engine::Engine;
 use super::fence::Fence;
 use super::latest::LatestSender;
 use super::prepare::{ClientSettings, Prepared};
-use super::preparing::Preparing;
+use super::preparing::{Cancelled, Preparing};
+use super::registering::Again;
 use super::report::Author;
 use super::reporter::Reporter;
 use super::rivals::{Rival, Rivals};
@@ -31,15 +32,13 @@ const EVENTS: usize = 8;
 const LEAVE_PATIENCE: Duration = Duration::from_secs(15);
 /// Timeout of the last check of the bus before a load is stopped for lack of it.
 const FENCE_CHECK: Duration = Duration::from_secs(1);
-/// Timeout for telling another process with this driver's name about this one.
-const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 
 /// What a control thread starts with.
 pub struct Given {
     /// The driver's identity.
     pub identity: NodeRef,
-    /// The registration it published.
-    pub register: Register,
+    /// Asks the heartbeat thread to register the driver again.
+    pub again: Again,
     /// Settings of its HTTP clients.
     pub settings: ClientSettings,
     /// Opens the bus of each test's reports.
@@ -62,6 +61,9 @@ pub struct Given {
 pub struct ControlThread {
     given: Given,
     preparing: Option<Preparing>,
+    /// Whether it has just begun.
+    is_fresh: bool,
+    cancelled: Cancelled,
     prepared: Option<Prepared>,
     engine: Option<Engine>,
     events: (Sender<Event>, Receiver<Event>),
@@ -92,6 +94,8 @@ impl ControlThread {
             rivals: Rivals::new(given.identity.clone()),
             given,
             preparing: None,
+            is_fresh: false,
+            cancelled: Cancelled::default(),
             prepared: None,
             engine: None,
             events: crossbeam_channel::bounded(EVENTS),
@@ -113,25 +117,21 @@ impl ControlThread {
                 }
             }
             self.guard(records.is_ok());
-            for record in records.unwrap_or_default() {
-                self.look_for_rivals(&record);
-                match read(&record) {
-                    Some(Ok(event)) => {
-                        // Engine events from before this record must be handled before it.
-                        self.take_engine_events();
-                        self.take(event);
-                    }
-                    Some(Err(why)) => self.complaints.warn(record.topic.name(), &why),
-                    None => {}
-                }
-            }
+            records.unwrap_or_default().iter().for_each(|record| self.take_record(record));
             self.take_engine_events();
-            if let Some(event) = self.end_of_preparing(Duration::ZERO) {
+            // Usually preparation takes no time, and the next check would come only after another wait for a
+            // record.
+            let patience = if std::mem::take(&mut self.is_fresh) { POLL } else { Duration::ZERO };
+            if let Some(event) = self.end_of_preparing(patience) {
                 self.take(event);
             }
             self.prepared.iter_mut().for_each(|prepared| prepared.release(clock::now_ns()));
         }
-        self.preparing.take().into_iter().for_each(Preparing::cancel);
+        self.leave();
+    }
+
+    fn leave(mut self) {
+        self.preparing.iter().for_each(Preparing::cancel);
         self.take_engine_events();
         if let Some(engine) = self.engine.take() {
             self.given.session.leave().into_iter().for_each(|beat| self.given.beats.put(beat));
@@ -139,6 +139,19 @@ impl ControlThread {
             if !engine.join_within(LEAVE_PATIENCE) {
                 log::error!("the test did not end within {} s; giving up on it", LEAVE_PATIENCE.as_secs());
             }
+        }
+    }
+
+    fn take_record(&mut self, record: &Record) {
+        self.look_for_rivals(record);
+        match read(record) {
+            Some(Ok(event)) => {
+                // Engine events from before this record must be handled before it.
+                self.take_engine_events();
+                self.take(event);
+            }
+            Some(Err(why)) => self.complaints.warn(record.topic.name(), &why),
+            None => {}
         }
     }
 
@@ -161,18 +174,14 @@ impl ControlThread {
         self.take(Event::Fenced(format!("it could not reach Kafka for {seconds} s and stopped its load")));
     }
 
-    /// Warns if another process uses this driver's name, and tells that process about this one.
+    /// Warns if another process uses this driver's name, and lets that process know about this one.
     fn look_for_rivals(&mut self, record: &Record) {
         let register = Some(record).filter(|record| record.topic == Topic::Register);
         let register = register.and_then(|record| message::decode::<Register>(&record.value).ok());
         match register.and_then(|register| self.rivals.registered(&register)) {
             Some(Rival::Newer(warning)) => {
                 log::warn!("{warning}");
-                let bytes = message::encode(&self.given.register);
-                let node_id = &self.given.identity.node_id;
-                if let Err(error) = self.given.bus.publish(Topic::Register, node_id, &bytes, ANSWER_WITHIN) {
-                    log::warn!("could not notify the other process: {error}");
-                }
+                self.given.again.ask();
             }
             Some(Rival::Older(warning)) => log::warn!("{warning}"),
             None => {}
@@ -213,12 +222,12 @@ impl ControlThread {
             Action::Prepare(assignment) => {
                 log::info!("test {:?}: plan received", assignment.test_id);
                 match Preparing::start(*assignment, self.given.settings.clone()) {
-                    Ok(preparing) => self.preparing = Some(preparing),
-                    Err(error) => return Some(Event::Prepared(Err(error))),
+                    Ok(preparing) => {
+                        (self.preparing, self.is_fresh) = (Some(preparing), true);
+                        None
+                    }
+                    Err(error) => Some(Event::Prepared(Err(error))),
                 }
-                // Usually it takes no time, and the next check would come only after another wait for a
-                // record.
-                self.end_of_preparing(POLL)
             }
             Action::Start { start_at_ms } => self.start(start_at_ms),
             Action::Stop => {
@@ -232,7 +241,7 @@ impl ControlThread {
             }
             Action::Discard => {
                 self.prepared = None;
-                self.preparing.take().into_iter().for_each(Preparing::cancel);
+                self.preparing.take().into_iter().for_each(|preparing| self.cancelled.add(preparing));
                 None
             }
         }
@@ -249,7 +258,7 @@ impl ControlThread {
         let prepared = self.prepared.take()?;
         let offset_ms = self.given.offset.get().map_or(0.0, |offset| offset.offset_ms);
         let now_ns = clock::now_ns();
-        let start_ns = match opens_ns(start_at_ms, offset_ms, now_ns) {
+        let start_ns = match opens_ns(start_at_ms, clock::wall_ms(now_ns) + offset_ms, now_ns) {
             Ok(start_ns) => start_ns,
             Err(reason) => return Some(Event::NotStarted(reason)),
         };
@@ -272,11 +281,15 @@ impl ControlThread {
     }
 }
 
-/// When the gate opens, on the process's clock: never before now. A start too far ahead is refused, since the
-/// driver would just appear to be busy indefinitely.
-fn opens_ns(start_at_ms: Option<f64>, offset_ms: f64, now_ns: u64) -> Result<u64, String> {
+/// When the gate opens, on the process's clock, which shows `now_ns` while broker time is `now_ms`: never
+/// before now. A start too far ahead is refused, since the driver would just appear to be busy indefinitely.
+///
+/// # Errors
+/// Too far ahead; how far, and what to check.
+pub fn opens_ns(start_at_ms: Option<f64>, now_ms: f64, now_ns: u64) -> Result<u64, String> {
     let Some(at_ms) = start_at_ms else { return Ok(now_ns) };
-    let start_ns = clock::ns_at_wall(at_ms - offset_ms).max(now_ns);
+    let ahead_ns = ((at_ms - now_ms).max(0.0) * clock::NS_PER_MS as f64) as u64;
+    let start_ns = now_ns.saturating_add(ahead_ns);
     if start_ns - now_ns > MOST_AHEAD_NS {
         let seconds = (start_ns - now_ns) / clock::NS_PER_S;
         return Err(format!(
@@ -309,16 +322,14 @@ mod tests {
 
     #[test]
     fn a_start_is_now_or_soon_and_never_too_far_ahead() {
-        let now_ns = clock::now_ns() + 5 * clock::NS_PER_S;
-        let now_ms = clock::wall_ms(now_ns);
-        assert_eq!(opens_ns(None, 0.0, now_ns), Ok(now_ns));
+        let (now_ms, now_ns) = (1.8e12, 5 * clock::NS_PER_S);
+        assert_eq!(opens_ns(None, now_ms, now_ns), Ok(now_ns));
         for past in [-1.0, -1e300, 0.0, now_ms - 1.0] {
-            assert_eq!(opens_ns(Some(past), 0.0, now_ns), Ok(now_ns), "{past}");
+            assert_eq!(opens_ns(Some(past), now_ms, now_ns), Ok(now_ns), "{past}");
         }
-        let soon_ns = opens_ns(Some(now_ms + 1_500.0), 500.0, now_ns).expect("soon");
-        assert!(soon_ns.abs_diff(now_ns + clock::NS_PER_S) < clock::NS_PER_MS, "{soon_ns}");
+        assert_eq!(opens_ns(Some(now_ms + 1_500.0), now_ms, now_ns), Ok(now_ns + 1_500 * clock::NS_PER_MS));
         for far in [now_ms + 601_000.0, now_ms + 3.2e10, 1e300, f64::MAX] {
-            let error = opens_ns(Some(far), 0.0, now_ns).expect_err("too far");
+            let error = opens_ns(Some(far), now_ms, now_ns).expect_err("too far");
             assert!(error.contains("ahead"), "{error}");
         }
     }

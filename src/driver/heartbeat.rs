@@ -3,72 +3,51 @@
 //!
 //! Every heartbeat also measures broker time. The same thread periodically registers the driver again.
 
+use super::beating::{Beating, Turn};
 use super::clock_offset::SharedOffset;
 use super::latest::{LatestReceiver, Taken};
-use super::registering::Registering;
+use super::registering::{Again, Registering};
 use super::session::Beat;
 use crate::bus::{Bus, Topic};
 use crate::clock;
-use crate::message::{self, DriverState, Heartbeat, NodeRef};
-use crate::stats::histogram::round_ms;
+use crate::message::{self, Heartbeat, NodeRef};
 use std::time::Duration;
 
-/// Interval between heartbeats.
-pub const INTERVAL: Duration = Duration::from_secs(1);
-/// Interval while a test is about to start: each heartbeat improves the clock offset.
-const INTERVAL_READY: Duration = Duration::from_millis(100);
-/// How many heartbeats a new driver sends at the short interval, for the same reason.
-const QUICK_BEATS: u32 = 10;
-/// How many a ready driver sends: for longer than an orchestrator waits for the others, but not indefinitely.
-const QUICK_BEATS_READY: u32 = 150;
 /// Timeout for one heartbeat; a newer one is more useful.
 const ATTEMPT: Duration = Duration::from_secs(2);
 
-/// Publishes a heartbeat at every change and every second, until the sender of `beats` is dropped; then says
-/// goodbye.
+/// Publishes heartbeats when [`Beating`] says so, until the sender of `beats` is dropped; then says goodbye.
 pub fn run(
     mut bus: Box<dyn Bus>,
     identity: &NodeRef,
     offset: &SharedOffset,
     beats: &LatestReceiver<Beat>,
     mut registering: Registering,
+    again: &Again,
 ) {
-    let mut beat = Beat::idle();
-    let mut quick = QUICK_BEATS;
-    let mut away = false;
+    let mut beating = Beating::new(identity.clone(), clock::now_ns());
     loop {
-        let sent = publish(bus.as_mut(), identity, offset, &beat);
-        if sent.is_err() != away {
-            away = sent.is_err();
-            match &sent {
-                Ok(()) => log::info!("can publish heartbeats again"),
-                Err(text) => log::warn!("cannot publish heartbeats: {text}"),
-            }
+        let heartbeat = beating.message(clock::wall_ms(clock::now_ns()), offset.get());
+        let sent = publish(bus.as_mut(), offset, &heartbeat);
+        match (beating.outcome(sent.is_ok(), clock::now_ns()), &sent) {
+            (Some(Turn::Away), Err(text)) => log::warn!("cannot publish heartbeats: {text}"),
+            (Some(Turn::Back), _) => log::info!("can publish heartbeats again"),
+            _ => {}
+        }
+        if again.take() {
+            registering.hasten();
         }
         if sent.is_ok() {
-            beat = beat.next.take().map_or(beat, |next| *next);
             register_again(bus.as_mut(), &mut registering);
         }
-        let wait = if quick > 0 { INTERVAL_READY } else { INTERVAL };
-        quick = quick.saturating_sub(1);
-        match beats.take(wait) {
-            Taken::Value(newer) => {
-                beat = newer;
-                quick = if beat.state == DriverState::Ready { QUICK_BEATS_READY } else { 0 };
-            }
+        match beats.take(clock::until(beating.due_ns())) {
+            Taken::Value(newer) => beating.announce(newer, clock::now_ns()),
             Taken::Nothing => {}
             Taken::Closed => break,
         }
     }
-    // If a load was cut off, the goodbye repeats that.
-    let last = match beat.state {
-        DriverState::Finishing => beat,
-        // An orderly shutdown announces `finishing` first.
-        DriverState::Running => Beat { reason: Some("it crashed mid-run: see its log".to_owned()), ..beat },
-        _ => Beat::idle(),
-    };
-    let left = Beat { state: DriverState::Left, ..last };
-    if let Err(text) = publish(bus.as_mut(), identity, offset, &left) {
+    let left = beating.goodbye(clock::wall_ms(clock::now_ns()), offset.get());
+    if let Err(text) = publish(bus.as_mut(), offset, &left) {
         log::warn!("cannot publish the goodbye: {text}");
     }
 }
@@ -84,23 +63,10 @@ fn register_again(bus: &mut dyn Bus, registering: &mut Registering) {
     }
 }
 
-fn publish(bus: &mut dyn Bus, identity: &NodeRef, offset: &SharedOffset, beat: &Beat) -> Result<(), String> {
-    let known = offset.get();
-    let heartbeat = Heartbeat {
-        node_id: identity.node_id.clone(),
-        heartbeat: "YES".to_owned(),
-        timestamp: round_ms(clock::wall_ms(clock::now_ns())),
-        epoch: Some(identity.epoch),
-        state: Some(beat.state),
-        reason: beat.reason.clone(),
-        test_id: beat.test_id.clone(),
-        plan_hash: beat.plan_hash.clone(),
-        clock_offset_ms: known.map(|offset| round_ms(offset.offset_ms)),
-        clock_error_ms: known.map(|offset| round_ms(offset.error_ms)),
-    };
-    let bytes = message::encode(&heartbeat);
+fn publish(bus: &mut dyn Bus, offset: &SharedOffset, heartbeat: &Heartbeat) -> Result<(), String> {
+    let bytes = message::encode(heartbeat);
     let appended = bus
-        .publish(Topic::Heartbeat, &identity.node_id, &bytes, ATTEMPT)
+        .publish(Topic::Heartbeat, &heartbeat.node_id, &bytes, ATTEMPT)
         .map_err(|error| error.to_string())?;
     offset.learn(&appended);
     Ok(())
@@ -121,8 +87,9 @@ mod tests {
         let bus = connector.open();
         let (beats, waiting) = latest();
         let identity = NodeRef { node_id: "a".to_owned(), epoch: 7 };
-        let heart =
-            std::thread::spawn(move || run(bus, &identity, &SharedOffset::default(), &waiting, often()));
+        let heart = std::thread::spawn(move || {
+            run(bus, &identity, &SharedOffset::default(), &waiting, often(), &Again::default());
+        });
         let mut reader = connector.open();
         reader.subscribe(Topic::Register, Start::Beginning, ATTEMPT).unwrap();
         let mut seen = Vec::new();

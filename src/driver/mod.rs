@@ -5,6 +5,7 @@
 //! *reporter* publishes them.
 
 pub mod allowed;
+pub mod beating;
 pub mod clock_offset;
 pub mod coalescing;
 pub mod collector;
@@ -40,7 +41,7 @@ use clock_offset::SharedOffset;
 use control::{ControlThread, Given};
 use fence::Fence;
 use prepare::ClientSettings;
-use registering::Registering;
+use registering::{Again, Registering};
 use session::Session;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -80,7 +81,6 @@ pub fn start(connector: Arc<dyn Connector>, config: Config) -> Result<Driver, St
     connector.prepare(config.connect_timeout).map_err(|error| error.to_string())?;
     let identity = NodeRef { node_id: config.node_id.clone(), epoch: new_epoch() };
     let register = register(&config, identity.epoch);
-    let own_register = register.clone();
     let bus =
         ControlThread::join_bus(connector.as_ref(), &register, config.connect_timeout).map_err(|error| {
             format!("driver {:?} cannot join {}: {error}", config.node_id, connector.describe())
@@ -97,15 +97,18 @@ pub fn start(connector: Arc<dyn Connector>, config: Config) -> Result<Driver, St
             leave.stop();
         }
     };
+    let again = Again::default();
+    let asked = again.clone();
+    let registering = Registering::new(register, registering::chance(), clock::now_ns());
     let beating = move || {
-        heartbeat::run(heartbeat_bus, &own_identity, &own_offset, &waiting, Registering::new(own_register));
+        heartbeat::run(heartbeat_bus, &own_identity, &own_offset, &waiting, registering, &asked);
     };
     let heartbeat = threads::spawn("heartbeat", beating, on_panic())?;
     let session = Session::new(identity.clone(), config.defaults, allowed);
     let settings = config.clients;
     let control = ControlThread::new(Given {
         identity,
-        register,
+        again,
         settings,
         connector,
         bus,

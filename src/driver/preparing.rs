@@ -4,8 +4,12 @@ use super::prepare::{ClientSettings, Prepared, prepare};
 use super::session::Assignment;
 use crate::threads::StopFlag;
 use crate::threads::{self, Thread};
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
+use std::collections::VecDeque;
 use std::time::Duration;
+
+/// Maximum number of cancelled preparations that have not ended.
+const MAX_CANCELLED: usize = 8;
 
 /// A preparation in progress.
 pub struct Preparing {
@@ -42,15 +46,35 @@ impl Preparing {
         }
     }
 
-    /// Cancels it and waits for its end: at once while connections are being opened, else at the end of the
+    /// Cancels it without waiting. It ends at once while connections are being opened, else at the end of the
     /// current lookup (at most 5 s) or read of `/metrics` (at most 2 s).
-    pub fn cancel(self) {
+    pub fn cancel(&self) {
         self.stop.stop();
-        self.join();
+    }
+
+    /// Whether it has ended; loses its outcome.
+    fn has_ended(&self) -> bool {
+        !matches!(self.result.try_recv(), Err(TryRecvError::Empty))
     }
 
     /// Waits for its end.
     pub fn join(self) {
         self.thread.join();
+    }
+}
+
+/// Cancelled preparations that have not ended yet. Nobody waits for them, unless there are too many.
+#[derive(Default)]
+pub struct Cancelled(VecDeque<Preparing>);
+
+impl Cancelled {
+    /// Cancels a preparation.
+    pub fn add(&mut self, preparing: Preparing) {
+        preparing.cancel();
+        self.0.retain(|old| !old.has_ended());
+        self.0.push_back(preparing);
+        if self.0.len() > MAX_CANCELLED {
+            self.0.pop_front().into_iter().for_each(Preparing::join);
+        }
     }
 }
