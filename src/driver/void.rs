@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 /// Maximum number of remembered tests. Plans that compete are neighbors in the topic.
 const MAX_KNOWN: usize = 64;
 
-/// The first test after each of the latest tests.
+/// The hash of the first plan after each of the latest tests.
 #[derive(Debug, Default)]
 pub struct Successors(VecDeque<(String, String)>);
 
@@ -21,14 +21,14 @@ impl Successors {
     pub fn is_void(&mut self, config: &TestConfig) -> bool {
         let Some(previous) = &config.previous else { return false };
         // Longer names belong to no test.
-        let [previous, test_id] = [previous, &config.test_id].map(|id| clip(id, limits::TEST_ID_CHARS));
+        let (previous, plan) = (clip(previous, limits::TEST_ID_CHARS), config.plan_hash());
         if let Some((_, first)) = self.0.iter().find(|(known, _)| *known == previous) {
-            return *first != test_id;
+            return *first != plan;
         }
         if self.0.len() >= MAX_KNOWN {
             self.0.pop_front();
         }
-        self.0.push_back((previous, test_id));
+        self.0.push_back((previous, plan));
         false
     }
 }
@@ -49,6 +49,8 @@ mod tests {
         assert!(!seen.is_void(&plan("a", "")));
         assert!(seen.is_void(&plan("b", "")));
         assert!(!seen.is_void(&plan("a", "")), "a duplicate of the record");
+        let other = TestConfig { duration_ms: Some(1), ..plan("a", "") };
+        assert!(seen.is_void(&other), "another plan with the same id");
         assert!(!seen.is_void(&plan("c", "a")));
         assert!(seen.is_void(&plan("d", "a")) && seen.is_void(&plan("a", "a")));
         let alone = TestConfig::new("e", TestType::Tsunami);
@@ -66,6 +68,6 @@ mod tests {
         assert!(!seen.is_void(&plan("x", "one more")));
         assert_eq!(seen.0.len(), MAX_KNOWN);
         assert!(!seen.is_void(&plan("second", "start")), "forgotten");
-        assert!(seen.0.iter().all(|(previous, test_id)| previous.len() + test_id.len() < 500));
+        assert!(seen.0.iter().all(|(previous, plan)| previous.len() + plan.len() < 500));
     }
 }

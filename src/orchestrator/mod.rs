@@ -29,6 +29,15 @@ pub mod secrets;
 mod shell;
 mod waiting;
 
+/// The parts without threads, for a simulation of the whole system.
+#[doc(hidden)]
+pub mod sans_io {
+    pub use super::core::Core;
+    pub use super::inbox::{Message, read};
+    pub use super::runs::{Command, Now};
+    pub use super::shell::Reached;
+}
+
 use crate::bus::Connector;
 use crate::http::server::{Options, Server};
 pub use answers::{ApiError, Configured};

@@ -2,7 +2,7 @@
 
 use super::{Core, Test};
 use crate::bus::{BusError, MAX_RECORD_BYTES};
-use crate::message::{TestConfig, encode};
+use crate::message::{TestConfig, decode_config, encode};
 use crate::orchestrator::aggregate::Aggregate;
 use crate::orchestrator::published::{count, published};
 use crate::orchestrator::runs::{Command, Now, Run};
@@ -16,6 +16,8 @@ const READ_BACK_NS: u64 = 20 * crate::clock::NS_PER_S;
 #[derive(Debug)]
 pub(super) struct Proposal {
     pub test_id: String,
+    /// Hash of the plan as it is read back: another orchestrator may use the same id at the same moment.
+    pub hash: String,
     pub since_ns: u64,
 }
 
@@ -39,7 +41,9 @@ impl Core {
         self.check_drivers(&config, &plan, &originals)?;
         check_split(&config, config.drivers.len().max(1)).map_err(|e| ApiError::new(409, e.to_string()))?;
         let published = published(&config, &plan, &originals);
-        let size = encode(&published).len();
+        let bytes = encode(&published);
+        let (size, hash) =
+            (bytes.len(), decode_config(&bytes).map_or(String::new(), |read| read.plan_hash()));
         if size > MAX_RECORD_BYTES {
             let most = MAX_RECORD_BYTES;
             return Err(ApiError::new(
@@ -48,7 +52,7 @@ impl Core {
             ));
         }
         let test_id = config.test_id;
-        self.proposal = Some(Proposal { test_id: test_id.clone(), since_ns: now.ns });
+        self.proposal = Some(Proposal { test_id: test_id.clone(), hash, since_ns: now.ns });
         Ok((test_id, Command::Config(Box::new(published))))
     }
 
@@ -103,7 +107,10 @@ impl Core {
 
     /// Begins the test of a plan that counts.
     pub(super) fn begin(&mut self, config: &TestConfig, configured_ms: f64, now: Now) {
-        let own = self.proposal.take_if(|proposal| proposal.test_id == config.test_id).is_some();
+        let is_ours = |proposal: &mut Proposal| {
+            proposal.test_id == config.test_id && proposal.hash == config.plan_hash()
+        };
+        let own = self.proposal.take_if(is_ours).is_some();
         let Some(test) = self.new_test(config, configured_ms, own, now) else {
             if own {
                 let refused = ApiError::new(500, "the plan could not be read back: see the log");
@@ -160,6 +167,14 @@ impl Core {
         self.decided.push((test_id.to_owned(), Err(ApiError::new(409, why))));
         // A driver that joined between the two plans may be getting ready.
         self.release(test_id, "another test was configured at the same moment");
+    }
+
+    /// A plan of this process is not the first with its id.
+    pub(super) fn refuse_used(&mut self, test_id: &str) {
+        if self.proposal.take_if(|proposal| proposal.test_id == test_id).is_some() {
+            let why = format!("test_id {test_id:?} was used at the same moment: choose a new one");
+            self.decided.push((test_id.to_owned(), Err(ApiError::new(409, why))));
+        }
     }
 
     /// The plan could not be written, as far as known.

@@ -61,6 +61,8 @@ pub struct Core {
     decided: Vec<Decided>,
     /// Records to write besides those of the runs.
     due: Vec<(String, Command)>,
+    /// Whether it is still being learned which tests there were.
+    is_learning: bool,
     /// Whether the records from before the start are still being read.
     is_catching_up: bool,
     bus_away: Option<Away>,
@@ -263,7 +265,7 @@ impl Core {
     fn config(&mut self, config: &TestConfig, append_ms: Option<i64>, now: Now) {
         let configured_ms = append_ms.map_or(now.broker_ms, |ms| ms as f64);
         match self.chain.add(config) {
-            Standing::Counts if self.is_catching_up => self.chain.remember(config, configured_ms),
+            Standing::Counts if self.is_learning => self.chain.remember(config, configured_ms),
             Standing::Counts => {
                 self.begin(config, configured_ms, now);
                 if self.abandoned.take_if(|id| *id == config.test_id).is_some() {
@@ -273,6 +275,8 @@ impl Core {
             Standing::Void => self.refuse_void(&config.test_id),
             Standing::Foreign => {}
         }
+        // Whatever came of it, the id now belongs to the plan that was read.
+        self.refuse_used(&config.test_id);
     }
 
     fn trigger(&mut self, trigger: &Trigger, append_ms: Option<i64>, now: Now) {

@@ -15,12 +15,13 @@ const MAX_CONTINUED: usize = 10;
 impl Core {
     /// A core that reads what stands in the log before it takes part.
     pub fn starting() -> Core {
-        Core { is_catching_up: true, ..Core::default() }
+        Core { is_learning: true, is_catching_up: true, ..Core::default() }
     }
 
     /// Chooses the tests to follow among those read so far, none older than `history_ms`. Returns the append
     /// time from which `metrics` must be read; `None` to read only what is new.
     pub fn follow(&mut self, history_ms: f64, now: Now) -> Option<i64> {
+        self.is_learning = false;
         let past = self.chain.take_past();
         let newest_ms = past.iter().map(|past| past.configured_ms).fold(f64::NEG_INFINITY, f64::max);
         let (mut read, mut continued, mut from_ms) = (0, 0, None);

@@ -12,6 +12,7 @@ use crate::clock;
 use crate::threads::{self, Failure, Thread};
 pub use control::Control;
 use crossbeam_channel::{Sender, bounded};
+pub use reader::Reached;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
