@@ -1,9 +1,9 @@
 //! The bus of the simulation: five logs in simulated time, with faults that follow from a seed.
 //!
-//! Every call says what time it is; times never decrease. Within a topic, every role sees the same records in the
-//! same order, and no acknowledged record is lost; everything else may happen: publishes fail, or succeed although
-//! they seem to fail, records become visible late and, between topics, in another order than they were appended.
-//! What happens to a role depends only on the seed, its number and its own calls.
+//! Every call says what time it is; times never decrease. Within a topic, every role sees the same records in
+//! the same order, and no acknowledged record is lost; everything else may happen: publishes fail, or succeed
+//! although they seem to fail, records become visible late and, between topics, in another order than they
+//! were appended. What happens to a role depends only on the seed, its number and its own calls.
 
 use super::faults::{Counts, Faults};
 use super::random::Random;

@@ -1,5 +1,5 @@
-//! The simulated bus behind the traits of the real ones, for code that takes `&mut dyn Bus`. Its calls take no
-//! time: the clock is moved by the simulation only.
+//! The simulated bus behind the traits of the real ones, for code that takes `&mut dyn Bus`. Its calls take
+//! no time: the clock is moved by the simulation only.
 
 use super::bus::{Role, SimulatedBus};
 use floodgate::bus::{Appended, Bus, BusError, Connector, Position, Record, Start, Topic};
@@ -40,7 +40,7 @@ pub struct Handle {
 }
 
 impl Bus for Handle {
-    /// An acknowledgement that would arrive after `timeout` is lost. The time of the others lies in the future.
+    /// An acknowledgement that would arrive after `timeout` is lost. The time of the others is in the future.
     fn publish(
         &mut self,
         topic: Topic,
