@@ -32,6 +32,21 @@ pub fn of_start(
     }
 }
 
+/// Where a partition is read on if the broker does not have its offset `next`, but a `range` of first and
+/// next offset; and a line for the log. If it `was_read` up to `next` and now ends before, its topic was probably
+/// replaced by another one of the same name; without topic ids, nothing else shows it.
+pub fn moved(name: &str, partition: i32, next: i64, range: (i64, i64), was_read: bool) -> (i64, String) {
+    let (first, end) = range;
+    let is_replaced = was_read && next > end;
+    let to = if is_replaced { first } else { next.clamp(first, end.max(first)) };
+    let why = if is_replaced { "; the topic was probably deleted and created again" } else { "" };
+    let line = format!(
+        "topic {name}, partition {partition}: offset {next} does not exist (the broker has {first} to \
+         {end}){why}; continuing at {to}"
+    );
+    (to, line)
+}
+
 /// Asks the leaders of `topic` for the offsets selected by `which`, by partition: [`requests::EARLIEST`],
 /// [`requests::LATEST`], or a time in ms since 1970 for the first record of that time or later (-1 if there
 /// is none). One attempt.
@@ -105,6 +120,15 @@ mod tests {
         assert_eq!(offsets, BTreeMap::from([(0, 17), (1, 60)]));
         assert_eq!(asked, [requests::LATEST, 1_234], "the end is known before the time is looked up");
         assert_eq!(started(&Start::Since(9), &[]).0, BTreeMap::from([(0, 50), (1, 60)]));
+    }
+
+    #[test]
+    fn a_missing_offset_leads_to_the_nearest_one_or_to_a_new_beginning() {
+        let to = |next, was_read| moved("metrics", 0, next, (10, 20), was_read).0;
+        assert_eq!([to(5, false), to(5, true), to(15, true)], [10, 10, 15], "removed by retention");
+        assert_eq!([to(21, false), to(21, true)], [20, 10], "never there, or there before");
+        assert_eq!(moved("metrics", 0, 5, (9, 3), true).0, 9, "a range that makes no sense");
+        assert!(moved("metrics", 0, 21, (10, 20), true).1.contains("deleted and created again"));
     }
 
     #[test]

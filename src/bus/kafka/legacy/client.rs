@@ -28,6 +28,8 @@ pub struct Brought {
     pub records: Vec<Record>,
     /// The next offset to read, by partition.
     pub next: BTreeMap<Key, i64>,
+    /// Partitions that do not have the requested offset: their first and next offsets.
+    pub lost: BTreeMap<Key, (i64, i64)>,
     /// Why a partition could not be read.
     pub fault: Option<BusError>,
 }
@@ -223,6 +225,7 @@ fn one_by_one(
         let brought = fetch(client, shared, &BTreeMap::from([(*key, *next)]), Duration::ZERO)?;
         all.records.extend(brought.records);
         all.next.extend(brought.next);
+        all.lost.extend(brought.lost);
         all.fault = all.fault.or(brought.fault);
     }
     Ok(all)
@@ -264,7 +267,7 @@ fn gather(
             let data = match part.data() {
                 Ok(data) => data,
                 Err(error) => {
-                    lost_or_faulty(client, topic.topic(), key, from, &error, &mut brought);
+                    lost_or_faulty(client, topic.topic(), key, &error, &mut brought);
                     continue;
                 }
             };
@@ -290,14 +293,7 @@ fn gather(
     brought
 }
 
-fn lost_or_faulty(
-    client: &mut KafkaClient,
-    name: &str,
-    key: Key,
-    from: i64,
-    error: &Error,
-    brought: &mut Brought,
-) {
+fn lost_or_faulty(client: &mut KafkaClient, name: &str, key: Key, error: &Error, brought: &mut Brought) {
     if !matches!(error, Error::Kafka(KafkaCode::OffsetOutOfRange)) {
         brought.fault = Some(in_words("read records", name, error));
         return;
@@ -308,13 +304,7 @@ fn lost_or_faulty(
         (Ok(first), Ok(end)) => {
             let first = first.get(&key.1).copied().unwrap_or(0);
             let end = end.get(&key.1).copied().unwrap_or(first).max(first);
-            let nearest = from.clamp(first, end);
-            log::warn!(
-                "topic {name}, partition {}: offset {from} does not exist (the broker has {first} to {end}); \
-                 continuing at {nearest}",
-                key.1
-            );
-            brought.next.insert(key, nearest);
+            brought.lost.insert(key, (first, end));
         }
         (Err(error), _) | (_, Err(error)) => brought.fault = Some(error),
     }

@@ -15,7 +15,7 @@ use crate::bus::{Appended, Bus, BusError, Position, Record, Start, Topic, check_
 use crate::clock::{self, NS_PER_MS, SystemClock};
 use ::kafka::client::FetchOffset;
 use ::kafka::client::KafkaClient;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -97,6 +97,8 @@ pub struct LegacyBus {
     writer: RetryingWorker,
     reader: RetryingWorker,
     positions: BTreeMap<Key, i64>,
+    /// The partitions whose position is known to have existed.
+    read: BTreeSet<Key>,
 }
 
 impl LegacyBus {
@@ -106,6 +108,7 @@ impl LegacyBus {
             writer: RetryingWorker::new(Arc::clone(&shared), "kafka-writer"),
             reader: RetryingWorker::new(shared, "kafka-reader"),
             positions: BTreeMap::new(),
+            read: BTreeSet::new(),
         }
     }
 
@@ -133,6 +136,14 @@ impl LegacyBus {
     fn take(&mut self, brought: &mut Brought) {
         for (key, next) in &brought.next {
             self.positions.insert(*key, *next);
+            self.read.insert(*key);
+        }
+        for (key, range) in &brought.lost {
+            let Some(next) = self.positions.get_mut(key) else { continue };
+            let name = self.reader.shared.settings.topic_name(key.0);
+            let (to, line) = offsets::moved(&name, key.1, *next, *range, self.read.contains(key));
+            log::warn!("{line}");
+            *next = to;
         }
         if let Some(fault) = &brought.fault {
             self.reader.retry.failed(clock::now_ns(), fault.clone());
@@ -180,6 +191,7 @@ impl Bus for LegacyBus {
             special => self.offsets(topic, special, deadline_ns),
         })?;
         self.reader.shared.warn_of_partitions(topic, offsets.len());
+        self.read.retain(|(known, _)| *known != topic);
         self.positions.retain(|(known, _), _| *known != topic);
         self.positions.extend(offsets.into_iter().map(|(partition, offset)| ((topic, partition), offset)));
         Ok(())

@@ -4,11 +4,12 @@ use super::progress::Key;
 use super::steps::{Leaders, Step};
 use super::{Phase, Reading};
 use crate::bus::BusError;
+use crate::bus::kafka::offsets;
 use crate::bus::kafka::responses::TopicId;
 
 impl Reading {
-    /// Moves a partition whose offset the broker does not have to the nearest existing one, or to the beginning
-    /// if its topic was replaced.
+    /// Moves a partition whose offset the broker does not have to the nearest existing one, or to the
+    /// beginning if its topic was replaced.
     pub(super) fn on_range(
         &mut self,
         now_ns: u64,
@@ -37,17 +38,11 @@ impl Reading {
             return;
         }
         let next = progress.next;
-        // Without ids, only this shows it: the partition was read up to `next`, and now it ends before.
-        let is_replaced = id.is_none() && progress.read_ns > 0 && next > end;
-        let nearest = if is_replaced { first } else { next.clamp(first, end.max(first)) };
-        progress.next = nearest;
-        let name = self.shared.settings.topic_name(key.0);
-        let why = if is_replaced { "; the topic was probably deleted and created again" } else { "" };
-        self.warn(format!(
-            "topic {name}, partition {}: offset {next} does not exist (the broker has {first} to {end}){why}; \
-             continuing at {nearest}",
-            key.1
-        ));
+        let was_read = id.is_none() && progress.read_ns > 0;
+        let (moved_to, line) =
+            offsets::moved(&self.shared.settings.topic_name(key.0), key.1, next, (first, end), was_read);
+        progress.next = moved_to;
+        self.warn(line);
     }
 
     /// Begins again with topics that were replaced by others of the same name, and adds new partitions.
