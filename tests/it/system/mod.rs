@@ -2,6 +2,7 @@
 
 mod bad_starts;
 mod broker_faults;
+mod fencing;
 mod kills;
 mod ordinary;
 mod original;
