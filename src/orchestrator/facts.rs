@@ -12,7 +12,9 @@ pub fn facts(run: &Run, figures: &Aggregate, total: &Stats, conservation: &Conse
     let finished = figures.is_finished();
     let waiting = |seconds: u64| format!("its reports are {seconds} s behind those of the others");
     let rates_rps = rates(run, figures, total);
-    let behind = figures.behind().into_iter().map(|(name, seconds)| (name, waiting(seconds)));
+    let is_lost = |name: &str| run.members.iter().any(|m| m.node.node_id == name && m.lost.is_some());
+    let behind = figures.behind().into_iter().filter(|(name, _)| !is_lost(name));
+    let behind = behind.map(|(name, seconds)| (name, waiting(seconds)));
     let starved = starved(figures);
     Facts {
         target: run.config.target_url.as_ref().map(|_| run.plan.request().authority()),

@@ -2,8 +2,9 @@
 //! alone.
 
 use super::runs::{Member, Phase, Run};
-use crate::message::{DriverEnd, DriverState, End, Fate};
+use crate::message::{DriverEnd, DriverState, Fate};
 use crate::stats::states::DriverRowState;
+use std::collections::BTreeMap;
 
 /// One driver's part in a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,13 +24,15 @@ pub struct Part {
 /// Each driver's part, in the order of the plan.
 pub fn parts(run: &Run) -> Vec<Part> {
     match &run.end {
-        Some(end) => run.members.iter().map(|member| ended(run, member, end)).collect(),
+        Some(end) => {
+            let ends: BTreeMap<_, _> = end.drivers.iter().map(|driver| (&driver.node, driver)).collect();
+            run.members.iter().map(|member| ended(run, member, ends.get(&member.node).copied())).collect()
+        }
         None => run.members.iter().map(|member| live(run, member)).collect(),
     }
 }
 
-fn ended(run: &Run, member: &Member, end: &End) -> Part {
-    let found = end.drivers.iter().find(|driver| driver.node == member.node);
+fn ended(run: &Run, member: &Member, found: Option<&DriverEnd>) -> Part {
     let (fate, reason) = match found {
         Some(DriverEnd { fate, reason, .. }) => (*fate, reason.clone()),
         // An END of a large fleet may list only what went wrong.

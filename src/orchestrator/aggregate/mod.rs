@@ -1,231 +1,151 @@
-//! The figures of one test, from the reports of its drivers. Sans-IO.
+//! The figures of one test: a pure fold over the reports of its drivers, in the order of the log. Sans-IO.
 //!
-//! Reports are cumulative and numbered, so only each driver's newest state is kept, plus its states at whole
-//! seconds that are not closed yet. A second is closed when every driver that is still expected has reported
-//! it, or when another driver is [`PATIENCE_S`] seconds ahead. Closing adds each driver's difference to the
-//! fleet's figures. Differences of cumulative histograms telescope, so the sum of all seconds is exactly the
-//! merge of all final states.
+//! Nothing here depends on a clock, on other topics, or on when a report was read: the same reports in the
+//! same order give the same figures. Once all of them are in and the run is closed, the order of different
+//! drivers' reports makes no difference either; until then, it decides which seconds are closed.
+//!
+//! Reports are cumulative and numbered, so of each driver only the newest states are kept. What it counted
+//! between the ends of two seconds is added to the fleet's seconds as soon as it is reported, whether they
+//! are closed or not. A second is closed when every driver that is waited for has reported it. A driver is
+//! not waited for once it is done, or behind: another one was more than [`PATIENCE_S`] seconds ahead of it,
+//! so that a second was closed without it; it is waited for again when it has caught up.
+//!
+//! Differences of cumulative histograms telescope, so the sum of all seconds is exactly the merge of all
+//! final states.
 
+mod driver;
 mod report;
 mod sequences;
 mod series;
 mod target_count;
 #[cfg(test)]
 mod tests;
-mod timeline;
 
-use crate::message::{LatencyMs, NodeRef, TargetCount};
+use crate::message::{LatencyMs, NodeRef};
 use crate::stats::counts::Counts;
-use crate::stats::histogram::Histogram;
+use crate::stats::histogram::{Histogram, Packed};
 use crate::stats::summary::{Distribution, SeriesPoint};
-use report::read_histogram;
-pub use report::{NumberedReport, Report, Snapshot};
-use sequences::Sequences;
-use series::Series;
-use std::collections::BTreeMap;
-use std::sync::Arc;
+pub use driver::DriverFigures;
+pub use report::{NumberedReport, Report};
+use series::{Part, Series};
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, HashMap};
 pub use target_count::Counted;
 
 /// How many seconds a driver may be behind another before the fleet's seconds are closed without it.
 pub const PATIENCE_S: u64 = 5;
 /// Maximum number of drivers of the original protocol with their own row.
 const MAX_ORIGINALS: usize = 1_000;
-/// How far from a whole second a report may be and still represent it, in ms.
-const MARK_TOLERANCE_MS: f64 = 250.0;
-
-/// The figures of one driver.
-#[derive(Debug)]
-pub struct DriverFigures {
-    /// Which process.
-    pub node: NodeRef,
-    /// Start of its measurement, in broker time.
-    pub origin_ms: Option<f64>,
-    /// Its first measured send, in broker time.
-    pub first_send_ms: Option<f64>,
-    /// Service times, once its final report is in.
-    pub service_ms: Option<Distribution>,
-    /// Times of its TCP connects, once its final report is in.
-    pub connect_ms: Option<Distribution>,
-    /// Times of its TLS handshakes; likewise.
-    pub tls_ms: Option<Distribution>,
-    /// Its state at the newest closed second, as included in the fleet's figures.
-    pub shown: Option<Arc<Snapshot>>,
-    /// Requests that a floodgate-target counted, from its final report.
-    target: Option<TargetCount>,
-    sequences: Sequences,
-    latest: Option<Arc<Snapshot>>,
-    /// Its states at whole seconds that are not closed yet.
-    marks: BTreeMap<u64, Arc<Snapshot>>,
-    shown_second: u64,
-    /// The last second that it is expected to report, once it is lost.
-    lost_after: Option<u64>,
-    done: bool,
-}
-
-impl DriverFigures {
-    fn new(node: &NodeRef) -> DriverFigures {
-        DriverFigures {
-            node: node.clone(),
-            origin_ms: None,
-            first_send_ms: None,
-            service_ms: None,
-            connect_ms: None,
-            tls_ms: None,
-            shown: None,
-            target: None,
-            sequences: Sequences::default(),
-            latest: None,
-            marks: BTreeMap::new(),
-            shown_second: 0,
-            lost_after: None,
-            done: false,
-        }
-    }
-
-    /// Fills in missing histograms from the previous report: the bus did not accept the full report.
-    fn completed(&self, snapshot: &Arc<Snapshot>) -> Arc<Snapshot> {
-        let lacks_lag = snapshot.lag.is_empty() && snapshot.counts.sent > 0;
-        let Some(before) = self.latest.as_ref().filter(|_| lacks_lag || snapshot.lacks_latency()) else {
-            return Arc::clone(snapshot);
-        };
-        let mut whole = Snapshot::clone(snapshot);
-        if snapshot.lacks_latency() {
-            (whole.latency, whole.latency_ms) = (before.latency.clone(), before.latency_ms.clone());
-        }
-        if lacks_lag {
-            (whole.lag, whole.lag_ms) = (before.lag.clone(), before.lag_ms.clone());
-        }
-        Arc::new(whole)
-    }
-
-    fn newest_second(&self) -> u64 {
-        self.marks.last_key_value().map_or(self.shown_second, |(second, _)| *second)
-    }
-
-    /// Whether the fleet's `second` is incomplete without this driver's report.
-    fn is_expected(&self, second: u64) -> bool {
-        let over = self.done && second > self.newest_second();
-        !over && self.lost_after.is_none_or(|last| second <= last)
-    }
-}
 
 /// The figures of one test.
 #[derive(Debug)]
 pub struct Aggregate {
     drivers: Vec<DriverFigures>,
+    /// Epochs and positions of the drivers of each name.
+    positions: HashMap<String, Vec<(u64, usize)>>,
     originals: BTreeMap<String, LatencyMs>,
-    counts: Counts,
-    latency: Histogram,
+    /// The sum of all drivers' counts, once somebody asked for it.
+    counts: OnceCell<Counts>,
     service: Histogram,
-    lag: Histogram,
     /// `None` until a driver reports any.
     connect: Option<Box<Histogram>>,
     tls: Option<Box<Histogram>>,
-    closed_second: u64,
     series: Series,
+    /// The newest second that a driver reported.
+    newest: u64,
+    /// How many drivers owe the next second.
+    owing: usize,
     finished: bool,
 }
 
 impl Aggregate {
     /// Empty figures for these drivers.
     pub fn new(drivers: &[NodeRef]) -> Aggregate {
+        let mut positions: HashMap<String, Vec<(u64, usize)>> = HashMap::new();
+        for (position, node) in drivers.iter().enumerate() {
+            positions.entry(node.node_id.clone()).or_default().push((node.epoch, position));
+        }
         Aggregate {
             drivers: drivers.iter().map(DriverFigures::new).collect(),
+            positions,
             originals: BTreeMap::new(),
-            counts: Counts::default(),
-            latency: Histogram::new(),
+            counts: OnceCell::new(),
             service: Histogram::new(),
-            lag: Histogram::new(),
             connect: None,
             tls: None,
-            closed_second: 0,
             series: Series::default(),
+            newest: 0,
+            owing: drivers.len(),
             finished: false,
         }
     }
 
     /// Adds a report. `most_seconds` is the longest time the test can have been running. Returns whether it
-    /// was the driver's final one; reports from drivers that the test does not name are ignored.
+    /// was the driver's final one; reports from drivers that the test does not name are ignored, and so is
+    /// everything after [`Aggregate::finish`].
     pub fn numbered(&mut self, report: &NumberedReport, most_seconds: u64) -> bool {
-        let (finished, closed) = (self.finished, self.closed_second);
-        let Some(driver) = self.drivers.iter_mut().find(|driver| driver.node == report.node) else {
-            return false;
-        };
-        let snapshot = &report.snapshot;
-        if driver.done || finished {
-            // After the final report, only gaps before it can be filled.
-            if snapshot.sequence < driver.sequences.highest() {
-                driver.sequences.see(snapshot.sequence);
+        let position = self.position(&report.node).filter(|_| !self.finished);
+        let Some(driver) = position.and_then(|position| self.drivers.get_mut(position)) else { return false };
+        let number = report.snapshot.sequence;
+        let is_older = number <= driver.sequences.highest();
+        let is_possible = report.snapshot.elapsed_ms <= (most_seconds as f64 + 1.0) * 1_000.0;
+        if is_older || driver.done || !is_possible {
+            // A newer report includes it; at most, it fills a gap.
+            if is_older {
+                driver.sequences.see(number);
             }
             return false;
         }
-        if snapshot.elapsed_ms > (most_seconds as f64 + 1.0) * 1_000.0 {
-            return false;
+        driver.sequences.see(number);
+        let closed = self.series.closed();
+        let owed = driver.owes(closed);
+        let part = driver.take(report);
+        driver.done = report.snapshot.is_final;
+        self.newest = self.newest.max(driver.second());
+        driver.behind &= driver.second() + PATIENCE_S <= self.newest;
+        driver.show(closed);
+        let owes = driver.owes(closed);
+        self.owing = self.owing + usize::from(owes) - usize::from(owed);
+        if let Some(part) = part {
+            self.add(&part);
         }
-        driver.sequences.see(snapshot.sequence);
-        let snapshot = &driver.completed(snapshot);
-        driver.origin_ms = driver.origin_ms.or(report.origin_ms);
-        driver.first_send_ms = driver.first_send_ms.or(report.first_send_ms);
-        if snapshot.is_final || driver.latest.as_ref().is_none_or(|l| l.sequence < snapshot.sequence) {
-            driver.latest = Some(Arc::clone(snapshot));
-        }
-        let late = driver.note(snapshot, closed);
-        if snapshot.is_final {
+        if report.snapshot.is_final {
             self.take_final(report);
         }
-        if late {
-            self.fold_late(&report.node);
-        }
         self.close_seconds();
-        snapshot.is_final
+        report.snapshot.is_final
     }
 
     /// Adds a report of the original protocol: shown as received, in no merged figure.
     pub fn original(&mut self, node_id: &str, latency: &LatencyMs) {
         let known = self.originals.contains_key(node_id) || self.originals.len() < MAX_ORIGINALS;
-        if known && self.drivers.iter().all(|driver| driver.node.node_id != node_id) {
+        if known && !self.positions.contains_key(node_id) {
             self.originals.insert(node_id.to_owned(), latency.clone());
         }
     }
 
-    /// Stops waiting for a lost driver.
-    #[cfg(test)]
-    pub fn lost(&mut self, node: &NodeRef) {
-        let newest = self.newest_second();
-        if let Some(driver) = self.drivers.iter_mut().find(|driver| driver.node == *node && !driver.done) {
-            driver.lost_after = driver.lost_after.or(Some(newest));
-            self.close_seconds();
-        }
-    }
-
-    /// Waits again for a lost driver that came back.
-    #[cfg(test)]
-    pub fn back(&mut self, node: &NodeRef) {
-        if let Some(driver) = self.drivers.iter_mut().find(|driver| driver.node == *node) {
-            driver.lost_after = None;
-        }
-    }
-
-    /// Closes the run: the reports received so far become the result.
-    pub fn finish(&mut self, _counted: impl Fn(&NodeRef) -> bool) {
+    /// Closes the run: the reports received so far become the result. `counted` says whether a driver's final
+    /// report was due: the seconds after the last report of a driver that was lost, left or refused are
+    /// complete without it.
+    pub fn finish(&mut self, counted: impl Fn(&NodeRef) -> bool) {
         if std::mem::replace(&mut self.finished, true) {
             return;
         }
-        let newest = self.newest_second();
-        for driver in self.drivers.iter_mut().filter(|driver| !driver.done) {
-            driver.lost_after = driver.lost_after.or(Some(newest));
-            let shown = driver.shown.as_ref().map_or(0, |shown| shown.sequence);
-            if let Some(latest) = driver.latest.clone().filter(|latest| latest.sequence > shown) {
-                driver.marks.insert(end_second(latest.elapsed_ms).max(driver.newest_second()), latest);
+        for position in 0..self.drivers.len() {
+            let driver = &mut self.drivers[position];
+            if driver.done {
+                continue;
+            }
+            let part = driver.settle();
+            self.newest = self.newest.max(driver.second());
+            if !counted(&driver.node) {
+                self.series.end_driver(driver.second());
+            }
+            if let Some(part) = part {
+                self.add(&part);
             }
         }
-        let closed = self.closed_second;
-        let behind = self.drivers.iter().filter(|d| d.marks.keys().any(|second| *second <= closed));
-        let behind: Vec<NodeRef> = behind.map(|driver| driver.node.clone()).collect();
-        behind.iter().for_each(|node| self.fold_late(node));
-        while self.closed_second < self.newest_second() {
-            self.close_next();
-        }
+        self.close(self.newest);
         self.series.drop_empty_end();
     }
 
@@ -241,12 +161,17 @@ impl Aggregate {
 
     /// The fleet's counts up to the newest closed second.
     pub fn counts(&self) -> &Counts {
-        &self.counts
+        self.counts.get_or_init(|| {
+            let mut sum = Counts::default();
+            self.drivers.iter().filter_map(|d| d.shown.as_ref()).for_each(|shown| sum.merge(&shown.counts));
+            sum
+        })
     }
 
     /// The fleet's latency, service time and lag; service time only from drivers whose final report is in.
     pub fn histograms(&self) -> (&Histogram, &Histogram, &Histogram) {
-        (&self.latency, &self.service, &self.lag)
+        let (latency, lag) = self.series.histograms();
+        (latency, &self.service, lag)
     }
 
     /// The fleet's TCP connects and TLS handshakes, from drivers whose final report is in.
@@ -256,12 +181,19 @@ impl Aggregate {
 
     /// Second by second.
     pub fn series(&self) -> Vec<SeriesPoint> {
-        self.series.points()
+        self.series.points(self.drivers.len())
+    }
+
+    /// The latencies of each closed second, for an interval log. Those of a report of several seconds are in
+    /// the last one, so that the sum of the seconds kept is the total.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for saved runs"))]
+    pub fn intervals(&self) -> impl Iterator<Item = (u64, Histogram)> {
+        self.series.intervals().map(|(second, latency)| (second, latency.histogram()))
     }
 
     /// The newest second in the figures; 0 before the first.
     pub fn closed_second(&self) -> u64 {
-        self.closed_second
+        self.series.closed()
     }
 
     /// Whether all figures are in.
@@ -286,46 +218,62 @@ impl Aggregate {
     /// Drivers whose reports are [`PATIENCE_S`] seconds or more behind those of the others, and by how many
     /// seconds.
     pub fn behind(&self) -> Vec<(String, u64)> {
-        let newest = self.newest_second();
-        let expected = self.drivers.iter().filter(|d| !d.done && d.lost_after.is_none());
-        let behind = expected.map(|d| (d.node.node_id.clone(), newest - d.newest_second().min(newest)));
+        let expected = self.drivers.iter().filter(|driver| !driver.done);
+        let behind = expected.map(|d| (d.node.node_id.clone(), self.newest - d.second()));
         behind.filter(|(_, seconds)| *seconds >= PATIENCE_S).collect()
     }
 
-    fn newest_second(&self) -> u64 {
-        self.drivers.iter().map(DriverFigures::newest_second).max().unwrap_or(0)
+    fn position(&self, node: &NodeRef) -> Option<usize> {
+        let epochs = self.positions.get(&node.node_id)?;
+        epochs.iter().find(|(epoch, _)| *epoch == node.epoch).map(|(_, position)| *position)
+    }
+
+    fn add(&mut self, part: &Part) {
+        self.counts.take();
+        self.series.add(part);
+    }
+
+    /// Closes every second that all drivers that are waited for have reported, or for which they were waited
+    /// for long enough.
+    fn close_seconds(&mut self) {
+        let next = self.series.closed() + 1;
+        if self.newest < next || (self.owing > 0 && self.newest < next + PATIENCE_S) {
+            return;
+        }
+        for driver in &mut self.drivers {
+            driver.behind |= driver.is_overdue(self.newest);
+        }
+        let awaited = self.drivers.iter().filter(|driver| driver.is_awaited());
+        self.close(awaited.map(DriverFigures::second).min().unwrap_or(self.newest));
+    }
+
+    fn close(&mut self, to: u64) {
+        self.counts.take();
+        self.series.close(to);
+        self.drivers.iter_mut().for_each(|driver| driver.show(to));
+        self.owing = self.drivers.iter().filter(|driver| driver.owes(to)).count();
     }
 
     fn take_final(&mut self, report: &NumberedReport) {
         if let Some(service) = &report.service {
-            self.service.merge(service);
+            self.service.add(service);
         }
         for (sum, part) in [(&mut self.connect, &report.connect), (&mut self.tls, &report.tls)] {
             if let Some(part) = part {
-                sum.get_or_insert_default().merge(part);
+                sum.get_or_insert_default().add(part);
             }
         }
-        if let Some(driver) = self.drivers.iter_mut().find(|driver| driver.node == report.node) {
-            driver.done = true;
-            driver.lost_after = None;
-            driver.target = report.target.clone();
-            driver.service_ms = figures_of(report.service.as_deref());
-            driver.connect_ms = figures_of(report.connect.as_deref());
-            driver.tls_ms = figures_of(report.tls.as_deref());
-        }
+        let position = self.position(&report.node);
+        let Some(driver) = position.and_then(|position| self.drivers.get_mut(position)) else { return };
+        self.series.end_driver(driver.second());
+        driver.target = report.target.clone();
+        let figures = |times: &Option<Packed>| times.as_ref().and_then(Packed::distribution);
+        driver.service_ms = figures(&report.service);
+        driver.connect_ms = figures(&report.connect);
+        driver.tls_ms = figures(&report.tls);
     }
-}
-
-/// The second that contains this time, counted from 1.
-fn end_second(elapsed_ms: f64) -> u64 {
-    (elapsed_ms / 1_000.0).ceil().max(1.0) as u64
 }
 
 fn figures_of(histogram: Option<&Histogram>) -> Option<Distribution> {
     histogram.and_then(Histogram::distribution)
-}
-
-/// Decodes a kept histogram, which was already decoded once before.
-fn kept(encoded: &str) -> Histogram {
-    read_histogram(Some(encoded)).unwrap_or_default()
 }

@@ -1,11 +1,11 @@
 //! One report of a driver, decoded and checked before it is merged. Needs no lock and no state.
 
 use super::target_count;
-use crate::message::{LatencyMs, Metrics, NodeRef, TargetCount};
+use crate::message::{Histograms, LatencyMs, Metrics, NodeRef, TargetCount};
 use crate::stats::causes::{ErrorSample, MAX_CAUSES};
 use crate::stats::counts::Counts;
 use crate::stats::generator::Generator;
-use crate::stats::histogram::Histogram;
+use crate::stats::histogram::{self, Packed};
 use crate::stats::outcome::ErrorKind;
 use crate::stats::summary::Distribution;
 use std::sync::Arc;
@@ -16,6 +16,8 @@ const MAX_COUNT: u64 = 1_000_000_000_000_000;
 const MAX_ELAPSED_MS: f64 = 604_800_000.0 + 3_600_000.0;
 /// Latest plausible time (the year 2286), in ms since 1970.
 const MAX_MOMENT_MS: f64 = 1e13;
+/// How far from a whole second a report may be and still represent it, in ms.
+const MARK_TOLERANCE_MS: f64 = 250.0;
 /// Maximum number of error kinds in one report.
 const MAX_KINDS: usize = 64;
 /// Maximum length of an error kind's name, in bytes.
@@ -34,13 +36,9 @@ pub struct Snapshot {
     pub elapsed_ms: f64,
     /// Counts so far.
     pub counts: Counts,
-    /// The latency histogram in its wire form, a twentieth of its size in memory.
-    pub latency: String,
-    /// Its figures.
+    /// Latencies; `None` also while their histogram has not been read.
     pub latency_ms: Option<Distribution>,
-    /// The lag histogram in its wire form; empty if it was not reported.
-    pub lag: String,
-    /// Its figures.
+    /// Lag; likewise.
     pub lag_ms: Option<Distribution>,
     /// How the driver's workers spent their time.
     pub generator: Option<Generator>,
@@ -48,10 +46,47 @@ pub struct Snapshot {
     pub causes: Vec<ErrorSample>,
 }
 
-impl Snapshot {
-    /// Whether it counts responses but has no latencies.
-    pub fn lacks_latency(&self) -> bool {
-        self.latency.is_empty() && self.counts.responses > 0
+/// A histogram of a report.
+#[derive(Clone, Debug)]
+pub enum Reported {
+    /// Not reported.
+    Absent,
+    /// In its wire form, because no second ends with its report: it may never be needed.
+    Unread(String),
+    /// Read.
+    Read(Packed),
+}
+
+impl Reported {
+    /// Reads it unless it is `unneeded`, which only checks its form.
+    fn new(text: Option<&str>, unneeded: bool) -> Result<Reported, String> {
+        match text {
+            None | Some("") => Ok(Reported::Absent),
+            Some(text) if unneeded => histogram::check(text).map(|()| Reported::Unread(text.to_owned())),
+            Some(text) => Packed::decode(text).map(Reported::Read),
+        }
+    }
+
+    /// The histogram; `None` if it was not reported, or turns out to be malformed.
+    pub fn read(&self) -> Option<Packed> {
+        match self {
+            Reported::Absent => None,
+            Reported::Unread(text) => Packed::decode(text).ok(),
+            Reported::Read(packed) => Some(packed.clone()),
+        }
+    }
+
+    /// Whether it was not reported.
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Reported::Absent)
+    }
+
+    /// Its figures, if it was read.
+    fn distribution(&self) -> Option<Distribution> {
+        match self {
+            Reported::Read(packed) => packed.distribution(),
+            Reported::Absent | Reported::Unread(_) => None,
+        }
     }
 }
 
@@ -62,25 +97,41 @@ pub struct NumberedReport {
     pub node: NodeRef,
     /// Its figures.
     pub snapshot: Arc<Snapshot>,
+    /// Latencies so far.
+    pub latency: Reported,
+    /// Lag so far.
+    pub lag: Reported,
     /// Start of its measurement, in broker time.
     pub origin_ms: Option<f64>,
     /// Its first measured send, in broker time.
     pub first_send_ms: Option<f64>,
     /// Service times, in the final report.
-    pub service: Option<Box<Histogram>>,
+    pub service: Option<Packed>,
     /// Times of TCP connects, in the final report; `None` if there are none.
-    pub connect: Option<Box<Histogram>>,
+    pub connect: Option<Packed>,
     /// Times of TLS handshakes; likewise.
-    pub tls: Option<Box<Histogram>>,
+    pub tls: Option<Packed>,
     /// Requests that a floodgate-target counted, in the final report.
     pub target: Option<TargetCount>,
 }
 
 impl NumberedReport {
+    /// The second that ends with this report; `None` if it is in the middle of one. A final report ends the
+    /// second that its last request is in.
+    pub fn second(&self) -> Option<u64> {
+        let Snapshot { elapsed_ms, is_final, .. } = *self.snapshot;
+        if is_final { Some(end_second(elapsed_ms)) } else { whole_second(elapsed_ms) }
+    }
+
+    /// Whether it counts responses but has no latencies.
+    pub fn lacks_latency(&self) -> bool {
+        self.latency.is_absent() && self.snapshot.counts.responses > 0
+    }
+
     /// What a final report omitted because the bus would not accept it in full; `None` if it is complete.
     pub fn left_out(&self) -> Option<String> {
-        let lacks_service = self.service.as_ref().is_some_and(|service| service.is_empty());
-        let what = match self.snapshot.lacks_latency() {
+        let lacks_service = self.service.as_ref().is_some_and(Packed::is_empty);
+        let what = match self.lacks_latency() {
             true => "histograms, so its latencies are those it reported before, if any",
             false if lacks_service && self.snapshot.counts.responses > 0 => {
                 "histograms of service time and lag, so they are missing from the fleet's"
@@ -123,49 +174,51 @@ impl Report {
         if !(0.0..=MAX_ELAPSED_MS).contains(&elapsed_ms) {
             return Err(who(&format!("elapsed_ms {elapsed_ms} is outside 0 to {MAX_ELAPSED_MS}")));
         }
-        let encoded = message.histograms.clone().unwrap_or_default();
-        let latency = read_histogram(Some(&encoded.latency)).map_err(|e| who(&e))?;
-        let lag = read_histogram(encoded.lag.as_deref()).map_err(|e| who(&e))?;
-        let service = message.is_final.then(|| read_histogram(encoded.service.as_deref()));
-        let service = service.transpose().map_err(|e| who(&e))?;
-        let opening = |text: &Option<String>| {
-            let text = text.as_deref().filter(|text| message.is_final && !text.is_empty());
-            let read = text.map(Histogram::decode).transpose().map_err(|e| who(&e))?;
-            Ok::<_, String>(read.filter(|histogram| !histogram.is_empty()).map(Box::new))
+        let unneeded = !message.is_final && whole_second(elapsed_ms).is_none();
+        let encoded = message.histograms.as_ref();
+        let text = |of: fn(&Histograms) -> Option<&str>| encoded.and_then(of);
+        let latency = Reported::new(text(|all| Some(&all.latency)), unneeded).map_err(|e| who(&e))?;
+        let lag = Reported::new(text(|all| all.lag.as_deref()), unneeded).map_err(|e| who(&e))?;
+        let last = |text: Option<&str>| {
+            let text = text.filter(|text| message.is_final && !text.is_empty());
+            text.map(Packed::decode).transpose().map_err(|e| who(&e))
         };
-        let (connect, tls) = (opening(&encoded.connect)?, opening(&encoded.tls)?);
+        let service = last(text(|all| all.service.as_deref()))?;
         let snapshot = Snapshot {
             sequence,
             is_final: message.is_final,
             elapsed_ms,
             counts,
             latency_ms: latency.distribution(),
-            latency: encoded.latency,
             lag_ms: lag.distribution(),
-            lag: encoded.lag.unwrap_or_default(),
             generator: message.generator.map(Generator::checked),
             causes: message.error_samples.iter().take(MAX_CAUSES * ErrorKind::ALL.len()).cloned().collect(),
         };
         let moment = |ms: Option<f64>| ms.filter(|ms| (0.0..=MAX_MOMENT_MS).contains(ms));
         Ok(Report::Numbered(NumberedReport {
-            node,
+            node: node.clone(),
             snapshot: Arc::new(snapshot),
             origin_ms: moment(message.origin_ms),
             first_send_ms: moment(message.first_send_ms),
-            service: service.map(Box::new),
-            connect,
-            tls,
+            latency,
+            lag,
+            service: message.is_final.then(|| service.unwrap_or_default()),
+            connect: last(text(|all| all.connect.as_deref()))?.filter(|times| !times.is_empty()),
+            tls: last(text(|all| all.tls.as_deref()))?.filter(|times| !times.is_empty()),
             target: target_count::read(message),
         }))
     }
 }
 
-/// A histogram from its wire form; empty if the text is absent or empty.
-pub fn read_histogram(text: Option<&str>) -> Result<Histogram, String> {
-    match text {
-        None | Some("") => Ok(Histogram::new()),
-        Some(text) => Histogram::decode(text),
-    }
+/// The second that contains this time, counted from 1.
+pub fn end_second(elapsed_ms: f64) -> u64 {
+    (elapsed_ms / 1_000.0).ceil().max(1.0) as u64
+}
+
+/// The second whose end this time is near enough to represent.
+fn whole_second(elapsed_ms: f64) -> Option<u64> {
+    let nearest = (elapsed_ms / 1_000.0).round();
+    (nearest >= 1.0 && (elapsed_ms - nearest * 1_000.0).abs() <= MARK_TOLERANCE_MS).then_some(nearest as u64)
 }
 
 fn check_counts(counts: &Counts) -> Result<(), String> {
@@ -259,6 +312,6 @@ mod tests {
         let report =
             read(r#"{"node_id":"a","test_id":"t","report_id":"r","epoch":1,"sequence":1,"counts":{}}"#);
         let Ok(Report::Numbered(report)) = report else { panic!("{report:?}") };
-        assert!(report.snapshot.latency_ms.is_none() && report.service.is_none());
+        assert!(report.latency.is_absent() && report.service.is_none());
     }
 }

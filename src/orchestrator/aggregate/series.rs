@@ -5,19 +5,15 @@
 //! are spread evenly over them, so that there is neither an empty second nor a false peak, its latencies are
 //! excluded from their percentiles, and they stay marked as incomplete.
 
-use super::report::read_histogram;
-use crate::stats::counts::Counts;
-use crate::stats::histogram::Histogram;
+use crate::stats::histogram::{Histogram, Packed};
 use crate::stats::summary::SeriesPoint;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
-/// Maximum number of points kept (2 h 46 min); the oldest are dropped first.
+/// Maximum number of seconds kept (2 h 46 min); the oldest are dropped first.
 pub const MAX_POINTS: usize = 10_000;
-/// How many of the newest seconds a late report can still complete.
-const OPEN_SECONDS: usize = 120;
 
 /// What one driver counted between the ends of two seconds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Part {
     /// The second before the first one.
     pub after: u64,
@@ -25,128 +21,214 @@ pub struct Part {
     pub at: u64,
     /// Whether it covers all of the last second.
     pub to_its_end: bool,
-    /// What was counted.
-    pub counts: Counts,
+    /// Requests sent.
+    pub requests: u64,
+    /// Responses received.
+    pub responses: u64,
+    /// Requests failed.
+    pub errors: u64,
     /// The latencies.
-    pub latency: Histogram,
+    pub latency: Packed,
     /// The lag.
-    pub lag: Histogram,
+    pub lag: Packed,
 }
 
-/// State of a second that may still be completed.
-#[derive(Debug)]
+/// One second of the fleet.
+#[derive(Debug, Default)]
+struct Second {
+    requests: u64,
+    responses: u64,
+    errors: u64,
+    /// Drivers that reported exactly this second.
+    exact: usize,
+    /// Median, 99th percentile and maximum of latency, in ms, once it is closed.
+    latency_ms: Option<[f64; 3]>,
+    /// The latencies once it is closed.
+    latency: Packed,
+    /// Latencies of reports of several seconds, of which this is the last.
+    beyond: Packed,
+    /// Its sums until it is closed.
+    open: Option<Box<Open>>,
+}
+
+#[derive(Debug, Default)]
 struct Open {
-    /// Indices of the drivers whose part is missing.
-    missing: Vec<usize>,
-    /// Whether some driver's part is only an estimate.
-    estimated: bool,
-    /// Its latencies in their encoded form, a twentieth of the size; empty for the newest second.
-    latency: String,
+    latency: Histogram,
+    lag: Histogram,
 }
 
-/// Second by second.
+/// Second by second, and the histograms of all closed seconds.
 #[derive(Debug, Default)]
 pub struct Series {
-    points: VecDeque<SeriesPoint>,
-    /// State of the newest points.
-    open: VecDeque<Open>,
-    /// The latencies of the newest point.
-    newest: Histogram,
+    seconds: VecDeque<Second>,
+    /// The number of the last one.
+    last: u64,
+    closed: u64,
+    /// How many drivers report nothing after a second.
+    ended: BTreeMap<u64, usize>,
+    latency: Histogram,
+    lag: Histogram,
 }
 
 impl Series {
-    /// Begins the next second; `missing` are the drivers whose parts it still needs.
-    pub fn open(&mut self, second: u64, missing: Vec<usize>) {
-        let latency = std::mem::take(&mut self.newest);
-        if let Some(open) = self.open.back_mut().filter(|_| !latency.is_empty()) {
-            open.latency = latency.encode().unwrap_or_default();
+    /// Adds a driver's part to the seconds that it covers.
+    pub fn add(&mut self, part: &Part) {
+        self.reach(part.at);
+        let seconds = part.at.saturating_sub(part.after).max(1);
+        let before = part.at - seconds;
+        for second in (before + 1).max(self.first())..=part.at {
+            let Some(one) = self.second(second) else { continue };
+            let add =
+                |into: &mut u64, n: u64| *into = into.saturating_add(share(n, second - before - 1, seconds));
+            add(&mut one.requests, part.requests);
+            add(&mut one.responses, part.responses);
+            add(&mut one.errors, part.errors);
         }
-        let complete = missing.is_empty();
-        self.points.push_back(SeriesPoint { second, complete, ..SeriesPoint::default() });
-        self.open.push_back(Open { missing, estimated: false, latency: String::new() });
-        if self.points.len() > MAX_POINTS {
-            self.points.pop_front();
+        let closed = self.closed;
+        let Some(one) = self.second(part.at) else { return self.add_up(part) };
+        one.exact += usize::from(part.to_its_end && part.at == part.after + 1);
+        let beyond = seconds > 1 && !part.latency.is_empty();
+        if beyond {
+            one.beyond = one.beyond.and(&part.latency);
         }
-        if self.open.len() > OPEN_SECONDS {
-            self.open.pop_front();
+        if part.at <= closed {
+            if !beyond {
+                one.latency = one.latency.and(&part.latency);
+                one.measure();
+            }
+            return self.add_up(part);
+        }
+        let open = one.open.get_or_insert_default();
+        open.lag.add(&part.lag);
+        if !beyond {
+            open.latency.add(&part.latency);
         }
     }
 
-    /// Adds a driver's part to the seconds that it covers; call [`Series::settle`] after the last part.
-    pub fn add(&mut self, driver: usize, part: &Part) {
-        let seconds = part.at.saturating_sub(part.after).max(1);
-        for i in 0..seconds {
-            let second = part.at + 1 + i - seconds;
-            let Some(index) = self.index(second) else { continue };
-            if let Some(point) = self.points.get_mut(index) {
-                let add = |into: &mut u64, n: u64| *into = into.saturating_add(share(n, i, seconds));
-                add(&mut point.requests, part.counts.sent);
-                add(&mut point.responses, part.counts.responses);
-                add(&mut point.errors, part.counts.errors_total());
-            }
-            let exact = seconds == 1 && part.to_its_end;
-            self.complete(index, driver, exact, Some(&part.latency).filter(|_| seconds == 1));
+    /// Nothing more comes from one driver after this second.
+    pub fn end_driver(&mut self, second: u64) {
+        *self.ended.entry(second).or_default() += 1;
+    }
+
+    /// Closes all seconds up to this one.
+    pub fn close(&mut self, to: u64) {
+        self.reach(to);
+        for second in (self.closed + 1).max(self.first())..=to {
+            let Some(open) = self.second(second).map(Second::close) else { continue };
+            self.add_open(open);
         }
+        self.closed = self.closed.max(to);
     }
 
     /// Drops an empty last second: the last request ends slightly after the last whole second.
     pub fn drop_empty_end(&mut self) {
-        let is_empty = |point: &SeriesPoint| (point.requests, point.responses, point.errors) == (0, 0, 0);
-        if self.points.back().is_some_and(is_empty) {
-            self.points.pop_back();
-            self.open.pop_back();
+        let is_empty = |one: &Second| (one.requests, one.responses, one.errors) == (0, 0, 0);
+        if self.seconds.back().is_some_and(is_empty) {
+            self.seconds.pop_back();
+            self.last -= 1;
         }
     }
 
-    /// All points, oldest first.
-    pub fn points(&self) -> Vec<SeriesPoint> {
-        self.points.iter().cloned().collect()
+    /// The newest closed second; 0 before the first.
+    pub fn closed(&self) -> u64 {
+        self.closed
     }
 
-    fn index(&self, second: u64) -> Option<usize> {
-        let first = self.points.front()?.second;
-        usize::try_from(second.checked_sub(first)?).ok().filter(|index| *index < self.points.len())
+    /// Latencies and lag of all closed seconds.
+    pub fn histograms(&self) -> (&Histogram, &Histogram) {
+        (&self.latency, &self.lag)
     }
 
-    /// Updates the percentiles of the newest second.
-    pub fn settle(&mut self) {
-        if let Some(point) = self.points.back_mut() {
-            set_latencies(point, &self.newest);
+    /// The closed seconds of this many drivers, oldest first.
+    pub fn points(&self, drivers: usize) -> Vec<SeriesPoint> {
+        let first = self.first();
+        let mut over: usize = self.ended.range(..first).map(|(_, drivers)| drivers).sum();
+        let mut points = Vec::with_capacity(self.seconds.len());
+        for (second, one) in (first..=self.closed).zip(&self.seconds) {
+            points.push(SeriesPoint {
+                second,
+                requests: one.requests,
+                responses: one.responses,
+                errors: one.errors,
+                p50_ms: one.latency_ms.map(|ms| ms[0]),
+                p99_ms: one.latency_ms.map(|ms| ms[1]),
+                max_ms: one.latency_ms.map(|ms| ms[2]),
+                complete: one.exact + over >= drivers,
+            });
+            over += self.ended.get(&second).copied().unwrap_or(0);
+        }
+        points
+    }
+
+    /// The latencies of every closed second, oldest first. Those of a report of several seconds are in the
+    /// last one, so that the sum is the total of the seconds kept.
+    pub fn intervals(&self) -> impl Iterator<Item = (u64, Packed)> {
+        let seconds = (self.first()..=self.closed).zip(&self.seconds);
+        seconds.map(|(second, one)| (second, one.latency.and(&one.beyond)))
+    }
+
+    /// The number of the first second kept.
+    fn first(&self) -> u64 {
+        self.last + 1 - self.seconds.len() as u64
+    }
+
+    fn second(&mut self, second: u64) -> Option<&mut Second> {
+        let index = second.checked_sub(self.first())?;
+        self.seconds.get_mut(usize::try_from(index).ok()?)
+    }
+
+    /// Begins all seconds up to this one.
+    fn reach(&mut self, second: u64) {
+        if second.saturating_sub(self.last) > MAX_POINTS as u64 {
+            while self.drop_first() {}
+            self.last = second - MAX_POINTS as u64;
+        }
+        while self.last < second {
+            self.seconds.push_back(Second::default());
+            self.last += 1;
+            if self.seconds.len() > MAX_POINTS {
+                self.drop_first();
+            }
         }
     }
 
-    fn complete(&mut self, index: usize, driver: usize, exact: bool, latency: Option<&Histogram>) {
-        let is_newest = index + 1 == self.points.len();
-        let closed = self.points.len() - self.open.len();
-        let Some(point) = self.points.get_mut(index) else { return };
-        let open = index.checked_sub(closed).and_then(|index| self.open.get_mut(index));
-        let Some(open) = open else {
-            // Too old to be completed.
-            point.complete = false;
-            return;
-        };
-        open.missing.retain(|missing| *missing != driver);
-        open.estimated |= !exact;
-        point.complete = open.missing.is_empty() && !open.estimated;
-        let Some(latency) = latency else { return };
-        if is_newest {
-            self.newest.merge(latency);
-            return;
+    /// Forgets the first second, but not its histograms; returns whether there was one.
+    fn drop_first(&mut self) -> bool {
+        let Some(mut one) = self.seconds.pop_front() else { return false };
+        let open = one.close();
+        self.add_open(open);
+        true
+    }
+
+    fn add_up(&mut self, part: &Part) {
+        self.latency.add(&part.latency);
+        self.lag.add(&part.lag);
+    }
+
+    fn add_open(&mut self, open: Option<(Box<Open>, Packed)>) {
+        if let Some((open, beyond)) = open {
+            self.latency.merge(&open.latency);
+            self.latency.add(&beyond);
+            self.lag.merge(&open.lag);
         }
-        let mut all = read_histogram(Some(&open.latency)).unwrap_or_default();
-        all.merge(latency);
-        set_latencies(point, &all);
-        open.latency = all.encode().unwrap_or_default();
     }
 }
 
-fn set_latencies(point: &mut SeriesPoint, latency: &Histogram) {
-    if latency.is_empty() {
-        return;
+impl Second {
+    /// Packs its sums and returns them, with the latencies of reports of several seconds; `None` if it has
+    /// none or is closed.
+    fn close(&mut self) -> Option<(Box<Open>, Packed)> {
+        let open = self.open.take()?;
+        self.latency = Packed::from(&open.latency);
+        self.measure();
+        Some((open, self.beyond.clone()))
     }
-    point.p50_ms = Some(latency.percentile_ms(50.0));
-    point.p99_ms = Some(latency.percentile_ms(99.0));
-    point.max_ms = Some(latency.max_ms());
+
+    fn measure(&mut self) {
+        if !self.latency.is_empty() {
+            self.latency_ms = Some(self.latency.percentiles_ms([50.0, 99.0, 100.0]));
+        }
+    }
 }
 
 /// The i-th of `parts` nearly equal integer parts of `n`, which add up to `n`.
@@ -162,12 +244,12 @@ mod tests {
     fn part(after: u64, at: u64, requests: u64, ms: u64) -> Part {
         let mut latency = Histogram::new();
         (0..requests).for_each(|_| latency.record_us(ms * 1_000));
-        let counts = Counts { sent: requests, responses: requests, ..Counts::default() };
-        Part { after, at, to_its_end: true, counts, latency, lag: Histogram::new() }
+        let latency = Packed::from(&latency);
+        Part { after, at, to_its_end: true, requests, responses: requests, latency, ..Part::default() }
     }
 
-    fn seconds(series: &Series) -> Vec<(u64, u64, bool)> {
-        series.points().iter().map(|point| (point.second, point.requests, point.complete)).collect()
+    fn seconds(series: &Series, drivers: usize) -> Vec<(u64, u64, bool)> {
+        series.points(drivers).iter().map(|point| (point.second, point.requests, point.complete)).collect()
     }
 
     #[test]
@@ -182,34 +264,58 @@ mod tests {
     #[test]
     fn a_late_part_completes_its_second_including_latencies() {
         let mut series = Series::default();
-        (1..=2).for_each(|second| series.open(second, vec![0, 1]));
-        series.add(0, &part(0, 1, 10, 2));
-        series.add(0, &part(1, 2, 10, 2));
-        assert_eq!(seconds(&series), [(1, 10, false), (2, 10, false)]);
-        series.settle();
-        assert!((series.points()[1].max_ms.unwrap() - 2.0).abs() < 0.01);
-        series.add(1, &part(0, 1, 90, 8));
-        assert_eq!(seconds(&series), [(1, 100, true), (2, 10, false)]);
-        let point = &series.points()[0];
+        series.add(&part(0, 1, 10, 2));
+        series.add(&part(1, 2, 10, 2));
+        assert_eq!(seconds(&series, 2), [], "nothing is closed");
+        series.close(2);
+        assert_eq!(seconds(&series, 2), [(1, 10, false), (2, 10, false)]);
+        assert!((series.points(2)[1].max_ms.unwrap() - 2.0).abs() < 0.01);
+        series.add(&part(0, 1, 90, 8));
+        assert_eq!(seconds(&series, 2), [(1, 100, true), (2, 10, false)]);
+        let point = &series.points(2)[0];
         assert!((point.p50_ms.unwrap() - 8.0).abs() < 0.01, "the median of both, {:?}", point.p50_ms);
+        assert_eq!(series.histograms().0.count(), 110);
     }
 
     #[test]
     fn a_report_of_several_seconds_at_once_makes_no_peak() {
         let mut series = Series::default();
-        (1..=4).for_each(|second| series.open(second, vec![0]));
-        series.add(0, &part(0, 1, 10, 2));
-        series.add(0, &part(1, 4, 31, 2));
-        assert_eq!(seconds(&series), [(1, 10, true), (2, 10, false), (3, 10, false), (4, 11, false)]);
-        assert_eq!(series.points()[3].p99_ms, None, "the latencies of one second are unknown");
+        series.add(&part(0, 1, 10, 2));
+        series.add(&part(1, 4, 31, 2));
+        series.close(4);
+        assert_eq!(seconds(&series, 1), [(1, 10, true), (2, 10, false), (3, 10, false), (4, 11, false)]);
+        assert_eq!(series.points(1)[3].p99_ms, None, "the latencies of one second are unknown");
+        let intervals: Vec<u64> = series.intervals().map(|(_, latency)| latency.count()).collect();
+        assert_eq!((intervals, series.histograms().0.count()), (vec![10, 0, 0, 31], 41));
     }
 
     #[test]
-    fn old_seconds_accept_counts_and_stay_incomplete() {
+    fn a_driver_that_ended_is_not_missing_later() {
         let mut series = Series::default();
-        (1..=OPEN_SECONDS as u64 + 1).for_each(|second| series.open(second, vec![0]));
-        series.add(0, &part(0, 1, 5, 2));
-        assert_eq!(seconds(&series)[0], (1, 5, false));
-        assert_eq!((series.points.len(), series.open.len()), (OPEN_SECONDS + 1, OPEN_SECONDS));
+        (0..3).for_each(|second| series.add(&part(second, second + 1, 10, 2)));
+        series.end_driver(1);
+        series.close(3);
+        assert_eq!(seconds(&series, 2), [(1, 10, false), (2, 10, true), (3, 10, true)]);
+    }
+
+    #[test]
+    fn the_oldest_seconds_are_dropped_and_stay_in_the_totals() {
+        let most = MAX_POINTS as u64;
+        for jump in [most + 2, 5 * most] {
+            let mut series = Series::default();
+            series.add(&part(0, 1, 5, 2));
+            series.add(&part(1, 2, 5, 2));
+            series.close(1);
+            series.add(&part(jump - 1, jump, 7, 2));
+            series.close(jump);
+            series.add(&part(0, 1, 100, 2));
+            let points = seconds(&series, 1);
+            assert_eq!(
+                (points.len(), points[0].0, points[MAX_POINTS - 1]),
+                (MAX_POINTS, jump + 1 - most, (jump, 7, true))
+            );
+            assert_eq!(points.iter().map(|point| point.1).sum::<u64>(), 7);
+            assert_eq!(series.histograms().0.count(), 117);
+        }
     }
 }

@@ -7,6 +7,7 @@ use crate::orchestrator::dashboard::{HistoryRow, MAX_HISTORY};
 use crate::orchestrator::runs::{Command, Now};
 use crate::stats::histogram::Histogram;
 use crate::stats::summary::Summary;
+use std::collections::BTreeSet;
 
 /// Maximum number of finished tests whose full result is kept.
 const MAX_RESULTS: usize = 10;
@@ -24,6 +25,11 @@ impl Finished {
     pub fn latency(&self) -> &Histogram {
         self.figures.histograms().0
     }
+
+    /// The latencies of each second that had responses.
+    pub fn intervals(&self) -> impl Iterator<Item = (u64, Histogram)> {
+        self.figures.intervals()
+    }
 }
 
 impl Core {
@@ -34,11 +40,9 @@ impl Core {
         let mut test = self.tests.remove(index);
         let wrote_it = test.run.has_written_end() && test.index.is_none();
         test.run.end(end.clone());
-        let done = |node: &NodeRef| {
-            let fate = end.drivers.iter().find(|driver| driver.node == *node).map(|driver| driver.fate);
-            fate.is_none_or(|fate| fate == Fate::Done)
-        };
-        test.figures.finish(done);
+        let gone = end.drivers.iter().filter(|driver| driver.fate != Fate::Done);
+        let gone: BTreeSet<&NodeRef> = gone.map(|driver| &driver.node).collect();
+        test.figures.finish(|node| !gone.contains(node));
         let summary = self.result(&test);
         self.journal.test(&test.run, Some(&summary));
         if wrote_it {

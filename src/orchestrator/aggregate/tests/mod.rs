@@ -1,3 +1,5 @@
+mod order;
+
 use super::*;
 use crate::message::{Histograms, Metrics};
 use crate::stats::outcome::{ErrorKind, Outcome};
@@ -102,58 +104,58 @@ fn an_empty_last_second_is_not_shown() {
 }
 
 #[test]
-fn a_lost_driver_never_blocks_the_view_and_its_last_report_counts() {
+fn a_lost_driver_is_waited_for_five_seconds_and_its_last_report_counts() {
     let mut figures = Aggregate::new(&[node("a"), node("b")]);
-    let (a, b) = (story("a", 8, 0), story("b", 8, 0));
+    let (a, b) = (story("a", 14, 0), story("b", 8, 0));
     b[..3].iter().for_each(|report| assert!(!figures.numbered(report, 60)));
-    a[..8].iter().for_each(|report| assert!(!figures.numbered(report, 60)));
-    assert_eq!(figures.series().len(), 1);
-    figures.lost(&node("b"));
-    assert_eq!(
-        seconds(&figures),
-        [(1, 80, true), (2, 40, false), (3, 40, false), (4, 40, false)],
-        "what it did while silent is unknown"
-    );
-    assert!(figures.numbered(&a[8], 60));
-    figures.finish(|_| true);
-    assert_eq!(figures.counts().sent, 160 + 60, "the half second after its last whole one is in");
-    assert_eq!(figures.series().iter().map(|point| point.requests).sum::<u64>(), 220);
+    a[..13].iter().for_each(|report| assert!(!figures.numbered(report, 60)));
+    assert_eq!(seconds(&figures), [(1, 80, true)]);
+    assert!(!figures.numbered(&a[13], 60));
+    let shown: Vec<_> = std::iter::once((1, 80, true)).chain((2..=7).map(|s| (s, 40, false))).collect();
+    assert_eq!(seconds(&figures), shown, "what it did while silent is unknown");
+    assert!(figures.numbered(&a[14], 60));
+    let mut unclear = Aggregate::new(&[node("a"), node("b")]);
+    b[..3].iter().chain(&a).for_each(|report| {
+        unclear.numbered(report, 60);
+    });
+    unclear.finish(|_| true);
+    figures.finish(|node| node.node_id == "a");
+    assert_eq!(figures.counts().sent, 280 + 60, "the half second after its last whole one is in");
+    let complete = |second| second != 2;
+    let sent = |second| if second == 2 { 60 } else { 40 };
+    let later = |complete: fn(u64) -> bool| (2..=7).map(move |s| (s, sent(s), complete(s)));
+    let first = || std::iter::once((1, 80, true));
+    assert_eq!(seconds(&figures), first().chain(later(complete)).collect::<Vec<_>>());
+    assert_eq!(seconds(&unclear), first().chain(later(|_| false)).collect::<Vec<_>>(), "its final was due");
     assert_eq!(figures.reports_missing(), 0);
+    assert_eq!(figures.drivers()[1].last_sequence(), 3);
 }
 
 #[test]
 fn a_driver_that_is_only_late_is_waited_for_five_seconds() {
     let mut figures = Aggregate::new(&[node("a"), node("b")]);
-    let (a, b) = (story("a", 14, 0), story("b", 14, 0));
+    let (a, b) = (story("a", 20, 0), story("b", 20, 0));
     a[..11].iter().for_each(|report| assert!(!figures.numbered(report, 60)));
     assert!(figures.series().is_empty());
     assert_eq!(figures.behind(), [("b".to_owned(), 5)]);
     figures.numbered(&a[11], 60);
-    assert_eq!(seconds(&figures), [(1, 40, false)]);
-    b.iter().chain(&a[12..]).for_each(|report| {
+    assert_eq!(seconds(&figures), (1..=6).map(|second| (second, 40, false)).collect::<Vec<_>>());
+    a[12..14].iter().for_each(|report| assert!(!figures.numbered(report, 60)));
+    assert_eq!(figures.closed_second(), 7, "it is not waited for a second time");
+    b[..4].iter().for_each(|report| assert!(!figures.numbered(report, 60)));
+    a[14..16].iter().for_each(|report| assert!(!figures.numbered(report, 60)));
+    assert_eq!((figures.closed_second(), figures.behind()), (8, vec![("b".to_owned(), 6)]));
+    b[4..8].iter().for_each(|report| assert!(!figures.numbered(report, 60)));
+    a[16..18].iter().for_each(|report| assert!(!figures.numbered(report, 60)));
+    assert_eq!(figures.closed_second(), 8, "from 4 s behind on, it is waited for again");
+    b[8..].iter().chain(&a[18..]).for_each(|report| {
         figures.numbered(report, 60);
     });
+    assert_eq!(figures.closed_second(), 11);
     figures.finish(|_| true);
-    assert_eq!(figures.counts().sent, 2 * 14 * 20);
-    assert_eq!(figures.series().iter().map(|point| point.requests).sum::<u64>(), 2 * 14 * 20);
+    assert_eq!(seconds(&figures), (1..=10).map(|second| (second, 80, true)).collect::<Vec<_>>());
+    assert_eq!(figures.counts().sent, 2 * 20 * 20);
     assert!(figures.behind().is_empty());
-}
-
-#[test]
-fn a_revived_driver_continues_where_it_was() {
-    let mut figures = Aggregate::new(&[node("a"), node("b")]);
-    let (a, b) = (story("a", 6, 0), story("b", 6, 0));
-    b[..2].iter().for_each(|report| assert!(!figures.numbered(report, 60)));
-    figures.lost(&node("b"));
-    a[..4].iter().for_each(|report| assert!(!figures.numbered(report, 60)));
-    assert_eq!(seconds(&figures), [(1, 80, true), (2, 40, true)]);
-    figures.back(&node("b"));
-    a[4..].iter().chain(&b[2..]).for_each(|report| {
-        figures.numbered(report, 60);
-    });
-    figures.finish(|_| true);
-    assert_eq!(figures.counts().sent, 240);
-    assert_eq!(seconds(&figures)[1], (2, 80, true), "its part arrived late and completed the second");
 }
 
 #[test]
@@ -183,7 +185,7 @@ fn a_late_backlog_completes_every_second() {
     let mut figures = Aggregate::new(&[node("a"), node("b")]);
     let (a, b) = (story("a", 20, 0), story("b", 20, 0));
     a.iter().take(20).for_each(|report| assert!(!figures.numbered(report, 60)));
-    assert_eq!(seconds(&figures).last(), Some(&(5, 40, false)), "b is waited for at most five seconds");
+    assert_eq!(seconds(&figures).last(), Some(&(10, 40, false)), "b is waited for at most five seconds");
     b.iter().skip(1).step_by(2).take(10).for_each(|report| {
         figures.numbered(report, 60);
     });
@@ -194,18 +196,16 @@ fn a_late_backlog_completes_every_second() {
 fn a_gap_is_counted_at_the_end_and_late_reports_only_fill_it() {
     let mut figures = Aggregate::new(&[node("a")]);
     let a = story("a", 6, 0);
-    [0, 3, 4, 6].iter().for_each(|i| {
+    [0, 3, 6, 4].iter().for_each(|i| {
         figures.numbered(&a[*i], 60);
     });
     assert_eq!(figures.reports_missing(), 0, "not before the end");
     figures.finish(|_| true);
     assert_eq!(figures.reports_missing(), 3);
     let before = figures.counts().clone();
-    assert!(!figures.numbered(&a[1], 60));
-    assert_eq!(figures.reports_missing(), 2);
     let beyond = report("a", 99, 9_000.0, &Tally::new(), true);
-    assert!(!figures.numbered(&beyond, 60), "nothing is accepted beyond the final report");
-    assert_eq!((figures.reports_missing(), figures.counts()), (2, &before));
+    assert!(!figures.numbered(&a[1], 60) && !figures.numbered(&beyond, 60));
+    assert_eq!((figures.reports_missing(), figures.counts()), (3, &before), "nothing counts after the end");
 }
 
 #[test]
