@@ -49,6 +49,14 @@ bench *args:
 fuzz inputs="1000000" seed="1":
     cargo bench --locked --bench fuzz -- {{inputs}} {{seed}}
 
+# Simulates the whole system with seeded faults: `just simulate 10000`; replay one with `just replay-seed 17`
+simulate seeds="1000":
+    FLOODGATE_SEEDS={{seeds}} cargo test --locked --release --test it simulation::seeds -- --nocapture
+
+# Replays one seed of the simulation
+replay-seed seed:
+    FLOODGATE_SEED={{seed}} cargo test --locked --release --test it simulation::seeds -- --nocapture
+
 # Checks that the verdict blames the right side: starves nginx, the generator, both, neither (needs nginx and two cores)
 bottleneck *args:
     cargo build --locked --release --bin floodgate

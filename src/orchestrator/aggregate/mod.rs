@@ -186,7 +186,6 @@ impl Aggregate {
 
     /// The latencies of each closed second, for an interval log. Those of a report of several seconds are in
     /// the last one, so that the sum of the seconds kept is the total.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for saved runs"))]
     pub fn intervals(&self) -> impl Iterator<Item = (u64, Histogram)> {
         self.series.intervals().map(|(second, latency)| (second, latency.histogram()))
     }
