@@ -33,8 +33,8 @@ pub fn of_start(
 }
 
 /// Where a partition is read on if the broker does not have its offset `next`, but a `range` of first and
-/// next offset; and a line for the log. If it `was_read` up to `next` and now ends before, its topic was probably
-/// replaced by another one of the same name; without topic ids, nothing else shows it.
+/// next offset; and a line for the log. If it `was_read` up to `next` and now ends before, its topic was
+/// probably replaced by another one of the same name; without topic ids, nothing else shows it.
 pub fn moved(name: &str, partition: i32, next: i64, range: (i64, i64), was_read: bool) -> (i64, String) {
     let (first, end) = range;
     let is_replaced = was_read && next > end;
