@@ -5,7 +5,7 @@
 //! record of `trigger`.
 
 use super::tolerant::{maybe, number, text};
-use super::{NodeRef, Word};
+use super::{NodeRef, Word, encode};
 use serde::{Deserialize, Serialize};
 
 /// How a test ended.
@@ -129,10 +129,28 @@ pub struct End {
     pub headline: Headline,
 }
 
+impl End {
+    /// Makes it fit into a record of `most_bytes`, key included: first without the drivers that are done, which
+    /// a reader assumes of those that are not listed, then without what only explains.
+    pub fn fit(&mut self, most_bytes: usize) {
+        let steps: [fn(&mut End); 3] = [
+            |end| end.drivers.retain(|driver| driver.fate != Fate::Done),
+            |end| end.drivers.iter_mut().for_each(|driver| driver.reason = None),
+            |end| (end.notes, end.clock_unknown, end.originals) = Default::default(),
+        ];
+        for step in steps {
+            if encode(self).len() + self.test_id.len() <= most_bytes {
+                return;
+            }
+            step(self);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Metrics, decode, encode};
+    use crate::message::{Metrics, decode};
 
     #[test]
     fn an_end_is_read_back_and_is_no_report() {
@@ -157,5 +175,26 @@ mod tests {
         assert_eq!(decode::<End>(least).expect("an END").ended_at_ms, 5.0);
         let report = br#"{"test_id":"t","node_id":"a","metrics":{}}"#;
         assert!(decode::<End>(report).is_err(), "a report is no END");
+    }
+
+    #[test]
+    fn the_end_of_a_large_fleet_lists_what_went_wrong() {
+        let driver = |n: u64| DriverEnd {
+            node: NodeRef { node_id: format!("{n}{}", "x".repeat(120)), epoch: n },
+            fate: if n.is_multiple_of(10) { Fate::Lost } else { Fate::Done },
+            last_sequence: 9,
+            reason: Some("it was silent for 3 s".to_owned()),
+        };
+        let least = br#"{"test_id":"t","trigger":"END","ended_at_ms":5,"state":"completed"}"#;
+        let mut end: End = decode(least).expect("an END");
+        end.drivers = (0..10_000).map(driver).collect();
+        let whole = end.clone();
+        end.fit(usize::MAX);
+        assert_eq!(end, whole);
+        end.fit(1_000_000);
+        assert_eq!(end.drivers.len(), 1_000);
+        assert!(end.drivers.iter().all(|driver| driver.fate == Fate::Lost && driver.reason.is_some()));
+        end.fit(200_000);
+        assert!(encode(&end).len() < 200_000, "{}", encode(&end).len());
     }
 }

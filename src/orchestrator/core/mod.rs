@@ -19,7 +19,7 @@ use super::journal::{Before, Journal};
 use super::runs::{Command, Now, Phase, Run};
 use super::waiting::Away;
 use crate::broker_time::BrokerTime;
-use crate::bus::{Appended, BusError};
+use crate::bus::{Appended, BusError, MAX_RECORD_BYTES};
 use crate::clock::wall_ms;
 use crate::message::{End, Headline, NodeRef, TestConfig, Trigger};
 use crate::stats::states::RunState;
@@ -184,6 +184,7 @@ impl Core {
             error_statuses: total.error_statuses(),
             p99_ms: total.latency_ms.as_ref().map(|latency| latency.p99),
         };
+        end.fit(MAX_RECORD_BYTES);
     }
 
     /// Drivers that this process has never heard from, although it has listened for long enough.
