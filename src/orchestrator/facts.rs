@@ -2,6 +2,7 @@
 
 use super::aggregate::{Aggregate, Counted, DriverFigures};
 use super::runs::Run;
+use crate::message::Fate;
 use crate::schedule::{Schedule, Share};
 use crate::stats::generator::Generator;
 use crate::stats::summary::{Conservation, Stats};
@@ -20,6 +21,7 @@ pub fn facts(run: &Run, figures: &Aggregate, total: &Stats, conservation: &Conse
         target: run.config.target_url.as_ref().map(|_| run.plan.request().authority()),
         failed: run.failed.clone(),
         stopped: run.stopped.as_ref().map(|stop| stop.reason.clone()),
+        confirmed: confirmed(run),
         finished,
         is_closed: total.queued == 0 && !share(run, figures).is_open(),
         planned: conservation.planned,
@@ -52,6 +54,14 @@ pub fn facts(run: &Run, figures: &Aggregate, total: &Stats, conservation: &Conse
         notes: notes(run).chain(uncounted(figures)).collect(),
         ..Facts::default()
     }
+}
+
+/// How many drivers sent their final report after a STOP, of how many.
+fn confirmed(run: &Run) -> Option<(usize, usize)> {
+    let end = run.end.as_ref().filter(|end| end.stopped.is_some() && end.started_at_ms.is_some())?;
+    let reported = end.drivers.iter().filter(|driver| matches!(driver.fate, Fate::Done | Fate::Left)).count();
+    let unlisted = run.members.len().saturating_sub(end.drivers.len());
+    Some((reported + unlisted, run.members.len()))
 }
 
 /// Problems that the run noted itself; after the END those that it lists.

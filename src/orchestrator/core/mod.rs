@@ -266,6 +266,8 @@ impl Core {
     fn config(&mut self, config: &TestConfig, append_ms: Option<i64>, now: Now) {
         let configured_ms = append_ms.map_or(now.broker_ms, |ms| ms as f64);
         match self.chain.add(config) {
+            // Without append times, nobody knows which of the old reports belong to it.
+            Standing::Counts if self.is_learning && append_ms.is_none() => {}
             Standing::Counts if self.is_learning => self.chain.remember(config, configured_ms),
             Standing::Counts => {
                 self.begin(config, configured_ms, now);

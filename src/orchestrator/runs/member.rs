@@ -96,7 +96,10 @@ impl Member {
                 self.refused = Some(reason);
             }
             Some(DriverState::Ready) if phase == Phase::Ready => match message.plan_hash.as_deref() {
-                Some(theirs) if theirs == hash => self.ready = true,
+                Some(theirs) if theirs == hash => {
+                    self.ready = true;
+                    self.lost = self.lost.take().filter(|lost| lost.permanently);
+                }
                 theirs => {
                     let theirs = theirs.unwrap_or("no hash");
                     self.refused = Some(format!(

@@ -208,6 +208,15 @@ fn a_driver_lost_before_the_start_fails_the_run() {
 }
 
 #[test]
+fn a_driver_that_was_not_heard_from_and_is_ready_after_all_is_not_lost() {
+    let mut run = run_of(&["a", "b"]);
+    lose(&mut run, "a", "nothing was heard from it", false, 1);
+    say(&mut run, "a", DriverState::Ready, 2);
+    say(&mut run, "b", DriverState::Ready, 2);
+    assert!(matches!(&tick(&mut run, 3)[..], [Command::Start(_)]));
+}
+
+#[test]
 fn a_lost_driver_is_waited_for_a_little_and_may_come_back() {
     let mut run = started_with(TestConfig {
         duration_ms: Some(60_000),

@@ -15,6 +15,9 @@ pub struct Facts {
     pub failed: Vec<String>,
     /// Why it was stopped early.
     pub stopped: Option<String>,
+    /// After a STOP: how many drivers sent their final report, and how many there are; `None` while the test
+    /// runs, and if it never started.
+    pub confirmed: Option<(usize, usize)>,
     /// Whether all figures are in; a running test is judged by fewer.
     pub finished: bool,
     /// Whether the loop is closed: a request starts when another one ends, at no planned rate.

@@ -83,7 +83,7 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
         .map(|why| Finding::failure("failed", format!("The test failed: {why}")))
         .collect();
     if let Some(reason) = &facts.stopped {
-        found.push(Finding::warning("stopped", format!("The test was stopped early: {reason}")));
+        found.push(Finding::warning("stopped", stopped(reason, facts.confirmed)));
     }
     let has_begun = found.is_empty() || facts.sent > 0;
     let has_counts = has_begun && !facts.originals.alone;
@@ -114,6 +114,22 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
 /// The findings' sentences.
 pub fn verdict(findings: &[Finding]) -> Vec<String> {
     findings.iter().map(|finding| finding.text.clone()).collect()
+}
+
+/// That a test was stopped, and which part of the fleet is known to have stopped.
+fn stopped(reason: &str, confirmed: Option<(usize, usize)>) -> String {
+    let text = format!("The test was stopped early: {reason}");
+    match confirmed {
+        None | Some((_, 0)) => text,
+        Some((n, all)) if n == all => {
+            let who = if all == 1 { "Its driver".to_owned() } else { format!("All {all} drivers") };
+            format!("{}. {who} stopped and reported.", text.trim_end_matches('.'))
+        }
+        Some((n, all)) => {
+            let rest = "the others may still be sending";
+            format!("{}. Only {n} of {all} drivers stopped and reported; {rest}.", text.trim_end_matches('.'))
+        }
+    }
 }
 
 fn well(facts: &Facts) -> String {

@@ -120,7 +120,7 @@ fn stop_closes_the_gate_and_the_run_ends_aborted() {
     assert_eq!(stop.reason.as_deref(), Some("Ctrl-C"));
     driver.report("t", Figures { sequence: 1, ..last(origin_ms, 5, None) });
     let result = wait_state(&control, "t", "aborted");
-    assert_eq!(result.verdict, ["The test was stopped early: Ctrl-C"]);
+    assert_eq!(result.verdict, ["The test was stopped early: Ctrl-C. Its driver stopped and reported."]);
     assert_eq!((result.total.requests, driver.triggers_waiting()), (5, 0));
 }
 

@@ -73,6 +73,12 @@ fn a_missed_rate_is_reported_from_one_percent() {
     let stopped =
         Facts { rates_rps: Some((1_000.0, 500.0)), stopped: Some("by its user".to_owned()), ..kept() };
     assert_eq!(verdict(&stopped), ["The test was stopped early: by its user"]);
+    let told = |n, all| verdict(&Facts { confirmed: Some((n, all)), ..stopped.clone() }).swap_remove(0);
+    assert_eq!(told(3, 3), "The test was stopped early: by its user. All 3 drivers stopped and reported.");
+    assert_eq!(told(1, 1), "The test was stopped early: by its user. Its driver stopped and reported.");
+    assert!(
+        told(2, 3).ends_with("Only 2 of 3 drivers stopped and reported; the others may still be sending.")
+    );
 }
 
 #[test]
