@@ -38,7 +38,7 @@
 //! | layer | modules | may import |
 //! |---|---|---|
 //! | 0, values: no network, threads, clock or log | [`units`] [`message`] [`plan`] [`schedule`] [`stats`] [`broker_time`] | layer 0, but `stats` not message |
-//! | 1, effects: one file or folder per dependency | [`clock`] [`complaints`] [`dns`] [`fetch`] [`host`] [`bus`] [`http`] [`logging`] [`signals`] [`terminal`] [`threads`] | layers 0 and 1, but `bus` not stats or plan, `http` not bus |
+//! | 1, effects: one file or folder per dependency | [`clock`] [`complaints`] [`dns`] [`fetch`] [`host`] [`bus`] [`http`] [`logging`] [`signals`] [`store`] [`terminal`] [`threads`] | layers 0 and 1, but `bus` not stats or plan, `http` not bus, `store` not http |
 //! | 2, roles | [`driver`] [`orchestrator`] [`target`] | layers 0 and 1, never each other |
 //! | 3, combinations of roles | [`cli`] [`run`] | everything below |
 //!
@@ -69,6 +69,7 @@ pub mod run;
 pub mod schedule;
 pub mod signals;
 pub mod stats;
+pub mod store;
 pub mod target;
 pub mod terminal;
 pub mod threads;

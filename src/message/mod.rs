@@ -10,6 +10,7 @@ mod heartbeat;
 mod latency;
 mod metrics;
 mod register;
+pub mod secrets;
 mod test_config;
 mod test_type;
 mod tolerant;

@@ -3,9 +3,9 @@
 use super::access::Access;
 use super::body::read_strict;
 use super::page;
-use super::secrets;
 use super::{ApiError, Control};
 use crate::http::server::{Handler, Request, Response};
+use crate::message::secrets;
 use serde::Deserialize;
 use serde_json::json;
 

@@ -3,7 +3,7 @@
 use super::fleet::{Node, Presence};
 use crate::clock::NS_PER_MS;
 use crate::message::{DriverState, LatencyMs};
-use crate::stats::states::RunState;
+pub use crate::stats::history::HistoryRow;
 use crate::stats::summary::Summary;
 use serde::{Deserialize, Serialize};
 
@@ -54,44 +54,6 @@ pub struct FleetRow {
     pub cores: Option<u32>,
     /// Maximum number of connections that it can hold.
     pub max_connections: Option<u64>,
-}
-
-/// One finished test.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct HistoryRow {
-    /// Its id.
-    pub test_id: String,
-    /// `AVALANCHE` or `TSUNAMI`.
-    pub test_type: String,
-    /// How it ended.
-    pub state: RunState,
-    /// When its gate opened, in ms since 1970 (broker time); null if it never did.
-    pub started_at: Option<f64>,
-    /// Requests sent.
-    pub requests: u64,
-    /// Requests failed.
-    pub errors: u64,
-    /// Complete responses with a status of 400 or more.
-    #[serde(default)]
-    pub error_statuses: u64,
-    /// 99th percentile of latency, in ms; null if there was no response.
-    pub p99_ms: Option<f64>,
-}
-
-impl HistoryRow {
-    /// The row for a result.
-    pub fn of(summary: &Summary) -> HistoryRow {
-        HistoryRow {
-            test_id: summary.test_id.clone(),
-            test_type: summary.test_type.clone(),
-            state: summary.state,
-            started_at: summary.started_at,
-            requests: summary.total.requests,
-            errors: summary.total.errors_total(),
-            error_statuses: summary.total.error_statuses(),
-            p99_ms: summary.total.latency_ms.as_ref().map(|latency| latency.p99),
-        }
-    }
 }
 
 impl FleetRow {

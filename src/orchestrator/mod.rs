@@ -25,7 +25,6 @@ mod published;
 pub mod replay;
 mod result;
 mod runs;
-pub mod secrets;
 mod shell;
 mod waiting;
 

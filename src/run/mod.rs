@@ -206,7 +206,7 @@ fn say_what_is_unknown(ended: &mut Ended, control: &dyn Backend) {
 
 fn print(summary: &Summary, json: bool, out: &mut dyn Write) -> std::io::Result<()> {
     let text = match json {
-        true => serde_json::to_string(summary)? + "\n",
+        true => summary.document(),
         false => table::render_for(summary, terminal::shows_colours(&std::io::stdout())),
     };
     out.write_all(text.as_bytes())?;

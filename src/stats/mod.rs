@@ -5,6 +5,7 @@ pub mod counts;
 pub mod distribution;
 pub mod generator;
 pub mod histogram;
+pub mod history;
 pub mod openings;
 pub mod outcome;
 pub mod states;

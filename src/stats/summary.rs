@@ -331,6 +331,12 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// The document that `--json` prints and a saved run contains: one line with its newline.
+    pub fn document(&self) -> String {
+        // It contains only texts, numbers, and maps with text keys, which always have a JSON form.
+        serde_json::to_string(self).unwrap_or_default() + "\n"
+    }
+
     /// The severity of the worst finding; `None` if an older orchestrator sent no findings.
     pub fn worst_severity(&self) -> Option<Severity> {
         self.findings.iter().map(|finding| finding.severity).max()

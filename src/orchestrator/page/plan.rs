@@ -1,7 +1,7 @@
 //! What a plan asks for, in a few words for the heading.
 
+use crate::message::secrets;
 use crate::message::{Stage, TestConfig, TestType, Totals};
-use crate::orchestrator::secrets;
 use crate::units::{clip, format_count, format_duration_ms, format_number, trim_number};
 use serde::Deserialize;
 use serde_json::{Value, json};

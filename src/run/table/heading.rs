@@ -1,8 +1,8 @@
 //! What was run: the test type, the request and the plan.
 
 use super::text::{labelled, shorten, wrap};
+use crate::message::secrets;
 use crate::message::{Stage, TestConfig, TestType};
-use crate::orchestrator::secrets;
 use crate::plan::{DEFAULT_CONNECTIONS, DEFAULT_DELAY, DEFAULT_DURATION};
 use crate::stats::summary::Summary;
 use crate::units::{format_count, format_duration, format_duration_ms, format_number, trim_number};

@@ -1,6 +1,7 @@
 //! Distributions of times: HdrHistogram, 3 significant digits, 1 µs to 1 h, never resized while recording.
 
 mod packed;
+mod percentiles;
 mod v2;
 
 use super::distribution::Distribution;

@@ -1,4 +1,4 @@
-//! Hides secrets of a plan that a page must not show.
+//! Hides secrets of a plan that a page or a file must not show.
 
 use serde_json::Value;
 

@@ -1,0 +1,94 @@
+//! A distribution as text, as Java's HdrHistogram prints it (`outputPercentileDistribution`).
+
+use super::{Histogram, SIGNIFICANT_DIGITS};
+use std::fmt::Write as _;
+
+/// Steps per half of the remaining distance to 100 %, Java's default.
+const TICKS: f64 = 5.0;
+/// Sub-buckets of a histogram with 3 digits: the next power of two from 2 × 1,000.
+const SUB_BUCKETS: u32 = 2_048;
+
+impl Histogram {
+    /// The percentiles as Java's `outputPercentileDistribution` prints them, in ms.
+    pub fn percentile_text(&self) -> String {
+        let mut out = format!(
+            "{:>12} {:>14} {:>10} {:>14}\n\n",
+            "Value", "Percentile", "TotalCount", "1/(1-Percentile)"
+        );
+        for Step { us, percent, count } in self.steps() {
+            let (ms, share) = (us as f64 / 1_000.0, percent / 100.0);
+            let _ = match percent < 100.0 {
+                true => writeln!(out, "{ms:12.3} {share:2.12} {count:10} {:14.2}", 1.0 / (1.0 - share)),
+                false => writeln!(out, "{ms:12.3} {share:2.12} {count:10}"),
+            };
+        }
+        let (mean, deviation) = (self.0.mean() / 1_000.0, self.0.stdev() / 1_000.0);
+        let _ = writeln!(out, "#[Mean    = {mean:12.3}, StdDeviation   = {deviation:12.3}]");
+        let (max, count) = (self.0.max() as f64 / 1_000.0, self.count());
+        let _ = writeln!(out, "#[Max     = {max:12.3}, Total count    = {count:12}]");
+        let _ = writeln!(out, "#[Buckets = {:12}, SubBuckets     = {SUB_BUCKETS:12}]", self.0.buckets());
+        out
+    }
+
+    /// Java's percentile iterator: each bucket that reaches the next level, and the last one at 100 %.
+    fn steps(&self) -> Vec<Step> {
+        let (all, mut count, mut level) = (self.count(), 0u64, 0.0f64);
+        let mut steps = Vec::new();
+        for bucket in self.0.iter_recorded() {
+            count += bucket.count_at_value();
+            let us = self.0.highest_equivalent(bucket.value_iterated_to());
+            while level <= 100.0 * count as f64 / all as f64 {
+                steps.push(Step { us, percent: level, count });
+                level = next_level(level);
+                if count == all {
+                    break;
+                }
+            }
+            if count == all && steps.last().is_none_or(|last| last.percent < 100.0) {
+                steps.push(Step { us, percent: 100.0, count });
+            }
+        }
+        steps
+    }
+}
+
+struct Step {
+    us: u64,
+    percent: f64,
+    count: u64,
+}
+
+/// The steps become half as large with each half of the distance to 100 %.
+fn next_level(percent: f64) -> f64 {
+    let halves = ((100.0 / (100.0 - percent)).ln() / 2f64.ln()).trunc() + 1.0;
+    percent + 100.0 / (TICKS * 2f64.powf(halves))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(values_us: impl IntoIterator<Item = u64>) -> String {
+        let mut histogram = Histogram::new();
+        values_us.into_iter().for_each(|us| histogram.record_us(us));
+        histogram.percentile_text()
+    }
+
+    #[test]
+    fn the_text_is_that_of_other_implementations() {
+        assert_eq!(SIGNIFICANT_DIGITS, 3, "the formats and the sub-buckets depend on it");
+        let expected = include_str!("golden/latency.hgrm");
+        let found = text((1..=1_000).map(|n| n * n));
+        assert_eq!(found, expected, "{found}");
+    }
+
+    #[test]
+    fn an_empty_and_a_single_value_have_a_text_too() {
+        let empty = text([]);
+        assert_eq!(empty.lines().count(), 5, "{empty}");
+        assert!(empty.contains("Total count    =            0]"), "{empty}");
+        let single = text([1_500]);
+        assert_eq!(single.lines().count(), 7, "{single}");
+        assert!(single.contains("       1.500 1.000000000000          1\n"), "{single}");
+    }
+}

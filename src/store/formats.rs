@@ -1,0 +1,119 @@
+//! The files of a saved run that other tools read: CSV, and HdrHistogram's interval log.
+
+use super::names::written_out;
+use crate::stats::histogram::Histogram;
+use crate::stats::summary::SeriesPoint;
+use std::io::{self, Write};
+
+/// Second by second, with the names that the summary uses. Empty fields are unknown.
+pub fn write_series(points: &[SeriesPoint], out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "second,requests,responses,errors,p50_ms,p99_ms,max_ms,complete")?;
+    let known = |ms: &Option<f64>| ms.map_or(String::new(), |ms| ms.to_string());
+    for point in points {
+        // Names every field, so that a new one is not forgotten here.
+        let SeriesPoint { second, requests, responses, errors, p50_ms, p99_ms, max_ms, complete } = point;
+        let [p50_ms, p99_ms, max_ms] = [p50_ms, p99_ms, max_ms].map(known);
+        writeln!(out, "{second},{requests},{responses},{errors},{p50_ms},{p99_ms},{max_ms},{complete}")?;
+    }
+    Ok(())
+}
+
+/// The latencies of one second of the fleet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interval {
+    /// 1 for the first second.
+    pub second: u64,
+    /// The latencies, as [`Histogram::encode`] writes them.
+    pub latency: String,
+}
+
+/// Java's `HistogramLogWriter`, format 1.3: one line per second, values in µs, maxima in ms. What belongs to
+/// no single second, because a driver reported several at once, follows as one interval with the tag
+/// `several_seconds`.
+pub fn write_interval_log(
+    start_ms: f64,
+    intervals: &[Interval],
+    total: &Histogram,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let start_s = start_ms / 1_000.0;
+    writeln!(out, "#[Histogram log format version 1.3]")?;
+    writeln!(out, "#[StartTime: {start_s:.3} (seconds since epoch), {}]", written_out(start_ms))?;
+    writeln!(out, "#[BaseTime: {start_s:.3} (seconds since epoch)]")?;
+    writeln!(out, "#[Latency in microseconds]")?;
+    writeln!(out, r#""StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram""#)?;
+    let mut placed = Histogram::new();
+    for Interval { second, latency } in intervals {
+        let Ok(histogram) = Histogram::decode(latency) else { continue };
+        let (from_s, max_ms) = (second.saturating_sub(1), histogram.max_ms());
+        writeln!(out, "{from_s}.000,1.000,{max_ms:.3},{latency}")?;
+        placed.merge(&histogram);
+    }
+    let rest = total.since(&placed);
+    if rest.is_empty() {
+        return Ok(());
+    }
+    let length_s = intervals.iter().map(|interval| interval.second).max().unwrap_or(1).max(1);
+    let encoded = rest.encode().map_err(io::Error::other)?;
+    writeln!(out, "Tag=several_seconds,0.000,{length_s}.000,{:.3},{encoded}", rest.max_ms())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(ms: &[u64]) -> Histogram {
+        let mut histogram = Histogram::new();
+        ms.iter().for_each(|ms| histogram.record_us(ms * 1_000));
+        histogram
+    }
+
+    fn interval(second: u64, ms: &[u64]) -> Interval {
+        Interval { second, latency: of(ms).encode().expect("encodes") }
+    }
+
+    fn log(intervals: &[Interval], total: &Histogram) -> String {
+        let mut out = Vec::new();
+        write_interval_log(1_795_885_810_250.0, intervals, total, &mut out).expect("written");
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn the_series_is_csv() {
+        let known = SeriesPoint {
+            second: 1,
+            requests: 10,
+            responses: 9,
+            errors: 1,
+            p50_ms: Some(0.5),
+            p99_ms: Some(12.25),
+            max_ms: Some(20.0),
+            complete: true,
+        };
+        let unknown = SeriesPoint { second: 2, ..SeriesPoint::default() };
+        let mut out = Vec::new();
+        write_series(&[known, unknown], &mut out).expect("written");
+        let expected = "second,requests,responses,errors,p50_ms,p99_ms,max_ms,complete\n\
+                        1,10,9,1,0.5,12.25,20,true\n2,0,0,0,,,,false\n";
+        assert_eq!(String::from_utf8(out).expect("text"), expected);
+    }
+
+    #[test]
+    fn the_interval_log_has_the_bytes_that_others_read() {
+        let text = log(&[interval(1, &[1, 2]), interval(3, &[4])], &of(&[1, 2, 4]));
+        let expected = include_str!("golden/latency.hlog");
+        assert_eq!(text, expected, "{text}");
+    }
+
+    #[test]
+    fn what_belongs_to_no_second_is_kept_apart() {
+        let text = log(&[interval(2, &[1])], &of(&[1, 7, 7]));
+        let last = text.lines().last().expect("lines");
+        assert!(last.starts_with("Tag=several_seconds,0.000,2.000,7.00"), "{last}");
+        let rest = Histogram::decode(last.rsplit(',').next().expect("fields")).expect("decodes");
+        assert_eq!(rest.count(), 2);
+        let alone = log(&[], &of(&[1]));
+        assert!(alone.lines().last().expect("lines").starts_with("Tag=several_seconds,0.000,1.000,1.0"));
+        assert_eq!(log(&[], &Histogram::new()).lines().count(), 5);
+    }
+}
