@@ -1,6 +1,6 @@
 //! A distribution as text, as Java's HdrHistogram prints it (`outputPercentileDistribution`).
 
-use super::{Histogram, SIGNIFICANT_DIGITS};
+use super::Histogram;
 use std::fmt::Write as _;
 
 /// Steps per half of the remaining distance to 100 %, Java's default.
@@ -66,6 +66,7 @@ fn next_level(percent: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::SIGNIFICANT_DIGITS;
     use super::*;
 
     fn text(values_us: impl IntoIterator<Item = u64>) -> String {

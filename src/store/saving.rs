@@ -1,0 +1,104 @@
+//! Writes the files of one test into a temporary folder, which then gets its final name.
+
+use super::disk::{Disk, Output};
+use super::folder::{INTERVALS, PERCENTILES, SERIES, SUMMARY};
+use super::formats::{Interval, write_interval_log, write_series};
+use super::recording::{RECORDS, Recording};
+use crate::message::secrets;
+use crate::stats::histogram::Histogram;
+use crate::stats::summary::Summary;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// Everything that is saved of a test besides its records.
+#[derive(Clone, Debug)]
+pub struct Saved {
+    /// The result.
+    pub summary: Summary,
+    /// When the test began, in ms since 1970 (broker time): the start, or the END of a test that never
+    /// started.
+    pub at_ms: f64,
+    /// The fleet's latencies second by second, as far as they are known.
+    pub intervals: Vec<Interval>,
+    /// The fleet's latencies.
+    pub latency: Histogram,
+}
+
+/// What became of a test that was to be saved.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Where it is; `None` if it was not saved at all.
+    pub folder: Option<PathBuf>,
+    /// What was not saved, and why.
+    pub problems: Vec<String>,
+}
+
+/// A folder that is being filled.
+pub struct Filling<'a> {
+    pub disk: &'a dyn Disk,
+    pub folder: PathBuf,
+    pub problems: Vec<String>,
+}
+
+impl Filling<'_> {
+    /// Writes all files.
+    ///
+    /// # Errors
+    /// Not even the summary could be written.
+    pub fn fill(&mut self, mut saved: Saved, recording: Option<&mut Recording>) -> io::Result<()> {
+        fs::create_dir_all(&self.folder)?;
+        secrets::hide(&mut saved.summary.plan);
+        let document = saved.summary.document();
+        let write_summary = |out: &mut dyn Write| out.write_all(document.as_bytes());
+        let mut recording = recording;
+        if let Err(e) = self.file(SUMMARY, write_summary) {
+            let Some(recording) = recording.as_deref_mut().filter(|_| is_full(&e)) else { return Err(e) };
+            // The records are by far the largest part.
+            recording.fail(e.to_string());
+            self.file(SUMMARY, write_summary)?;
+        }
+        self.other(SERIES, |out| write_series(&saved.summary.series, out));
+        self.other(PERCENTILES, |out| out.write_all(saved.latency.percentile_text().as_bytes()));
+        let start_ms = saved.summary.started_at.unwrap_or(saved.at_ms);
+        self.other(INTERVALS, |out| write_interval_log(start_ms, &saved.intervals, &saved.latency, out));
+        let unread = || Err("the records of the test were not read".to_owned());
+        if let Err(why) = recording.map_or_else(unread, Recording::finish) {
+            self.problems.push(format!("{RECORDS} was not saved: {why}"));
+        }
+        sync_folder(&self.folder)
+    }
+
+    fn other(&mut self, name: &str, write: impl Fn(&mut dyn Write) -> io::Result<()>) {
+        if let Err(e) = self.file(name, write) {
+            self.problems.push(format!("{name} was not saved: {e}"));
+        }
+    }
+
+    /// One file, complete on the disk or not there at all.
+    fn file(&self, name: &str, write: impl Fn(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+        let path = self.folder.join(name);
+        let written = self.disk.create(&path).and_then(|file| {
+            let mut out = BufWriter::new(file);
+            write(&mut out)?;
+            out.flush()?;
+            Output::sync(out.get_mut().as_mut())
+        });
+        if written.is_err() {
+            let _ = fs::remove_file(&path);
+        }
+        written
+    }
+}
+
+fn is_full(e: &io::Error) -> bool {
+    matches!(
+        e.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+    )
+}
+
+/// Waits until the names in a folder are on the disk.
+pub fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
