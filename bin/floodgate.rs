@@ -1,15 +1,21 @@
-//! `floodgate`: runs a test and prints its result.
+//! `floodgate`: runs a test and prints its result, or recomputes one.
 
-use floodgate::cli::{self, Floodgate};
+use floodgate::cli::{self, Floodgate, Task};
 use floodgate::{logging, run};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let args = cli::parse::<Floodgate>().into_run();
-    logging::start(args.log_level, false);
-    cli::note_proxy();
-    match args.settings() {
-        Ok(settings) => ExitCode::from(run::run(settings, &mut std::io::stdout().lock())),
-        Err(error) => cli::usage_error(&error),
-    }
+    let mut out = std::io::stdout().lock();
+    let code = match cli::parse::<Floodgate>().into_task() {
+        Task::Run(args) => {
+            logging::start(args.log_level, false);
+            cli::note_proxy();
+            run::run(args.settings().unwrap_or_else(|e| cli::usage_error(&e)), &mut out)
+        }
+        Task::Replay(args) => {
+            logging::start(args.log_level, false);
+            run::replay::run(&args.settings().unwrap_or_else(|e| cli::usage_error(&e)), &mut out)
+        }
+    };
+    ExitCode::from(code)
 }

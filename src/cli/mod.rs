@@ -4,6 +4,7 @@
 mod errors;
 #[doc(hidden)]
 pub mod fuzzing;
+mod replay;
 mod roles;
 mod run;
 mod token;
@@ -11,6 +12,7 @@ mod values;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
+pub use replay::ReplayArgs;
 pub use roles::{DriverArgs, OrchestratorArgs, TargetArgs, bus};
 pub use run::RunArgs;
 use std::ffi::OsString;
@@ -34,14 +36,26 @@ pub struct Floodgate {
 enum Command {
     /// Runs one test and prints its result
     Run(Box<RunArgs>),
+    /// Recomputes the result of a test from its records
+    Replay(Box<ReplayArgs>),
+}
+
+/// What `floodgate` was asked to do.
+#[derive(Debug)]
+pub enum Task {
+    /// Run a test.
+    Run(Box<RunArgs>),
+    /// Recompute a result.
+    Replay(Box<ReplayArgs>),
 }
 
 impl Floodgate {
-    /// The flags of `run`, which is also the default command.
-    pub fn into_run(self) -> RunArgs {
+    /// The command with its flags; `run` is the default.
+    pub fn into_task(self) -> Task {
         match self.command {
-            Some(Command::Run(args)) => *args,
-            None => self.run,
+            Some(Command::Run(args)) => Task::Run(args),
+            Some(Command::Replay(args)) => Task::Replay(args),
+            None => Task::Run(Box::new(self.run)),
         }
     }
 }

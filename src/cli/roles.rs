@@ -7,7 +7,9 @@ use crate::bus::Connector;
 use crate::bus::kafka::{KafkaClientKind, KafkaConnector, KafkaSettings};
 use crate::driver::{self, prepare::ClientSettings};
 use crate::http::{ClientKind, Pinned};
+use crate::orchestrator::StoreSettings;
 use crate::plan::Defaults;
+use crate::store::Keep;
 use crate::target::behavior::Stall;
 use crate::units::{parse_duration, parse_fraction};
 use crate::{orchestrator, target};
@@ -91,6 +93,16 @@ pub struct OrchestratorArgs {
         value_parser = values::host_name
     )]
     allow_hosts: Vec<String>,
+    /// Folder in which finished tests are saved; created if missing [default: tests are not saved]
+    #[arg(long, env = "FLOODGATE_STORE", value_name = "DIR")]
+    store: Option<PathBuf>,
+    /// Which saved tests to keep, the newest N or those of an age; older ones are removed and logged
+    /// [default: all]
+    #[arg(long, env = "FLOODGATE_STORE_KEEP", value_name = "100|30d", requires = "store")]
+    store_keep: Option<Keep>,
+    /// How old a test may be to be continued or listed after a start
+    #[arg(long, env = "FLOODGATE_HISTORY", default_value = "24h", value_parser = values::history)]
+    history: Duration,
 }
 
 impl OrchestratorArgs {
@@ -101,7 +113,8 @@ impl OrchestratorArgs {
             token: self.token.read()?,
             hosts: self.allow_hosts.clone(),
             connect_timeout: self.bus.connect_timeout,
-            history: orchestrator::HISTORY,
+            history: self.history,
+            store: self.store.clone().map(|dir| StoreSettings { dir, keep: self.store_keep }),
         })
     }
 }

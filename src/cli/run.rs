@@ -113,6 +113,9 @@ pub struct RunArgs {
     /// Print the result as one JSON document
     #[arg(long)]
     json: bool,
+    /// Save the result, its series, histograms and records in a new folder inside DIR
+    #[arg(long, value_name = "DIR", conflicts_with = "orchestrator")]
+    out: Option<PathBuf>,
     /// Run the test on the fleet of this orchestrator (http://HOST:PORT)
     #[arg(long, value_name = "URL", value_parser = values::url)]
     orchestrator: Option<String>,
@@ -143,6 +146,7 @@ impl RunArgs {
             Some(url) => Place::Remote(remote::Config { url, token: self.token.read()? }),
             None => Place::Embedded(embedded::Config {
                 drivers: self.local_drivers(),
+                out: self.out,
                 clients: ClientSettings {
                     ca_pem: self.ca_cert.as_deref().map(read_certificates).transpose()?,
                     threads: self.threads,

@@ -109,6 +109,17 @@ pub fn answer_delay(text: &str) -> Result<Duration, String> {
     Ok(delay)
 }
 
+/// How far back an orchestrator looks, also in days: `24h`, `7d`.
+pub fn history(text: &str) -> Result<Duration, String> {
+    let (day, most) = (Duration::from_secs(86_400), Duration::from_secs(365 * 86_400));
+    let days = text.trim().strip_suffix('d').and_then(|days| days.parse::<u32>().ok());
+    let length = days.map_or_else(|| parse_duration(text), |days| Ok(day.saturating_mul(days)))?;
+    if length > most {
+        return Err("use a duration up to 365d, like 24h or 7d".to_owned());
+    }
+    Ok(length)
+}
+
 /// An absolute URL.
 pub fn url(text: &str) -> Result<String, String> {
     crate::plan::request::parse_url(text).map(|_| text.to_owned())
@@ -223,6 +234,9 @@ mod tests {
         assert_eq!(warmup("0"), Ok(Duration::ZERO));
         assert_eq!(delay("0.5ms"), Ok(Duration::from_micros(500)));
         assert!(delay("0s").is_err());
+        assert_eq!(history("7d"), Ok(Duration::from_secs(7 * 86_400)));
+        assert_eq!(history("24h"), Ok(Duration::from_secs(86_400)));
+        assert!(["366d", "d", "7", "99999999999d", ""].iter().all(|text| history(text).is_err()));
     }
 
     #[test]

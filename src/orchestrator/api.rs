@@ -2,18 +2,20 @@
 
 use super::access::Access;
 use super::body::read_strict;
+use super::dashboard::MAX_HISTORY;
+use super::history;
 use super::page;
 use super::{ApiError, Control};
 use crate::http::server::{Handler, Request, Response};
-use crate::message::secrets;
 use serde::Deserialize;
 use serde_json::json;
 
 /// Every path, with the methods that it accepts.
-const ROUTES: [(&str, &[&str]); 6] = [
+const ROUTES: [(&str, &[&str]); 7] = [
     ("/", &["GET", "HEAD"]),
     ("/dashboard", &["GET", "HEAD"]),
     ("/healthz", &["GET", "HEAD"]),
+    ("/tests", &["GET", "HEAD"]),
     ("/register", &["POST"]),
     ("/configure", &["POST"]),
     ("/stop", &["POST"]),
@@ -53,6 +55,7 @@ impl Handler for Api {
             Err(refusal) => return refusal,
             Ok("/") => Ok(Response::text(302, "see /dashboard\n").with_header("Location", "/dashboard")),
             Ok("/dashboard") => Ok(dashboard(control, request)),
+            Ok("/tests") => history::answer(control, request),
             Ok("/healthz") => control.health().map(|()| Response::json(200, &json!({ "ok": true }))),
             Ok("/register") => {
                 control.register_json(body).map(|known| Response::json(202, &registered(known)))
@@ -68,10 +71,11 @@ impl Handler for Api {
 
 /// The path, if it exists and accepts the method; otherwise the error response.
 fn route(head: &Request) -> Result<&'static str, Response> {
-    let Some((path, allowed)) = ROUTES.iter().find(|(path, _)| *path == head.path) else {
+    let path = if head.path.starts_with("/tests/") { "/tests" } else { &head.path };
+    let Some((path, allowed)) = ROUTES.iter().find(|(known, _)| *known == path) else {
         let message = format!(
-            "no such path {:?}: use GET /dashboard, GET /healthz, POST /configure, POST /stop or POST \
-             /register",
+            "no such path {:?}: use GET /dashboard, GET /tests, GET /healthz, POST /configure, POST /stop or \
+             POST /register",
             head.path
         );
         return Err(error(&ApiError::new(404, message)));
@@ -104,9 +108,7 @@ fn stop(control: &Control, body: &[u8]) -> Result<Response, ApiError> {
 /// JSON, or a page for a browser, which accepts `text/html`.
 fn dashboard(control: &Control, request: &Request) -> Response {
     let mut dashboard = control.dashboard();
-    if let Some(test) = &mut dashboard.test {
-        secrets::hide(&mut test.plan);
-    }
+    history::extend(&mut dashboard.history, control, MAX_HISTORY);
     if !request.header("accept").is_some_and(|accept| accept.to_ascii_lowercase().contains("text/html")) {
         return Response::json(200, &dashboard).with_header("Vary", "Accept");
     }

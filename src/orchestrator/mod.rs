@@ -15,6 +15,7 @@ mod facts;
 mod fleet;
 #[doc(hidden)]
 pub mod fuzzing;
+mod history;
 mod ids;
 mod inbox;
 mod journal;
@@ -25,6 +26,7 @@ mod published;
 pub mod replay;
 mod result;
 mod runs;
+mod saving;
 mod shell;
 mod waiting;
 
@@ -43,6 +45,8 @@ pub use answers::{ApiError, Configured};
 pub use core::Finished;
 pub use dashboard::{Dashboard, FleetRow, HistoryRow};
 pub use runs::START_AHEAD_NS;
+use saving::Saving;
+pub use saving::StoreSettings;
 pub use shell::Control;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -62,6 +66,8 @@ pub struct Config {
     pub connect_timeout: Duration,
     /// How old a test may be to be followed or listed after a start.
     pub history: Duration,
+    /// Where finished tests are saved, if they are.
+    pub store: Option<StoreSettings>,
 }
 
 /// The default of [`Config::history`].
@@ -75,6 +81,7 @@ impl Default for Config {
             hosts: Vec::new(),
             connect_timeout: Duration::from_secs(30),
             history: HISTORY,
+            store: None,
         }
     }
 }
@@ -114,7 +121,8 @@ pub fn start(connector: Arc<dyn Connector>, config: Config) -> Result<Orchestrat
                 .to_owned(),
         );
     }
-    let shell = shell::Shell::start(connector, config.connect_timeout, config.history)?;
+    let saving = config.store.as_ref().map(Saving::start).transpose()?.map(Arc::new);
+    let shell = shell::Shell::start(connector, config.connect_timeout, config.history, saving)?;
     let Some(listen) = config.listen else { return Ok(Orchestrator { server: None, shell }) };
     let access = access::Access { token: config.token, hosts: config.hosts };
     let options = Options::new(concat!("floodgate-orchestrator/", env!("CARGO_PKG_VERSION")));

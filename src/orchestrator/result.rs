@@ -5,7 +5,7 @@ use super::facts::facts;
 use super::losses::{Loss, losses};
 use super::parts::{Part, parts};
 use super::runs::Run;
-use crate::message::{LatencyMs, TestConfig};
+use crate::message::{LatencyMs, TestConfig, secrets};
 use crate::stats::causes::{ErrorSample, Samples};
 use crate::stats::generator::Generator;
 use crate::stats::histogram::{Histogram, round_ms};
@@ -54,11 +54,13 @@ pub fn summary(run: &Run, figures: &Aggregate, clock_unknown: Vec<String>) -> Su
     }
 }
 
-/// The plan as people read it, without its place in the log.
+/// The plan as people read it, without its place in the log and without secrets.
 fn plan(config: &TestConfig) -> serde_json::Value {
     let config = TestConfig { previous: None, ..config.clone() };
     // A plan contains only texts, numbers and lists of them.
-    serde_json::to_value(&config).unwrap_or_default()
+    let mut plan = serde_json::to_value(&config).unwrap_or_default();
+    secrets::hide(&mut plan);
+    plan
 }
 
 /// First sends of all drivers in broker time minus their phases: equal if the fleet starts in sync.

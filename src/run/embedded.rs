@@ -7,11 +7,13 @@ use crate::clock;
 use crate::driver::{self, Driver, prepare::ClientSettings};
 use crate::host::limits;
 use crate::message::TestConfig;
-use crate::orchestrator::{self, Orchestrator};
+use crate::orchestrator::{self, Orchestrator, StoreSettings};
 use crate::plan::{DEFAULT_CONNECTIONS, Defaults};
 use crate::stats::summary::Summary;
+use crate::store::Outcome;
 use crate::target::{self, Target};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,12 +22,16 @@ use std::time::Duration;
 pub struct Config {
     /// Number of drivers, at least 1.
     pub drivers: usize,
+    /// Where the result is saved.
+    pub out: Option<PathBuf>,
     /// Settings of their HTTP clients.
     pub clients: ClientSettings,
 }
 
 /// How long the roles may take to find each other.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long saving the result may take.
+const SAVE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Polling interval for the result.
 const PAUSE: Duration = Duration::from_millis(100);
 /// Descriptors per connection to an embedded target: the driver's and the target's.
@@ -37,6 +43,8 @@ pub struct Embedded {
     orchestrator: Option<Orchestrator>,
     drivers: Vec<Driver>,
     url: String,
+    /// Whether the result is saved.
+    saves: bool,
 }
 
 impl Embedded {
@@ -50,8 +58,11 @@ impl Embedded {
         let own_url = target.as_ref().map(|target| format!("http://{}/ping", target.addr()));
         let url = plan.target_url.clone().or(own_url).unwrap_or_default();
         let connector: Arc<dyn Connector> = Arc::new(LocalConnector::new());
-        let orchestrator = orchestrator::start(Arc::clone(&connector), orchestrator::Config::default())?;
-        let mut embedded = Embedded { target, orchestrator: Some(orchestrator), drivers: Vec::new(), url };
+        let store = config.out.clone().map(|dir| StoreSettings { dir, keep: None });
+        let saves = store.is_some();
+        let settings = orchestrator::Config { store, ..orchestrator::Config::default() };
+        let orchestrator = Some(orchestrator::start(Arc::clone(&connector), settings)?);
+        let mut embedded = Embedded { target, orchestrator, drivers: Vec::new(), url, saves };
         for i in 1..=config.drivers {
             let clients = ClientSettings { runs_target: embedded.target.is_some(), ..config.clients.clone() };
             let config = driver_config(i, &embedded.url, clients);
@@ -120,6 +131,19 @@ impl Backend for Embedded {
             Some(why) => Err(Trouble::lasting(why.to_owned())),
             None => Ok(control.summary(test_id)),
         }
+    }
+
+    fn saved(&mut self, test_id: &str) -> Option<Outcome> {
+        let control = self.control().ok().filter(|_| self.saves)?;
+        let deadline_ns = clock::deadline(SAVE_TIMEOUT);
+        while clock::now_ns() < deadline_ns {
+            if let Some(outcome) = control.saved(test_id) {
+                return Some(outcome);
+            }
+            clock::sleep(Duration::from_millis(5));
+        }
+        let seconds = SAVE_TIMEOUT.as_secs();
+        Some(Outcome { folder: None, problems: vec![format!("the disk did not finish within {seconds} s")] })
     }
 
     fn pause(&self) -> Duration {

@@ -4,6 +4,7 @@
 pub mod embedded;
 pub mod progress;
 pub mod remote;
+pub mod replay;
 pub mod table;
 
 use crate::clock;
@@ -12,6 +13,7 @@ use crate::signals::{Interrupts, Signal};
 use crate::stats::states::{DriverRowState, RunState};
 use crate::stats::summary::Summary;
 use crate::stats::verdict::{Finding, Severity};
+use crate::store::Outcome;
 use crate::terminal;
 use progress::Progress;
 use std::io::Write;
@@ -66,6 +68,10 @@ pub trait Backend {
     fn stop(&mut self, test_id: &str, reason: &str) -> Result<(), String>;
     /// The result so far; `None` if the orchestrator does not know the test (any more).
     fn summary(&mut self, test_id: &str) -> Result<Option<Summary>, Trouble>;
+    /// What became of the finished test in the store; `None` if it need not be saved here.
+    fn saved(&mut self, _test_id: &str) -> Option<Outcome> {
+        None
+    }
     /// Polling interval.
     fn pause(&self) -> Duration;
     /// What keeps running if the orchestrator is unreachable, and how to stop it; `None` if nothing does.
@@ -122,6 +128,7 @@ fn execute(settings: &Settings, interrupts: &Interrupts) -> Ended {
         Ok(mut control) => {
             let mut ended = follow(control.as_mut(), settings.plan.clone(), interrupts, SILENCE);
             say_what_is_unknown(&mut ended, control.as_ref());
+            say_what_is_saved(&mut ended, control.as_mut());
             ended
         }
         Err(error) => Ended { summary: None, interrupted: None, error: Some(error) },
@@ -202,6 +209,20 @@ fn say_what_is_unknown(ended: &mut Ended, control: &dyn Backend) {
     summary.findings.splice(0..0, found);
     summary.verdict = summary.findings.iter().map(|finding| finding.text.clone()).collect();
     *error = format!("{error}\n{advice}");
+}
+
+/// Says where the result was saved, and adds what could not be saved to it.
+fn say_what_is_saved(ended: &mut Ended, control: &mut dyn Backend) {
+    let Some(summary) = ended.summary.as_mut().filter(|summary| summary.state.is_over()) else { return };
+    let Some(outcome) = control.saved(&summary.test_id) else { return };
+    if let Some(folder) = &outcome.folder {
+        progress::say(&format!("saved in {}", folder.display()));
+    }
+    for problem in outcome.problems.into_iter().rev() {
+        let text = format!("Not everything was saved: {problem}.");
+        summary.verdict.insert(0, text.clone());
+        summary.findings.insert(0, Finding::new("not_saved", Severity::Warning, text));
+    }
 }
 
 fn print(summary: &Summary, json: bool, out: &mut dyn Write) -> std::io::Result<()> {

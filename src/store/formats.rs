@@ -1,7 +1,7 @@
 //! The files of a saved run that other tools read: CSV, and HdrHistogram's interval log.
 
 use super::names::written_out;
-use crate::stats::histogram::Histogram;
+use crate::stats::histogram::{Histogram, Packed};
 use crate::stats::summary::SeriesPoint;
 use std::io::{self, Write};
 
@@ -18,21 +18,12 @@ pub fn write_series(points: &[SeriesPoint], out: &mut dyn Write) -> io::Result<(
     Ok(())
 }
 
-/// The latencies of one second of the fleet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Interval {
-    /// 1 for the first second.
-    pub second: u64,
-    /// The latencies, as [`Histogram::encode`] writes them.
-    pub latency: String,
-}
-
 /// Java's `HistogramLogWriter`, format 1.3: one line per second, values in µs, maxima in ms. What belongs to
-/// no single second, because a driver reported several at once, follows as one interval with the tag
-/// `several_seconds`.
+/// no second that is still known follows as one interval with the tag `other_seconds`, so that the sum of all
+/// lines is the total.
 pub fn write_interval_log(
     start_ms: f64,
-    intervals: &[Interval],
+    intervals: &[(u64, Packed)],
     total: &Histogram,
     out: &mut dyn Write,
 ) -> io::Result<()> {
@@ -43,19 +34,20 @@ pub fn write_interval_log(
     writeln!(out, "#[Latency in microseconds]")?;
     writeln!(out, r#""StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram""#)?;
     let mut placed = Histogram::new();
-    for Interval { second, latency } in intervals {
-        let Ok(histogram) = Histogram::decode(latency) else { continue };
+    for (second, latency) in intervals {
+        let histogram = latency.histogram();
         let (from_s, max_ms) = (second.saturating_sub(1), histogram.max_ms());
-        writeln!(out, "{from_s}.000,1.000,{max_ms:.3},{latency}")?;
-        placed.merge(&histogram);
+        let encoded = histogram.encode().map_err(io::Error::other)?;
+        writeln!(out, "{from_s}.000,1.000,{max_ms:.3},{encoded}")?;
+        placed.add(latency);
     }
     let rest = total.since(&placed);
     if rest.is_empty() {
         return Ok(());
     }
-    let length_s = intervals.iter().map(|interval| interval.second).max().unwrap_or(1).max(1);
+    let length_s = intervals.iter().map(|(second, _)| *second).max().unwrap_or(1).max(1);
     let encoded = rest.encode().map_err(io::Error::other)?;
-    writeln!(out, "Tag=several_seconds,0.000,{length_s}.000,{:.3},{encoded}", rest.max_ms())
+    writeln!(out, "Tag=other_seconds,0.000,{length_s}.000,{:.3},{encoded}", rest.max_ms())
 }
 
 #[cfg(test)]
@@ -68,11 +60,11 @@ mod tests {
         histogram
     }
 
-    fn interval(second: u64, ms: &[u64]) -> Interval {
-        Interval { second, latency: of(ms).encode().expect("encodes") }
+    fn interval(second: u64, ms: &[u64]) -> (u64, Packed) {
+        (second, Packed::decode(&of(ms).encode().expect("encodes")).expect("decodes"))
     }
 
-    fn log(intervals: &[Interval], total: &Histogram) -> String {
+    fn log(intervals: &[(u64, Packed)], total: &Histogram) -> String {
         let mut out = Vec::new();
         write_interval_log(1_795_885_810_250.0, intervals, total, &mut out).expect("written");
         String::from_utf8(out).expect("text")
@@ -109,11 +101,11 @@ mod tests {
     fn what_belongs_to_no_second_is_kept_apart() {
         let text = log(&[interval(2, &[1])], &of(&[1, 7, 7]));
         let last = text.lines().last().expect("lines");
-        assert!(last.starts_with("Tag=several_seconds,0.000,2.000,7.00"), "{last}");
+        assert!(last.starts_with("Tag=other_seconds,0.000,2.000,7.00"), "{last}");
         let rest = Histogram::decode(last.rsplit(',').next().expect("fields")).expect("decodes");
         assert_eq!(rest.count(), 2);
         let alone = log(&[], &of(&[1]));
-        assert!(alone.lines().last().expect("lines").starts_with("Tag=several_seconds,0.000,1.000,1.0"));
+        assert!(alone.lines().last().expect("lines").starts_with("Tag=other_seconds,0.000,1.000,1.0"));
         assert_eq!(log(&[], &Histogram::new()).lines().count(), 5);
     }
 }

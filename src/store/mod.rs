@@ -26,7 +26,7 @@ use crate::stats::history::HistoryRow;
 use crate::units::format_count;
 use disk::{Disk, Files};
 pub use folder::{FILES, Folder, INTERVALS, MAX_SUMMARY_BYTES, PERCENTILES, SERIES, SUMMARY, Unread};
-pub use formats::{Interval, write_series};
+pub use formats::write_series;
 pub use keep::Keep;
 pub use lines::{Damage, Lines};
 pub use names::check_id;

@@ -25,6 +25,8 @@ const MAX_OUTCOMES: usize = 100;
 const LAST_WITHIN: Duration = Duration::from_secs(10);
 
 enum Job {
+    /// Answers once everything before it is done.
+    Flush(Sender<()>),
     Record(String, Record),
     Save(Box<Saved>),
     Discard(String),
@@ -124,6 +126,16 @@ impl Recorder {
         let _ = self.jobs.as_ref().map(|jobs| jobs.try_send(Job::Discard(test_id.to_owned())));
     }
 
+    /// Waits until everything is saved that was passed before, at most [`LAST_WITHIN`].
+    pub fn flush(&self) {
+        let (done, is_done) = bounded(1);
+        let sent =
+            self.jobs.as_ref().is_some_and(|jobs| jobs.send_timeout(Job::Flush(done), LAST_WITHIN).is_ok());
+        if !sent || is_done.recv_timeout(LAST_WITHIN).is_err() {
+            log::warn!("store: the disk is too slow: what was not written within 10 s is lost");
+        }
+    }
+
     /// What became of a test; `None` while it is being saved.
     pub fn outcome(&self, test_id: &str) -> Option<Outcome> {
         self.shared.outcome(test_id)
@@ -161,6 +173,7 @@ impl Writer {
                     self.shared.queued_bytes.fetch_sub(size(&record), Ordering::Relaxed);
                     self.record(test_id, &record);
                 }
+                Job::Flush(done) => drop(done.try_send(())),
                 Job::Save(saved) => self.save(*saved),
                 Job::Discard(test_id) => self.discard(&test_id),
             }
@@ -181,11 +194,16 @@ impl Writer {
         let mut recording = self.store.record();
         recording.add(record);
         if self.recordings.len() >= MAX_RECORDINGS
-            && let Some((_, oldest)) = self.recordings.pop_front()
+            && let Some((_, oldest)) = self.recordings.remove(self.least())
         {
             super::discard(oldest.folder());
         }
         self.recordings.push_back((test_id, recording));
+    }
+
+    /// The recording to give up: one without a plan, which any program can cause, or else the oldest.
+    fn least(&self) -> usize {
+        self.recordings.iter().position(|(_, recording)| !recording.has_plan()).unwrap_or(0)
     }
 
     fn save(&mut self, saved: Saved) {

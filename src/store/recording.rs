@@ -66,6 +66,11 @@ impl Recording {
         self.trouble.is_some()
     }
 
+    /// Whether the plan of the test was recorded.
+    pub fn has_plan(&self) -> bool {
+        self.main.is_some()
+    }
+
     /// Adds a record of the test. Repeated ones and reports after the END are left out.
     pub fn add(&mut self, record: &Record) {
         let is_late = record.topic == Topic::Metrics && self.end.is_some();

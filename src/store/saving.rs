@@ -2,10 +2,10 @@
 
 use super::disk::{Disk, Output};
 use super::folder::{INTERVALS, PERCENTILES, SERIES, SUMMARY};
-use super::formats::{Interval, write_interval_log, write_series};
+use super::formats::{write_interval_log, write_series};
 use super::recording::{RECORDS, Recording};
 use crate::message::secrets;
-use crate::stats::histogram::Histogram;
+use crate::stats::histogram::{Histogram, Packed};
 use crate::stats::summary::Summary;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -19,8 +19,8 @@ pub struct Saved {
     /// When the test began, in ms since 1970 (broker time): the start, or the END of a test that never
     /// started.
     pub at_ms: f64,
-    /// The fleet's latencies second by second, as far as they are known.
-    pub intervals: Vec<Interval>,
+    /// The fleet's latencies second by second; 1 is the first.
+    pub intervals: Vec<(u64, Packed)>,
     /// The fleet's latencies.
     pub latency: Histogram,
 }

@@ -2,7 +2,7 @@ use super::disk::{Output, Small};
 use super::*;
 use crate::bus::{Record, Topic};
 use crate::message::{NodeRef, TestConfig, TestType, encode};
-use crate::stats::histogram::Histogram;
+use crate::stats::histogram::{Histogram, Packed};
 use crate::stats::summary::{SCHEMA, Summary};
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -73,8 +73,8 @@ fn saved(test_id: &str, at_ms: f64) -> Saved {
         plan: serde_json::json!({"request": {"headers": [["Authorization", "Bearer x"]]}}),
         ..Summary::default()
     };
-    let interval = Interval { second: 1, latency: latency.encode().expect("encodes") };
-    Saved { summary, at_ms, intervals: vec![interval], latency }
+    let second = Packed::decode(&latency.encode().expect("encodes")).expect("decodes");
+    Saved { summary, at_ms, intervals: vec![(1, second)], latency }
 }
 
 /// The records of a test in a possible order.

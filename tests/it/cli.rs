@@ -1,13 +1,16 @@
 //! Command lines: what is accepted, what is refused with exit code 2, and what the programs print.
 
 use crate::support::process::{run, stdout};
-use floodgate::cli::{DriverArgs, Floodgate, OrchestratorArgs, try_parse};
+use floodgate::cli::{DriverArgs, Floodgate, OrchestratorArgs, Task, try_parse};
 use floodgate::message::{TestType, Totals};
 use floodgate::run::{Place, Settings};
 
 fn settings(words: &[&str]) -> Result<Settings, String> {
     let all = ["floodgate"].iter().chain(words);
-    try_parse::<Floodgate>(all.copied())?.into_run().settings()
+    match try_parse::<Floodgate>(all.copied())?.into_task() {
+        Task::Run(args) => args.settings(),
+        Task::Replay(_) => panic!("a replay"),
+    }
 }
 
 fn drivers(settings: &Settings) -> usize {

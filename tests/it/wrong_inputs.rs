@@ -4,7 +4,7 @@
 
 use crate::orchestrator::support::{SOON, local};
 use crate::raw_http::post;
-use floodgate::cli::{self, DriverArgs, Floodgate, OrchestratorArgs, TargetArgs, try_parse};
+use floodgate::cli::{self, DriverArgs, Floodgate, OrchestratorArgs, TargetArgs, Task, try_parse};
 use floodgate::orchestrator::{Config, start};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -146,7 +146,10 @@ fn refusal(line: &str) -> String {
     let late = |why: String| format!("error: {why}");
     let refused = match words[0].as_str() {
         "floodgate" => match try_parse::<Floodgate>(words) {
-            Ok(args) => args.into_run().settings().map(drop).map_err(late),
+            Ok(args) => match args.into_task() {
+                Task::Run(args) => args.settings().map(drop).map_err(late),
+                Task::Replay(args) => args.settings().map(drop).map_err(late),
+            },
             Err(error) => Err(error),
         },
         "floodgate-orchestrator" => match try_parse::<OrchestratorArgs>(words) {

@@ -186,8 +186,8 @@ impl Aggregate {
 
     /// The latencies of each closed second, for an interval log. Those of a report of several seconds are in
     /// the last one, so that the sum of the seconds kept is the total.
-    pub fn intervals(&self) -> impl Iterator<Item = (u64, Histogram)> {
-        self.series.intervals().map(|(second, latency)| (second, latency.histogram()))
+    pub fn intervals(&self) -> impl Iterator<Item = (u64, Packed)> {
+        self.series.intervals()
     }
 
     /// The newest second in the figures; 0 before the first.

@@ -5,7 +5,7 @@ use crate::message::{DriverEnd, End, Fate, NodeRef, Trigger};
 use crate::orchestrator::aggregate::Aggregate;
 use crate::orchestrator::dashboard::{HistoryRow, MAX_HISTORY};
 use crate::orchestrator::runs::{Command, Now};
-use crate::stats::histogram::Histogram;
+use crate::stats::histogram::{Histogram, Packed};
 use crate::stats::summary::Summary;
 use std::collections::BTreeSet;
 
@@ -17,6 +17,8 @@ const MAX_RESULTS: usize = 10;
 pub struct Finished {
     /// The result.
     pub summary: Summary,
+    /// When its author ended it, in broker time, ms since 1970.
+    pub ended_at_ms: f64,
     figures: Aggregate,
 }
 
@@ -26,9 +28,9 @@ impl Finished {
         self.figures.histograms().0
     }
 
-    /// The latencies of each second that had responses.
-    pub fn intervals(&self) -> impl Iterator<Item = (u64, Histogram)> {
-        self.figures.intervals()
+    /// The latencies of each second.
+    pub fn intervals(&self) -> Vec<(u64, Packed)> {
+        self.figures.intervals().collect()
     }
 }
 
@@ -50,7 +52,7 @@ impl Core {
         }
         self.record(&summary);
         if self.keeps_finished {
-            self.finished.push(Finished { summary, figures: test.figures });
+            self.finished.push(Finished { summary, ended_at_ms: end.ended_at_ms, figures: test.figures });
         }
         self.moment = now;
     }
@@ -85,6 +87,16 @@ impl Core {
     /// A core that reads a saved log.
     pub fn replaying() -> Core {
         Core { keeps_finished: true, ..Core::default() }
+    }
+
+    /// Keeps what is saved of tests that end, until it is taken.
+    pub fn keep_finished(&mut self) {
+        self.keeps_finished = true;
+    }
+
+    /// Whether records of this test may change its result: it has not ended, or is not known yet.
+    pub fn follows(&self, test_id: &str) -> bool {
+        self.tests.iter().any(|test| test.run.config.test_id == test_id) || !self.chain.contains(test_id)
     }
 
     /// Whether a test has ended that was not taken yet.

@@ -7,8 +7,10 @@ use crate::clock;
 use crate::message::{Register, TestConfig, encode};
 use crate::orchestrator::body::{read_json, read_plan};
 use crate::orchestrator::dashboard::Dashboard;
+use crate::orchestrator::saving::Saving;
 use crate::orchestrator::{ApiError, Configured};
 use crate::stats::summary::Summary;
+use crate::store::{Outcome, Store};
 use crossbeam_channel::bounded;
 use std::sync::Arc;
 use std::time::Duration;
@@ -142,6 +144,16 @@ impl Control {
     /// The fleet, the newest test, and a summary of the finished ones.
     pub fn dashboard(&self) -> Dashboard {
         self.shared.core().dashboard(clock::now_ns())
+    }
+
+    /// What became of a finished test in the store; `None` while it is being saved, and without a store.
+    pub fn saved(&self, test_id: &str) -> Option<Outcome> {
+        self.shared.saving.as_ref().and_then(|saving| saving.outcome(test_id))
+    }
+
+    /// The store, if there is one.
+    pub(in crate::orchestrator) fn store(&self) -> Option<&Store> {
+        self.shared.saving.as_deref().map(Saving::store)
     }
 
     /// How many drivers a test would name now.

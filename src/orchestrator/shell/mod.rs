@@ -6,6 +6,7 @@ mod writer;
 
 use super::core::{Core, Decided};
 use super::runs::Command;
+use super::saving::{Before, Saving};
 use super::{ApiError, Configured};
 use crate::bus::{Appended, Bus, BusError, Connector, Topic};
 use crate::clock;
@@ -40,6 +41,7 @@ pub struct Shared {
     waiting: Mutex<Vec<Waiting>>,
     stopping: AtomicBool,
     failure: Failure,
+    saving: Option<Arc<Saving>>,
 }
 
 impl Shared {
@@ -89,12 +91,18 @@ impl Shell {
         connector: Arc<dyn Connector>,
         connect_timeout: Duration,
         history: Duration,
+        saving: Option<Arc<Saving>>,
     ) -> Result<Shell, String> {
         let deadline_ns = clock::now_ns().saturating_add(clock::to_ns(connect_timeout));
         let away = |e: crate::bus::BusError| format!("{}: {e}", connector.describe());
         connector.prepare(connect_timeout).map_err(away)?;
         let (mut core, mut reading) = (Core::starting(), connector.open());
-        let end = reader::join(&mut reading, &mut core, history, deadline_ns).map_err(away)?;
+        let mut before = Before::new(saving.as_deref());
+        let end = reader::join(&mut reading, &mut core, &mut before, history, deadline_ns).map_err(away)?;
+        before.record(&core);
+        if saving.is_some() {
+            core.keep_finished();
+        }
         let (jobs, queue) = bounded(MAX_QUEUED);
         let shared = Arc::new(Shared {
             core: Mutex::new(core),
@@ -102,6 +110,7 @@ impl Shell {
             waiting: Mutex::new(Vec::new()),
             stopping: AtomicBool::new(false),
             failure: Failure::default(),
+            saving,
         });
         let mut shell = Shell { shared, threads: Vec::new() };
         shell.spawn("orchestrator-read", move |shared| reader::run(shared, reading, end))?;
@@ -135,6 +144,9 @@ impl Drop for Shell {
         }
         self.shared.stopping.store(true, Ordering::SeqCst);
         self.threads.drain(..).for_each(Thread::join);
+        if let Some(saving) = &self.shared.saving {
+            saving.flush();
+        }
     }
 }
 

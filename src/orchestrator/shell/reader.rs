@@ -5,7 +5,9 @@ use crate::bus::{BusError, Position, Record, Start, Topic};
 use crate::clock;
 use crate::complaints::Complaints;
 use crate::orchestrator::core::Core;
-use crate::orchestrator::inbox;
+use crate::orchestrator::inbox::{self, Message};
+use crate::orchestrator::saving::Before;
+use std::sync::MutexGuard;
 use std::time::Duration;
 
 /// Subscribes to every topic, and reads those that say which tests there were. Returns where the records from
@@ -13,13 +15,14 @@ use std::time::Duration;
 pub fn join(
     bus: &mut Handle,
     core: &mut Core,
+    before: &mut Before,
     history: Duration,
     deadline_ns: u64,
 ) -> Result<Position, BusError> {
     let left = || clock::until(deadline_ns).max(TICK);
     bus.subscribe(Topic::Heartbeat, Start::End, left())?;
     for topic in [Topic::TestConfig, Topic::Trigger, Topic::Register] {
-        learn(bus, core, topic, deadline_ns)?;
+        learn(bus, core, before, topic, deadline_ns)?;
     }
     let now = core.moment(clock::now_ns());
     let end = bus.end(Topic::Metrics, left())?;
@@ -35,7 +38,13 @@ pub fn join(
 }
 
 /// Reads a topic from its beginning to where it ends now.
-fn learn(bus: &mut Handle, core: &mut Core, topic: Topic, deadline_ns: u64) -> Result<(), BusError> {
+fn learn(
+    bus: &mut Handle,
+    core: &mut Core,
+    before: &mut Before,
+    topic: Topic,
+    deadline_ns: u64,
+) -> Result<(), BusError> {
     let left = || clock::until(deadline_ns).max(TICK);
     let end = bus.end(topic, left())?;
     bus.subscribe(topic, Start::Beginning, left())?;
@@ -49,6 +58,7 @@ fn learn(bus: &mut Handle, core: &mut Core, topic: Topic, deadline_ns: u64) -> R
             if let Ok(message) = inbox::read(record) {
                 let now = core.moment(clock::now_ns());
                 core.message(&message, now);
+                before.keep(&message, record);
             }
         }
         if expired {
@@ -132,12 +142,32 @@ fn take(shared: &Shared, records: &[Record], complaints: &mut Complaints) {
                 Ok(message) => {
                     let mut core = shared.core();
                     let now = core.moment(clock::now_ns());
+                    let is_wanted = message.test_id().is_some_and(|id| core.follows(id));
                     core.message(&message, now);
+                    save(shared, core, &message, record, is_wanted);
                 }
                 Err(why) => complaints.warn(record.topic.name(), &why),
             }
         }
     }
+}
+
+/// Records what belongs to a test that is followed, then saves the tests that it ended.
+fn save(
+    shared: &Shared,
+    mut core: MutexGuard<'_, Core>,
+    message: &Message,
+    record: &Record,
+    was_wanted: bool,
+) {
+    let Some(saving) = &shared.saving else { return };
+    let wanted = message.test_id().filter(|id| was_wanted || core.follows(id));
+    let finished = core.take_finished();
+    drop(core);
+    if let Some(id) = wanted {
+        saving.record(id, record);
+    }
+    finished.into_iter().for_each(|finished| saving.save(finished));
 }
 
 fn tick(shared: &Shared, away: Option<String>) {
@@ -149,7 +179,11 @@ fn tick(shared: &Shared, away: Option<String>) {
         shared.enqueue(&mut core, &test_id, command);
     }
     let decided = core.take_decided();
+    let finished = core.take_finished();
     drop(core);
+    if let Some(saving) = &shared.saving {
+        finished.into_iter().for_each(|finished| saving.save(finished));
+    }
     shared.answer(decided);
     lines.iter().for_each(|(level, text)| log::log!(*level, "{text}"));
 }

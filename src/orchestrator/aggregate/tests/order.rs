@@ -99,7 +99,7 @@ proptest! {
             let sum = figures.series().iter().map(|point| point.requests).sum::<u64>();
             assert_eq!(sum, figures.counts().sent, "all of it is in the seconds");
             let mut latency = Histogram::new();
-            figures.intervals().for_each(|(_, interval)| latency.merge(&interval));
+            figures.intervals().for_each(|(_, interval)| latency.add(&interval));
             assert_eq!(&latency, figures.histograms().0);
             String::from_utf8(bytes(&figures)).expect("JSON")
         });

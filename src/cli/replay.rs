@@ -1,0 +1,59 @@
+//! The flags of `floodgate replay`.
+
+use super::values;
+use crate::bus::kafka::{KafkaClientKind, KafkaConnector, KafkaSettings};
+use crate::run::replay::{Settings, Source};
+use clap::Args;
+use log::LevelFilter;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Flags of `floodgate replay`.
+#[derive(Args, Clone, Debug)]
+pub struct ReplayArgs {
+    /// A saved run, or its records.jsonl
+    #[arg(value_name = "DIR|FILE", required_unless_present = "kafka", conflicts_with = "kafka")]
+    path: Option<PathBuf>,
+    /// Read the records from the topics of these brokers
+    #[arg(long, value_name = "HOST:PORT[,…]", value_delimiter = ',', requires = "test_id")]
+    kafka: Vec<String>,
+    /// The test to recompute [default: the first one in the file]
+    #[arg(long, value_name = "ID")]
+    test_id: Option<String>,
+    /// Topic name prefix
+    #[arg(long, default_value = "", requires = "kafka")]
+    topic_prefix: String,
+    /// Kafka client: modern for brokers 0.11 to 4.x, legacy for older ones
+    #[arg(long, value_name = "modern|legacy", default_value = "modern", requires = "kafka")]
+    kafka_client: KafkaClientKind,
+    /// Print the result as one JSON document
+    #[arg(long)]
+    json: bool,
+    /// Log lines on standard error: off, error, warn, info, debug or trace
+    #[arg(long, default_value = "warn", value_parser = values::log_level)]
+    pub log_level: LevelFilter,
+}
+
+impl ReplayArgs {
+    /// Checks the combination of flags.
+    ///
+    /// # Errors
+    /// Names the flag and says what is allowed.
+    pub fn settings(self) -> Result<Settings, String> {
+        if let Some(id) = &self.test_id {
+            crate::store::check_id(id).map_err(|e| format!("--test-id: {e}"))?;
+        }
+        let source = match (self.path, self.test_id) {
+            (Some(path), test_id) => Source::Path { path, test_id },
+            (None, Some(test_id)) => {
+                let mut settings = KafkaSettings::new(self.kafka);
+                settings.topic_prefix = self.topic_prefix;
+                settings.client = self.kafka_client;
+                settings.client_id = "floodgate-replay".to_owned();
+                Source::Bus { connector: Arc::new(KafkaConnector::new(settings)?), test_id }
+            }
+            (None, None) => return Err("--kafka needs --test-id ID".to_owned()),
+        };
+        Ok(Settings { source, json: self.json })
+    }
+}
