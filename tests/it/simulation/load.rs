@@ -1,4 +1,5 @@
-//! A driver's load against a modelled target: the real schedule, tally, collector and reports, without sockets.
+//! A driver's load against a modelled target: the real schedule, tally, collector and reports, without
+//! sockets.
 
 use super::random::Random;
 use floodgate::clock::NS_PER_MS;
