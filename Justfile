@@ -45,6 +45,10 @@ test-kafka *args:
 bench *args:
     cargo bench --locked --bench peers -- {{args}}
 
+# Measures what a fleet of simulated drivers costs the orchestrator (needs a broker): `just bench-fleet 10 100 1000`
+bench-fleet *args:
+    FLOODGATE_KAFKA={{kafka}} cargo bench --locked --bench fleet -- {{args}}
+
 # Fuzzes every parser of external input: `just fuzz 10000000 SEED`
 fuzz inputs="1000000" seed="1":
     cargo bench --locked --bench fuzz -- {{inputs}} {{seed}}
