@@ -19,6 +19,7 @@ mod poison;
 mod processes;
 mod raw_http;
 mod recreated_topics;
+mod saved;
 mod server;
 mod simulation;
 mod support;

@@ -6,4 +6,5 @@ mod life;
 mod outage;
 mod restart;
 mod rivals;
+mod saving;
 pub mod support;

@@ -5,4 +5,5 @@ pub mod http_server;
 pub mod kafka;
 pub mod old_kafka;
 pub mod process;
+pub mod scratch;
 pub mod trap;
