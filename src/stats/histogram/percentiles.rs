@@ -17,15 +17,16 @@ impl Histogram {
         );
         for Step { us, percent, count } in self.steps() {
             let (ms, share) = (us as f64 / 1_000.0, percent / 100.0);
-            let _ = match percent < 100.0 {
-                true => writeln!(out, "{ms:12.3} {share:2.12} {count:10} {:14.2}", 1.0 / (1.0 - share)),
-                false => writeln!(out, "{ms:12.3} {share:2.12} {count:10}"),
-            };
+            let _ = write!(out, "{:>12} {} {count:10}", decimal(ms, 3), decimal(share, 12));
+            if percent < 100.0 {
+                let _ = write!(out, " {:>14}", decimal(1.0 / (1.0 - share), 2));
+            }
+            out.push('\n');
         }
-        let (mean, deviation) = (self.0.mean() / 1_000.0, self.0.stdev() / 1_000.0);
-        let _ = writeln!(out, "#[Mean    = {mean:12.3}, StdDeviation   = {deviation:12.3}]");
-        let (max, count) = (self.0.max() as f64 / 1_000.0, self.count());
-        let _ = writeln!(out, "#[Max     = {max:12.3}, Total count    = {count:12}]");
+        let [mean, deviation] = [self.0.mean(), self.0.stdev()].map(|us| decimal(us / 1_000.0, 3));
+        let _ = writeln!(out, "#[Mean    = {mean:>12}, StdDeviation   = {deviation:>12}]");
+        let (max, count) = (decimal(self.0.max() as f64 / 1_000.0, 3), self.count());
+        let _ = writeln!(out, "#[Max     = {max:>12}, Total count    = {count:12}]");
         let _ = writeln!(out, "#[Buckets = {:12}, SubBuckets     = {SUB_BUCKETS:12}]", self.0.buckets());
         out
     }
@@ -64,6 +65,18 @@ fn next_level(percent: f64) -> f64 {
     percent + 100.0 / (TICKS * 2f64.powf(halves))
 }
 
+/// A number as Java prints it: the shortest decimal form that is read as this number, rounded half up.
+fn decimal(value: f64, digits: usize) -> String {
+    let text = value.to_string();
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let kept = fraction.get(..digits).unwrap_or(fraction);
+    let rounds_up = fraction.as_bytes().get(digits).is_some_and(|digit| *digit >= b'5');
+    let Ok(scaled) = format!("{whole}{kept:0<digits$}").parse::<u128>() else { return text };
+    let scaled = format!("{:0>width$}", scaled + u128::from(rounds_up), width = digits + 1);
+    let (whole, fraction) = scaled.split_at(scaled.len() - digits);
+    format!("{whole}.{fraction}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::SIGNIFICANT_DIGITS;
@@ -81,6 +94,22 @@ mod tests {
         let expected = include_str!("golden/latency.hgrm");
         let found = text((1..=1_000).map(|n| n * n));
         assert_eq!(found, expected, "{found}");
+    }
+
+    #[test]
+    fn numbers_are_rounded_as_in_java() {
+        let cases = [
+            (99.97802734375 / 100.0, 12, "0.999780273438"),
+            (0.0, 3, "0.000"),
+            (1.0, 12, "1.000000000000"),
+            (9.9996, 3, "10.000"),
+            (0.0005, 3, "0.001"),
+            (1.5e-9, 3, "0.000"),
+            (3_600_000.0, 3, "3600000.000"),
+        ];
+        for (value, digits, expected) in cases {
+            assert_eq!(decimal(value, digits), expected);
+        }
     }
 
     #[test]
