@@ -152,6 +152,9 @@ pub struct DriverArgs {
     /// until Kafka is back
     #[arg(long, env = "FLOODGATE_FENCE_AFTER", default_value = "30s", value_parser = fence_after)]
     fence_after: Duration,
+    /// Folder in which this driver saves what it counted in each test; created if missing [default: none]
+    #[arg(long, env = "FLOODGATE_DATA", value_name = "DIR")]
+    data: Option<PathBuf>,
     /// Requests per second of this driver, for avalanche (closed loop or fixed rate)
     #[arg(long, env = "FLOODGATE_RATE", value_parser = values::rate, allow_negative_numbers = true)]
     rate: Option<f64>,
@@ -210,6 +213,7 @@ impl DriverArgs {
             },
             connect_timeout: self.bus.connect_timeout,
             fence_after: Some(self.fence_after),
+            data: self.data.clone(),
         })
     }
 }

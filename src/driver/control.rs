@@ -17,6 +17,7 @@ use crate::complaints::Complaints;
 use crate::message::{self, DriverState, NodeRef, Register};
 use crate::threads::StopFlag;
 use crossbeam_channel::{Receiver, Sender};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +54,8 @@ pub struct Given {
     pub beats: LatestSender<Beat>,
     /// Ends a load that could not be stopped.
     pub fence: Fence,
+    /// Where the driver's own figures are saved.
+    pub data: Option<PathBuf>,
     /// Set when the process shuts down.
     pub leave: StopFlag,
 }
@@ -269,7 +272,8 @@ impl ControlThread {
         };
         log::info!("test {:?}: starts in {} ms", author.test_id, (start_ns - now_ns) / clock::NS_PER_MS);
         let (offset, leave) = (self.given.offset.clone(), self.given.leave.clone());
-        let reporter = Reporter { author, offset, leave, next_plan: StopFlag::default() };
+        let data = self.given.data.clone();
+        let reporter = Reporter { author, offset, leave, next_plan: StopFlag::default(), data };
         match Engine::start(prepared, start_ns, reporter, self.given.connector.open(), self.events.0.clone())
         {
             Ok(engine) => {

@@ -11,6 +11,7 @@ pub mod coalescing;
 pub mod collector;
 pub mod control;
 pub mod cursor;
+pub mod data;
 pub mod engine;
 pub mod fence;
 pub mod heartbeat;
@@ -43,6 +44,7 @@ use fence::Fence;
 use prepare::ClientSettings;
 use registering::{Again, Registering};
 use session::Session;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -64,6 +66,8 @@ pub struct Config {
     pub connect_timeout: Duration,
     /// It stops a running load after being unable to read the bus for this long; `None`: never.
     pub fence_after: Option<Duration>,
+    /// Where it saves what it counted itself, if anywhere.
+    pub data: Option<PathBuf>,
 }
 
 /// A driver that runs in threads of this process.
@@ -116,6 +120,7 @@ pub fn start(connector: Arc<dyn Connector>, config: Config) -> Result<Driver, St
         offset,
         beats,
         fence: Fence::new(config.fence_after),
+        data: config.data,
         leave: leave.clone(),
     });
     let control = threads::spawn("control", move || control.run(), on_panic())?;

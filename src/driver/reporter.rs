@@ -9,6 +9,7 @@ use crate::host::ports::waiting_share;
 use crate::message;
 use crate::threads::StopFlag;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Timeout of one attempt to publish; between attempts the reporter checks whether to end.
@@ -30,6 +31,8 @@ pub struct Reporter {
     pub leave: StopFlag,
     /// Set when the next plan waits, or the test is closed; likewise.
     pub next_plan: StopFlag,
+    /// Where the figures are also saved.
+    pub data: Option<PathBuf>,
 }
 
 impl Reporter {

@@ -102,6 +102,7 @@ fn driver_config(i: usize, url: &str, clients: ClientSettings) -> driver::Config
         clients,
         connect_timeout: START_TIMEOUT,
         fence_after: None,
+        data: None,
     }
 }
 

@@ -9,6 +9,7 @@
 //! the first to save a test wins, and the others' folders, which have the same content, are dropped.
 
 mod disk;
+mod documents;
 mod folder;
 mod formats;
 mod keep;
@@ -25,6 +26,7 @@ use crate::clock;
 use crate::stats::history::HistoryRow;
 use crate::units::format_count;
 use disk::{Disk, Files};
+pub use documents::write_document;
 pub use folder::{FILES, Folder, INTERVALS, MAX_SUMMARY_BYTES, PERCENTILES, SERIES, SUMMARY, Unread};
 pub use formats::write_series;
 pub use keep::Keep;

@@ -1,10 +1,17 @@
 //! Saved runs of whole processes: `floodgate run --out` and `floodgate replay`.
 
+use crate::orchestrator::support::{SOON, local, orchestrator, wait_alive, wait_state};
 use crate::support::process::{run, stderr, stdout};
 use crate::support::scratch::Scratch;
+use floodgate::driver;
+use floodgate::message::{TestConfig, TestType};
+use floodgate::plan::Defaults;
 use floodgate::stats::summary::Summary;
+use floodgate::target;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A short run, saved in `dir`; returns its folder and what it printed.
 fn saved(dir: &Scratch) -> (PathBuf, String) {
@@ -95,4 +102,40 @@ fn a_run_whose_result_cannot_be_saved_goes_on_and_says_so() {
     let summary: Summary = serde_json::from_str(&text).expect("a summary");
     assert!(summary.verdict[0].contains("was not saved in"), "{}", summary.verdict[0]);
     assert_eq!(summary.total.responses, 50);
+}
+
+#[test]
+fn a_driver_saves_its_own_figures_which_equal_the_result() {
+    let dir = Scratch::new("data");
+    let bus = local();
+    let orchestrator = orchestrator(&bus);
+    let control = orchestrator.control();
+    let target = target::start(target::Config::plain(SocketAddr::from(([127, 0, 0, 1], 0)))).expect("target");
+    let url = format!("http://{}/ping", target.addr());
+    let config = driver::Config {
+        node_id: "d/1".to_owned(),
+        node_ip: "127.0.0.1".to_owned(),
+        defaults: Defaults { target_url: Some(url), ..Defaults::default() },
+        connect_timeout: SOON,
+        data: Some(dir.path().join("new")),
+        ..driver::Config::default()
+    };
+    let driver = driver::start(Arc::clone(&bus), config).expect("driver");
+    wait_alive(&control, 1);
+    let mut plan = TestConfig::new("own", TestType::Avalanche);
+    plan.message_count_per_driver = Some(50);
+    control.configure(plan).expect("configured");
+    let summary = wait_state(&control, "own", "completed");
+    driver.shutdown();
+    let paths: Vec<PathBuf> = fs::read_dir(dir.path().join("new"))
+        .expect("read")
+        .map(|entry| entry.expect("entry").path())
+        .collect();
+    assert!(paths.len() == 1 && paths[0].to_string_lossy().ends_with("Z-own-d_1.json"), "{paths:?}");
+    let text = fs::read_to_string(&paths[0]).expect("read");
+    let own: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!((&own["schema"], &own["node_id"]), (&"floodgate.driver/1".into(), &"d/1".into()));
+    assert_eq!(own["counts"]["responses"], summary.total.responses);
+    let latency_ms = summary.total.latency_ms.as_ref().expect("responses");
+    assert_eq!(own["latency_ms"], serde_json::to_value(latency_ms).expect("JSON"));
 }

@@ -2,6 +2,7 @@
 
 use super::collector::{Collector, Draft};
 use super::cursor::Cursor;
+use super::data::{document, save};
 use super::prepare::{Clients, Prepared, Recipe};
 use super::report::DraftReport;
 use super::reporter::{MAX_DRAFTS, Reporter};
@@ -96,7 +97,7 @@ fn conduct(
     let share = Schedule::new(&assignment.plan).share(assignment.part, assignment.parts);
     let cursor = Cursor::new(share, start_ns, clock::to_ns(assignment.plan.timeout()));
     let task = Arc::new(Task { cursor, stop: recipe.stop.clone() });
-    let reporting_of = assignment.test_id.clone();
+    let (author, offset, data) = (reporter.author.clone(), reporter.offset.clone(), reporter.data.clone());
     let (drafts, waiting) = crossbeam_channel::bounded(MAX_DRAFTS);
     let (told, broken) = (events.clone(), events.clone());
     let body = move || {
@@ -109,7 +110,8 @@ fn conduct(
     };
     let reporting = threads::spawn("reporter", body, on_panic);
     let ended = load(&task, clients, &recipe, &drafts, events);
-    log_end(&reporting_of, &ended.draft.counts);
+    log_end(&author.test_id, &ended.draft.counts);
+    let own = document(&author, &ended.draft, offset.get().map_or(0.0, |offset| offset.offset_ms));
     let target = before.and_then(|before| count_of_target(before, &recipe));
     // Before the last report is sent: an orchestrator that has read it may send the next plan at once.
     let _ = events.send(Event::LoadEnded);
@@ -123,6 +125,10 @@ fn conduct(
             log::error!("cannot report: {error}");
             let _ = events.send(Event::Broken(error));
         }
+    }
+    // After the report, so that a slow disk does not delay it.
+    if let Some(dir) = data {
+        save(&dir, &author, &own);
     }
     // After the report, so that a worker stuck in its client does not delay it.
     ended.workers.into_iter().for_each(Thread::join);

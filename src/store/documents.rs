@@ -1,0 +1,63 @@
+//! Single files: `DIR/<UTC start>-<test_id>-<name>.json`.
+
+use super::names;
+use super::saving::sync_folder;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Longest name that is used as it is, in bytes; file names have at most 255.
+const MAX_NAME_BYTES: usize = 64;
+
+/// Writes one file, complete or not at all.
+///
+/// # Errors
+/// What failed.
+pub fn write_document(
+    dir: &Path,
+    at_ms: f64,
+    test_id: &str,
+    name: &str,
+    text: &str,
+) -> Result<PathBuf, String> {
+    let path = dir.join(format!("{}-{}.json", names::folder(at_ms, test_id)?, plain(name)));
+    let temporary = dir.join(format!(".saving-{}.json", uuid::Uuid::new_v4().simple()));
+    let written = fs::create_dir_all(dir).and_then(|()| write(&temporary, &path, text));
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written.map(|()| path).map_err(|e| e.to_string())
+}
+
+fn write(temporary: &Path, path: &Path, text: &str) -> io::Result<()> {
+    let mut file = File::create_new(temporary)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(temporary, path)?;
+    path.parent().map_or(Ok(()), sync_folder)
+}
+
+/// A driver may have any name.
+fn plain(name: &str) -> String {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._:-".contains(c);
+    name.chars().take(MAX_NAME_BYTES).map(|c| if allowed(c) { c } else { '_' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_is_written_whole_and_again() {
+        let dir = std::env::temp_dir().join(format!("floodgate-documents-{}", std::process::id()));
+        let write = |text: &str| write_document(&dir, 0.0, "t", "dri/ver é", text);
+        let path = write("one\n").expect("written");
+        assert_eq!(write("two\n"), Ok(path.clone()));
+        assert_eq!(path, dir.join("19700101T000000Z-t-dri_ver__.json"));
+        assert_eq!(fs::read_to_string(&path).expect("read"), "two\n");
+        assert_eq!(fs::read_dir(&dir).expect("readable").count(), 1);
+        assert!(write_document(&dir, 0.0, "a/b", "d", "").is_err_and(|e| e.contains("file name")));
+        assert!(write_document(&path, 0.0, "t", "d", "").is_err());
+        fs::remove_dir_all(&dir).expect("removed");
+    }
+}
