@@ -4,7 +4,7 @@ use super::token::TokenArgs;
 use super::values;
 use crate::driver::prepare::ClientSettings;
 use crate::http::{ClientKind, Pinned};
-use crate::message::{RequestSpec, TestConfig, TestType, Totals};
+use crate::message::{OnDriverLoss, RequestSpec, TestConfig, TestType, Totals};
 use crate::plan::request::{MAX_BODY_BYTES, Request};
 use crate::plan::{DEFAULT_CONNECTIONS, Plan, PlanError, check_split};
 use crate::run::{Place, Settings, embedded, remote};
@@ -52,6 +52,9 @@ pub struct RunArgs {
     /// Warm-up before the measurement; counted separately [default: none]
     #[arg(long, value_parser = values::warmup, allow_negative_numbers = true)]
     warmup: Option<Duration>,
+    /// When a driver is lost, go on with the others, or stop them and fail [default: continue]
+    #[arg(long, value_name = "continue|fail", value_parser = values::on_driver_loss)]
+    on_driver_loss: Option<OnDriverLoss>,
     /// Linear ramps of the rate over all drivers: 30s:100,1m:500 goes to 100/s within 30 s, then to 500/s
     /// within 1 min
     #[arg(long, value_parser = values::stages, conflicts_with_all = ["duration", "delay"])]
@@ -182,6 +185,7 @@ impl RunArgs {
         plan.target_throughput = self.rate_per_driver;
         plan.duration_ms = self.duration.map(ms);
         plan.warmup_ms = self.warmup.map(ms);
+        plan.on_driver_loss = self.on_driver_loss;
         plan.connections = self.connections_per_driver;
         plan.fleet = Some(self.totals()).filter(|fleet| *fleet != Totals::default());
         plan.timeout_ms = self.timeout.map(ms);

@@ -1,6 +1,6 @@
 //! Parsers for flag values, each checked against the limits of a plan.
 
-use crate::message::{Stage, TestType};
+use crate::message::{OnDriverLoss, Stage, TestType};
 use crate::plan::limits;
 use crate::units::{format_duration, parse_duration};
 use log::LevelFilter;
@@ -129,6 +129,15 @@ pub fn url(text: &str) -> Result<String, String> {
 pub fn test_type(text: &str) -> Result<TestType, String> {
     let words = "use avalanche (closed loop or fixed rate) or tsunami (fixed interval)";
     text.parse().map_err(|_| words.to_owned())
+}
+
+/// What the loss of a driver means.
+pub fn on_driver_loss(text: &str) -> Result<OnDriverLoss, String> {
+    match text.trim() {
+        "continue" => Ok(OnDriverLoss::Continue),
+        "fail" => Ok(OnDriverLoss::Fail),
+        _ => Err("use continue or fail".to_owned()),
+    }
 }
 
 /// A log level.

@@ -5,6 +5,7 @@ use super::body::read_strict;
 use super::dashboard::MAX_HISTORY;
 use super::history;
 use super::page;
+use super::window::Window;
 use super::{ApiError, Control};
 use crate::http::server::{Handler, Request, Response};
 use serde::Deserialize;
@@ -54,7 +55,7 @@ impl Handler for Api {
         let answered = match route(request) {
             Err(refusal) => return refusal,
             Ok("/") => Ok(Response::text(302, "see /dashboard\n").with_header("Location", "/dashboard")),
-            Ok("/dashboard") => Ok(dashboard(control, request)),
+            Ok("/dashboard") => dashboard(control, request),
             Ok("/tests") => history::answer(control, request),
             Ok("/healthz") => control.health().map(|()| Response::json(200, &json!({ "ok": true }))),
             Ok("/register") => {
@@ -106,17 +107,22 @@ fn stop(control: &Control, body: &[u8]) -> Result<Response, ApiError> {
 }
 
 /// JSON, or a page for a browser, which accepts `text/html`.
-fn dashboard(control: &Control, request: &Request) -> Response {
+fn dashboard(control: &Control, request: &Request) -> Result<Response, ApiError> {
+    let accept = request.header("accept").unwrap_or_default();
+    let is_page = accept.to_ascii_lowercase().contains("text/html");
+    let window = Window::of(&request.query, is_page)?;
     let mut dashboard = control.dashboard();
+    window.cut(&mut dashboard);
     history::extend(&mut dashboard.history, control, MAX_HISTORY);
-    if !request.header("accept").is_some_and(|accept| accept.to_ascii_lowercase().contains("text/html")) {
-        return Response::json(200, &dashboard).with_header("Vary", "Accept");
+    if !is_page {
+        return Ok(Response::json(200, &dashboard).with_header("Vary", "Accept"));
     }
-    Response::html(200, page::render(&dashboard))
+    let page = Response::html(200, page::render(&dashboard))
         .with_header("Vary", "Accept")
         .with_header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
         .with_header("X-Content-Type-Options", "nosniff")
-        .with_header("X-Frame-Options", "DENY")
+        .with_header("X-Frame-Options", "DENY");
+    Ok(page)
 }
 
 fn error(e: &ApiError) -> Response {

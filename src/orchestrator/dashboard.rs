@@ -19,10 +19,24 @@ pub struct Dashboard {
     pub dashboard: LatencyMs,
     /// Every registered node, by name.
     pub fleet: Vec<FleetRow>,
+    /// Which part of a large fleet is listed here and under `test`; omitted if it is the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
     /// The newest test.
     pub test: Option<Summary>,
     /// Finished tests, newest first.
     pub history: Vec<HistoryRow>,
+}
+
+/// A part of the fleet, by position, counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// The first one listed.
+    pub first: usize,
+    /// The last one listed.
+    pub last: usize,
+    /// How many there are.
+    pub total: usize,
 }
 
 /// One registered node.

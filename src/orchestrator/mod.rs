@@ -29,6 +29,7 @@ mod runs;
 mod saving;
 mod shell;
 mod waiting;
+mod window;
 
 /// The parts without threads, for a simulation of the whole system.
 #[doc(hidden)]

@@ -30,12 +30,6 @@ pub struct Remote {
     test_id: Option<String>,
 }
 
-/// The part of `GET /dashboard` that is used here.
-#[derive(Deserialize)]
-struct CurrentTest {
-    test: Option<Summary>,
-}
-
 #[derive(Deserialize)]
 struct Accepted {
     test_id: String,
@@ -111,11 +105,13 @@ impl Backend for Remote {
     }
 
     fn summary(&mut self, test_id: &str) -> Result<Option<Summary>, Trouble> {
-        let url = self.url("/dashboard");
-        let body = accept(&url, fetch::get(&url, LOOK_TIMEOUT).map_err(unreached)?)?;
-        let dashboard: CurrentTest = read(&url, &body)?;
-        // Only the newest test is shown in full; if another one was started right after this one, it is gone.
-        Ok(dashboard.test.filter(|summary| summary.test_id == test_id))
+        let url = self.url(&format!("/tests/{test_id}"));
+        let answer = fetch::get(&url, LOOK_TIMEOUT).map_err(unreached)?;
+        if answer.status == 404 {
+            return Ok(None);
+        }
+        let body = accept(&url, answer)?;
+        read(&url, &body).map(Some)
     }
 
     fn pause(&self) -> Duration {

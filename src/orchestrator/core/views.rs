@@ -35,6 +35,7 @@ impl Core {
         Dashboard {
             dashboard: dashboard.unwrap_or_default(),
             fleet: self.fleet.nodes().map(|node| FleetRow::of(node, now_ns)).collect(),
+            part: None,
             test,
             history: self.history.iter().cloned().collect(),
         }

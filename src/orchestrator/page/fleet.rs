@@ -3,12 +3,13 @@
 use super::table::{Cell, Column, UNKNOWN, table};
 use super::tone::{self, Tone};
 use crate::clock::NS_PER_MS;
-use crate::orchestrator::dashboard::{FleetRow, HistoryRow};
+use crate::orchestrator::dashboard::{FleetRow, HistoryRow, Part};
 use crate::orchestrator::fleet::DEAD_AFTER_NS;
+use crate::units::format_count;
 use maud::{Markup, html};
 
 /// A living driver that is silent for longer than this misses heartbeats: it sends one a second.
-const QUIET_MS: u64 = 3_000;
+const QUIET_MS: u64 = 2_000;
 /// A driver that is silent for this long is dead while the bus is read. If it counts as alive, the bus is not
 /// read.
 const STALE_MS: u64 = DEAD_AFTER_NS / NS_PER_MS + 1_000;
@@ -27,7 +28,7 @@ pub fn notice(fleet: &[FleetRow]) -> Option<String> {
 }
 
 /// Every registered node.
-pub fn fleet(fleet: &[FleetRow]) -> Markup {
+pub fn fleet(fleet: &[FleetRow], part: Option<Part>) -> Markup {
     let columns = [
         Column::Text("driver"),
         Column::Text("address"),
@@ -41,10 +42,27 @@ pub fn fleet(fleet: &[FleetRow]) -> Markup {
     ];
     html! {
         h2 { "Fleet" }
+        @if let Some(part) = part { (parts(part)) }
         @if fleet.is_empty() {
             p.dim { "No driver has registered yet." }
         } @else {
             (table("Fleet", &columns, &fleet.iter().map(node).collect::<Vec<_>>()))
+        }
+    }
+}
+
+/// Which drivers of a large fleet are shown, with links to the ones before and after.
+fn parts(part: Part) -> Markup {
+    let Part { first, last, total } = part;
+    let count = (last + 1).saturating_sub(first).max(1);
+    let before = (first > 1).then(|| (first.saturating_sub(count).max(1), first - 1));
+    let after = (last < total).then(|| (last + 1, (last + count).min(total)));
+    html! {
+        p.dim {
+            "Drivers " (format_count(first as u64)) " to " (format_count(last as u64)) " of "
+            (format_count(total as u64)) ", here and in the test above. "
+            @if let Some((from, to)) = before { a href={ "/dashboard?drivers=" (from) "-" (to) } { "previous" } " " }
+            @if let Some((from, to)) = after { a href={ "/dashboard?drivers=" (from) "-" (to) } { "next" } }
         }
     }
 }
@@ -121,6 +139,14 @@ mod tests {
         assert_eq!(notice(&[row("alive", Some(60_000)), row("alive", Some(900))]), None, "one is heard");
         let text = notice(&[row("alive", Some(60_000)), row("alive", Some(12_345))]).expect("a notice");
         assert!(text.starts_with("No driver could be heard for 12 s: Kafka may be unavailable."), "{text}");
+    }
+
+    #[test]
+    fn a_part_of_a_large_fleet_links_to_its_neighbors() {
+        let page = parts(Part { first: 101, last: 200, total: 1_050 }).into_string();
+        assert!(page.contains("Drivers 101 to 200 of 1,050"), "{page}");
+        assert!(page.contains("/dashboard?drivers=1-100\"") && page.contains("/dashboard?drivers=201-300\""));
+        assert!(!parts(Part { first: 1_001, last: 1_050, total: 1_050 }).into_string().contains("next"));
     }
 
     #[test]

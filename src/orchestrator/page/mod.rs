@@ -57,7 +57,7 @@ fn body(dashboard: &Dashboard) -> Markup {
             Some(summary) => (newest::test(summary)),
             None => (newest::none_yet()),
         }
-        (fleet::fleet(&dashboard.fleet))
+        (fleet::fleet(&dashboard.fleet, dashboard.part))
         (fleet::history(&dashboard.history))
     }
 }
