@@ -5,16 +5,19 @@ mod generator;
 mod seeds;
 
 use crate::bus::kafka::fuzzing as bus_over_kafka;
+use crate::bus::{Record, Topic};
 use crate::cli::fuzzing as flags;
 use crate::http::native::chunked::Chunked;
 use crate::http::native::response::{KnownHead, Response};
 use crate::http::server::intake::{Limits, read_all};
 use crate::message::{TestConfig, Trigger, bounds, decode};
 use crate::orchestrator::fuzzing as orchestrator;
+use crate::orchestrator::replay::Replay;
 use crate::plan::request::Request;
 use crate::plan::{Defaults, Plan};
 use crate::schedule::Schedule;
 use crate::stats::histogram::{Histogram, fuzzing as histograms};
+use crate::store::{Lines, write_line};
 use crate::units::clip;
 pub use generator::Generator;
 
@@ -30,7 +33,7 @@ pub struct Target {
 }
 
 /// All parsers.
-pub const TARGETS: [Target; 15] = [
+pub const TARGETS: [Target; 16] = [
     Target { name: "register", run: register, seeds: seeds::registers },
     Target { name: "test_config", run: test_config, seeds: seeds::plans },
     Target { name: "trigger", run: trigger, seeds: seeds::triggers },
@@ -44,6 +47,7 @@ pub const TARGETS: [Target; 15] = [
     Target { name: "kafka_answer", run: bus_over_kafka::answer, seeds: seeds::answers },
     Target { name: "kafka_batches", run: bus_over_kafka::batches, seeds: bus_over_kafka::batch_seeds },
     Target { name: "configure", run: orchestrator::configure, seeds: seeds::plans },
+    Target { name: "saved_records", run: saved_records, seeds: seeds::saved_records },
     Target { name: "url", run: url, seeds: seeds::urls },
     Target { name: "flags", run: flags::values, seeds: seeds::flags },
 ];
@@ -132,6 +136,20 @@ pub fn chunked(bytes: &[u8]) {
     }
 }
 
+/// A file of saved records: what is read is written and read again, and a result follows or an error.
+pub fn saved_records(bytes: &[u8]) {
+    let mut replay = Replay::new(None);
+    for record in Lines::new(bytes).flatten() {
+        let again: Vec<_> = Lines::new(&write_line(&record)[..]).collect();
+        // A plan may have contained secrets, and line breaks between the parts of a value become spaces.
+        let value = |record: &Record| String::from_utf8_lossy(&record.value).replace(['\r', '\n'], " ");
+        let is_same = matches!(&again[..], [Ok(again)] if value(again) == value(&record));
+        assert!(record.topic == Topic::TestConfig || is_same, "{record:?}");
+        let _ = replay.add(&record);
+    }
+    let _ = replay.finish().map(|replayed| replayed.summary().document());
+}
+
 /// A URL from a plan or a flag.
 pub fn url(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
@@ -143,8 +161,8 @@ pub fn url(bytes: &[u8]) {
 /// The entries by name, for `fuzz/`, except those in other modules.
 pub mod entries {
     pub use super::{
-        chunked, heartbeat, histogram, http_request, http_response, metrics, register, test_config, trigger,
-        url,
+        chunked, heartbeat, histogram, http_request, http_response, metrics, register, saved_records,
+        test_config, trigger, url,
     };
     pub use crate::bus::kafka::fuzzing::{
         answer as kafka_answer, batches as kafka_batches, frame as kafka_frame,

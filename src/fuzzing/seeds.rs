@@ -117,6 +117,20 @@ pub fn answers() -> Vec<Vec<u8>> {
     vec![produced, fetched, versions, metadata]
 }
 
+/// A whole test, and a record that is not JSON.
+pub fn saved_records() -> Vec<Vec<u8>> {
+    let record = |topic: &str, value: &str| {
+        format!(
+            r#"{{"topic":"{topic}","partition":0,"offset":1,"append_ms":1000,"key":"a","value":{value}}}"#
+        )
+    };
+    let plan = r#"{"test_id":"t","test_type":"TSUNAMI","previous":"","drivers":[{"node_id":"a","epoch":1}]}"#;
+    let end = r#"{"test_id":"t","trigger":"END","ended_at_ms":5,"state":"completed","started_at_ms":1}"#;
+    let whole = [record("test_config", plan), record("metrics", end)].join("\n") + "\n";
+    let other = r#"{"topic":"heartbeat","offset":2,"append_ms":null,"key":"","value_base64":"/wA="}"#;
+    vec![whole.into_bytes(), other.as_bytes().to_vec()]
+}
+
 pub fn urls() -> Vec<Vec<u8>> {
     texts(&[
         "http://127.0.0.1:8000/ping?q=1",

@@ -7,7 +7,7 @@ use crate::store::{
     write_series,
 };
 use crate::units::format_bytes;
-use serde_json::json;
+use serde::Serialize;
 
 /// How many tests are listed without `?limit=`.
 const LIMIT: usize = 100;
@@ -15,6 +15,12 @@ const LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1_000;
 /// Largest file that is sent, in bytes: it is held in memory.
 const MAX_FILE_BYTES: u64 = 32 << 20;
+
+/// The answer to `GET /tests`.
+#[derive(Serialize)]
+struct List {
+    tests: Vec<HistoryRow>,
+}
 
 /// Answers `GET /tests`, `GET /tests/ID` and `GET /tests/ID/FILE`.
 ///
@@ -47,7 +53,7 @@ fn list(control: &Control, query: &str) -> Result<Response, ApiError> {
     let mut rows: Vec<HistoryRow> = running.into_iter().chain(dashboard.history).collect();
     extend(&mut rows, control, most);
     rows.truncate(most);
-    Ok(Response::json(200, &json!({ "tests": rows })))
+    Ok(Response::json(200, &List { tests: rows }))
 }
 
 fn limit(query: &str) -> Result<usize, ApiError> {

@@ -30,7 +30,7 @@ pub use documents::write_document;
 pub use folder::{FILES, Folder, INTERVALS, MAX_SUMMARY_BYTES, PERCENTILES, SERIES, SUMMARY, Unread};
 pub use formats::write_series;
 pub use keep::Keep;
-pub use lines::{Damage, Lines};
+pub use lines::{Damage, Lines, write as write_line};
 pub use names::check_id;
 pub use recorder::Recorder;
 pub use recording::RECORDS;
