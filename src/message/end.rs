@@ -130,8 +130,8 @@ pub struct End {
 }
 
 impl End {
-    /// Makes it fit into a record of `most_bytes`, key included: first without the drivers that are done, as a
-    /// reader assumes of those that are not listed, then without what only explains.
+    /// Makes it fit into a record of `most_bytes`, key included: first without the drivers that are done, as
+    /// a reader assumes of those not listed, then without what only explains.
     pub fn fit(&mut self, most_bytes: usize) {
         let steps: [fn(&mut End); 3] = [
             |end| end.drivers.retain(|driver| driver.fate != Fate::Done),

@@ -61,10 +61,14 @@ fn parts(part: Part) -> Markup {
         p.dim {
             "Drivers " (format_count(first as u64)) " to " (format_count(last as u64)) " of "
             (format_count(total as u64)) ", here and in the test above. "
-            @if let Some((from, to)) = before { a href={ "/dashboard?drivers=" (from) "-" (to) } { "previous" } " " }
-            @if let Some((from, to)) = after { a href={ "/dashboard?drivers=" (from) "-" (to) } { "next" } }
+            @if let Some(range) = before { (link(range, "previous")) " " }
+            @if let Some(range) = after { (link(range, "next")) }
         }
     }
+}
+
+fn link((first, last): (usize, usize), text: &str) -> Markup {
+    html! { a href={ "/dashboard?drivers=" (first) "-" (last) } { (text) } }
 }
 
 fn node(node: &FleetRow) -> Vec<Cell> {
