@@ -210,9 +210,10 @@ impl Report {
     }
 }
 
-/// The second that contains this time, counted from 1.
+/// The second in which a load ended, counted from 1. One that ended shortly after a whole second belongs to
+/// it: the last requests of a second end in the next one.
 pub fn end_second(elapsed_ms: f64) -> u64 {
-    (elapsed_ms / 1_000.0).ceil().max(1.0) as u64
+    ((elapsed_ms - MARK_TOLERANCE_MS) / 1_000.0).ceil().max(1.0) as u64
 }
 
 /// The second whose end this time is near enough to represent.
