@@ -64,7 +64,17 @@ impl Observed {
         let ours = bytes(self.system.addr).expect("over");
         let theirs = wait("the other orchestrator's result", String::new, || bytes(self.beside));
         assert_eq!(ours, theirs);
+        self.assert_replayed();
         summary
+    }
+
+    /// The topics alone give the same bytes.
+    fn assert_replayed(&self) {
+        let (broker, prefix) = (&self.system.broker, &self.system.prefix);
+        let words = ["replay", "--kafka", broker, "--topic-prefix", prefix, "--test-id", "t", "--json"];
+        let replayed = Process::start("replay", "floodgate", &words, &[]).end();
+        let shown = raw_http::get(self.system.addr, "/tests/t").body;
+        assert_eq!(replayed.printed.trim_end(), shown.trim_end(), "{}", replayed.said);
     }
 
     fn assert_own_counts(&self, summary: &Summary) {
