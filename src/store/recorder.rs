@@ -66,7 +66,7 @@ impl Shared {
 }
 
 /// Records and saves tests on a thread of its own. No call waits for the disk, except the drop, which waits
-/// at most [`LAST_WITHIN`].
+/// at most `LAST_WITHIN`.
 pub struct Recorder {
     jobs: Option<Sender<Job>>,
     shared: Arc<Shared>,
@@ -126,7 +126,7 @@ impl Recorder {
         let _ = self.jobs.as_ref().map(|jobs| jobs.try_send(Job::Discard(test_id.to_owned())));
     }
 
-    /// Waits until everything is saved that was passed before, at most [`LAST_WITHIN`].
+    /// Waits until everything is saved that was passed before, at most `LAST_WITHIN`.
     pub fn flush(&self) {
         let (done, is_done) = bounded(1);
         let sent =

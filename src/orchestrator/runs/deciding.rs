@@ -18,6 +18,8 @@ const AWAY_WITHIN_NS: u64 = 10 * NS_PER_S;
 pub const HEAR_WITHIN_NS: u64 = 10 * NS_PER_S;
 /// How long drivers of the original protocol that are active have to report after our drivers have finished.
 const ORIGINALS_WITHIN_NS: u64 = 3 * NS_PER_S;
+/// How long after its deadline a run is ended even if the bus can be read only now and then, in ms.
+const LATEST_MS: f64 = 60_000.0;
 /// When a record that was written but not read back is written again.
 const AGAIN_NS: u64 = 15 * NS_PER_S;
 /// When a record that could not be written is tried again.
@@ -70,7 +72,7 @@ impl Run {
         if self.end.is_some() {
             return Vec::new();
         }
-        self.advance(now);
+        self.advance(now, heard_since_ns);
         let Some(need) = self.need(now, heard_since_ns) else {
             self.pending.need = None;
             return Vec::new();
@@ -125,12 +127,14 @@ impl Run {
         self.pending.again_ns[Need::Close as usize] > 0
     }
 
-    fn advance(&mut self, now: Now) {
+    fn advance(&mut self, now: Now, heard_since_ns: u64) {
         if self.started_at_ms.is_none() {
             return;
         }
+        // What could not be read may say that the driver is at work.
+        let is_long = |since_ns: u64| now.ns > since_ns.max(heard_since_ns).saturating_add(AWAY_WITHIN_NS);
         for member in self.members.iter_mut().filter(|member| member.is_at_work()) {
-            if member.away_ns.is_some_and(|since_ns| now.ns > since_ns + AWAY_WITHIN_NS) {
+            if member.away_ns.is_some_and(is_long) {
                 let what = "it is not running this test and sent no final report".to_owned();
                 member.lost = Some(Lost { what, permanently: false, since_ns: 0 });
             }
@@ -152,8 +156,12 @@ impl Run {
         if self.started_at_ms.is_none() {
             return self.need_before_start(now);
         }
-        let has_heard = now.ns >= heard_since_ns.saturating_add(HEAR_WITHIN_NS) || self.pending.own;
-        let overdue = self.closing.filter(|closing| now.broker_ms >= closing.at_ms && has_heard);
+        // After an outage, the reports come first.
+        let has_heard = now.ns >= heard_since_ns.saturating_add(HEAR_WITHIN_NS);
+        let overdue = self.closing.filter(|closing| {
+            let late_ms = now.broker_ms - closing.at_ms;
+            late_ms >= LATEST_MS || (late_ms >= 0.0 && has_heard)
+        });
         let closes = match self.is_original_only() {
             true => self.stopped.is_some() || overdue.is_some() || self.are_originals_quiet(now),
             false => {
@@ -185,12 +193,17 @@ impl Run {
         self.originals.are_quiet(now.broker_ms, opened_ms, end_ms, patience_ms(&self.config))
     }
 
+    /// Whether the loss of a driver means that the test has failed.
+    pub(super) fn fails_by_loss(&self) -> bool {
+        self.config.on_driver_loss == Some(OnDriverLoss::Fail) && self.started_at_ms.is_some()
+    }
+
     /// Why the test must fail: a driver was lost, and the plan says so.
     pub(super) fn loss(&self) -> Option<String> {
-        let fails = self.config.on_driver_loss == Some(OnDriverLoss::Fail) && self.started_at_ms.is_some();
+        let fails = self.fails_by_loss();
         let gone = |member: &Member| {
             let what = member.lost.as_ref().map(|lost| lost.what.clone()).or_else(|| member.left.clone())?;
-            Some(format!("driver {} was lost: {what} (on_driver_loss is fail)", member.node.node_id))
+            Some(lost(&member.node.node_id, &what))
         };
         self.members.iter().find_map(gone).filter(|_| fails)
     }
@@ -222,6 +235,11 @@ impl Run {
         let ahead_ns = if self.is_original_only() { 0 } else { START_AHEAD_NS };
         now.broker_ms + (ahead_ns / NS_PER_MS) as f64
     }
+}
+
+/// Why a test failed that must not lose a driver.
+pub(super) fn lost(name: &str, what: &str) -> String {
+    format!("driver {name} was lost: {what} (on_driver_loss is fail)")
 }
 
 /// Why this driver prevents the gate from opening.

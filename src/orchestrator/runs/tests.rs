@@ -252,6 +252,35 @@ fn a_lost_driver_fails_the_run_if_the_plan_says_so() {
 }
 
 #[test]
+fn a_driver_that_never_finishes_also_fails_a_run_that_must_not_lose_one() {
+    let mut config = config_of(&["a", "b"]);
+    config.on_driver_loss = Some(OnDriverLoss::Fail);
+    let mut run = started_with(config);
+    run.final_report(&node("a"));
+    tick(&mut run, 10_000);
+    assert_eq!(run.phase, Phase::Failed);
+    assert!(run.failed[0].contains("driver b was lost: it did not finish within"), "{:?}", run.failed);
+}
+
+#[test]
+fn after_an_outage_of_the_bus_a_run_waits_for_what_stands_in_the_log() {
+    let mut run = started();
+    run.final_report(&node("a"));
+    let heard_since_ns = at(20_000).ns;
+    assert!(run.tick(at(20_000), heard_since_ns).is_empty(), "its deadline passed during the outage");
+    assert!(run.members[1].lost.is_none());
+    run.final_report(&node("b"));
+    let commands = run.tick(at(20_100), heard_since_ns);
+    assert!(
+        matches!(&commands[..], [Command::End(end)] if end.drivers[1].fate == Fate::Done),
+        "{commands:?}"
+    );
+    let mut never = started();
+    assert!(never.tick(at(68_100), at(68_000).ns).is_empty());
+    assert!(matches!(&never.tick(at(68_150), at(68_100).ns)[..], [Command::End(_)]), "but not without end");
+}
+
+#[test]
 fn a_driver_that_leaves_after_its_final_report_is_not_lost() {
     let mut run = started();
     run.final_report(&node("a"));
@@ -265,8 +294,9 @@ fn a_run_is_closed_at_its_deadline() {
     run.final_report(&node("a"));
     assert!(tick(&mut run, 8_000).is_empty());
     assert_eq!(run.phase, Phase::Finishing, "the planned end has passed");
-    // 1,100 + 1,050 (planned end) + 1,000 (timeout) + 5,000.
-    tick(&mut run, 8_150);
+    // 1,100 + 1,050 (planned end) + 1,000 (timeout) + 5,000, but not within 10 s of the process's start.
+    assert!(tick(&mut run, 9_999).is_empty());
+    tick(&mut run, 10_000);
     assert_eq!(run.phase, Phase::Completed);
     assert!(fates(&run)[1].1.expect("a reason").contains("did not finish within timeout + 5 s"));
 }
@@ -307,9 +337,9 @@ fn stop_ends_the_run_aborted_and_is_written_once() {
 fn a_stopped_run_waits_at_most_timeout_plus_five_seconds() {
     let mut run = started();
     stop(&mut run, "enough", 1_200);
-    tick(&mut run, 7_199);
+    tick(&mut run, 9_999);
     assert_eq!(run.phase, Phase::Finishing);
-    tick(&mut run, 7_200);
+    tick(&mut run, 10_000);
     assert_eq!(run.phase, Phase::Aborted);
 }
 
@@ -425,7 +455,7 @@ fn original_drivers_alone_are_closed_when_quiet_or_overdue() {
     overdue.original("n", false, at(1_500));
     tick(&mut overdue, 7_900);
     assert_eq!(overdue.phase, Phase::Finishing, "n was heard from but has not reported");
-    tick(&mut overdue, 8_050);
+    tick(&mut overdue, 10_000);
     assert_eq!(overdue.phase, Phase::Completed);
 }
 
