@@ -88,8 +88,8 @@ mod tests {
         assert_eq!(notices(&run, None, at(7)), ["no reports for 5 s from b"]);
         run.reported(&node("b"), 1, at(7));
         assert!(notices(&run, None, at(8)).is_empty());
-        run.final_report(&node("a"));
-        run.final_report(&node("b"));
+        run.final_report(&node("a"), 10);
+        run.final_report(&node("b"), 10);
         assert!(notices(&run, None, at(60)).is_empty(), "no more reports are expected");
     }
 

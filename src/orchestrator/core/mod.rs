@@ -310,7 +310,7 @@ impl Core {
             Report::Numbered(report) => {
                 test.run.reported(&report.node, report.snapshot.sequence, now);
                 if test.figures.numbered(report, most_seconds(&test.run, append_ms)) {
-                    test.run.final_report(&report.node);
+                    test.run.final_report(&report.node, report.snapshot.counts.planned);
                     test.run.notes.extend(report.left_out());
                 }
             }

@@ -8,6 +8,7 @@ use super::originals::READ_PLAN_MS;
 use super::{Command, Lost, Member, Now, Phase, READY_WITHIN_MS, Run, START_AHEAD_NS};
 use crate::clock::{NS_PER_MS, NS_PER_S};
 use crate::message::{DriverState, OnDriverLoss, Trigger};
+use crate::plan::Fixed;
 
 /// How much later an orchestrator acts on a test that another one configured.
 pub const STAND_IN_NS: u64 = 3 * NS_PER_S;
@@ -16,8 +17,10 @@ const AWAY_WITHIN_NS: u64 = 10 * NS_PER_S;
 /// How long an orchestrator that has just begun to read the bus, or can read it again, waits for drivers and
 /// reports before it ends a run.
 pub const HEAR_WITHIN_NS: u64 = 10 * NS_PER_S;
-/// How long drivers of the original protocol that are active have to report after our drivers have finished.
-const ORIGINALS_WITHIN_NS: u64 = 3 * NS_PER_S;
+/// How long drivers of the original protocol that are active have to report after our drivers have finished,
+/// and how long a STOP is waited for that would explain why these finished early: it stands in another topic
+/// than their reports.
+const SETTLED_WITHIN_NS: u64 = 3 * NS_PER_S;
 /// How long after its deadline a run is ended even if the bus can be read only now and then, in ms.
 const LATEST_MS: f64 = 60_000.0;
 /// When a record that was written but not read back is written again.
@@ -178,8 +181,21 @@ impl Run {
 
     /// Whether nothing more is expected from our drivers, and others have had time to report.
     fn is_settled(&self, now: Now) -> bool {
-        let waited = |since_ns: u64| now.ns >= since_ns.saturating_add(ORIGINALS_WITHIN_NS);
-        self.pending.settled_ns.is_some_and(|since_ns| self.originals.have_reported() || waited(since_ns))
+        let waited = |since_ns: u64| now.ns >= since_ns.saturating_add(SETTLED_WITHIN_NS);
+        let is_clear = self.originals.have_reported() && !self.has_finished_early();
+        self.pending.settled_ns.is_some_and(|since_ns| is_clear || waited(since_ns))
+    }
+
+    /// Whether a driver planned less than its share, although no STOP is known.
+    fn has_finished_early(&self) -> bool {
+        let Fixed { paced, counted, timed } = Fixed::by(&self.config);
+        if self.stopped.is_some() || !paced || !(counted || timed) {
+            return false;
+        }
+        let parts = self.members.len() as u64;
+        let share = |part: usize| self.schedule.view(part as u64, parts).planned_before(u64::MAX);
+        let mut members = self.members.iter().enumerate();
+        members.any(|(part, member)| member.done && share(part).is_some_and(|all| member.planned < all))
     }
 
     /// Whether it will end without having started.

@@ -28,6 +28,8 @@ pub struct Member {
     pub refused: Option<String>,
     /// Whether its final report is in.
     pub done: bool,
+    /// Requests that it had planned, by its final report.
+    pub planned: u64,
     /// Why the bus did not accept its final report, as the driver reported it: it ended normally, and only
     /// its earlier reports are known.
     pub report_refused: Option<String>,
@@ -53,6 +55,7 @@ impl Member {
             ready: false,
             refused: None,
             done: false,
+            planned: 0,
             report_refused: None,
             lost: None,
             left: None,

@@ -190,10 +190,11 @@ impl Run {
         }
     }
 
-    /// Notes that a driver's final report is in.
-    pub fn final_report(&mut self, node: &NodeRef) {
+    /// Notes that a driver's final report is in, with the number of requests that it had planned.
+    pub fn final_report(&mut self, node: &NodeRef, planned: u64) {
         if let Some(member) = self.member(&node.node_id, Some(node.epoch)) {
             (member.done, member.lost, member.report_refused) = (true, None, None);
+            member.planned = planned;
         }
     }
 

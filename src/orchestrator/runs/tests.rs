@@ -109,11 +109,11 @@ fn a_run_completes_when_all_final_reports_are_in() {
     say(&mut run, "b", DriverState::Finishing, 1_600);
     tick(&mut run, 1_600);
     assert_eq!(run.phase, Phase::Finishing);
-    run.final_report(&node("a"));
+    run.final_report(&node("a"), 10);
     tick(&mut run, 1_700);
     assert_eq!(run.phase, Phase::Finishing);
     run.reported(&node("b"), 7, at(1_750));
-    run.final_report(&node("b"));
+    run.final_report(&node("b"), 10);
     let commands = tick(&mut run, 1_800);
     assert!(
         matches!(&commands[..], [Command::End(end)] if end.drivers[1].last_sequence == 7),
@@ -134,7 +134,7 @@ fn who_did_not_configure_the_test_acts_later() {
     let stand_in_ms = STAND_IN_NS / NS_PER_MS;
     assert!(tick(&mut run, 59 + stand_in_ms).is_empty());
     assert!(matches!(&tick(&mut run, 60 + stand_in_ms)[..], [Command::Start(_)]));
-    run.final_report(&node("a"));
+    run.final_report(&node("a"), 10);
     assert!(tick(&mut run, 5_000).is_empty());
     assert!(matches!(&tick(&mut run, 5_000 + stand_in_ms)[..], [Command::End(_)]));
 }
@@ -229,7 +229,7 @@ fn a_lost_driver_is_waited_for_a_little_and_may_come_back() {
     run.change(&Change::Back(node("b")), at(1_500));
     assert!(run.members[1].lost.is_none());
     lose(&mut run, "b", "it was silent for 3 s", false, 1_600);
-    run.final_report(&node("a"));
+    run.final_report(&node("a"), 600);
     assert!(tick(&mut run, 11_599).is_empty(), "its process may only have been stopped");
     tick(&mut run, 11_600);
     assert_eq!(run.phase, Phase::Completed);
@@ -245,7 +245,7 @@ fn a_lost_driver_fails_the_run_if_the_plan_says_so() {
     let commands = tick(&mut run, 1_500);
     assert!(matches!(&commands[..], [Command::Stop(_)]), "{commands:?}");
     assert!(tick(&mut run, 1_600).is_empty(), "once");
-    run.final_report(&node("a"));
+    run.final_report(&node("a"), 10);
     tick(&mut run, 1_700);
     assert_eq!(run.phase, Phase::Failed);
     assert_eq!(run.failed, ["driver b was lost: it left (on_driver_loss is fail)"]);
@@ -256,7 +256,7 @@ fn a_driver_that_never_finishes_also_fails_a_run_that_must_not_lose_one() {
     let mut config = config_of(&["a", "b"]);
     config.on_driver_loss = Some(OnDriverLoss::Fail);
     let mut run = started_with(config);
-    run.final_report(&node("a"));
+    run.final_report(&node("a"), 10);
     tick(&mut run, 10_000);
     assert_eq!(run.phase, Phase::Failed);
     assert!(run.failed[0].contains("driver b was lost: it did not finish within"), "{:?}", run.failed);
@@ -265,11 +265,11 @@ fn a_driver_that_never_finishes_also_fails_a_run_that_must_not_lose_one() {
 #[test]
 fn after_an_outage_of_the_bus_a_run_waits_for_what_stands_in_the_log() {
     let mut run = started();
-    run.final_report(&node("a"));
+    run.final_report(&node("a"), 10);
     let heard_since_ns = at(20_000).ns;
     assert!(run.tick(at(20_000), heard_since_ns).is_empty(), "its deadline passed during the outage");
     assert!(run.members[1].lost.is_none());
-    run.final_report(&node("b"));
+    run.final_report(&node("b"), 10);
     let commands = run.tick(at(20_100), heard_since_ns);
     assert!(
         matches!(&commands[..], [Command::End(end)] if end.drivers[1].fate == Fate::Done),
@@ -283,7 +283,7 @@ fn after_an_outage_of_the_bus_a_run_waits_for_what_stands_in_the_log() {
 #[test]
 fn a_driver_that_leaves_after_its_final_report_is_not_lost() {
     let mut run = started();
-    run.final_report(&node("a"));
+    run.final_report(&node("a"), 10);
     lose(&mut run, "a", "it left", true, 1_200);
     assert!(run.members[0].lost.is_none());
 }
@@ -291,7 +291,7 @@ fn a_driver_that_leaves_after_its_final_report_is_not_lost() {
 #[test]
 fn a_run_is_closed_at_its_deadline() {
     let mut run = started();
-    run.final_report(&node("a"));
+    run.final_report(&node("a"), 10);
     assert!(tick(&mut run, 8_000).is_empty());
     assert_eq!(run.phase, Phase::Finishing, "the planned end has passed");
     // 1,100 + 1,050 (planned end) + 1,000 (timeout) + 5,000, but not within 10 s of the process's start.
@@ -326,8 +326,8 @@ fn stop_ends_the_run_aborted_and_is_written_once() {
     assert_eq!(run.stop("again", at(1_501)), None);
     read_back(&mut run, &[command], 1_510);
     assert_eq!(run.phase, Phase::Finishing);
-    run.final_report(&node("a"));
-    run.final_report(&node("b"));
+    run.final_report(&node("a"), 10);
+    run.final_report(&node("b"), 10);
     tick(&mut run, 1_600);
     assert_eq!(run.phase, Phase::Aborted);
     assert_eq!(run.end.and_then(|end| end.stopped).expect("a STOP").reason, "Ctrl-C");
@@ -341,6 +341,23 @@ fn a_stopped_run_waits_at_most_timeout_plus_five_seconds() {
     assert_eq!(run.phase, Phase::Finishing);
     tick(&mut run, 10_000);
     assert_eq!(run.phase, Phase::Aborted);
+}
+
+#[test]
+fn drivers_that_finish_early_may_have_read_a_stop_that_this_process_has_not() {
+    let mut run = started();
+    run.final_report(&node("a"), 10);
+    run.final_report(&node("b"), 3);
+    assert!(tick(&mut run, 1_300).is_empty());
+    run.trigger(&Trigger::stop("t", "another orchestrator"), 1_001_200.0, at(1_400));
+    tick(&mut run, 1_500);
+    assert_eq!(run.phase, Phase::Aborted);
+    let mut unexplained = started();
+    ["a", "b"].iter().for_each(|name| unexplained.final_report(&node(name), 3));
+    assert!(tick(&mut unexplained, 1_300).is_empty());
+    assert!(tick(&mut unexplained, 4_299).is_empty());
+    tick(&mut unexplained, 4_300);
+    assert_eq!(unexplained.phase, Phase::Completed);
 }
 
 #[test]
@@ -390,7 +407,7 @@ fn a_driver_that_refuses_the_start_is_lost_at_once_with_its_reason() {
         ..beat(&run, "b", DriverState::Refused)
     };
     run.heartbeat(&refusal, at(1_200));
-    run.final_report(&node("a"));
+    run.final_report(&node("a"), 10);
     tick(&mut run, 1_300);
     assert_eq!(run.phase, Phase::Completed);
     assert!(fates(&run)[1].1.expect("a reason").contains("too far ahead"));
