@@ -1,5 +1,5 @@
 //! Simulation of the whole system in one thread, under a manual clock. Everything that happens follows from
-//! one seed, so that a failure is replayed exactly: `FLOODGATE_SEED=n cargo test --test it simulation::seeds`.
+//! one seed, so that a failure is replayed exactly: `just replay-seed 17`.
 
 pub mod bus;
 mod bus_tests;

@@ -1,4 +1,5 @@
-//! What happens in one simulation, as it follows from its seed: the fleet, the plans, and what goes wrong when.
+//! What happens in one simulation, as it follows from its seed: the fleet, the plans, and what goes wrong
+//! when.
 
 use super::random::Random;
 use floodgate::clock::{NS_PER_MS, NS_PER_S};
