@@ -32,6 +32,8 @@ use std::collections::VecDeque;
 
 /// Maximum number of reports kept for tests whose plan has not been read yet.
 const MAX_EARLY: usize = 256;
+/// Maximum number of triggers kept for tests whose plan has not been read yet.
+const MAX_EARLY_TRIGGERS: usize = 64;
 /// A registration appended longer ago than this does not make its node alive, in ms.
 const FRESH_MS: f64 = 5_000.0;
 /// How much longer than its test has been configured a driver may claim to have been running, in s.
@@ -56,6 +58,8 @@ pub struct Core {
     history: VecDeque<HistoryRow>,
     /// Reports on tests that are not known yet.
     early: VecDeque<(String, Box<Report>, Option<i64>)>,
+    /// Triggers of tests that are not known yet.
+    early_triggers: VecDeque<(Trigger, f64)>,
     proposal: Option<Proposal>,
     abandoned: Option<String>,
     decided: Vec<Decided>,
@@ -286,7 +290,13 @@ impl Core {
         let at_ms = append_ms.map_or(now.broker_ms, |ms| ms as f64);
         match self.tests.iter_mut().find(|test| test.run.config.test_id == trigger.test_id) {
             Some(test) => test.run.trigger(trigger, at_ms, now),
-            None => self.chain.trigger(trigger, at_ms),
+            None if self.chain.contains(&trigger.test_id) => self.chain.trigger(trigger, at_ms),
+            None => {
+                if self.early_triggers.len() == MAX_EARLY_TRIGGERS {
+                    self.early_triggers.pop_front();
+                }
+                self.early_triggers.push_back((trigger.clone(), at_ms));
+            }
         }
         self.log_phases();
     }
@@ -332,6 +342,12 @@ impl Core {
     }
 
     fn take_early(&mut self, test_id: &str, now: Now) {
+        let triggers = std::mem::take(&mut self.early_triggers);
+        let (own, others): (VecDeque<_>, _) = triggers.into_iter().partition(|(t, _)| t.test_id == test_id);
+        self.early_triggers = others;
+        if let Some(test) = self.tests.iter_mut().find(|test| test.run.config.test_id == test_id) {
+            own.iter().for_each(|(trigger, at_ms)| test.run.trigger(trigger, *at_ms, now));
+        }
         let early = std::mem::take(&mut self.early);
         let (own, others): (VecDeque<_>, _) = early.into_iter().partition(|(id, ..)| id == test_id);
         self.early = others;

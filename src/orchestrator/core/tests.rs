@@ -76,3 +76,22 @@ fn a_second_process_with_the_same_name_is_logged_with_the_one_that_counts() {
     assert_eq!(lines.len(), 1, "once: {lines:?}");
     assert!(lines[0].contains("the newer one (10.0.0.2) is in the fleet, the older one gets no plans"));
 }
+
+/// The topics are read independently: a `YES` can be read before its plan.
+#[test]
+fn a_trigger_that_is_read_before_its_plan_counts() {
+    let text = r#"{"test_id":"t","test_type":"TSUNAMI","test_message_delay":100,"message_count_per_driver":10,
+        "previous":"","drivers":[{"node_id":"a","epoch":1}]}"#;
+    let plan = Message::Config(Box::new(decode(text.as_bytes()).expect("a plan")), Some(1_000));
+    let yes = Message::Trigger(Trigger::start("t", 2_000.0), Some(1_500));
+    let mut told = Told::new();
+    let now = told.now();
+    [&yes, &plan].iter().for_each(|message| told.0.message(message, now));
+    let summary = told.0.summary("t").expect("known");
+    assert_eq!((summary.state.as_str(), summary.started_at), ("running", Some(2_000.0)));
+    for n in 0..2 * MAX_EARLY_TRIGGERS {
+        let yes = Trigger::start(&format!("t{n}"), 1.0);
+        told.0.message(&Message::Trigger(yes, None), now);
+    }
+    assert_eq!(told.0.early_triggers.len(), MAX_EARLY_TRIGGERS);
+}
