@@ -192,7 +192,7 @@ impl Session {
         let mut actions = Vec::new();
         match &self.state {
             // A duplicate of the record.
-            State::Preparing(current, _)
+            State::Preparing(current, _) | State::Ready(current)
                 if current.test_id == config.test_id && current.plan_hash == config.plan_hash() =>
             {
                 return actions;

@@ -155,6 +155,14 @@ fn a_stop_ends_what_it_names() {
 }
 
 #[test]
+fn a_duplicate_of_its_plan_changes_nothing_for_a_ready_driver() {
+    let mut session = ready();
+    assert_eq!(session.handle(read(config("t1"))), []);
+    let actions = session.handle(Event::Trigger(Trigger::start("t1", 1.0)));
+    assert_eq!(actions[0], Action::Start { start_at_ms: Some(1.0) });
+}
+
+#[test]
 fn preparation_can_be_stopped_and_starts_once_for_each_plan() {
     let mut session = session();
     session.handle(read(config("t1")));

@@ -87,6 +87,11 @@ impl DriverFigures {
         self.sequences.highest()
     }
 
+    /// Whether its final report is in.
+    pub fn is_done(&self) -> bool {
+        self.done
+    }
+
     /// The last second that it reported; 0 if none.
     pub(super) fn second(&self) -> u64 {
         self.second

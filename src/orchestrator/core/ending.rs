@@ -1,6 +1,6 @@
 //! The END of a test: its result, and what is told to others.
 
-use super::{Core, Test};
+use super::{Core, Early, Test};
 use crate::message::{DriverEnd, End, Fate, NodeRef, Trigger};
 use crate::orchestrator::aggregate::Aggregate;
 use crate::orchestrator::dashboard::{HistoryRow, MAX_HISTORY};
@@ -11,6 +11,19 @@ use std::collections::BTreeSet;
 
 /// Maximum number of finished tests whose full result is kept.
 const MAX_RESULTS: usize = 10;
+
+/// The END by what precedes it in the log: its author may not have read every final report.
+fn corrected(end: &End, figures: &Aggregate) -> End {
+    let done = figures.drivers().iter().filter(|driver| driver.is_done());
+    let done: BTreeSet<&NodeRef> = done.map(|driver| &driver.node).collect();
+    let mut end = end.clone();
+    for driver in &mut end.drivers {
+        if matches!(driver.fate, Fate::Lost | Fate::Unreported) && done.contains(&driver.node) {
+            (driver.fate, driver.reason) = (Fate::Done, None);
+        }
+    }
+    end
+}
 
 /// A test that has ended, with everything that is saved of it.
 #[derive(Debug)]
@@ -38,9 +51,15 @@ impl Core {
     /// Closes a test: what the log says up to here is its result.
     pub(super) fn end(&mut self, end: &End, now: Now) {
         let found = self.tests.iter().position(|test| test.run.config.test_id == end.test_id);
-        let Some(index) = found else { return };
+        let Some(index) = found else {
+            if !self.chain.contains(&end.test_id) {
+                self.keep_early(&end.test_id, Early::End(Box::new(end.clone())));
+            }
+            return;
+        };
         let mut test = self.tests.remove(index);
         let wrote_it = test.run.has_written_end() && test.index.is_none();
+        let end = &corrected(end, &test.figures);
         test.run.end(end.clone());
         let gone = end.drivers.iter().filter(|driver| driver.fate != Fate::Done);
         let gone: BTreeSet<&NodeRef> = gone.map(|driver| &driver.node).collect();

@@ -20,7 +20,7 @@ use super::runs::{Command, Now, Phase, Run};
 use super::waiting::Away;
 use crate::broker_time::BrokerTime;
 use crate::bus::{Appended, BusError, MAX_RECORD_BYTES};
-use crate::clock::wall_ms;
+use crate::clock::{NS_PER_S, wall_ms};
 use crate::message::{End, Headline, NodeRef, TestConfig, Trigger};
 use crate::stats::states::RunState;
 use crate::stats::summary::Summary;
@@ -30,10 +30,10 @@ use configuring::{Proposal, configured};
 pub use ending::Finished;
 use std::collections::VecDeque;
 
-/// Maximum number of reports kept for tests whose plan has not been read yet.
+/// Maximum number of messages kept for tests whose plan has not been read yet.
 const MAX_EARLY: usize = 256;
-/// Maximum number of triggers kept for tests whose plan has not been read yet.
-const MAX_EARLY_TRIGGERS: usize = 64;
+/// Reads that fail for this long are an outage.
+const OUTAGE_NS: u64 = NS_PER_S;
 /// A registration appended longer ago than this does not make its node alive, in ms.
 const FRESH_MS: f64 = 5_000.0;
 /// How much longer than its test has been configured a driver may claim to have been running, in s.
@@ -56,10 +56,8 @@ pub struct Core {
     finished: Vec<Finished>,
     keeps_finished: bool,
     history: VecDeque<HistoryRow>,
-    /// Reports on tests that are not known yet.
-    early: VecDeque<(String, Box<Report>, Option<i64>)>,
-    /// Triggers of tests that are not known yet.
-    early_triggers: VecDeque<(Trigger, f64)>,
+    /// What was read of tests that are not known yet.
+    early: VecDeque<(String, Early)>,
     proposal: Option<Proposal>,
     abandoned: Option<String>,
     decided: Vec<Decided>,
@@ -70,10 +68,19 @@ pub struct Core {
     /// Whether the records from before the start are still being read.
     is_catching_up: bool,
     bus_away: Option<Away>,
-    /// Since when the bus has been read without errors.
+    /// Since when the bus has been read without an outage.
     heard_since_ns: u64,
     moment: Now,
     journal: Journal,
+}
+
+/// A message that was read before the plan of its test: the topics are read independently.
+#[derive(Debug)]
+enum Early {
+    Report(Box<Report>, Option<i64>),
+    Trigger(Trigger, Option<i64>),
+    Index(Box<End>),
+    End(Box<End>),
 }
 
 #[derive(Debug)]
@@ -141,10 +148,13 @@ impl Core {
     pub fn tick(&mut self, now: Now, bus_away: Option<String>) -> Vec<(String, Command)> {
         let changes = self.fleet.tick(now.ns, bus_away.is_none());
         self.journal.silent(&changes);
-        if bus_away.is_some() || self.is_catching_up {
+        let since_ns = self.bus_away.as_ref().map_or(now.ns, |away| away.since_ns);
+        // After a read that failed once, the next one has everything: decisions wait for it.
+        let is_long = bus_away.is_some() && now.ns >= since_ns.saturating_add(OUTAGE_NS);
+        let is_short = bus_away.is_some() && !is_long;
+        if is_long || self.is_catching_up {
             self.heard_since_ns = now.ns;
         }
-        let since_ns = self.bus_away.as_ref().map_or(now.ns, |away| away.since_ns);
         self.bus_away = bus_away.map(|why| Away { since_ns, why });
         self.moment = now;
         self.apply(&changes, now);
@@ -152,7 +162,7 @@ impl Core {
         let mut due = std::mem::take(&mut self.due);
         if !self.is_catching_up {
             self.find_unheard(now);
-            due.extend(self.decide(now));
+            due.extend(if is_short { Vec::new() } else { self.decide(now) });
         }
         self.log_phases();
         due
@@ -272,7 +282,10 @@ impl Core {
         match self.chain.add(config) {
             // Without append times, nobody knows which of the old reports belong to it.
             Standing::Counts if self.is_learning && append_ms.is_none() => {}
-            Standing::Counts if self.is_learning => self.chain.remember(config, configured_ms),
+            Standing::Counts if self.is_learning => {
+                self.chain.remember(config, configured_ms);
+                self.take_early(&config.test_id, now);
+            }
             Standing::Counts => {
                 self.begin(config, configured_ms, now);
                 if self.abandoned.take_if(|id| *id == config.test_id).is_some() {
@@ -291,12 +304,7 @@ impl Core {
         match self.tests.iter_mut().find(|test| test.run.config.test_id == trigger.test_id) {
             Some(test) => test.run.trigger(trigger, at_ms, now),
             None if self.chain.contains(&trigger.test_id) => self.chain.trigger(trigger, at_ms),
-            None => {
-                if self.early_triggers.len() == MAX_EARLY_TRIGGERS {
-                    self.early_triggers.pop_front();
-                }
-                self.early_triggers.push_back((trigger.clone(), at_ms));
-            }
+            None => self.keep_early(&trigger.test_id, Early::Trigger(trigger.clone(), append_ms)),
         }
         self.log_phases();
     }
@@ -304,7 +312,8 @@ impl Core {
     fn index(&mut self, end: &End) {
         match self.tests.iter_mut().find(|test| test.run.config.test_id == end.test_id) {
             Some(test) => test.index = test.index.take().or_else(|| Some(Box::new(end.clone()))),
-            None => self.chain.end(end),
+            None if self.chain.contains(&end.test_id) => self.chain.end(end),
+            None => self.keep_early(&end.test_id, Early::Index(Box::new(end.clone()))),
         }
     }
 
@@ -312,7 +321,7 @@ impl Core {
         let found = self.tests.iter_mut().find(|test| test.run.config.test_id == test_id);
         let Some(test) = found else {
             if !self.chain.contains(test_id) {
-                self.keep_early(test_id, report, append_ms);
+                self.keep_early(test_id, Early::Report(Box::new(report.clone()), append_ms));
             }
             return;
         };
@@ -333,25 +342,25 @@ impl Core {
         }
     }
 
-    /// The topics are read independently: a report can be read before its plan.
-    fn keep_early(&mut self, test_id: &str, report: &Report, append_ms: Option<i64>) {
+    fn keep_early(&mut self, test_id: &str, message: Early) {
         if self.early.len() == MAX_EARLY {
             self.early.pop_front();
         }
-        self.early.push_back((test_id.to_owned(), Box::new(report.clone()), append_ms));
+        self.early.push_back((test_id.to_owned(), message));
     }
 
     fn take_early(&mut self, test_id: &str, now: Now) {
-        let triggers = std::mem::take(&mut self.early_triggers);
-        let (own, others): (VecDeque<_>, _) = triggers.into_iter().partition(|(t, _)| t.test_id == test_id);
-        self.early_triggers = others;
-        if let Some(test) = self.tests.iter_mut().find(|test| test.run.config.test_id == test_id) {
-            own.iter().for_each(|(trigger, at_ms)| test.run.trigger(trigger, *at_ms, now));
-        }
         let early = std::mem::take(&mut self.early);
-        let (own, others): (VecDeque<_>, _) = early.into_iter().partition(|(id, ..)| id == test_id);
+        let (own, others): (VecDeque<_>, _) = early.into_iter().partition(|(id, _)| id == test_id);
         self.early = others;
-        own.into_iter().for_each(|(id, report, append_ms)| self.report(&id, &report, append_ms, now));
+        for (id, message) in own {
+            match message {
+                Early::Report(report, append_ms) => self.report(&id, &report, append_ms, now),
+                Early::Trigger(trigger, append_ms) => self.trigger(&trigger, append_ms, now),
+                Early::Index(end) => self.index(&end),
+                Early::End(end) => self.end(&end, now),
+            }
+        }
     }
 
     /// Ends the running test, or the given one; returns its id, its state, and the command that writes the

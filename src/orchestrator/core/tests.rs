@@ -1,5 +1,6 @@
 use super::*;
-use crate::message::decode;
+use crate::message::{decode, decode_config};
+use crate::stats::states::DriverRowState;
 
 /// A core at 1 s of the clock, fed with messages.
 struct Told(Core, u64);
@@ -77,21 +78,113 @@ fn a_second_process_with_the_same_name_is_logged_with_the_one_that_counts() {
     assert!(lines[0].contains("the newer one (10.0.0.2) is in the fleet, the older one gets no plans"));
 }
 
-/// The topics are read independently: a `YES` can be read before its plan.
-#[test]
-fn a_trigger_that_is_read_before_its_plan_counts() {
+fn plan() -> Message {
     let text = r#"{"test_id":"t","test_type":"TSUNAMI","test_message_delay":100,"message_count_per_driver":10,
-        "previous":"","drivers":[{"node_id":"a","epoch":1}]}"#;
-    let plan = Message::Config(Box::new(decode(text.as_bytes()).expect("a plan")), Some(1_000));
-    let yes = Message::Trigger(Trigger::start("t", 2_000.0), Some(1_500));
+        "timeout_ms":1000,"previous":"","drivers":[{"node_id":"a","epoch":1}]}"#;
+    Message::Config(Box::new(decode_config(text.as_bytes()).expect("a plan")), Some(1_000))
+}
+
+fn trigger() -> Message {
+    Message::Trigger(Trigger::start("t", 2_000.0), Some(1_500))
+}
+
+fn last_report() -> Message {
+    let text = r#"{"node_id":"a","test_id":"t","epoch":1,"sequence":1,"final":true,"elapsed_ms":900,
+        "counts":{"planned":10,"sent":10,"responses":10,"status":{"200":10}}}"#;
+    let report = Report::read(&decode(text.as_bytes()).expect("a report")).expect("a valid report");
+    Message::Report("t".to_owned(), Box::new(report), Some(3_000))
+}
+
+/// An END whose author knows nothing of the final report.
+fn end() -> Message {
+    let text = r#"{"test_id":"t","trigger":"END","ended_at_ms":9000,"state":"completed","started_at_ms":2000,
+        "drivers":[{"node_id":"a","epoch":1,"fate":"lost","last_sequence":0,"reason":"silent"}]}"#;
+    Message::End(Box::new(decode(text.as_bytes()).expect("an END")))
+}
+
+fn result_of(messages: &[Message]) -> Summary {
+    let mut told = Told::new();
+    for message in messages {
+        told.1 += 100;
+        let now = told.now();
+        told.0.message(message, now);
+    }
+    told.0.summary("t").expect("a result")
+}
+
+#[test]
+fn what_is_read_before_its_plan_counts() {
+    let in_order = result_of(&[plan(), trigger(), last_report(), end()]);
+    assert_eq!((in_order.state, in_order.total.requests), (RunState::Completed, 10));
+    assert_eq!(result_of(&[trigger(), last_report(), end(), plan()]), in_order);
+    assert_eq!(result_of(&[last_report(), trigger(), plan(), end()]), in_order);
+    let running = result_of(&[trigger(), plan()]);
+    assert_eq!((running.state, running.started_at), (RunState::Running, Some(2_000.0)));
+}
+
+#[test]
+fn who_starts_in_mid_run_may_read_the_trigger_before_the_plan() {
+    let mut core = Core::starting();
+    let now = Now { ns: 5_000_000_000, broker_ms: 5_000.0 };
+    [trigger(), plan()].iter().for_each(|message| core.message(message, now));
+    core.follow(10_000.0, now);
+    assert_eq!(core.summary("t").expect("a test").started_at, Some(2_000.0));
+}
+
+#[test]
+fn a_final_report_before_the_end_counts_whatever_the_end_says() {
+    let whole = result_of(&[plan(), trigger(), last_report(), end()]);
+    assert_eq!(whole.drivers[0].state, DriverRowState::Done);
+    let lost = result_of(&[plan(), trigger(), end(), last_report()]);
+    assert_eq!((lost.drivers[0].state, lost.total.requests), (DriverRowState::Lost, 0));
+}
+
+#[test]
+fn reads_that_fail_now_and_then_delay_no_end_and_an_outage_does() {
+    let ended_ms = |is_away: fn(u64) -> bool| {
+        let mut told = Told::new();
+        let now = told.now();
+        [plan(), trigger()].iter().for_each(|message| told.0.message(message, now));
+        let ends = |told: &mut Told| {
+            told.1 += 100;
+            let (now, away) = (told.now(), is_away(told.1).then(|| "away".to_owned()));
+            told.0.tick(now, away).iter().any(|(_, command)| matches!(command, Command::End(_)))
+        };
+        while !ends(&mut told) {}
+        told.1
+    };
+    // Its deadline is 9.1 s after 1 s at the latest; this process did not configure it and stands in.
+    let usual_ms = ended_ms(|_| false);
+    assert!(usual_ms < 16_000, "{usual_ms}");
+    assert!(ended_ms(|ms| ms / 100 % 3 == 0) <= usual_ms + 200);
+    let after_ms = ended_ms(|ms| (8_000..20_000).contains(&ms));
+    assert!((30_000..35_000).contains(&after_ms), "{after_ms}");
+}
+
+#[test]
+fn a_start_that_stands_in_the_log_is_read_before_a_run_fails() {
     let mut told = Told::new();
     let now = told.now();
-    [&yes, &plan].iter().for_each(|message| told.0.message(message, now));
-    let summary = told.0.summary("t").expect("known");
-    assert_eq!((summary.state.as_str(), summary.started_at), ("running", Some(2_000.0)));
-    for n in 0..2 * MAX_EARLY_TRIGGERS {
-        let yes = Trigger::start(&format!("t{n}"), 1.0);
-        told.0.message(&Message::Trigger(yes, None), now);
+    told.0.message(&plan(), now);
+    let due = |told: &mut Told, is_away: bool| {
+        told.1 += 100;
+        let (now, away) = (told.now(), is_away.then(|| "away".to_owned()));
+        told.0.tick(now, away)
+    };
+    assert!((0..200).all(|_| due(&mut told, true).is_empty()), "nobody was ready within 10 s");
+    assert_eq!(due(&mut told, false), []);
+    let now = told.now();
+    told.0.message(&trigger(), now);
+    assert_eq!(due(&mut told, false), []);
+    assert_eq!(told.0.summary("t").expect("a test").started_at, Some(2_000.0));
+}
+
+#[test]
+fn what_is_kept_of_tests_that_are_not_known_is_bounded() {
+    let mut told = Told::new();
+    let now = told.now();
+    for n in 0..2 * MAX_EARLY {
+        told.0.message(&Message::Trigger(Trigger::start(&format!("t{n}"), 1.0), None), now);
     }
-    assert_eq!(told.0.early_triggers.len(), MAX_EARLY_TRIGGERS);
+    assert_eq!(told.0.early.len(), MAX_EARLY);
 }

@@ -142,7 +142,8 @@ impl Run {
                 member.lost = Some(Lost { what, permanently: false, since_ns: 0 });
             }
         }
-        let settled = !self.is_original_only() && self.members.iter().all(|member| member.is_settled(now));
+        let settled = !self.is_original_only()
+            && self.members.iter().all(|member| member.is_settled(now, heard_since_ns));
         self.pending.settled_ns = self.pending.settled_ns.filter(|_| settled).or(settled.then_some(now.ns));
         let past_end = self.planned_end_ms().is_some_and(|end_ms| now.broker_ms >= end_ms);
         let sent_all = !self.is_original_only() && self.are_all(DriverState::Finishing);
@@ -156,11 +157,11 @@ impl Run {
     }
 
     fn need(&self, now: Now, heard_since_ns: u64) -> Option<Need> {
-        if self.started_at_ms.is_none() {
-            return self.need_before_start(now);
-        }
-        // After an outage, the reports come first.
+        // After an outage, what stands in the log comes first.
         let has_heard = now.ns >= heard_since_ns.saturating_add(HEAR_WITHIN_NS);
+        if self.started_at_ms.is_none() {
+            return self.need_before_start(now, has_heard);
+        }
         let overdue = self.closing.filter(|closing| {
             let late_ms = now.broker_ms - closing.at_ms;
             late_ms >= LATEST_MS || (late_ms >= 0.0 && has_heard)
@@ -224,8 +225,11 @@ impl Run {
         self.members.iter().find_map(gone).filter(|_| fails)
     }
 
-    fn need_before_start(&self, now: Now) -> Option<Need> {
-        if self.stopped.is_some() || !self.objections(now).is_empty() {
+    fn need_before_start(&self, now: Now, has_heard: bool) -> Option<Need> {
+        // Another orchestrator may have started it, unless one of these prevented that.
+        let prevents = |m: &Member| m.refused.is_some() || m.lost.as_ref().is_some_and(|l| l.permanently);
+        let may_fail = has_heard || self.members.iter().any(prevents);
+        if self.stopped.is_some() || (may_fail && !self.objections(now).is_empty()) {
             return Some(Need::Close);
         }
         let agreed = self.members.iter().all(|member| member.ready);

@@ -72,9 +72,10 @@ impl Member {
     }
 
     /// Whether nothing more is expected from it: a silent driver is waited for a little longer, since its
-    /// process may only have been stopped.
-    pub fn is_settled(&self, now: Now) -> bool {
-        let gone = |lost: &Lost| lost.permanently || now.ns >= lost.since_ns.saturating_add(GRACE_NS);
+    /// process may only have been stopped, or its messages could not be read.
+    pub fn is_settled(&self, now: Now, heard_since_ns: u64) -> bool {
+        let waited = |lost: &Lost| now.ns >= lost.since_ns.max(heard_since_ns).saturating_add(GRACE_NS);
+        let gone = |lost: &Lost| lost.permanently || waited(lost);
         self.done || self.report_refused.is_some() || self.lost.as_ref().is_some_and(gone)
     }
 
