@@ -9,7 +9,7 @@ use floodgate::driver::allowed::Allowed;
 use floodgate::driver::beating::Beating;
 use floodgate::driver::control::opens_ns;
 use floodgate::driver::fence::Fence;
-use floodgate::driver::reporting::{Hurry, Next};
+use floodgate::driver::reporting::{Hurry, NEXT_PATIENCE_NS, Next};
 use floodgate::driver::session::{Action, Event, Session};
 use floodgate::message::{self, End, NodeRef, Trigger, Word, decode, decode_config, encode};
 use floodgate::plan::Defaults;
@@ -30,8 +30,8 @@ pub struct Witnessed {
     pub starts: Vec<(String, f64)>,
     /// The driver's own count behind each report that it sent: by test and number.
     pub reported: BTreeMap<(String, u64), u64>,
-    /// The same for the final report of each test.
-    pub finals: BTreeMap<String, u64>,
+    /// When it last sent a request of each test.
+    pub last_sends_ns: BTreeMap<String, u64>,
     /// Rules that were broken.
     pub broken: Vec<String>,
 }
@@ -61,11 +61,16 @@ pub struct SimDriver {
     random: Random,
     /// What the driver believes broker time to be ahead of the simulated clock, in ms.
     zero_ms: f64,
+    /// When it learns the broker's time.
+    synced_ns: u64,
     last_read_ns: u64,
     stepped_ns: u64,
     unread_ns: u64,
     /// Tests whose STOP or END this process has read.
     stopped: Vec<String>,
+    /// When its last load ended, and whether that one's final report was acknowledged.
+    ended_ns: u64,
+    is_final_sent: bool,
 }
 
 impl SimDriver {
@@ -74,6 +79,7 @@ impl SimDriver {
         let allowed = Allowed::new(Some(TARGET), &[]).expect("a target");
         let defaults = Defaults { target_url: Some(TARGET.to_owned()), ..Defaults::default() };
         let error_ms = random.up_to(10) as f64 - 5.0;
+        let synced_ns = now_ns + random.up_to(8) * NS_PER_S;
         SimDriver {
             witnessed: Witnessed::default(),
             roles: [bus.open(), bus.open(), bus.open()],
@@ -89,10 +95,13 @@ impl SimDriver {
             report_busy_ns: 0,
             random,
             zero_ms: SimulatedBus::broker_ms(0) as f64 + error_ms,
+            synced_ns,
             last_read_ns: now_ns,
             stepped_ns: now_ns,
             unread_ns: 0,
             stopped: Vec::new(),
+            ended_ns: 0,
+            is_final_sent: false,
             identity,
         }
     }
@@ -100,6 +109,11 @@ impl SimDriver {
     /// Whether it neither loads nor reports.
     pub fn is_idle(&self) -> bool {
         self.load.is_none()
+    }
+
+    /// Whether nothing is expected to happen soon.
+    pub fn is_quiet(&self) -> bool {
+        self.load.is_none() && self.assignment.is_none()
     }
 
     /// One turn of its threads.
@@ -190,7 +204,9 @@ impl SimDriver {
             Action::Announce(beat) => self.beating.announce(beat, now_ns),
             Action::Prepare(assignment) => {
                 self.assignment = Some(assignment);
-                self.prepared_ns = Some(now_ns + self.random.up_to(400) * NS_PER_MS);
+                // Some names take long to resolve.
+                let most_ms = if self.random.chance(150) { 6_000 } else { 400 };
+                self.prepared_ns = Some(now_ns + self.random.up_to(most_ms) * NS_PER_MS);
             }
             Action::Start { start_at_ms } => return self.open(start_at_ms, now_ns),
             Action::Stop => self.load.iter_mut().for_each(|load| load.stop(now_ns)),
@@ -203,7 +219,10 @@ impl SimDriver {
     }
 
     fn open(&mut self, start_at_ms: Option<f64>, now_ns: u64) -> Option<Event> {
-        let assignment = self.assignment.take().expect("prepared");
+        let Some(assignment) = self.assignment.take() else {
+            self.witnessed.broken.push("a load was started without being prepared".to_owned());
+            return None;
+        };
         let now_ms = self.zero_ms + now_ns as f64 / NS_PER_MS as f64;
         match opens_ns(start_at_ms, now_ms, now_ns) {
             Ok(start_ns) => {
@@ -222,6 +241,8 @@ impl SimDriver {
     fn run_load(&mut self, now_ns: u64) {
         let ended = self.load.as_mut().is_some_and(|load| load.step(now_ns));
         if ended {
+            self.ended_ns = now_ns;
+            self.is_final_sent = false;
             self.take(Event::LoadEnded, now_ns);
         }
     }
@@ -242,13 +263,16 @@ impl SimDriver {
                 let outcome = bus.publish(self.roles[2], Topic::Metrics, key, &bytes, now_ns);
                 self.report_busy_ns = outcome.at_ns;
                 self.witnessed.reported.insert((load.test_id.clone(), sequence), own);
-                if is_final {
-                    self.witnessed.finals.insert(load.test_id.clone(), own);
-                }
+                self.is_final_sent |= is_final && outcome.result.is_ok();
                 load.reporting.outcome(outcome.result.map(drop), now_ns);
             }
             Next::Wait { .. } => {}
             Next::Over(refused) => {
+                let patience_ns = now_ns - self.ended_ns;
+                if !self.is_final_sent && (refused.is_none() || patience_ns < NEXT_PATIENCE_NS) {
+                    let what = format!("its final report was given up after {patience_ns} ns: {refused:?}");
+                    self.witnessed.broken.push(what);
+                }
                 self.load = None;
                 if let Some(why) = refused {
                     self.take(Event::ReportRefused(why), now_ns);
@@ -264,7 +288,7 @@ impl SimDriver {
         }
         let wall_ms = self.zero_ms + now_ns as f64 / NS_PER_MS as f64;
         let offset = floodgate::broker_time::Offset { offset_ms: 0.0, error_ms: 1.0 };
-        let bytes = encode(&self.beating.message(wall_ms, Some(offset)));
+        let bytes = encode(&self.beating.message(wall_ms, Some(offset).filter(|_| now_ns >= self.synced_ns)));
         let outcome = bus.publish(self.roles[1], Topic::Heartbeat, &self.identity.node_id, &bytes, now_ns);
         self.heart_busy_ns = outcome.at_ns;
         self.beating.outcome(outcome.result.is_ok(), now_ns);
@@ -273,6 +297,7 @@ impl SimDriver {
     /// The rules that no driver may break.
     fn watch(&mut self, now_ns: u64) {
         let Some(load) = self.load.as_ref().filter(|load| load.last_send_ns == Some(now_ns)) else { return };
+        self.witnessed.last_sends_ns.insert(load.test_id.clone(), now_ns);
         if self.stopped.contains(&load.test_id) {
             self.witnessed
                 .broken

@@ -40,13 +40,18 @@ impl Faults {
         Faults {
             refused: rate(150),
             lost_ack: rate(150),
-            late: rate(50),
-            late_ms: 3_000,
+            late: rate(150),
+            late_ms: 6_000,
             failed_read: rate(100),
             ack_ms: u64::from(rate(100)),
             delay_ms: u64::from(rate(200)),
             slow: rate(30),
         }
+    }
+
+    /// The longest time until a role sees a record.
+    pub fn longest_delay_ms(&self) -> u64 {
+        if self.slow > 0 { 10 * self.delay_ms } else { self.delay_ms }
     }
 
     /// How long a role waits for a record after it was appended.

@@ -62,6 +62,11 @@ impl SimOrchestrator {
         matches!(self.joining, Joining::Joined(None))
     }
 
+    /// Whether nothing is expected to happen soon.
+    pub fn is_quiet(&self) -> bool {
+        self.is_joined() && self.jobs.is_empty()
+    }
+
     fn now(&self, now_ns: u64) -> Now {
         Now { ns: now_ns, broker_ms: self.zero_ms + now_ns as f64 / NS_PER_MS as f64 }
     }

@@ -36,11 +36,34 @@ pub enum Happening {
     Recovery,
 }
 
+/// A time in which something is wrong.
+#[derive(Clone, Copy, Debug)]
+pub struct Mishap {
+    /// With whom; `None`: with the bus.
+    pub who: Option<Who>,
+    /// Whether a process was killed.
+    pub is_kill: bool,
+    pub from_ns: u64,
+    pub until_ns: u64,
+}
+
+impl std::fmt::Display for Happening {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Happening::Configure(by, config) => {
+                write!(f, "configure {} at orchestrator {by}", config.test_id)
+            }
+            other => write!(f, "{other:?}"),
+        }
+    }
+}
+
 pub struct Script {
     pub drivers: usize,
     pub orchestrators: usize,
     /// In order of time.
     pub happenings: Vec<(u64, Happening)>,
+    pub mishaps: Vec<Mishap>,
 }
 
 impl Script {
@@ -48,8 +71,12 @@ impl Script {
         let mut random = Random::of(seed, &[0x5c]);
         let drivers = 1 + random.up_to(3) as usize;
         let orchestrators = 1 + random.up_to(1) as usize;
-        let mut script = Script { drivers, orchestrators, happenings: Vec::new() };
-        script.plans(&mut random);
+        let mut script = Script { drivers, orchestrators, happenings: Vec::new(), mishaps: Vec::new() };
+        if random.chance(80) {
+            script.long_plan(&mut random);
+        } else {
+            script.plans(&mut random);
+        }
         for _ in 0..random.up_to(5) {
             script.mishap(&mut random);
         }
@@ -57,11 +84,30 @@ impl Script {
         script
     }
 
+    /// One test that is long enough for a fence, and for drivers that must not be lost.
+    fn long_plan(&mut self, random: &mut Random) {
+        let mut config = plan(0, random);
+        config.message_count_per_driver = None;
+        config.duration_ms = Some(38_000);
+        if random.chance(500) {
+            config.on_driver_loss = Some(OnDriverLoss::Fail);
+        }
+        self.happenings.push((5 * NS_PER_S, Happening::Configure(0, Box::new(config))));
+        if random.chance(500) {
+            let who = Who::Driver(random.up_to(self.drivers as u64 - 1) as usize);
+            let from_ns = (6_000 + random.up_to(4_000)) * NS_PER_MS;
+            self.befall(Some(who), from_ns, CALM_NS, Happening::Cut(who), Happening::Heal(who));
+        }
+    }
+
     fn plans(&mut self, random: &mut Random) {
         let mut at_ns = (5_000 + random.up_to(2_000)) * NS_PER_MS;
         for number in 0..1 + random.up_to(2) {
             let config = plan(number, random);
             let first = random.up_to(self.orchestrators as u64 - 1) as usize;
+            if random.chance(300) {
+                self.strike(first, at_ns, &config, random);
+            }
             self.happenings.push((at_ns, Happening::Configure(first, Box::new(config))));
             // Sometimes another user is just as quick, even with the same id.
             if random.chance(300) {
@@ -75,8 +121,57 @@ impl Script {
                 let by = random.up_to(self.orchestrators as u64 - 1) as usize;
                 self.happenings.push((at_ns + random.up_to(9_000) * NS_PER_MS, Happening::Stop(by)));
             }
-            at_ns += (12_000 + random.up_to(8_000)) * NS_PER_MS;
+            // Sometimes it is stopped almost at once, and the next one follows.
+            if random.chance(300) {
+                let by = random.up_to(self.orchestrators as u64 - 1) as usize;
+                let within_ms = if random.chance(500) { 1_000 } else { 2_500 };
+                at_ns += (100 + random.up_to(within_ms)) * NS_PER_MS;
+                self.happenings.push((at_ns, Happening::Stop(by)));
+                at_ns += (100 + random.up_to(3_000)) * NS_PER_MS;
+            } else {
+                at_ns += (12_000 + random.up_to(8_000)) * NS_PER_MS;
+            }
         }
+    }
+
+    /// Something goes wrong at the worst moment of a test that is configured at `at_ns`.
+    fn strike(&mut self, author: usize, at_ns: u64, config: &TestConfig, random: &mut Random) {
+        let author = Who::Orchestrator(author);
+        let other = Who::Orchestrator(random.up_to(self.orchestrators as u64 - 1) as usize);
+        let ends_ns = at_ns + (1_500 + config.duration_ms.unwrap_or(0)) * NS_PER_MS;
+        let begin_ns = at_ns + (200 + random.up_to(2_300)) * NS_PER_MS;
+        let last_ns = (ends_ns + random.up_to(1_500) * NS_PER_MS).saturating_sub(500 * NS_PER_MS);
+        let for_ns = (1_000 + random.up_to(9_000)) * NS_PER_MS;
+        match random.up_to(4) {
+            // Its author before or after the start.
+            0 => self.pause(author, begin_ns, for_ns, random),
+            // A driver has just started again.
+            1 => {
+                let who = Who::Driver(random.up_to(self.drivers as u64 - 1) as usize);
+                let killed_ns = at_ns.saturating_sub(random.up_to(1_500) * NS_PER_MS);
+                let until_ns = killed_ns + (200 + random.up_to(1_000)) * NS_PER_MS;
+                self.befall(Some(who), killed_ns, until_ns, Happening::Kill(who), Happening::Start(who));
+            }
+            // Its author while it ends; somebody else stops it.
+            2 => {
+                self.pause(author, last_ns, for_ns, random);
+                if let Who::Orchestrator(by) = other {
+                    let stop_ns = last_ns + random.up_to(3_000) * NS_PER_MS;
+                    self.happenings.push((stop_ns, Happening::Stop(by)));
+                }
+            }
+            _ => self.pause(other, last_ns, for_ns, random),
+        }
+    }
+
+    /// A process is killed, frozen or cut off for some time.
+    fn pause(&mut self, who: Who, from_ns: u64, for_ns: u64, random: &mut Random) {
+        let (begin, end) = match random.up_to(2) {
+            0 => (Happening::Kill(who), Happening::Start(who)),
+            1 => (Happening::Freeze(who), Happening::Thaw(who)),
+            _ => (Happening::Cut(who), Happening::Heal(who)),
+        };
+        self.befall(Some(who), from_ns, from_ns + for_ns, begin, end);
     }
 
     fn mishap(&mut self, random: &mut Random) {
@@ -92,9 +187,31 @@ impl Script {
             _ => (Happening::Outage, Happening::Recovery, 20),
         };
         let for_ns = (200 + random.up_to(most_s * 1_000)) * NS_PER_MS;
-        self.happenings.push((at_ns, begin));
-        self.happenings.push(((at_ns + for_ns).min(CALM_NS), end));
+        let of = (!matches!(begin, Happening::Outage)).then_some(who);
+        self.befall(of, at_ns, at_ns + for_ns, begin, end);
     }
+
+    fn befall(&mut self, who: Option<Who>, from_ns: u64, until_ns: u64, begin: Happening, end: Happening) {
+        if from_ns >= CALM_NS {
+            return;
+        }
+        let until_ns = until_ns.min(CALM_NS);
+        let is_kill = matches!(begin, Happening::Kill(_));
+        self.mishaps.push(Mishap { who, is_kill, from_ns, until_ns });
+        self.happenings.push((from_ns, begin));
+        self.happenings.push((until_ns, end));
+    }
+}
+
+/// The id of the test at the end, when nothing goes wrong any more.
+pub const LAST: &str = "last";
+
+/// A plan that every driver must execute in full.
+pub fn last_plan() -> TestConfig {
+    let mut config = TestConfig::new(LAST, TestType::Tsunami);
+    config.test_message_delay = Some(100.0);
+    (config.duration_ms, config.timeout_ms) = (Some(1_000), Some(1_500));
+    config
 }
 
 fn plan(number: u64, random: &mut Random) -> TestConfig {

@@ -3,18 +3,21 @@
 use super::bus::SimulatedBus;
 use super::driver::{SimDriver, Witnessed};
 use super::faults::{Counts, Faults};
+use super::history::Progress;
 use super::orchestrator::SimOrchestrator;
 use super::random::Random;
-use super::script::{CALM_NS, Happening, Script, Who};
-use floodgate::bus::Topic;
+use super::script::{CALM_NS, Happening, Mishap, Script, Who, last_plan};
 use floodgate::clock::{NS_PER_MS, NS_PER_S};
-use floodgate::message::{End, decode};
-use std::collections::BTreeSet;
+use floodgate::orchestrator::{ApiError, Configured};
 
 /// How long each process runs before the next one has its turn.
 const STEP_NS: u64 = 50 * NS_PER_MS;
+/// The same while nothing is expected to happen; a multiple of the other.
+const QUIET_STEP_NS: u64 = 200 * NS_PER_MS;
 /// By when everything has come to its end, once nothing goes wrong any more.
-const LATEST_NS: u64 = CALM_NS + 120 * NS_PER_S;
+const LATEST_NS: u64 = CALM_NS + 60 * NS_PER_S;
+/// How long the last test may take.
+const LAST_WITHIN_NS: u64 = 20 * NS_PER_S;
 
 struct Slot<T> {
     process: Option<T>,
@@ -43,8 +46,12 @@ pub struct World {
     pub ended: Vec<(String, u64, Witnessed)>,
     pub kills: u64,
     pub freezes: u64,
+    /// The answers of orchestrators that have ended.
+    answers: Vec<(String, Result<Configured, ApiError>)>,
+    pub mishaps: Vec<Mishap>,
     now_ns: u64,
     script: Vec<(u64, Happening)>,
+    progress: Progress,
 }
 
 impl World {
@@ -60,35 +67,70 @@ impl World {
             ended: Vec::new(),
             kills: 0,
             freezes: 0,
+            answers: Vec::new(),
+            mishaps: script.mishaps,
             now_ns: 0,
             script: happenings,
+            progress: Progress::default(),
         };
         (0..script.orchestrators).for_each(|index| world.start(Who::Orchestrator(index)));
         (0..script.drivers).for_each(|index| world.start(Who::Driver(index)));
         world
     }
 
-    /// Runs until everything has come to its end; fails if it does not.
+    /// What is going to happen.
+    pub fn script(&self) -> impl Iterator<Item = (u64, &Happening)> {
+        self.script.iter().map(|(at_ns, happening)| (*at_ns, happening))
+    }
+
+    /// Runs until everything has come to its end, and then one more test; fails if something does not end.
     pub fn run(&mut self) -> Result<(), String> {
-        let mut is_calm = false;
+        while self.now_ns < CALM_NS {
+            self.advance();
+        }
+        self.calm();
+        self.until_over(LATEST_NS)?;
+        // Whatever happened, the system works.
+        let now_ns = self.now_ns;
+        let first = self.orchestrators[0].awake().expect("all are awake");
+        first.configure(last_plan(), now_ns);
+        self.until_over(now_ns + LAST_WITHIN_NS)
+    }
+
+    fn until_over(&mut self, latest_ns: u64) -> Result<(), String> {
         loop {
-            self.now_ns += STEP_NS;
-            while self.script.last().is_some_and(|(at_ns, _)| *at_ns <= self.now_ns) {
-                let (_, happening) = self.script.pop().expect("the last one");
-                self.happen(happening);
-            }
-            if self.now_ns >= CALM_NS && !is_calm {
-                is_calm = true;
-                self.calm();
-            }
-            self.step();
-            if is_calm && self.now_ns.is_multiple_of(NS_PER_S) && self.is_over() {
+            self.advance();
+            if self.now_ns.is_multiple_of(NS_PER_S) && self.is_over() {
+                // Every orchestrator reads the last END.
+                self.advance();
                 return Ok(());
             }
-            if self.now_ns > LATEST_NS {
+            if self.now_ns > latest_ns {
                 return Err(format!("it did not end: {}", self.what_is_open()));
             }
         }
+    }
+
+    fn advance(&mut self) {
+        self.now_ns += self.step_ns();
+        while self.script.last().is_some_and(|(at_ns, _)| *at_ns <= self.now_ns) {
+            let (_, happening) = self.script.pop().expect("the last one");
+            self.happen(happening);
+        }
+        self.step();
+        self.progress.read(&self.bus);
+    }
+
+    /// Coarser while nothing is expected to happen.
+    fn step_ns(&self) -> u64 {
+        let next_ns = self.script.last().map_or(CALM_NS, |(at_ns, _)| *at_ns);
+        let is_far = next_ns > self.now_ns + QUIET_STEP_NS || next_ns <= self.now_ns;
+        let are_quiet = is_far
+            && self.now_ns.is_multiple_of(QUIET_STEP_NS)
+            && self.progress.open().is_empty()
+            && self.drivers.iter().filter_map(|slot| slot.process.as_ref()).all(SimDriver::is_quiet)
+            && self.living().iter().all(|orchestrator| orchestrator.is_quiet());
+        if are_quiet { QUIET_STEP_NS } else { STEP_NS }
     }
 
     fn step(&mut self) {
@@ -184,7 +226,8 @@ impl World {
                 self.ended.extend(ended.map(witnessed));
             }
             Who::Orchestrator(index) => {
-                self.orchestrators[index].process = None;
+                let ended = self.orchestrators[index].process.take();
+                self.answers.extend(ended.into_iter().flat_map(|process| process.answers));
                 self.orchestrators[index].is_frozen = false;
             }
         }
@@ -212,31 +255,31 @@ impl World {
         let drivers = self.drivers.iter().filter_map(|slot| slot.process.as_ref());
         let is_idle = drivers.into_iter().all(SimDriver::is_idle);
         is_idle
-            && self.open_tests().is_empty()
+            && self.script.is_empty()
+            && self.progress.open().is_empty()
             && self.now_ns > CALM_NS + 5 * NS_PER_S
             && self.living().iter().all(|orchestrator| orchestrator.is_joined())
-    }
-
-    fn open_tests(&self) -> Vec<String> {
-        let ended = self.ended_tests();
-        let open = super::checks::effective(&self.bus).into_iter().map(|config| config.test_id);
-        open.filter(|id| !ended.contains(id)).collect()
-    }
-
-    fn ended_tests(&self) -> BTreeSet<String> {
-        let records = self.bus.records_of(Topic::Metrics).iter();
-        records.filter_map(|record| decode::<End>(&record.value).ok()).map(|end| end.test_id).collect()
     }
 
     fn what_is_open(&self) -> String {
         let busy = self.drivers.iter().filter_map(|slot| slot.process.as_ref()).filter(|d| !d.is_idle());
         let busy: Vec<_> = busy.map(|driver| driver.identity.node_id.clone()).collect();
-        format!("tests {:?}, busy drivers {busy:?}", self.open_tests())
+        format!("tests {:?}, busy drivers {busy:?}", self.progress.open())
     }
 
     /// The orchestrators that are alive at the end.
     pub fn living(&self) -> Vec<&SimOrchestrator> {
         self.orchestrators.iter().filter_map(|slot| slot.process.as_ref()).collect()
+    }
+
+    /// How many drivers there are.
+    pub fn fleet(&self) -> usize {
+        self.drivers.len()
+    }
+
+    /// What was answered to those who configured tests.
+    pub fn answers(&self) -> impl Iterator<Item = &(String, Result<Configured, ApiError>)> {
+        self.answers.iter().chain(self.living().into_iter().flat_map(|process| &process.answers))
     }
 
     /// What every driver process did.
