@@ -2,7 +2,7 @@
 //!
 //! For each size, a real orchestrator process runs one test on a real broker with that many drivers, which
 //! one process simulates: they register, send a heartbeat every second, follow the plan and the trigger, and
-//! report twice a second and once at the end, with histograms like those of 100 requests/s each. Meanwhile,
+//! report twice a second and once at the end, with histograms like those of 250 requests/s each. Meanwhile,
 //! `/dashboard` is read every second.
 
 mod drivers;

@@ -12,8 +12,8 @@ use std::time::Duration;
 /// Kernel ticks of user and system time per second, on every Linux.
 const TICKS_PER_S: f64 = 100.0;
 const PATIENCE: Duration = Duration::from_secs(10);
-/// A driver sends every 10 ms for 20 s.
-const PLAN: &str = r#"{"test_id":"bench","test_type":"TSUNAMI","test_message_delay":10,"duration_ms":20000,"timeout_ms":5000,"target_url":"http://127.0.0.1:8000/ping"}"#;
+/// A driver sends every 4 ms for 20 s.
+const PLAN: &str = r#"{"test_id":"bench","test_type":"TSUNAMI","test_message_delay":4,"duration_ms":20000,"timeout_ms":5000,"target_url":"http://127.0.0.1:8000/ping"}"#;
 
 pub struct Orchestrator {
     child: Child,

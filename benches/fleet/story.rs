@@ -7,7 +7,7 @@ use floodgate::stats::outcome::{ErrorKind, Outcome};
 use floodgate::stats::tally::{Sample, Tally};
 
 /// Requests of one driver in half a second.
-const REQUESTS: u64 = 50;
+const REQUESTS: u64 = 125;
 
 /// The state of a driver at a report.
 #[derive(Clone)]
@@ -52,7 +52,7 @@ fn request(tally: &mut Tally, random: &mut Random) {
             });
         }
         1..200 => random.bell(12_000_000, 10_000_000),
-        _ => random.bell(2_000_000, 1_600_000),
+        _ => random.bell(4_000_000, 3_600_000),
     };
     let latency_ns = service_ns + random.bell(12_000, 8_000);
     tally.record_end(&Sample {
