@@ -12,6 +12,9 @@ pub const MAX_DEPTH: usize = 32;
 /// this.
 pub const MAX_VALUES: usize = 100_000;
 
+/// How many bytes of a text are checked at once.
+const BLOCK: usize = 32;
+
 /// Refuses input that should not be parsed. Allocates nothing; text that is not JSON is left to the parser.
 ///
 /// # Errors
@@ -20,13 +23,11 @@ pub fn check(json: &[u8]) -> Result<(), String> {
     if json.len() > MAX_MESSAGE_BYTES {
         return Err(format!("message of {} bytes: at most {MAX_MESSAGE_BYTES} are read", json.len()));
     }
-    let (mut depth, mut values, mut in_text, mut escaped) = (0usize, 0usize, false, false);
-    for byte in json {
+    let (mut depth, mut values, mut rest) = (0usize, 0usize, json);
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
         match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_text => escaped = true,
-            b'"' => in_text = !in_text,
-            _ if in_text => {}
+            b'"' => rest = after_text(after),
             b'[' | b'{' => {
                 depth += 1;
                 values += 1;
@@ -45,9 +46,26 @@ pub fn check(json: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
+/// What follows the text that begins here, after its opening quote. Most of a report is a few long texts, so
+/// they are skipped in blocks.
+fn after_text(mut rest: &[u8]) -> &[u8] {
+    let ends = |byte: &u8| matches!(byte, b'"' | b'\\');
+    loop {
+        let plain =
+            rest.chunks_exact(BLOCK).take_while(|block| !block.iter().fold(false, |any, b| any | ends(b)));
+        rest = &rest[plain.count() * BLOCK..];
+        let Some(end) = rest.iter().position(ends) else { return &[] };
+        match rest[end] {
+            b'"' => return &rest[end + 1..],
+            _ => rest = rest.get(end + 2..).unwrap_or_default(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn depth_counts_outside_texts_only() {
@@ -59,6 +77,28 @@ mod tests {
         let after = format!(r#"{{"a":"\\","b":{}}}"#, nested(MAX_DEPTH));
         assert!(check(after.as_bytes()).is_err());
         assert_eq!(check("[],".repeat(40).as_bytes()), Ok(()), "side by side is not deep");
+    }
+
+    /// One byte after another.
+    fn text_end(json: &[u8]) -> Option<usize> {
+        let mut escaped = false;
+        json.iter().position(|byte| {
+            let ends = *byte == b'"' && !escaped;
+            escaped = *byte == b'\\' && !escaped;
+            ends
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_ends_at_its_first_quote_that_is_not_escaped(
+            parts in prop::collection::vec(prop_oneof!["[a-z]{0,70}", "\\PC?", Just("\\".to_owned())], 0..9),
+            end in "\"?[a-z]{0,40}",
+        ) {
+            let json = parts.concat() + &end;
+            let after = text_end(json.as_bytes()).map_or(&[][..], |end| &json.as_bytes()[end + 1..]);
+            prop_assert_eq!(after_text(json.as_bytes()), after);
+        }
     }
 
     #[test]
