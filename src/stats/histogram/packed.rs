@@ -21,7 +21,7 @@ impl Packed {
     /// # Errors
     /// A description of what is wrong with the text.
     pub fn decode(text: &str) -> Result<Packed, String> {
-        let mut packing = Packing::default();
+        let mut packing = Packing::new(text.len());
         unpack(text, |value, count| packing.push(index_of(value), count))?;
         Ok(packing.done())
     }
@@ -46,7 +46,7 @@ impl Packed {
         if earlier.is_empty() {
             return self.clone();
         }
-        let (mut packing, mut before) = (Packing::default(), earlier.buckets().peekable());
+        let (mut packing, mut before) = (Packing::new(self.bytes.len()), earlier.buckets().peekable());
         for (index, count) in self.buckets() {
             while before.next_if(|(earlier, _)| *earlier < index).is_some() {}
             let known = before.next_if(|(earlier, _)| *earlier == index).map_or(0, |(_, count)| count);
@@ -58,7 +58,8 @@ impl Packed {
     /// Both together.
     #[must_use]
     pub fn and(&self, other: &Packed) -> Packed {
-        let (mut packing, mut others) = (Packing::default(), other.buckets().peekable());
+        let mut packing = Packing::new(self.bytes.len() + other.bytes.len());
+        let mut others = other.buckets().peekable();
         for (index, count) in self.buckets() {
             while let Some((other, count)) = others.next_if(|(other, _)| *other < index) {
                 packing.push(other, count);
@@ -92,7 +93,9 @@ impl Packed {
 
     /// All figures of a result, the same as those of the [`Histogram`]; `None` if nothing was recorded.
     pub fn distribution(&self) -> Option<Distribution> {
-        let buckets: Vec<(u64, u64)> = self.buckets().collect();
+        // A bucket takes two bytes or more.
+        let mut buckets = Vec::with_capacity(self.bytes.len() / 2);
+        buckets.extend(self.buckets());
         let (min, max) = (buckets.first()?.0, buckets.last()?.0);
         let all = self.count as f64;
         let mean_us =
@@ -125,7 +128,7 @@ impl Packed {
 
 impl From<&Histogram> for Packed {
     fn from(histogram: &Histogram) -> Packed {
-        let mut packing = Packing::default();
+        let mut packing = Packing::new(0);
         histogram.values().for_each(|(value, count)| packing.push(index_of(value.min(MAX_US)), count));
         packing.done()
     }
@@ -170,7 +173,12 @@ struct Buckets<'a> {
 }
 
 impl Buckets<'_> {
+    #[inline]
     fn varint(&mut self) -> Option<u64> {
+        if let [byte @ ..0x80, rest @ ..] = self.rest {
+            self.rest = rest;
+            return Some(u64::from(*byte));
+        }
         let (mut number, mut shift) = (0, 0);
         loop {
             let (byte, rest) = self.rest.split_first()?;
@@ -205,6 +213,11 @@ struct Packing {
 }
 
 impl Packing {
+    /// With room for so many bytes.
+    fn new(bytes: usize) -> Packing {
+        Packing { bytes: Vec::with_capacity(bytes), ..Packing::default() }
+    }
+
     fn push(&mut self, index: u64, count: u64) {
         self.count = self.count.saturating_add(count);
         if index > self.last.0 {

@@ -5,7 +5,9 @@
 //! <https://github.com/HdrHistogram/HdrHistogram/blob/master/src/main/java/org/HdrHistogram/EncodableHistogram.java>
 //! and the classes next to it.
 
-use std::io::Read;
+use flate2::{Decompress, FlushDecompress, Status};
+use std::cell::RefCell;
+use std::fmt::Display;
 
 /// Marks the plain form.
 const COOKIE: u32 = 0x1c84_9313;
@@ -46,14 +48,33 @@ pub fn read(bytes: &[u8], each: impl FnMut(u64, u64)) -> Result<(), String> {
     }
 }
 
+thread_local! {
+    /// Reused, since setting up its tables takes longer than inflating an ordinary histogram.
+    static INFLATER: RefCell<Decompress> = RefCell::new(Decompress::new(true));
+}
+
 fn inflate(deflated: &[u8]) -> Result<Vec<u8>, String> {
-    let mut plain = Vec::new();
-    let mut reader = flate2::read::ZlibDecoder::new(deflated).take(MAX_PLAIN_BYTES as u64 + 1);
-    reader.read_to_end(&mut plain).map_err(|e| format!("it cannot be inflated: {e}"))?;
-    if plain.len() > MAX_PLAIN_BYTES {
-        return Err(format!("it inflates to more than {MAX_PLAIN_BYTES} bytes"));
-    }
-    Ok(plain)
+    let failed = |what: &dyn Display| format!("it cannot be inflated: {what}");
+    INFLATER.with_borrow_mut(|inflater| {
+        inflater.reset(true);
+        let mut plain = Vec::with_capacity(deflated.len().saturating_mul(4).clamp(64, MAX_PLAIN_BYTES + 1));
+        loop {
+            let before = (inflater.total_in(), plain.len());
+            let rest = deflated.get(before.0 as usize..).unwrap_or_default();
+            let status = inflater.decompress_vec(rest, &mut plain, FlushDecompress::None);
+            match status.map_err(|e| failed(&e))? {
+                _ if plain.len() > MAX_PLAIN_BYTES => {
+                    return Err(format!("it inflates to more than {MAX_PLAIN_BYTES} bytes"));
+                }
+                Status::StreamEnd => return Ok(plain),
+                _ if plain.len() == plain.capacity() => {
+                    plain.reserve_exact(plain.len().min(MAX_PLAIN_BYTES + 1 - plain.len()));
+                }
+                _ if (inflater.total_in(), plain.len()) == before => return Err(failed(&"it is truncated")),
+                _ => {}
+            }
+        }
+    })
 }
 
 /// Reads what follows the cookie of the plain form.
@@ -138,6 +159,9 @@ impl Shape {
             n => ((n - 1) as u32, (index & (half - 1)) + half),
         };
         let shift = doublings + self.unit_bits;
+        if shift + self.half_bits < 62 {
+            return Some(((within + 1) << shift) - 1);
+        }
         let past_end = u128::from(within + 1) << shift;
         Some(u64::try_from(past_end - 1).unwrap_or(u64::MAX))
     }
@@ -162,7 +186,12 @@ impl Fields<'_> {
     }
 
     /// LEB128 of at most 9 bytes; the ninth holds 8 bits of the number.
+    #[inline]
     fn varint(&mut self) -> Result<u64, String> {
+        if let [byte @ ..0x80, rest @ ..] = self.0 {
+            self.0 = rest;
+            return Ok(u64::from(*byte));
+        }
         let mut value = 0;
         for at in 0..9 {
             let [byte] = self.bytes()?;

@@ -83,6 +83,22 @@ fn a_deflate_bomb_is_inflated_only_up_to_the_largest_form() {
 }
 
 #[test]
+fn a_stream_that_ends_early_or_is_damaged_is_refused_and_the_next_one_is_read() {
+    let counts: Vec<u8> = (0..20_000u32).flat_map(|n| [1, (n % 60) as u8 * 2]).collect();
+    let whole = deflated(&plain(counts.len() as u32, 3, 1, u64::MAX, &counts));
+    let expected = steps(&whole).expect("read");
+    for end in [9, 12, whole.len() / 2, whole.len() - 1] {
+        let mut cut = whole[..end].to_vec();
+        cut[4..8].copy_from_slice(&(end as u32 - 8).to_be_bytes());
+        assert!(steps(&cut).is_err_and(|e| e.contains("truncated")), "{end} bytes");
+        let mut damaged = whole.clone();
+        damaged[end] ^= 0x55;
+        assert!(steps(&damaged).is_err() || steps(&damaged) != Ok(expected.clone()), "byte {end}");
+        assert_eq!(steps(&whole), Ok(expected.clone()));
+    }
+}
+
+#[test]
 fn the_widest_form_with_the_longest_counts_is_read() {
     let mut wide = Hdr::<u64>::new_with_bounds(1, (1 << 63) - 1, 3).unwrap();
     // Each count takes 6 bytes; with more, the total would exceed the maximum.
