@@ -8,7 +8,7 @@ use super::runs::Run;
 use crate::message::{LatencyMs, TestConfig, secrets};
 use crate::stats::causes::{ErrorSample, Samples};
 use crate::stats::generator::Generator;
-use crate::stats::histogram::{Histogram, round_ms};
+use crate::stats::histogram::round_ms;
 use crate::stats::states::DriverRowState;
 use crate::stats::summary::{Conservation, Distribution, DriverSummary, SCHEMA, Stats, Summary};
 use crate::stats::verdict::{LostDriver, findings, verdict};
@@ -100,7 +100,6 @@ fn union_ms(mut intervals: Vec<(f64, f64)>) -> f64 {
 }
 
 fn driver_row(part: &Part, driver: &DriverFigures) -> DriverSummary {
-    let empty = Histogram::new();
     let stats = match &driver.shown {
         Some(shown) => Stats {
             latency_ms: shown.latency_ms.clone(),
@@ -108,7 +107,7 @@ fn driver_row(part: &Part, driver: &DriverFigures) -> DriverSummary {
             lag_ms: shown.lag_ms.clone(),
             connect_ms: driver.connect_ms.clone(),
             tls_ms: driver.tls_ms.clone(),
-            ..Stats::new(&shown.counts, &empty, &empty, &empty, shown.elapsed_ms / 1_000.0)
+            ..Stats::counted(&shown.counts, shown.elapsed_ms / 1_000.0)
         }
         .with(&shown.generator.unwrap_or_default()),
         None => Stats::default(),

@@ -78,6 +78,16 @@ impl Stats {
         lag: &Histogram,
         elapsed_s: f64,
     ) -> Stats {
+        Stats {
+            latency_ms: latency.distribution(),
+            service_ms: service.distribution(),
+            lag_ms: lag.distribution(),
+            ..Stats::counted(counts, elapsed_s)
+        }
+    }
+
+    /// Exact counts and a running time, without distributions.
+    pub fn counted(counts: &Counts, elapsed_s: f64) -> Stats {
         let throughput = if elapsed_s > 0.0 { counts.responses as f64 / elapsed_s } else { 0.0 };
         Stats {
             requests: counts.sent,
@@ -89,15 +99,7 @@ impl Stats {
             bytes_received: counts.bytes_received,
             elapsed_s: round_ms(elapsed_s),
             throughput_rps: round_ms(throughput),
-            latency_ms: latency.distribution(),
-            service_ms: service.distribution(),
-            lag_ms: lag.distribution(),
-            connect_ms: None,
-            tls_ms: None,
-            start_skew_ms: None,
-            busy: None,
-            cpu_wait: None,
-            rest: None,
+            ..Stats::default()
         }
     }
 
