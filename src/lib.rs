@@ -37,7 +37,7 @@
 //!
 //! | layer | modules | may import |
 //! |---|---|---|
-//! | 0, values: no network, threads, clock or log | [`units`] [`message`] [`plan`] [`schedule`] [`stats`] [`broker_time`] | layer 0, but `stats` not message |
+//! | 0, values: no network, threads, clock or log | [`units`] [`message`] [`plan`] [`schedule`] [`stats`] [`broker_time`] [`thresholds`] [`plot`] [`report`] [`compare`] [`digest`] | layer 0, but `stats` not message |
 //! | 1, effects: one file or folder per dependency | [`clock`] [`complaints`] [`dns`] [`fetch`] [`host`] [`bus`] [`http`] [`logging`] [`signals`] [`store`] [`terminal`] [`threads`] | layers 0 and 1, but `bus` not stats or plan, `http` not bus, `store` not http |
 //! | 2, roles | [`driver`] [`orchestrator`] [`target`] | layers 0 and 1, never each other |
 //! | 3, combinations of roles | [`cli`] [`run`] | everything below |
@@ -53,7 +53,9 @@ pub mod broker_time;
 pub mod bus;
 pub mod cli;
 pub mod clock;
+pub mod compare;
 pub mod complaints;
+pub mod digest;
 pub mod dns;
 pub mod driver;
 pub mod fetch;
@@ -65,6 +67,8 @@ pub mod logging;
 pub mod message;
 pub mod orchestrator;
 pub mod plan;
+pub mod plot;
+pub mod report;
 pub mod run;
 pub mod schedule;
 pub mod signals;
@@ -73,4 +77,5 @@ pub mod store;
 pub mod target;
 pub mod terminal;
 pub mod threads;
+pub mod thresholds;
 pub mod units;

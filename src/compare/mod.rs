@@ -1,0 +1,1 @@
+//! Whether two runs, or two groups of runs, differ, and by how much.

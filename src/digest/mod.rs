@@ -1,0 +1,1 @@
+//! The result for other programs: Markdown and JUnit XML.

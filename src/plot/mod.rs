@@ -1,0 +1,1 @@
+//! Plots as SVG, from the seconds of a result.

@@ -1,0 +1,1 @@
+//! The conditions of `--fail-if`: their grammar, and whether they are true.
