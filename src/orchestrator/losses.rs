@@ -103,6 +103,20 @@ fn is_sized(run: &Run, figures: &Aggregate, members: &[Part], schedule: &Schedul
     as_written.reduce(|a, b| a && b).unwrap_or(false)
 }
 
+/// How many requests of the whole fleet the plan has in each of these seconds; `None` if the plan does not
+/// determine it. After a STOP, none are planned.
+pub fn planned_in(run: &Run, figures: &Aggregate, parts: u64) -> impl Fn(u64) -> Option<u64> {
+    let is_known = Fixed::by(&run.config).paced && fixes_its_size(&run.config);
+    let until_ns = until_ns(run, figures).unwrap_or(u64::MAX);
+    move |second| {
+        let before = |second: u64| {
+            let end_ns = second.saturating_mul(NS_PER_S).min(until_ns);
+            run.schedule.fleet_planned_before(end_ns, parts)
+        };
+        is_known.then(|| Some(before(second)? - before(second.checked_sub(1)?)?)).flatten()
+    }
+}
+
 fn fixes_its_size(config: &TestConfig) -> bool {
     let Fixed { paced, counted, timed } = Fixed::by(config);
     if timed { paced } else { counted }

@@ -2,7 +2,7 @@
 
 use super::aggregate::{Aggregate, Counted, DriverFigures};
 use super::facts::facts;
-use super::losses::{Loss, losses};
+use super::losses::{Loss, losses, planned_in};
 use super::parts::{Part, parts};
 use super::runs::Run;
 use crate::message::{LatencyMs, TestConfig, secrets};
@@ -10,7 +10,7 @@ use crate::stats::causes::{ErrorSample, Samples};
 use crate::stats::generator::Generator;
 use crate::stats::histogram::round_ms;
 use crate::stats::states::DriverRowState;
-use crate::stats::summary::{Conservation, Distribution, DriverSummary, SCHEMA, Stats, Summary};
+use crate::stats::summary::{Conservation, Distribution, DriverSummary, SCHEMA, SeriesPoint, Stats, Summary};
 use crate::stats::verdict::{LostDriver, findings, verdict};
 
 /// The result; for a running test, up to its newest whole second. After the END, a pure function of the plan,
@@ -50,7 +50,7 @@ pub fn summary(run: &Run, figures: &Aggregate, clock_unknown: Vec<String>) -> Su
         verdict: verdict(&findings),
         findings,
         error_samples,
-        series: figures.series(),
+        series: series(run, figures),
     }
 }
 
@@ -97,6 +97,12 @@ fn union_ms(mut intervals: Vec<(f64, f64)>) -> f64 {
         covered_to = covered_to.max(to);
     }
     sum
+}
+
+fn series(run: &Run, figures: &Aggregate) -> Vec<SeriesPoint> {
+    let planned_in = planned_in(run, figures, figures.drivers().len() as u64);
+    let points = figures.series().into_iter();
+    points.map(|point| SeriesPoint { planned: planned_in(point.second), ..point }).collect()
 }
 
 fn driver_row(part: &Part, driver: &DriverFigures) -> DriverSummary {

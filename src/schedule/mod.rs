@@ -102,6 +102,14 @@ impl Schedule {
         self.duration_ns.is_none_or(|end_ns| start_ns < end_ns).then_some(start_ns)
     }
 
+    /// How many requests of a fleet of `parts` drivers start before `end_ns`; `None` in a closed loop.
+    pub fn fleet_planned_before(&self, end_ns: u64, parts: u64) -> Option<u64> {
+        let end_ns = self.duration_ns.map_or(end_ns, |own_ns| own_ns.min(end_ns));
+        let started = self.main.starting_before(end_ns, self.speed(parts))?;
+        let most = self.requests.map_or(u128::MAX, |most| most.of_all(parts));
+        Some(u64::try_from(started.min(most)).unwrap_or(u64::MAX))
+    }
+
     /// The share of driver `part` (from 0) of `parts`, with its own copy of the schedule.
     pub fn share(&self, part: u64, parts: u64) -> Share {
         let Share { part, parts, speed, requests, .. } = self.view(part, parts);

@@ -215,11 +215,15 @@ proptest! {
         parts in 1u64..5,
         end_ms in 0u64..4_000,
     ) {
+        let end_ns = end_ms * MS;
+        let mut all = 0;
         for part in 0..parts {
             let share = schedule.share(part, parts);
-            let end_ns = end_ms * MS;
             let before = (0..).map_while(|j| share.start_ns(j)).filter(|start| *start < end_ns);
-            prop_assert_eq!(share.planned_before(end_ns), Some(before.count() as u64));
+            let before = before.count() as u64;
+            prop_assert_eq!(share.planned_before(end_ns), Some(before));
+            all += before;
         }
+        prop_assert_eq!(schedule.fleet_planned_before(end_ns, parts), Some(all));
     }
 }

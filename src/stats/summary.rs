@@ -277,18 +277,34 @@ impl Conservation {
 pub struct SeriesPoint {
     /// 1 for the first second.
     pub second: u64,
+    /// Requests that the whole fleet should have started in this second by the plan, also those of drivers
+    /// that were lost; null if the plan sets no pace.
+    #[serde(default)]
+    pub planned: Option<u64>,
     /// Requests sent in this second.
     pub requests: u64,
     /// Responses that ended in this second.
     pub responses: u64,
     /// Requests that failed in this second.
     pub errors: u64,
+    /// Sent requests that had to wait for a free slot.
+    #[serde(default)]
+    pub queued: u64,
     /// Median latency in ms; null if there was no response.
     pub p50_ms: Option<f64>,
+    /// 90th percentile of latency in ms.
+    #[serde(default)]
+    pub p90_ms: Option<f64>,
     /// 99th percentile of latency in ms.
     pub p99_ms: Option<f64>,
     /// Maximum latency in ms.
     pub max_ms: Option<f64>,
+    /// 99th percentile of lag in ms; null if nothing was sent.
+    #[serde(default)]
+    pub lag_p99_ms: Option<f64>,
+    /// Share of the workers' time in which they had work to do; null if unknown.
+    #[serde(default)]
+    pub busy: Option<f64>,
     /// Whether each running driver reported this second separately. If a driver reported several at once, its
     /// counts are spread evenly over them and its latencies are excluded from their percentiles.
     pub complete: bool,

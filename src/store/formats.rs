@@ -7,13 +7,33 @@ use std::io::{self, Write};
 
 /// Second by second, with the names that the summary uses. Empty fields are unknown.
 pub fn write_series(points: &[SeriesPoint], out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "second,requests,responses,errors,p50_ms,p99_ms,max_ms,complete")?;
-    let known = |ms: &Option<f64>| ms.map_or(String::new(), |ms| ms.to_string());
+    writeln!(
+        out,
+        "second,planned,requests,responses,errors,queued,p50_ms,p90_ms,p99_ms,max_ms,lag_p99_ms,busy,complete"
+    )?;
     for point in points {
         // Names every field, so that a new one is not forgotten here.
-        let SeriesPoint { second, requests, responses, errors, p50_ms, p99_ms, max_ms, complete } = point;
-        let [p50_ms, p99_ms, max_ms] = [p50_ms, p99_ms, max_ms].map(known);
-        writeln!(out, "{second},{requests},{responses},{errors},{p50_ms},{p99_ms},{max_ms},{complete}")?;
+        let SeriesPoint {
+            second,
+            planned,
+            requests,
+            responses,
+            errors,
+            queued,
+            p50_ms,
+            p90_ms,
+            p99_ms,
+            max_ms,
+            lag_p99_ms,
+            busy,
+            complete,
+        } = point;
+        let planned = planned.map_or(String::new(), |planned| planned.to_string());
+        write!(out, "{second},{planned},{requests},{responses},{errors},{queued},")?;
+        for figure in [p50_ms, p90_ms, p99_ms, max_ms, lag_p99_ms, busy] {
+            write!(out, "{},", figure.map_or(String::new(), |figure| figure.to_string()))?;
+        }
+        writeln!(out, "{complete}")?;
     }
     Ok(())
 }
@@ -74,19 +94,24 @@ mod tests {
     fn the_series_is_csv() {
         let known = SeriesPoint {
             second: 1,
+            planned: Some(11),
             requests: 10,
             responses: 9,
             errors: 1,
+            queued: 2,
             p50_ms: Some(0.5),
+            p90_ms: Some(3.0),
             p99_ms: Some(12.25),
             max_ms: Some(20.0),
+            lag_p99_ms: Some(0.25),
+            busy: Some(0.5),
             complete: true,
         };
         let unknown = SeriesPoint { second: 2, ..SeriesPoint::default() };
         let mut out = Vec::new();
         write_series(&[known, unknown], &mut out).expect("written");
-        let expected = "second,requests,responses,errors,p50_ms,p99_ms,max_ms,complete\n\
-                        1,10,9,1,0.5,12.25,20,true\n2,0,0,0,,,,false\n";
+        let expected = "second,planned,requests,responses,errors,queued,p50_ms,p90_ms,p99_ms,max_ms,lag_p99_ms,busy,complete\n\
+             1,11,10,9,1,2,0.5,3,12.25,20,0.25,0.5,true\n2,,0,0,0,0,,,,,,,false\n";
         assert_eq!(String::from_utf8(out).expect("text"), expected);
     }
 

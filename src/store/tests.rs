@@ -126,7 +126,7 @@ fn the_files_are_what_they_say() {
     assert!(text.ends_with("}\n") && text.contains("(hidden)") && !text.contains("Bearer"), "{text}");
     let summary: Summary = serde_json::from_str(&text).expect("a summary");
     assert_eq!(summary.document(), text);
-    assert!(dir.read(SERIES).starts_with("second,requests,"));
+    assert!(dir.read(SERIES).starts_with("second,planned,requests,"));
     assert!(dir.read(PERCENTILES).contains("       1.500 1.000000000000          1\n"));
     assert!(dir.read(INTERVALS).contains("\n0.000,1.000,1.500,HISTFAAA"));
     let text = dir.read(RECORDS);

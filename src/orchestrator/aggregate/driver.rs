@@ -3,12 +3,15 @@
 use super::PATIENCE_S;
 use super::report::{NumberedReport, Reported, Snapshot, end_second};
 use super::sequences::Sequences;
-use super::series::Part;
+use super::series::{Part, Work};
 use crate::message::{NodeRef, TargetCount};
 use crate::stats::histogram::Packed;
 use crate::stats::summary::Distribution;
 use std::collections::VecDeque;
 use std::sync::Arc;
+
+/// More than any plausible time of a driver's workers, in µs; sums of all drivers stay in range.
+const MAX_WORKER_US: f64 = 1e15;
 
 /// The figures of one driver.
 #[derive(Debug)]
@@ -211,6 +214,8 @@ impl DriverFigures {
             requests: count(|s| s.counts.sent),
             responses: count(|s| s.counts.responses),
             errors: count(|s| s.counts.errors_total()),
+            queued: count(|s| s.counts.queued),
+            work: Work { busy_us: count(|s| worked(s).busy_us), known_us: count(|s| worked(s).known_us) },
             latency: latency.since(old_latency),
             lag: lag.since(old_lag),
         };
@@ -228,4 +233,13 @@ impl DriverFigures {
         self.state = Some(State { snapshot, latency, lag });
         part
     }
+}
+
+/// How its workers have spent their time so far.
+fn worked(snapshot: &Snapshot) -> Work {
+    let known = snapshot.generator.as_ref().and_then(|one| one.busy.map(|busy| (busy, one.worker_s)));
+    let Some((busy, worker_s)) = known else { return Work::default() };
+    // A conversion of a number out of range saturates.
+    let us = |s: f64| (s.max(0.0) * 1e6).min(MAX_WORKER_US) as u64;
+    Work { busy_us: us(worker_s * busy), known_us: us(worker_s) }
 }

@@ -5,7 +5,7 @@
 //! are spread evenly over them, so that there is neither an empty second nor a false peak, its latencies are
 //! excluded from their percentiles, and they stay marked as incomplete.
 
-use crate::stats::histogram::{Histogram, Packed};
+use crate::stats::histogram::{Histogram, Packed, round_ms};
 use crate::stats::summary::SeriesPoint;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -27,10 +27,23 @@ pub struct Part {
     pub responses: u64,
     /// Requests failed.
     pub errors: u64,
+    /// Sent requests that waited for a slot.
+    pub queued: u64,
+    /// How its workers spent their time.
+    pub work: Work,
     /// The latencies.
     pub latency: Packed,
     /// The lag.
     pub lag: Packed,
+}
+
+/// Time of workers, in µs: whole numbers, so that the order of the drivers makes no difference.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// With work to do.
+    pub busy_us: u64,
+    /// In all, as far as it is known whether there was work.
+    pub known_us: u64,
 }
 
 /// One second of the fleet.
@@ -39,16 +52,33 @@ struct Second {
     requests: u64,
     responses: u64,
     errors: u64,
+    queued: u64,
+    work: Work,
     /// Drivers that reported exactly this second.
     exact: usize,
-    /// Median, 99th percentile and maximum of latency, in ms, once it is closed.
-    latency_ms: Option<[f64; 3]>,
-    /// The latencies once it is closed.
-    latency: Packed,
-    /// Latencies of reports of several seconds, of which this is the last.
-    beyond: Packed,
+    /// Median, 90th and 99th percentile and maximum of latency, in ms, once it is closed.
+    latency_ms: Option<[f64; 4]>,
+    /// 99th percentile of lag, in ms; likewise.
+    lag_p99_ms: Option<f64>,
+    /// Latencies and lag once it is closed.
+    times: Times,
+    /// The same from reports of several seconds, of which this is the last.
+    beyond: Option<Box<Times>>,
     /// Its sums until it is closed.
     open: Option<Box<Open>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Times {
+    latency: Packed,
+    lag: Packed,
+}
+
+impl Times {
+    fn add(&mut self, part: &Part) {
+        self.latency = self.latency.and(&part.latency);
+        self.lag = self.lag.and(&part.lag);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -83,25 +113,27 @@ impl Series {
             add(&mut one.requests, part.requests);
             add(&mut one.responses, part.responses);
             add(&mut one.errors, part.errors);
+            add(&mut one.queued, part.queued);
+            add(&mut one.work.busy_us, part.work.busy_us);
+            add(&mut one.work.known_us, part.work.known_us);
         }
         let closed = self.closed;
         let Some(one) = self.second(part.at) else { return self.add_up(part) };
         one.exact += usize::from(part.to_its_end && part.at == part.after + 1);
-        let beyond = seconds > 1 && !part.latency.is_empty();
-        if beyond {
-            one.beyond = one.beyond.and(&part.latency);
+        if seconds > 1 {
+            one.beyond.get_or_insert_default().add(part);
         }
         if part.at <= closed {
-            if !beyond {
-                one.latency = one.latency.and(&part.latency);
+            if seconds == 1 {
+                one.times.add(part);
                 one.measure();
             }
             return self.add_up(part);
         }
         let open = one.open.get_or_insert_default();
-        open.lag.add(&part.lag);
-        if !beyond {
+        if seconds == 1 {
             open.latency.add(&part.latency);
+            open.lag.add(&part.lag);
         }
     }
 
@@ -150,9 +182,14 @@ impl Series {
                 requests: one.requests,
                 responses: one.responses,
                 errors: one.errors,
+                queued: one.queued,
                 p50_ms: one.latency_ms.map(|ms| ms[0]),
-                p99_ms: one.latency_ms.map(|ms| ms[1]),
-                max_ms: one.latency_ms.map(|ms| ms[2]),
+                p90_ms: one.latency_ms.map(|ms| ms[1]),
+                p99_ms: one.latency_ms.map(|ms| ms[2]),
+                max_ms: one.latency_ms.map(|ms| ms[3]),
+                lag_p99_ms: one.lag_p99_ms,
+                busy: one.work.busy(),
+                planned: None,
                 complete: one.exact + over >= drivers,
             });
             over += self.ended.get(&second).copied().unwrap_or(0);
@@ -164,7 +201,10 @@ impl Series {
     /// last one, so that the sum is the total of the seconds kept.
     pub fn intervals(&self) -> impl Iterator<Item = (u64, Packed)> {
         let seconds = (self.first()..=self.closed).zip(&self.seconds);
-        seconds.map(|(second, one)| (second, one.latency.and(&one.beyond)))
+        seconds.map(|(second, one)| {
+            let beyond = one.beyond.as_ref().map(|times| one.times.latency.and(&times.latency));
+            (second, beyond.unwrap_or_else(|| one.times.latency.clone()))
+        })
     }
 
     /// The number of the first second kept.
@@ -205,29 +245,43 @@ impl Series {
         self.lag.add(&part.lag);
     }
 
-    fn add_open(&mut self, open: Option<(Box<Open>, Packed)>) {
-        if let Some((open, beyond)) = open {
-            self.latency.merge(&open.latency);
-            self.latency.add(&beyond);
-            self.lag.merge(&open.lag);
+    fn add_open(&mut self, open: Option<(Box<Open>, Option<Times>)>) {
+        let Some((open, beyond)) = open else { return };
+        self.latency.merge(&open.latency);
+        self.lag.merge(&open.lag);
+        if let Some(beyond) = beyond {
+            self.latency.add(&beyond.latency);
+            self.lag.add(&beyond.lag);
         }
     }
 }
 
 impl Second {
-    /// Packs its sums and returns them, with the latencies of reports of several seconds; `None` if it has
-    /// none or is closed.
-    fn close(&mut self) -> Option<(Box<Open>, Packed)> {
+    /// Packs its sums and returns them, with the times of reports of several seconds; `None` if it has none
+    /// or is closed.
+    fn close(&mut self) -> Option<(Box<Open>, Option<Times>)> {
         let open = self.open.take()?;
-        self.latency = Packed::from(&open.latency);
+        self.times = Times { latency: Packed::from(&open.latency), lag: Packed::from(&open.lag) };
         self.measure();
-        Some((open, self.beyond.clone()))
+        Some((open, self.beyond.as_deref().cloned()))
     }
 
     fn measure(&mut self) {
-        if !self.latency.is_empty() {
-            self.latency_ms = Some(self.latency.percentiles_ms([50.0, 99.0, 100.0]));
+        let Times { latency, lag } = &self.times;
+        if !latency.is_empty() {
+            self.latency_ms = Some(latency.percentiles_ms([50.0, 90.0, 99.0, 100.0]));
         }
+        if !lag.is_empty() {
+            let [p99] = lag.percentiles_ms([99.0]);
+            self.lag_p99_ms = Some(p99);
+        }
+    }
+}
+
+impl Work {
+    /// The busy share; `None` if unknown.
+    fn busy(self) -> Option<f64> {
+        (self.known_us > 0).then(|| round_ms((self.busy_us as f64 / self.known_us as f64).min(1.0)))
     }
 }
 
@@ -287,6 +341,31 @@ mod tests {
         assert_eq!(series.points(1)[3].p99_ms, None, "the latencies of one second are unknown");
         let intervals: Vec<u64> = series.intervals().map(|(_, latency)| latency.count()).collect();
         assert_eq!((intervals, series.histograms().0.count()), (vec![10, 0, 0, 31], 41));
+    }
+
+    #[test]
+    fn the_generators_own_figures_are_those_of_all_drivers_in_that_second() {
+        let with = |mut part: Part, queued, busy_us, lag_ms: u64| {
+            let mut lag = Histogram::new();
+            (0..part.requests).for_each(|_| lag.record_us(lag_ms * 1_000));
+            part.lag = Packed::from(&lag);
+            (part.queued, part.work) = (queued, Work { busy_us, known_us: 1_000_000 });
+            part
+        };
+        let mut series = Series::default();
+        series.add(&with(part(0, 1, 10, 2), 3, 900_000, 1));
+        series.close(1);
+        // A late one, and one without known times.
+        series.add(&with(part(0, 1, 10, 2), 1, 300_000, 9));
+        series.add(&part(0, 1, 10, 2));
+        let known = series.points(3).remove(0);
+        assert_eq!((known.queued, known.busy), (4, Some(0.6)));
+        assert!((known.lag_p99_ms.unwrap() - 9.0).abs() < 0.01, "{known:?}");
+        series.add(&with(part(1, 3, 10, 2), 5, 2_000_000, 7));
+        series.close(3);
+        let spread: Vec<_> = series.points(3)[1..].iter().map(|p| (p.queued, p.busy, p.lag_p99_ms)).collect();
+        assert_eq!(spread, [(2, Some(1.0), None), (3, Some(1.0), None)]);
+        assert_eq!(series.histograms().1.count(), 30, "the lag of all requests");
     }
 
     #[test]
