@@ -272,6 +272,7 @@ impl Session {
     }
 
     fn on_stop(&mut self, trigger: &Trigger) -> Vec<Action> {
+        self.successors.stop(&trigger.test_id);
         self.following.take_if(|(config, _)| config.test_id == trigger.test_id);
         match &self.state {
             State::Running(current) if current.test_id == trigger.test_id => vec![Action::Stop],

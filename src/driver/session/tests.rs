@@ -361,6 +361,23 @@ fn a_plan_is_void_even_if_the_first_one_names_other_drivers_or_is_refused() {
     assert_eq!(session.handle(after("ours", "t3")), []);
 }
 
+/// Kafka may append a record again when its test is over, and topics are read independently.
+#[test]
+fn a_late_copy_of_a_plan_and_a_plan_after_its_stop_start_nothing() {
+    let mut session = session();
+    session.handle(after("", "t1"));
+    session.handle(Event::Prepared(Ok(())));
+    session.handle(Event::Trigger(Trigger::start("t1", 1.0)));
+    session.handle(Event::LoadEnded);
+    session.handle(Event::Reported);
+    assert_eq!(session.handle(after("", "t1")), []);
+    assert_eq!(session.handle(Event::Trigger(Trigger::start("t1", 1.0))), []);
+    session.handle(Event::Trigger(Trigger::stop("t2", "a user")));
+    assert_eq!(session.handle(after("t1", "t2")), []);
+    assert_eq!(session.handle(Event::Trigger(Trigger::start("t2", 1.0))), []);
+    assert!(matches!(session.handle(after("t2", "t3")).as_slice(), [Action::Prepare(_)]));
+}
+
 #[test]
 fn a_plan_that_names_no_previous_test_replaces_a_ready_one_as_before() {
     let mut session = session();
