@@ -8,6 +8,7 @@ use crate::message::{OnDriverLoss, RequestSpec, TestConfig, TestType, Totals};
 use crate::plan::request::{MAX_BODY_BYTES, Request};
 use crate::plan::{DEFAULT_CONNECTIONS, Plan, PlanError, check_split};
 use crate::run::{Place, Settings, embedded, remote};
+use crate::thresholds;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::Args;
@@ -55,6 +56,10 @@ pub struct RunArgs {
     /// When a driver is lost, go on with the others, or stop them and fail [default: continue]
     #[arg(long, value_name = "continue|fail", value_parser = values::on_driver_loss)]
     on_driver_loss: Option<OnDriverLoss>,
+    /// Fail (exit code 3) if this is true, like 'p99 > 250ms', 'errors > 1% for 10s' or 'max > 2s, abort';
+    /// repeatable
+    #[arg(long, value_name = "CONDITION", value_parser = values::condition)]
+    fail_if: Vec<String>,
     /// Linear ramps of the rate over all drivers: 30s:100,1m:500 goes to 100/s within 30 s, then to 500/s
     /// within 1 min
     #[arg(long, value_parser = values::stages, conflicts_with_all = ["duration", "delay"])]
@@ -136,7 +141,7 @@ impl RunArgs {
         self.url = self.place.take().or(self.url);
         self.check_token()?;
         let plan = self.plan()?;
-        Plan::as_written(&plan).map_err(|errors| say(&errors))?;
+        thresholds::check(&plan).and_then(|()| Plan::as_written(&plan)).map_err(|errors| say(&errors))?;
         if self.orchestrator.is_none() {
             check_split(&plan, self.local_drivers()).map_err(|error| say(&[error]))?;
         }
@@ -186,6 +191,7 @@ impl RunArgs {
         plan.duration_ms = self.duration.map(ms);
         plan.warmup_ms = self.warmup.map(ms);
         plan.on_driver_loss = self.on_driver_loss;
+        plan.thresholds = self.fail_if.clone();
         plan.connections = self.connections_per_driver;
         plan.fleet = Some(self.totals()).filter(|fleet| *fleet != Totals::default());
         plan.timeout_ms = self.timeout.map(ms);
@@ -288,6 +294,7 @@ fn say(errors: &[PlanError]) -> String {
         "max_requests_per_connection" => "--max-requests-per-connection",
         "fleet.stages" => "--stages",
         "client" => "--client",
+        "thresholds" => "--fail-if",
         "target_url" => "--url",
         other => other,
     };

@@ -2,6 +2,7 @@
 
 use crate::message::{OnDriverLoss, Stage, TestType};
 use crate::plan::limits;
+use crate::thresholds::Threshold;
 use crate::units::{format_duration, parse_duration};
 use log::LevelFilter;
 use std::fmt::Display;
@@ -118,6 +119,11 @@ pub fn history(text: &str) -> Result<Duration, String> {
         return Err("use a duration up to 365d, like 24h or 7d".to_owned());
     }
     Ok(length)
+}
+
+/// A condition of `--fail-if`.
+pub fn condition(text: &str) -> Result<String, String> {
+    Threshold::parse(text).map(|threshold| threshold.expression).map_err(|malformed| malformed.to_string())
 }
 
 /// An absolute URL.

@@ -117,7 +117,7 @@ pub struct TestConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fleet: Option<Totals>,
     /// `--fail-if` expressions, judged by the orchestrator.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, alias = "fail_if", skip_serializing_if = "Vec::is_empty")]
     pub thresholds: Vec<String>,
     /// What the loss of a driver in mid-run means; `continue` if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -10,12 +10,15 @@ use crate::stats::causes::{ErrorSample, Samples};
 use crate::stats::generator::Generator;
 use crate::stats::histogram::round_ms;
 use crate::stats::states::DriverRowState;
-use crate::stats::summary::{Conservation, Distribution, DriverSummary, SCHEMA, SeriesPoint, Stats, Summary};
+use crate::stats::summary::{
+    Conservation, Distribution, DriverSummary, SCHEMA, SeriesPoint, Stats, Summary, ThresholdResult,
+};
 use crate::stats::verdict::{LostDriver, findings, verdict};
+use crate::thresholds::{Judge, sentence};
 
 /// The result; for a running test, up to its newest whole second. After the END, a pure function of the plan,
 /// the reports before the END, and the END. `clock_unknown` names whose clocks are not known while it runs.
-pub fn summary(run: &Run, figures: &Aggregate, clock_unknown: Vec<String>) -> Summary {
+pub fn summary(run: &Run, figures: &Aggregate, judge: &Judge, clock_unknown: Vec<String>) -> Summary {
     let parts = parts(run);
     let losses = losses(run, figures, &parts);
     let conservation = conservation(run, figures, &losses);
@@ -26,6 +29,8 @@ pub fn summary(run: &Run, figures: &Aggregate, clock_unknown: Vec<String>) -> Su
     (facts.generator, facts.causes) = (generator, error_samples.clone());
     facts.clock_unknown = run.end.as_ref().map_or(clock_unknown, |end| end.clock_unknown.clone());
     facts.lost = losses.into_iter().map(lost_driver).collect();
+    let thresholds = judge.results(&total, &conservation);
+    facts.conditions = conditions(&thresholds);
     let findings = findings(&facts);
     let earliest_ms = starts_ms(run, figures).into_iter().flatten().reduce(f64::min);
     let rows = parts.iter().zip(figures.drivers()).zip(starts_ms(run, figures));
@@ -44,7 +49,7 @@ pub fn summary(run: &Run, figures: &Aggregate, clock_unknown: Vec<String>) -> Su
         started_at: run.started_at_ms,
         total,
         drivers: rows.chain(originals).collect(),
-        thresholds: Vec::new(),
+        thresholds,
         conservation,
         notices: Vec::new(),
         verdict: verdict(&findings),
@@ -97,6 +102,11 @@ fn union_ms(mut intervals: Vec<(f64, f64)>) -> f64 {
         covered_to = covered_to.max(to);
     }
     sum
+}
+
+/// What must be said about the conditions, and whether each one was true.
+fn conditions(results: &[ThresholdResult]) -> Vec<(String, bool)> {
+    results.iter().filter_map(|result| Some((sentence(result)?, !result.passed))).collect()
 }
 
 fn series(run: &Run, figures: &Aggregate) -> Vec<SeriesPoint> {

@@ -29,11 +29,11 @@ const FLEET: [&str; 4] = ["rate", "requests", "connections", "stages"];
 const REQUEST: [&str; 4] = ["method", "headers", "body", "body_base64"];
 const STAGE: [&str; 2] = ["duration_ms", "rate"];
 /// Accepted here but not advertised: for `drivers` and `previous` the orchestrator has its own errors, and
-/// some clients write `duration` in a stage.
-const ALSO_TAKEN: [&str; 3] = ["drivers", "previous", "stages[].duration"];
+/// some clients write `duration` in a stage; `fail_if` is another name of `thresholds`.
+const ALSO_TAKEN: [&str; 4] = ["drivers", "previous", "fail_if", "stages[].duration"];
 
 /// Names from other tools, or without their unit, and the fields they mean.
-const MEANT: [(&str, &str); 27] = [
+const MEANT: [(&str, &str); 26] = [
     ("id", "test_id"),
     ("type", "test_type"),
     ("rate", "fleet.rate"),
@@ -60,7 +60,6 @@ const MEANT: [(&str, &str); 27] = [
     ("header", "request.headers"),
     ("headers", "request.headers"),
     ("body", "request.body"),
-    ("fail_if", "thresholds"),
 ];
 
 /// Maximum length of a name for which a similar one is searched, in bytes.
@@ -185,7 +184,7 @@ pub fn kind(field: &str) -> Option<String> {
         "request.method" => "a string like \"POST\"".to_owned(),
         "request.body" | "request.body_base64" => "a string".to_owned(),
         "fleet" => "an object with rate, requests, connections or stages".to_owned(),
-        "thresholds" => "a list of strings".to_owned(),
+        "thresholds" | "fail_if" => "a list of strings, like [\"p99 > 250ms\"]".to_owned(),
         "on_driver_loss" => "\"continue\" or \"fail\"".to_owned(),
         _ if field.starts_with("request.headers") => {
             "a list of pairs, like [[\"X-Key\", \"value\"]]".to_owned()

@@ -159,11 +159,6 @@ impl Plan {
     /// The plan as far as the message determines it. Defaults stand in for what each driver's own settings
     /// decide, so the request is only an example.
     pub fn as_written(config: &TestConfig) -> Result<Plan, Vec<PlanError>> {
-        if !config.thresholds.is_empty() {
-            // If they were accepted and not judged, they would seem to have passed.
-            let reason = "not supported by this version yet: omit them".to_owned();
-            return Err(vec![PlanError { field: "thresholds", reason }]);
-        }
         let anywhere = Defaults { target_url: Some("http://127.0.0.1/".to_owned()), ..Defaults::default() };
         Plan::new(config, &anywhere)
     }

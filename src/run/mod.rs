@@ -15,6 +15,7 @@ use crate::stats::summary::Summary;
 use crate::stats::verdict::{Finding, Severity};
 use crate::store::Outcome;
 use crate::terminal;
+use crate::thresholds::Threshold;
 use progress::Progress;
 use std::io::Write;
 use std::time::Duration;
@@ -88,6 +89,8 @@ const AFTER_STOP: Duration = Duration::from_secs(8);
 
 /// Exit code of a run that failed, could not start, or got no complete response.
 const FAILED: u8 = 1;
+/// Exit code of a run of which a `--fail-if` condition was true.
+const CONDITION: u8 = 3;
 /// Exit code of a run that finished but lost drivers.
 const DRIVER_LOST: u8 = 4;
 
@@ -98,7 +101,7 @@ struct Ended {
     error: Option<String>,
 }
 
-/// Runs the test, prints its result to `out`, and returns the exit code: 0, 1, 4, or 128 plus a signal
+/// Runs the test, prints its result to `out`, and returns the exit code: 0, 1, 3, 4, or 128 plus a signal
 /// number.
 pub fn run(settings: Settings, out: &mut dyn Write) -> u8 {
     let ended = match Interrupts::listen() {
@@ -234,14 +237,23 @@ fn print(summary: &Summary, json: bool, out: &mut dyn Write) -> std::io::Result<
     out.flush()
 }
 
+/// Whether the run was stopped as a condition with `abort` asked for.
+fn is_aborted_by_condition(summary: &Summary) -> bool {
+    let mut failed = summary.thresholds.iter().filter(|threshold| !threshold.passed);
+    failed.any(|failed| Threshold::parse(&failed.expression).is_ok_and(|threshold| threshold.abort))
+}
+
 fn exit_code(ended: &Ended) -> u8 {
     if let Some(signal) = ended.interrupted {
         return signal.exit_code();
     }
     match &ended.summary {
-        Some(summary) if ended.error.is_some() || summary.state != RunState::Completed => FAILED,
+        Some(summary) if ended.error.is_some() => FAILED,
+        Some(summary) if summary.state == RunState::Aborted && is_aborted_by_condition(summary) => CONDITION,
+        Some(summary) if summary.state != RunState::Completed => FAILED,
         // Drivers of the original protocol report no counts; if they report latencies, there were responses.
         Some(summary) if summary.total.responses == 0 && !summary.is_original_only() => FAILED,
+        Some(summary) if summary.thresholds.iter().any(|threshold| !threshold.passed) => CONDITION,
         Some(summary) if summary.drivers.iter().any(|driver| driver.state == DriverRowState::Lost) => {
             DRIVER_LOST
         }
@@ -254,7 +266,7 @@ fn exit_code(ended: &Ended) -> u8 {
 mod tests {
     use super::*;
     use crate::message::TestType;
-    use crate::stats::summary::{DriverSummary, SeriesPoint};
+    use crate::stats::summary::{DriverSummary, SeriesPoint, ThresholdResult};
 
     fn ended(state: RunState, responses: u64, errors: &[&str]) -> Ended {
         let mut summary = Summary { state, ..Summary::default() };
@@ -365,15 +377,28 @@ mod tests {
             "nothing could be sent"
         );
         assert_eq!(exit_code(&ended(RunState::Completed, 0, &[])), 1, "nothing was sent");
-        let lost = |responses| {
-            let mut lost = ended(RunState::Completed, responses, &[]);
+        let with_lost = |state, responses| {
+            let mut lost = ended(state, responses, &[]);
             let row = |state| DriverSummary { state, ..DriverSummary::default() };
             let rows =
                 [DriverRowState::Done, DriverRowState::Lost, DriverRowState::Original].map(row).to_vec();
             lost.summary.iter_mut().for_each(|summary| summary.drivers = rows.clone());
-            exit_code(&lost)
+            lost
         };
+        let lost = |responses| exit_code(&with_lost(RunState::Completed, responses));
         assert_eq!((lost(5), lost(0)), (4, 1), "a failure takes precedence over a lost driver");
+        let judged = |state, condition: &str, passed| {
+            let mut judged = with_lost(state, 5);
+            let one =
+                ThresholdResult { expression: condition.to_owned(), value: None, passed, since_s: None };
+            judged.summary.iter_mut().for_each(|summary| summary.thresholds = vec![one.clone()]);
+            exit_code(&judged)
+        };
+        assert_eq!(judged(RunState::Completed, "max > 1s", false), 3, "a condition before a lost driver");
+        assert_eq!(judged(RunState::Completed, "max > 1s", true), 4);
+        assert_eq!(judged(RunState::Aborted, "max > 1s, abort", false), 3);
+        assert_eq!(judged(RunState::Aborted, "max > 1s", false), 1, "stopped by something else");
+        assert_eq!(judged(RunState::Failed, "max > 1s, abort", false), 1, "a failure before a condition");
         assert_eq!(exit_code(&ended(RunState::Failed, 5, &[])), 1);
         assert_eq!(exit_code(&ended(RunState::Aborted, 5, &[])), 1);
         assert_eq!(exit_code(&Ended { summary: None, ..ended(RunState::Failed, 0, &[]) }), 1);

@@ -190,10 +190,14 @@ impl<'de> Deserialize<'de> for DriverSummary {
 pub struct ThresholdResult {
     /// As specified: `p99 > 250ms`.
     pub expression: String,
-    /// The measured value in the expression's unit; null if nothing was measured.
+    /// The measured value: times in ms, shares in %, rates in requests/s; null if nothing was measured. With
+    /// `for`, the worst value of the time through which the condition was true, or else the newest.
     pub value: Option<f64>,
     /// False if the condition was true.
     pub passed: bool,
+    /// If it was true: since when, in whole s after the gate opened; omitted if that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_s: Option<u64>,
 }
 
 /// Where every planned request went.

@@ -1,1 +1,271 @@
 //! The conditions of `--fail-if`: their grammar, and whether they are true.
+//!
+//! ```text
+//! METRIC OP VALUE [for DURATION][, abort]
+//! ```
+//!
+//! A condition without `for` is about the whole test so far; with `for`, it must be true of each second
+//! through that time. A condition that is true means that the test has failed.
+
+mod figures;
+mod grammar;
+mod judge;
+
+pub use figures::SecondFigures;
+pub use grammar::Malformed;
+pub use judge::Judge;
+
+use crate::message::TestConfig;
+use crate::plan::{Fixed, PlanError};
+use crate::stats::summary::ThresholdResult;
+use crate::units::{format_count, format_duration_ms, format_figure, format_ms, trim_number};
+
+/// Maximum number of conditions of one test.
+pub const MAX_THRESHOLDS: usize = 50;
+
+/// One condition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Threshold {
+    /// As it was written.
+    pub expression: String,
+    /// What is compared.
+    pub metric: Metric,
+    /// How.
+    pub comparison: Comparison,
+    /// With what: times in ms, shares in %, rates in requests/s.
+    pub limit: f64,
+    /// For how many seconds it must be true; `None` for the whole test so far.
+    pub for_s: Option<u64>,
+    /// Whether the test is stopped when it is true.
+    pub abort: bool,
+}
+
+/// What a condition is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metric {
+    /// A figure of a distribution of times.
+    Time(Times, Figure),
+    /// Failed requests.
+    Errors(Amount),
+    /// Responses with this status.
+    Status(Statuses, Amount),
+    /// Responses per second.
+    Throughput,
+    /// Requests sent, as a share of those that the plan has.
+    Achieved,
+    /// Planned requests that were given up unsent.
+    NeverSent(Amount),
+}
+
+/// Which times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Times {
+    /// Planned start to last byte.
+    Latency,
+    /// Send to last byte; known at the end only.
+    Service,
+    /// The generator's own delay.
+    Lag,
+}
+
+/// Which figure of a distribution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Figure {
+    /// Minimum.
+    Min,
+    /// Arithmetic mean.
+    Mean,
+    /// Median.
+    P50,
+    /// 90th percentile.
+    P90,
+    /// 95th percentile.
+    P95,
+    /// 99th percentile.
+    P99,
+    /// 99.9th percentile.
+    P999,
+    /// Maximum.
+    Max,
+}
+
+/// How requests or responses are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amount {
+    /// Their number.
+    Count,
+    /// Their share in %.
+    Percent,
+}
+
+/// Which statuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Statuses {
+    /// All that begin with this digit: `5xx`.
+    Class(u16),
+    /// One.
+    Code(u16),
+}
+
+impl Statuses {
+    /// Whether it is one of these.
+    pub fn include(self, code: u16) -> bool {
+        match self {
+            Statuses::Class(class) => code / 100 == class,
+            Statuses::Code(one) => code == one,
+        }
+    }
+}
+
+/// How a value is compared with the limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// `>`
+    Above,
+    /// `>=`
+    AtLeast,
+    /// `<`
+    Below,
+    /// `<=`
+    AtMost,
+}
+
+impl Threshold {
+    /// Reads a condition.
+    ///
+    /// # Errors
+    /// What is wrong, with a caret under it.
+    pub fn parse(text: &str) -> Result<Threshold, Malformed> {
+        grammar::parse(text)
+    }
+
+    /// Whether this value makes the condition true.
+    pub fn is_true_of(&self, value: f64) -> bool {
+        match self.comparison {
+            Comparison::Above => value > self.limit,
+            Comparison::AtLeast => value >= self.limit,
+            Comparison::Below => value < self.limit,
+            Comparison::AtMost => value <= self.limit,
+        }
+    }
+
+    /// The one of two values that is further beyond the limit.
+    fn worse(&self, a: f64, b: f64) -> f64 {
+        match self.comparison {
+            Comparison::Above | Comparison::AtLeast => a.max(b),
+            Comparison::Below | Comparison::AtMost => a.min(b),
+        }
+    }
+
+    /// A value of this metric with its unit: `312 ms`, `1.2 %`, `950/s`, `12`.
+    pub fn show(&self, value: f64) -> String {
+        match self.metric {
+            Metric::Time(..) => format_ms(value),
+            Metric::Errors(Amount::Count)
+            | Metric::Status(_, Amount::Count)
+            | Metric::NeverSent(Amount::Count) => format_count(value as u64),
+            Metric::Throughput => format!("{}/s", format_figure(value)),
+            Metric::Achieved
+            | Metric::Errors(Amount::Percent)
+            | Metric::Status(_, Amount::Percent)
+            | Metric::NeverSent(Amount::Percent) => format!("{} %", trim_number(value)),
+        }
+    }
+
+    /// Why a STOP is written when the condition is true.
+    pub fn reason(&self) -> String {
+        let through = self.for_s.map_or(String::new(), |s| format!(" for {}", format_duration_ms(s * 1_000)));
+        format!("{} was true{through}", condition(&self.expression))
+    }
+}
+
+/// The condition alone, without `for` and `abort`.
+fn condition(expression: &str) -> &str {
+    let end = expression.find(" for ").or_else(|| expression.find(',')).unwrap_or(expression.len());
+    expression[..end].trim()
+}
+
+/// Checks the conditions of a plan.
+///
+/// # Errors
+/// Each condition that is malformed or cannot be judged with this plan.
+pub fn check(config: &TestConfig) -> Result<(), Vec<PlanError>> {
+    let error = |reason: String| PlanError { field: "thresholds", reason };
+    if config.thresholds.len() > MAX_THRESHOLDS {
+        let count = config.thresholds.len();
+        return Err(vec![error(format!("must be at most {MAX_THRESHOLDS} conditions, not {count}"))]);
+    }
+    let is_paced = Fixed::by(config).paced;
+    let check = |text: &String| match Threshold::parse(text) {
+        Err(malformed) => Some(error(malformed.to_string())),
+        Ok(threshold) if threshold.metric == Metric::Achieved && !is_paced => {
+            Some(error(format!("{text}: this plan sets no rate to achieve: set one, or use throughput")))
+        }
+        Ok(_) => None,
+    };
+    let errors: Vec<PlanError> = config.thresholds.iter().filter_map(check).collect();
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
+/// What a result of a condition means, in a sentence; `None` if there is nothing to say.
+pub fn sentence(result: &ThresholdResult) -> Option<String> {
+    let condition = condition(&result.expression);
+    let Some(value) = result.value else {
+        return Some(format!("The condition {condition} could not be judged: nothing was measured for it."));
+    };
+    if result.passed {
+        return None;
+    }
+    let threshold = Threshold::parse(&result.expression).ok();
+    let shown = threshold.as_ref().map_or(trim_number(value), |threshold| threshold.show(value));
+    let through = threshold.as_ref().and_then(|threshold| threshold.for_s);
+    let through = through.map_or(String::new(), |s| format!(" for {}", format_duration_ms(s * 1_000)));
+    let from = result.since_s.map_or(String::new(), |s| format!(" from {s} s on"));
+    Some(format!("The condition {condition}{through} was true{from}: {shown}."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::TestType;
+
+    #[test]
+    fn conditions_are_checked_against_the_plan() {
+        let mut config = TestConfig::new("t", TestType::Avalanche);
+        assert_eq!(check(&config), Ok(()));
+        config.thresholds = vec!["p99 > 1s".to_owned(), "p98 > 1s".to_owned(), "achieved < 99%".to_owned()];
+        let errors = check(&config).expect_err("two are wrong");
+        assert_eq!(errors.len(), 2, "{errors:?}");
+        assert!(errors[0].reason.contains("\n  p98 > 1s\n  ^^^"), "{errors:?}");
+        assert!(errors[1].reason.contains("sets no rate"), "{errors:?}");
+        config.target_throughput = Some(10.0);
+        config.thresholds.remove(1);
+        assert_eq!(check(&config), Ok(()));
+        config.thresholds = vec!["p99 > 1s".to_owned(); MAX_THRESHOLDS + 1];
+        assert!(check(&config).is_err_and(|errors| errors[0].reason.contains("at most 50 conditions")));
+    }
+
+    #[test]
+    fn results_are_put_into_words() {
+        let result = |expression: &str, value, passed, since_s| {
+            let expression = expression.to_owned();
+            sentence(&ThresholdResult { expression, value, passed, since_s })
+        };
+        assert_eq!(result("p99 > 250ms", Some(20.0), true, None), None);
+        assert_eq!(
+            result("p99 > 250ms for 10s, abort", Some(312.4), false, Some(12)).as_deref(),
+            Some("The condition p99 > 250ms for 10s was true from 12 s on: 312 ms.")
+        );
+        for (expression, value, expected) in [
+            ("errors > 1%", 1.25, "errors > 1% was true: 1.25 %."),
+            ("errors > 1000", 1_234.0, "errors > 1000 was true: 1,234."),
+            ("throughput < 950/s, abort", 912.4, "throughput < 950/s was true: 912/s."),
+        ] {
+            let text = result(expression, Some(value), false, None).expect("a sentence");
+            assert!(text.ends_with(expected), "{text}");
+        }
+        assert!(
+            result("service.p99 > 1s", None, true, None).is_some_and(|text| text.contains("nothing was"))
+        );
+    }
+}

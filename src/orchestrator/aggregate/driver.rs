@@ -215,6 +215,7 @@ impl DriverFigures {
             responses: count(|s| s.counts.responses),
             errors: count(|s| s.counts.errors_total()),
             queued: count(|s| s.counts.queued),
+            status: statuses(&snapshot, before.as_ref().map(|state| &*state.snapshot)),
             work: Work { busy_us: count(|s| worked(s).busy_us), known_us: count(|s| worked(s).known_us) },
             latency: latency.since(old_latency),
             lag: lag.since(old_lag),
@@ -242,4 +243,12 @@ fn worked(snapshot: &Snapshot) -> Work {
     // A conversion of a number out of range saturates.
     let us = |s: f64| (s.max(0.0) * 1e6).min(MAX_WORKER_US) as u64;
     Work { busy_us: us(worker_s * busy), known_us: us(worker_s) }
+}
+
+/// Responses by status since an earlier state.
+fn statuses(snapshot: &Snapshot, before: Option<&Snapshot>) -> Vec<(u16, u64)> {
+    let known =
+        |code: &String| before.and_then(|before| before.counts.status.get(code)).copied().unwrap_or(0);
+    let new = snapshot.counts.status.iter().map(|(code, n)| (code, n.saturating_sub(known(code))));
+    new.filter(|(_, n)| *n > 0).filter_map(|(code, n)| Some((code.parse().ok()?, n))).collect()
 }

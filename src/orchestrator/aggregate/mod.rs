@@ -25,6 +25,7 @@ use crate::message::{LatencyMs, NodeRef};
 use crate::stats::counts::Counts;
 use crate::stats::histogram::{Histogram, Packed};
 use crate::stats::summary::{Distribution, SeriesPoint};
+use crate::thresholds::SecondFigures;
 pub use driver::DriverFigures;
 pub use report::{NumberedReport, Report};
 use series::{Part, Series};
@@ -188,6 +189,11 @@ impl Aggregate {
     /// the last one, so that the sum of the seconds kept is the total.
     pub fn intervals(&self) -> impl Iterator<Item = (u64, Packed)> {
         self.series.intervals()
+    }
+
+    /// The closed seconds after this one, oldest first, without what the plan has for them.
+    pub fn closed_after(&self, second: u64) -> impl Iterator<Item = SecondFigures<'_>> {
+        self.series.closed_after(second)
     }
 
     /// The newest second in the figures; 0 before the first.

@@ -7,10 +7,16 @@
 
 use crate::stats::histogram::{Histogram, Packed, round_ms};
 use crate::stats::summary::SeriesPoint;
+use crate::thresholds::SecondFigures;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Maximum number of seconds kept (2 h 46 min); the oldest are dropped first.
 pub const MAX_POINTS: usize = 10_000;
+
+/// Maximum number of different statuses that are counted in one second.
+const MAX_STATUSES: usize = 32;
+/// What further ones count as.
+const OTHER_STATUS: u16 = 0;
 
 /// What one driver counted between the ends of two seconds.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +35,8 @@ pub struct Part {
     pub errors: u64,
     /// Sent requests that waited for a slot.
     pub queued: u64,
+    /// Responses by status.
+    pub status: Vec<(u16, u64)>,
     /// How its workers spent their time.
     pub work: Work,
     /// The latencies.
@@ -53,6 +61,7 @@ struct Second {
     responses: u64,
     errors: u64,
     queued: u64,
+    status: Vec<(u16, u64)>,
     work: Work,
     /// Drivers that reported exactly this second.
     exact: usize,
@@ -116,6 +125,7 @@ impl Series {
             add(&mut one.queued, part.queued);
             add(&mut one.work.busy_us, part.work.busy_us);
             add(&mut one.work.known_us, part.work.known_us);
+            part.status.iter().for_each(|(code, n)| add(one.of_status(*code), *n));
         }
         let closed = self.closed;
         let Some(one) = self.second(part.at) else { return self.add_up(part) };
@@ -197,6 +207,23 @@ impl Series {
         points
     }
 
+    /// The closed seconds after this one, oldest first, without what the plan has for them.
+    pub fn closed_after(&self, second: u64) -> impl Iterator<Item = SecondFigures<'_>> {
+        let first = self.first();
+        let known = usize::try_from((second + 1).saturating_sub(first)).unwrap_or(usize::MAX);
+        let seconds = (first..=self.closed).zip(&self.seconds).skip(known);
+        seconds.map(|(second, one)| SecondFigures {
+            second,
+            planned: None,
+            requests: one.requests,
+            responses: one.responses,
+            errors: one.errors,
+            status: &one.status,
+            latency: &one.times.latency,
+            lag: &one.times.lag,
+        })
+    }
+
     /// The latencies of every closed second, oldest first. Those of a report of several seconds are in the
     /// last one, so that the sum is the total of the seconds kept.
     pub fn intervals(&self) -> impl Iterator<Item = (u64, Packed)> {
@@ -257,6 +284,17 @@ impl Series {
 }
 
 impl Second {
+    /// The count of a status. Beyond [`MAX_STATUSES`], all are counted together.
+    fn of_status(&mut self, code: u16) -> &mut u64 {
+        let known = self.status.iter().position(|(known, _)| *known == code);
+        let is_full = known.is_none() && self.status.len() > MAX_STATUSES;
+        let index = known.unwrap_or(if is_full { MAX_STATUSES } else { self.status.len() });
+        if index == self.status.len() {
+            self.status.push((if index == MAX_STATUSES { OTHER_STATUS } else { code }, 0));
+        }
+        &mut self.status[index].1
+    }
+
     /// Packs its sums and returns them, with the times of reports of several seconds; `None` if it has none
     /// or is closed.
     fn close(&mut self) -> Option<(Box<Open>, Option<Times>)> {

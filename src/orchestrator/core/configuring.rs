@@ -8,6 +8,7 @@ use crate::orchestrator::published::{count, published};
 use crate::orchestrator::runs::{Command, Now, Run};
 use crate::orchestrator::{ApiError, Configured};
 use crate::plan::{Plan, check_split, limits};
+use crate::thresholds;
 
 /// How long a written plan may take to be read back, in ns.
 const READ_BACK_NS: u64 = 20 * crate::clock::NS_PER_S;
@@ -220,7 +221,7 @@ fn check(config: &TestConfig) -> Result<Plan, ApiError> {
     if config.previous.is_some() {
         return Err(ApiError::new(400, "previous: the orchestrator fills in the test before: leave it out"));
     }
-    Plan::as_written(config).map_err(|errors| {
+    thresholds::check(config).and_then(|()| Plan::as_written(config)).map_err(|errors| {
         let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
         ApiError::new(400, texts.join("; "))
     })

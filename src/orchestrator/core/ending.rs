@@ -64,6 +64,7 @@ impl Core {
         let gone = end.drivers.iter().filter(|driver| driver.fate != Fate::Done);
         let gone: BTreeSet<&NodeRef> = gone.map(|driver| &driver.node).collect();
         test.figures.finish(|node| !gone.contains(node));
+        test.judge_again();
         let summary = self.result(&test);
         self.journal.test(&test.run, Some(&summary));
         if wrote_it {

@@ -6,6 +6,7 @@
 mod chain;
 mod configuring;
 mod ending;
+mod judging;
 mod starting;
 mod views;
 
@@ -24,6 +25,7 @@ use crate::clock::{NS_PER_S, wall_ms};
 use crate::message::{End, Headline, NodeRef, TestConfig, Trigger};
 use crate::stats::states::RunState;
 use crate::stats::summary::Summary;
+use crate::thresholds::Judge;
 use chain::{Chain, Standing};
 pub use configuring::Decided;
 use configuring::{Proposal, configured};
@@ -87,6 +89,7 @@ enum Early {
 struct Test {
     run: Run,
     figures: Aggregate,
+    judge: Judge,
     /// A copy of its END was read, which stands in if the log no longer has the END itself.
     index: Option<Box<End>>,
     /// The last logged phase.
@@ -95,7 +98,8 @@ struct Test {
 
 impl Test {
     fn new(run: Run, figures: Aggregate) -> Test {
-        Test { run, figures, index: None, logged: None }
+        let judge = Judge::new(&run.config.thresholds);
+        Test { run, figures, judge, index: None, logged: None }
     }
 }
 
@@ -332,6 +336,7 @@ impl Core {
                     test.run.final_report(&report.node, report.snapshot.counts.planned);
                     test.run.notes.extend(report.left_out());
                 }
+                test.judge();
             }
             Report::Original(name, latency) => {
                 let is_original = self.fleet.original_reported(name, now.ns);

@@ -179,6 +179,60 @@ fn a_start_that_stands_in_the_log_is_read_before_a_run_fails() {
     assert_eq!(told.0.summary("t").expect("a test").started_at, Some(2_000.0));
 }
 
+fn judged_plan(conditions: &str) -> Message {
+    let text = format!(
+        r#"{{"test_id":"t","test_type":"TSUNAMI","test_message_delay":100,"duration_ms":5000,
+        "timeout_ms":1000,"previous":"","drivers":[{{"node_id":"a","epoch":1}}],"fail_if":{conditions}}}"#
+    );
+    Message::Config(Box::new(decode_config(text.as_bytes()).expect("a plan")), Some(1_000))
+}
+
+/// The report of a whole second: 10 requests a second, of which so many have failed so far.
+fn report_of(second: u64, errors: u64) -> Message {
+    let (sent, elapsed_ms) = (10 * second, 1_000 * second);
+    let text = format!(
+        r#"{{"node_id":"a","test_id":"t","epoch":1,"sequence":{second},"final":false,"elapsed_ms":{elapsed_ms},
+        "counts":{{"planned":{sent},"sent":{sent},"responses":{},"errors":{{"timeout":{errors}}}}}}}"#,
+        sent - errors
+    );
+    let report = Report::read(&decode(text.as_bytes()).expect("a report")).expect("a valid report");
+    Message::Report("t".to_owned(), Box::new(report), Some(2_000 + elapsed_ms as i64))
+}
+
+#[test]
+fn a_condition_with_abort_stops_the_test_and_the_result_says_so() {
+    let mut told = Told::new();
+    // Who did not configure the test stands in a little later.
+    let stops = |told: &mut Told, message: &Message, ticks: u64| {
+        told.1 += 500;
+        let now = told.now();
+        told.0.message(message, now);
+        let mut found = Vec::new();
+        for _ in 0..ticks {
+            told.1 += 100;
+            let now = told.now();
+            found.extend(told.0.tick(now, None).into_iter().filter_map(|(_, command)| match command {
+                Command::Stop(stop) => stop.reason,
+                _ => None,
+            }));
+        }
+        found
+    };
+    let plan = judged_plan(r#"["errors > 50% for 2s, abort", "status.5xx > 0", "achieved >= 100%"]"#);
+    for quiet in [&plan, &trigger(), &report_of(1, 9), &report_of(2, 9), &report_of(3, 18)] {
+        assert_eq!(stops(&mut told, quiet, 4), Vec::<String>::new());
+    }
+    assert_eq!(stops(&mut told, &report_of(4, 27), 35), ["errors > 50% was true for 2s"]);
+    let now = told.now();
+    let summary = told.0.summary("t").expect("a test");
+    let shown: Vec<_> = summary.thresholds.iter().map(|one| (one.value, one.passed, one.since_s)).collect();
+    assert_eq!(shown, [(Some(90.0), false, Some(2)), (Some(0.0), true, None), (Some(100.0), false, Some(0))]);
+    let codes: Vec<&str> = summary.findings.iter().map(|finding| finding.code.as_str()).collect();
+    assert_eq!(codes[..2], ["threshold", "threshold"]);
+    told.0.message(&end(), now);
+    assert_eq!(told.0.summary("t").expect("a result").thresholds, summary.thresholds, "judged again");
+}
+
 #[test]
 fn what_is_kept_of_tests_that_are_not_known_is_bounded() {
     let mut told = Told::new();

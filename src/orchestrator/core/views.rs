@@ -78,7 +78,7 @@ impl Core {
             Some(_) => Vec::new(),
             None => notices(&test.run, self.bus_away.as_ref(), self.moment),
         };
-        Summary { notices, ..summary(&test.run, &test.figures, self.clock_unknown(&test.run)) }
+        Summary { notices, ..summary(&test.run, &test.figures, &test.judge, self.clock_unknown(&test.run)) }
     }
 
     /// Whose offset from broker time is not known.

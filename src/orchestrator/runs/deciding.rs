@@ -87,7 +87,8 @@ impl Run {
         vec![match need {
             Need::Open => Command::Start(Trigger::start(&self.config.test_id, self.opening_ms(now))),
             Need::Stop => {
-                Command::Stop(Trigger::stop(&self.config.test_id, &self.loss().unwrap_or_default()))
+                let why = self.loss().or_else(|| self.breached.clone()).unwrap_or_default();
+                Command::Stop(Trigger::stop(&self.config.test_id, &why))
             }
             Need::Close => Command::End(Box::new(self.to_end(now))),
         }]
@@ -177,7 +178,8 @@ impl Run {
         if closes {
             return Some(Need::Close);
         }
-        (self.stopped.is_none() && self.loss().is_some()).then_some(Need::Stop)
+        let must_stop = self.loss().is_some() || self.breached.is_some();
+        (self.stopped.is_none() && must_stop).then_some(Need::Stop)
     }
 
     /// Whether nothing more is expected from our drivers, and others have had time to report.

@@ -113,6 +113,8 @@ pub struct Run {
     pub failed: Vec<String>,
     /// Other problems.
     pub notes: Vec<String>,
+    /// Why a condition of the plan says that the test must stop.
+    pub breached: Option<String>,
     /// The END.
     pub end: Option<Box<End>>,
     hash: String,
@@ -133,6 +135,7 @@ impl Run {
             stopped: None,
             failed: Vec::new(),
             notes: Vec::new(),
+            breached: None,
             end: None,
             hash: config.plan_hash(),
             closing: None,

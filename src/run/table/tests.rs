@@ -235,7 +235,7 @@ fn wide() -> Summary {
         "http://[2001:db8:85a3:1111:2222:8a2e:370:7334]:65535/a/long/path/to/a/page?q=1".into();
     wide.conservation.target_seen = Some(u64::MAX);
     let expression = "p99.9 > 250ms for 10s ".repeat(5);
-    wide.thresholds = vec![ThresholdResult { expression, value: Some(3e9), passed: false }];
+    wide.thresholds = vec![ThresholdResult { expression, value: Some(3e9), passed: false, since_s: None }];
     wide
 }
 

@@ -18,6 +18,8 @@ pub struct Facts {
     /// After a STOP: how many drivers sent their final report, and how many there are; `None` while the test
     /// runs, and if it never started.
     pub confirmed: Option<(usize, usize)>,
+    /// What there is to say about conditions of the plan, and whether each one was true.
+    pub conditions: Vec<(String, bool)>,
     /// Whether all figures are in; a running test is judged by fewer.
     pub finished: bool,
     /// Whether the loop is closed: a request starts when another one ends, at no planned rate.

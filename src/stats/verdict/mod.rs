@@ -41,7 +41,8 @@ pub struct Finding {
     /// A stable code: `all_well`, `generator_saturated`, `generator_lag`, `ports_exhausted`, `target_slow`,
     /// `queued`, `never_sent`, `nothing_sent`, `errors`, `error_status`, `resent`, `driver_lost`,
     /// `driver_behind`, `original_drivers`, `no_final_report`, `counts_differ`, `reports_missing`,
-    /// `clock_unknown`, `redirects`, `shared_host`, `stopped`, `failed`, `result_unknown` or `note`.
+    /// `clock_unknown`, `redirects`, `shared_host`, `stopped`, `failed`, `threshold`, `threshold_unknown`, `result_unknown` or
+    /// `note`.
     pub code: String,
     /// How bad it is.
     pub severity: Severity,
@@ -86,6 +87,9 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
         found.push(Finding::warning("stopped", stopped(reason, facts.confirmed)));
     }
     let has_begun = found.is_empty() || facts.sent > 0;
+    if has_begun {
+        found.extend(conditions(facts));
+    }
     let has_counts = has_begun && !facts.originals.alone;
     let has_reached = has_counts && !errors::nothing_reached(facts);
     found.extend(originals::first(facts));
@@ -114,6 +118,15 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
 /// The findings' sentences.
 pub fn verdict(findings: &[Finding]) -> Vec<String> {
     findings.iter().map(|finding| finding.text.clone()).collect()
+}
+
+/// Conditions of the plan that were true, and after the end those that could not be judged.
+fn conditions(facts: &Facts) -> impl Iterator<Item = Finding> {
+    let said = facts.conditions.iter().filter(|(_, was_true)| *was_true || facts.finished);
+    said.map(|(text, was_true)| match was_true {
+        true => Finding::failure("threshold", text.clone()),
+        false => Finding::warning("threshold_unknown", text.clone()),
+    })
 }
 
 /// That a test was stopped, and which part of the fleet is known to have stopped.

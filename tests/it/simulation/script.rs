@@ -232,5 +232,11 @@ fn plan(number: u64, random: &mut Random) -> TestConfig {
     if random.chance(250) {
         config.on_driver_loss = Some(OnDriverLoss::Fail);
     }
+    // Judged by late, repeated and missing reports: every orchestrator must come to the same result.
+    let conditions = ["p50 > 0 for 2s", "max > 100ms", "errors > 0", "achieved < 100% for 1s"];
+    config.thresholds = conditions.map(str::to_owned).to_vec();
+    if random.chance(50) {
+        config.thresholds.push("achieved < 90% for 2s, abort".to_owned());
+    }
     config
 }
