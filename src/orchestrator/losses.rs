@@ -103,10 +103,12 @@ fn is_sized(run: &Run, figures: &Aggregate, members: &[Part], schedule: &Schedul
     as_written.reduce(|a, b| a && b).unwrap_or(false)
 }
 
-/// How many requests of the whole fleet the plan has in each of these seconds; `None` if the plan does not
-/// determine it. After a STOP, none are planned.
-pub fn planned_in(run: &Run, figures: &Aggregate, parts: u64) -> impl Fn(u64) -> Option<u64> {
-    let is_known = Fixed::by(&run.config).paced && fixes_its_size(&run.config);
+/// How many requests of the whole fleet the plan has in a second; `None` if it sets no pace, or the drivers
+/// did something else. After a STOP, none are planned.
+pub fn planned_in(run: &Run, figures: &Aggregate, members: &[Part]) -> impl Fn(u64) -> Option<u64> {
+    let parts = members.len() as u64;
+    let is_as_written = || !figures.is_finished() || is_sized(run, figures, members, &run.schedule);
+    let is_known = Fixed::by(&run.config).paced && is_as_written();
     let until_ns = until_ns(run, figures).unwrap_or(u64::MAX);
     move |second| {
         let before = |second: u64| {

@@ -55,7 +55,7 @@ pub fn summary(run: &Run, figures: &Aggregate, judge: &Judge, clock_unknown: Vec
         verdict: verdict(&findings),
         findings,
         error_samples,
-        series: series(run, figures),
+        series: series(run, figures, &parts),
     }
 }
 
@@ -109,8 +109,8 @@ fn conditions(results: &[ThresholdResult]) -> Vec<(String, bool)> {
     results.iter().filter_map(|result| Some((sentence(result)?, !result.passed))).collect()
 }
 
-fn series(run: &Run, figures: &Aggregate) -> Vec<SeriesPoint> {
-    let planned_in = planned_in(run, figures, figures.drivers().len() as u64);
+fn series(run: &Run, figures: &Aggregate, members: &[Part]) -> Vec<SeriesPoint> {
+    let planned_in = planned_in(run, figures, members);
     let points = figures.series().into_iter();
     points.map(|point| SeriesPoint { planned: planned_in(point.second), ..point }).collect()
 }

@@ -115,7 +115,7 @@ fn only_while_running(words: &Words, metric: &Metric, word: &Word) -> Result<(),
 
 /// The metric, with a count where a share is possible, too.
 fn metric(name: &str) -> Result<Metric, String> {
-    let unknown = || format!("use {METRICS}");
+    let unknown = || format!("{name:?} is not a metric: use {METRICS}");
     if let Some(figure) = figure(name) {
         return Ok(Metric::Time(Times::Latency, figure));
     }

@@ -19,6 +19,26 @@ fn a_run_prints_exactly_one_json_document_with_equal_counts() {
 }
 
 #[test]
+fn conditions_decide_the_exit_code() {
+    let code = |conditions: &[&str], duration: &str| {
+        let plan = ["--rate", "500", "--duration", duration, "--json"];
+        let conditions = conditions.iter().flat_map(|condition| ["--fail-if", condition]);
+        let output = run("floodgate", &plan.into_iter().chain(conditions).collect::<Vec<_>>(), &[]);
+        let summary: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("one JSON document");
+        let passed = summary["thresholds"].as_array().expect("a list").clone();
+        let passed = passed.iter().map(|one| one["passed"].as_bool().expect("a boolean")).collect::<Vec<_>>();
+        (output.status.code(), passed, summary["total"]["requests"].as_u64().expect("a number"))
+    };
+    let fine = code(&["errors > 0", "status.5xx > 0", "achieved < 100%"], "1s");
+    assert_eq!(fine, (Some(0), vec![true; 3], 500));
+    let (exit, passed, _) = code(&["max < 1h", "errors > 0"], "1s");
+    assert_eq!((exit, passed), (Some(3), vec![false, true]));
+    let (exit, passed, sent) = code(&["status.2xx > 0 for 1s, abort"], "1m");
+    assert_eq!((exit, passed), (Some(3), vec![false]));
+    assert!(sent < 15_000, "stopped early: {sent} of 30,000");
+}
+
+#[test]
 fn totals_are_exact_over_any_number_of_drivers() {
     for drivers in ["1", "2", "3", "7"] {
         let plan = ["--rate", "1000", "--requests", "1000", "--connections", "10", "--warmup", "100ms"];
@@ -33,6 +53,9 @@ fn totals_are_exact_over_any_number_of_drivers() {
             "{drivers} drivers: {}",
             stderr(&output)
         );
+        let points = summary["series"].as_array().expect("a list");
+        let planned: u64 = points.iter().map(|point| point["planned"].as_u64().expect("a number")).sum();
+        assert_eq!(planned, 1_000, "{drivers} drivers: {points:?}");
         assert_eq!(
             summary["plan"]["fleet"],
             serde_json::json!({"rate": 1000, "requests": 1000, "connections": 10})

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 /// Command lines; a word with spaces is in single quotes.
-const LINES: [&str; 66] = [
+const LINES: [&str; 70] = [
     "floodgate --rate 0",
     "floodgate --rate fast",
     "floodgate --rate 2e9",
@@ -22,6 +22,10 @@ const LINES: [&str; 66] = [
     "floodgate --connections 3 --drivers 7",
     "floodgate --connections 300000 --drivers 2",
     "floodgate --connections 5 --connections-per-driver 5",
+    "floodgate --fail-if 'p98 > 250ms'",
+    "floodgate --fail-if 'p99 > 250 for 10s'",
+    "floodgate --fail-if 'errors > 1% , stop'",
+    "floodgate --fail-if 'achieved < 99%'",
     "floodgate --drivers 0",
     "floodgate --drivers 2 --orchestrator http://127.0.0.1:8080",
     "floodgate --duration 10",
@@ -95,7 +99,7 @@ const ROLES: [&str; 10] = [
 ];
 
 /// Bodies of `POST /configure`.
-const BODIES: [&str; 33] = [
+const BODIES: [&str; 36] = [
     "",
     "{",
     "[]",
@@ -125,6 +129,9 @@ const BODIES: [&str; 33] = [
     r#"{"test_id":"t","test_type":"AVALANCHE","stages":[{"duration_ms":5}]}"#,
     r#"{"test_id":"t","test_type":"AVALANCHE","stages":[{"duration_ms":"x","rate":1}]}"#,
     r#"{"test_id":"t","test_type":"AVALANCHE","target_url":"127.0.0.1:8000"}"#,
+    r#"{"test_id":"t","test_type":"AVALANCHE","fail_if":["p99 > 1s for ever"]}"#,
+    r#"{"test_id":"t","test_type":"AVALANCHE","thresholds":"p99 > 1s"}"#,
+    r#"{"test_id":"t","test_type":"AVALANCHE","fail_if":[],"thresholds":[]}"#,
     r#"{"test_id":"t","test_type":"AVALANCHE","client":"curl"}"#,
     r#"{"test_id":"t","test_type":"AVALANCHE","request":{"method":7}}"#,
     r#"{"test_id":"t","test_type":"AVALANCHE","request":{"headers":{"A":"b"}}}"#,

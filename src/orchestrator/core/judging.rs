@@ -2,6 +2,7 @@
 
 use super::Test;
 use crate::orchestrator::losses::planned_in;
+use crate::orchestrator::parts::parts;
 use crate::thresholds::Judge;
 
 impl Test {
@@ -11,8 +12,8 @@ impl Test {
         if self.judge.is_empty() || self.figures.closed_second() <= judged {
             return;
         }
-        let parts = self.figures.drivers().len() as u64;
-        let planned_in = planned_in(&self.run, &self.figures, parts);
+        let members = parts(&self.run);
+        let planned_in = planned_in(&self.run, &self.figures, &members);
         for mut second in self.figures.closed_after(judged) {
             second.planned = planned_in(second.second);
             self.judge.second(&second);
