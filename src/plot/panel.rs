@@ -1,0 +1,298 @@
+//! One coordinate system as SVG.
+//!
+//! The drawing is stretched to the width of the page, its texts are not: they lie outside it, at places in
+//! per cent, so they have the same size on a phone and on a wide screen.
+
+use super::axis::Axis;
+use super::path;
+use maud::{Markup, html};
+
+/// Least distance of two labels at the right end, as a share of the height.
+const LABEL_GAP: f64 = 0.075;
+/// Maximum number of marks; the newest ones are shown.
+const MAX_MARKS: usize = 12;
+/// Rows in which the labels of marks alternate.
+const MARK_ROWS: usize = 3;
+/// Maximum number of characters of a label in the plot.
+const MAX_LABEL_CHARS: usize = 40;
+
+/// The colour and dash pattern of a line. They differ in both, so that no line depends on its colour alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ink {
+    /// Grey and dotted: what was planned.
+    Plan,
+    /// Blue and solid.
+    Blue,
+    /// Green with long dashes.
+    Green,
+    /// Red and solid, but thicker.
+    Red,
+    /// Purple and dotted.
+    Purple,
+}
+
+impl Ink {
+    /// Its class in the style.
+    pub fn class(self) -> &'static str {
+        match self {
+            Ink::Plan => "ln plan",
+            Ink::Blue => "ln blue",
+            Ink::Green => "ln green",
+            Ink::Red => "ln red",
+            Ink::Purple => "ln purple",
+        }
+    }
+}
+
+/// A line with its name, which stands at its right end.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// Its name.
+    pub name: String,
+    /// How it is drawn.
+    pub ink: Ink,
+    /// Its points, as values of the axes; `None` interrupts it.
+    pub points: Vec<Option<(f64, f64)>>,
+}
+
+/// A vertical line with a label: an event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mark {
+    /// Where, in s since the start (or as a value of the horizontal axis).
+    pub at: f64,
+    /// What happened, in few words.
+    pub text: String,
+}
+
+impl Mark {
+    /// A mark at a time in s since the start.
+    pub fn new(at: f64, text: impl Into<String>) -> Mark {
+        Mark { at, text: text.into() }
+    }
+}
+
+/// A horizontal line with a label: a threshold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limit {
+    /// Where, as a value of the vertical axis.
+    pub value: f64,
+    /// The condition, such as `p99 > 250ms`.
+    pub text: String,
+}
+
+/// One coordinate system with everything in it.
+#[derive(Debug)]
+pub struct Panel<'a> {
+    /// What it shows, for screen readers.
+    pub label: String,
+    /// The unit of the vertical axis, above it.
+    pub unit: &'a str,
+    /// The horizontal axis.
+    pub x: Axis,
+    /// The vertical axis.
+    pub y: Axis,
+    /// Hatched parts of the horizontal axis.
+    pub gaps: Vec<(f64, f64)>,
+    /// An area between two lines, as a path.
+    pub shade: String,
+    /// Bars, as a path.
+    pub bars: String,
+    /// Lines, the most important last.
+    pub lines: Vec<Line>,
+    /// Events.
+    pub marks: &'a [Mark],
+    /// Thresholds.
+    pub limits: &'a [Limit],
+}
+
+impl Panel<'_> {
+    /// As SVG. `id` must be unique in the document.
+    pub fn render(&self, id: &str) -> Markup {
+        let view_box = format!("0 0 {} {}", path::WIDTH, path::HEIGHT);
+        let hatch = format!("{id}-hatch");
+        let (from, to, _) = self.x.range();
+        let (low, high, is_log) = self.y.range();
+        html! {
+            div.plot {
+                svg role="img" aria-label=(self.label) data-x={ (from) " " (to) }
+                    data-y={ (low) " " (high) } data-log=[is_log.then_some("y")] {
+                    @if !self.gaps.is_empty() { (pattern(&hatch)) }
+                    (self.grid())
+                    @for (from, to) in &self.gaps { (gap(self.x.at(*from), self.x.at(*to), &hatch)) }
+                    svg width="100%" height="100%" viewBox=(view_box) preserveAspectRatio="none" {
+                        @if !self.shade.is_empty() { path.shade d=(self.shade) {} }
+                        @if !self.bars.is_empty() { path.bars d=(self.bars) {} }
+                        @for line in &self.lines { path class=(line.ink.class()) d=(self.path(line)) {} }
+                    }
+                    @for limit in self.limits { (self.limit(limit)) }
+                    (self.marks())
+                    (self.names())
+                }
+            }
+        }
+    }
+
+    fn path(&self, line: &Line) -> String {
+        let place = |(x, y): (f64, f64)| (self.x.at(x), self.y.at(y));
+        path::line(line.points.iter().map(|point| point.map(place)))
+    }
+
+    /// Ticks, their lines and labels.
+    fn grid(&self) -> Markup {
+        html! {
+            g.grid {
+                @for (at, _) in self.y.ticks() { line x1="0" x2="100%" y1=(from_top(at)) y2=(from_top(at)) {} }
+                @for (at, _) in self.x.ticks() { line.tick x1=(percent(at)) x2=(percent(at)) y1="100%" y2="100%" {} }
+            }
+            g.y {
+                @for (at, label) in self.y.ticks() { text x="-6" y=(from_top(at)) dy=".35em" { (label) } }
+                text x="-6" y="-10" { (self.unit) }
+            }
+            g.x {
+                @for (number, (at, label)) in self.x.ticks().enumerate() {
+                    text.odd[number % 2 == 1] x=(percent(at)) y="100%" dy="1.4em" { (label) }
+                }
+            }
+        }
+    }
+
+    fn limit(&self, limit: &Limit) -> Markup {
+        let at = self.y.at(limit.value);
+        html! {
+            line.limit x1="0" x2="100%" y1=(from_top(at)) y2=(from_top(at)) {}
+            text.limit x="4" y=(from_top(at)) dy="-.35em" { (clip(&limit.text)) }
+        }
+    }
+
+    /// Events at the same place share one line.
+    fn marks(&self) -> Markup {
+        let mut marks: Vec<(f64, String, usize)> = Vec::new();
+        let mut sorted: Vec<&Mark> = self.marks.iter().filter(|mark| mark.at.is_finite()).collect();
+        sorted.sort_by(|a, b| a.at.total_cmp(&b.at));
+        for mark in sorted {
+            let at = self.x.at(mark.at);
+            match marks.last_mut().filter(|last| at - last.0 < 0.01) {
+                Some(last) => last.2 += 1,
+                None => marks.push((at, clip(&mark.text), 0)),
+            }
+        }
+        let hidden = marks.len().saturating_sub(MAX_MARKS);
+        html! {
+            @for (number, (at, text, more)) in marks.iter().skip(hidden).enumerate() {
+                @let anchor = if *at > 0.6 { "end" } else { "start" };
+                line.mark x1=(percent(*at)) x2=(percent(*at)) y1="0" y2="100%" {}
+                text.mark x=(percent(*at)) y=(number % MARK_ROWS * 15 + 11) dx=(if *at > 0.6 { -4 } else { 4 })
+                    text-anchor=(anchor) {
+                    (text)
+                    @if *more > 0 { " and " (more) " more" }
+                }
+            }
+        }
+    }
+
+    /// The names of the lines, each beside its last known point.
+    fn names(&self) -> Markup {
+        let end = |line: &Line| line.points.iter().rev().find_map(|point| *point).map(|(_, y)| self.y.at(y));
+        let known = self.lines.iter().filter(|line| !line.name.is_empty());
+        let mut names: Vec<(f64, &Line)> = known.filter_map(|line| Some((end(line)?, line))).collect();
+        names.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let places = apart(names.iter().map(|(at, _)| *at).collect());
+        html! {
+            g.name {
+                @for (at, (_, line)) in places.iter().zip(&names) {
+                    text x="100%" dx="6" y=(from_top(*at)) dy=".35em" { (clip(&line.name)) }
+                }
+            }
+        }
+    }
+}
+
+/// A short sample of a line, for a legend.
+pub fn key(ink: Ink) -> Markup {
+    html! {
+        svg.key viewBox="0 0 28 8" aria-hidden="true" { path class=(ink.class()) d="M1,4h26" {} }
+    }
+}
+
+/// Ascending places from 0 to 1, moved as little as necessary so that labels do not overlap.
+fn apart(places: Vec<f64>) -> Vec<f64> {
+    let count = places.len();
+    let mut moved = places;
+    for at in 1..count {
+        moved[at] = moved[at].max(moved[at - 1] + LABEL_GAP);
+    }
+    // What was pushed out at the top goes back down.
+    let mut most = 1.0;
+    for place in moved.iter_mut().rev() {
+        *place = place.min(most);
+        most = *place - LABEL_GAP;
+    }
+    moved
+}
+
+fn pattern(id: &str) -> Markup {
+    html! {
+        defs {
+            pattern id=(id) width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)" {
+                path.hatch d="M0,0V6" {}
+            }
+        }
+    }
+}
+
+fn gap(from: f64, to: f64, hatch: &str) -> Markup {
+    html! {
+        rect.gap x=(percent(from)) width=(percent(to - from)) y="0" height="100%" fill={ "url(#" (hatch) ")" } {}
+    }
+}
+
+fn clip(text: &str) -> String {
+    crate::units::clip(text, MAX_LABEL_CHARS)
+}
+
+fn from_top(at: f64) -> String {
+    percent(1.0 - at)
+}
+
+/// `12.5%`, with at most two digits after the point.
+fn percent(share: f64) -> String {
+    let text = format!("{:.2}", share * 100.0);
+    format!("{}%", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::text::number;
+    use super::*;
+
+    #[test]
+    fn labels_do_not_overlap_and_stay_inside() {
+        let places = apart(vec![0.0, 0.0, 0.5, 0.98, 0.99, 1.0]);
+        assert!(places.windows(2).all(|pair| pair[1] - pair[0] > LABEL_GAP - 1e-9), "{places:?}");
+        assert_eq!((places[0], places[2], places[5]), (0.0, 0.5, 1.0));
+        assert_eq!(apart(Vec::new()), Vec::<f64>::new());
+    }
+
+    #[test]
+    fn events_at_one_moment_share_a_mark_and_texts_are_escaped() {
+        let marks: Vec<_> = (0..30).map(|n| Mark::new(f64::from(n / 3) * 2.0, format!("<d{n}>"))).collect();
+        let panel = Panel {
+            label: "a \"label\"".to_owned(),
+            unit: "per s",
+            x: Axis::time(0.0, 30.0),
+            y: Axis::linear(10.0, number),
+            gaps: vec![(3.0, 6.0)],
+            shade: String::new(),
+            bars: String::new(),
+            lines: Vec::new(),
+            marks: &marks,
+            limits: &[Limit { value: 5.0, text: "p99 > 5ms".to_owned() }],
+        };
+        let svg = panel.render("p").into_string();
+        assert_eq!(svg.matches("<line class=\"mark\"").count(), 10);
+        assert!(svg.contains("&lt;d0&gt; and 2 more") && !svg.contains("<d0>"), "{svg}");
+        assert!(svg.contains("aria-label=\"a &quot;label&quot;\"") && svg.contains("p99 &gt; 5ms"), "{svg}");
+        assert!(svg.contains("<rect class=\"gap\" x=\"10%\" width=\"10%\""), "{svg}");
+        assert!(svg.contains("id=\"p-hatch\"") && svg.contains("url(#p-hatch)"), "{svg}");
+    }
+}
