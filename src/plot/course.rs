@@ -270,9 +270,13 @@ mod tests {
             requests: 100,
             responses: 98,
             errors: 2,
+            planned: Some(110),
             p50_ms: Some(1.0),
+            p90_ms: Some(2.0),
             p99_ms: Some(5.0),
             max_ms: Some(9.0),
+            lag_p99_ms: Some(0.05),
+            busy: Some(0.25),
             complete: true,
             ..SeriesPoint::default()
         }
@@ -291,7 +295,7 @@ mod tests {
     #[test]
     fn one_second_is_a_point_and_three_are_a_line() {
         let one = rate("r", &timeline([1]), &[]).into_string();
-        assert_eq!(paths(&one, "ln blue"), ["M1000,0h0"], "in the middle of its second");
+        assert_eq!(paths(&one, "ln blue"), ["M1000,333h0"], "in the middle of its second, at 100 of 150");
         assert!(one.contains("sent 100") && one.contains("errors 2"), "{one}");
         let three = latency("l", &timeline(1..=3), &[], &[]).into_string();
         assert_eq!(paths(&three, "ln red").len(), 1);
@@ -324,6 +328,16 @@ mod tests {
         let fine = errors("e", &Timeline::new(&[fine], &[]), &[]).into_string();
         assert!(fine.contains("No request failed."), "{fine}");
         assert!(overlay("o", Compared::P99, &[("A", &empty)]).into_string().contains("nothing to compare"));
+    }
+
+    #[test]
+    fn the_gap_to_the_plan_is_shaded_and_the_generator_has_two_panels() {
+        let markup = rate("r", &timeline(1..=3), &[]).into_string();
+        assert!(markup.contains("planned 110") && markup.contains("Shaded"), "{markup}");
+        assert!(paths(&markup, "shade")[0].ends_with('Z'), "{markup}");
+        let markup = generator("g", &timeline(1..=3), &[]).into_string();
+        assert_eq!(markup.matches("<div class=\"plot\">").count(), 2);
+        assert!(markup.contains("lag p99 50 µs") && markup.contains("busy 25.0 %"), "{markup}");
     }
 
     #[test]

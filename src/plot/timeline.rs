@@ -160,7 +160,10 @@ impl Timeline {
 /// The length of bins of which at most `most` cover all points.
 fn length_s(points: &[SeriesPoint], most: usize) -> u64 {
     let span = |length: u64| match (points.first(), points.last()) {
-        (Some(first), Some(last)) => (last.second / length).saturating_sub(first.second / length) + 1,
+        (Some(first), Some(last)) => {
+            let group = |point: &SeriesPoint| point.second.saturating_sub(1) / length;
+            group(last).saturating_sub(group(first)) + 1
+        }
         _ => 0,
     };
     let most = most as u64;
@@ -170,48 +173,51 @@ fn length_s(points: &[SeriesPoint], most: usize) -> u64 {
 
 /// The length of rows: bins are merged as a whole.
 fn length_s_for_rows(points: &[SeriesPoint], bins_s: u64) -> u64 {
-    let rows_s = length_s(points, MAX_ROWS);
-    rows_s.next_multiple_of(bins_s)
+    length_s(points, MAX_ROWS).next_multiple_of(bins_s)
 }
 
 fn bins(points: &[SeriesPoint], latencies: &BTreeMap<u64, &Packed>, length_s: u64) -> Vec<Bin> {
     let group = |point: &SeriesPoint| point.second.saturating_sub(1) / length_s;
-    points.chunk_by(|a, b| group(a) == group(b)).map(|points| bin(points, latencies, length_s)).collect()
+    let groups: Vec<&[SeriesPoint]> = points.chunk_by(|a, b| group(a) == group(b)).collect();
+    let bin = |(number, points): (usize, &&[SeriesPoint])| {
+        let mut bin = merged(points, latencies);
+        // Only the test's own ends cut a bin; other missing seconds make it incomplete.
+        let begin = group(&points[0]) * length_s;
+        bin.first = if number > 0 { begin + 1 } else { bin.first };
+        bin.last = if number + 1 < groups.len() { begin + length_s } else { bin.last };
+        bin.is_complete &= bin.seconds() == points.len() as u64;
+        bin
+    };
+    groups.iter().enumerate().map(bin).collect()
 }
 
-fn bin(points: &[SeriesPoint], latencies: &BTreeMap<u64, &Packed>, length_s: u64) -> Bin {
-    if let ([point], 1) = (points, length_s) {
-        return single(point, latencies.get(&point.second).copied());
+fn merged(points: &[SeriesPoint], latencies: &BTreeMap<u64, &Packed>) -> Bin {
+    let bin = points.iter().map(single).reduce(together).unwrap_or_default();
+    let known: Vec<&Packed> =
+        points.iter().filter_map(|point| latencies.get(&point.second).copied()).collect();
+    if points.len() < 2 || known.len() < points.len() {
+        return bin;
     }
-    let all = points.iter().map(|point| single(point, None));
-    let mut merged = all.reduce(together).unwrap_or_default();
-    // A second that is missing between others makes the whole time incomplete.
-    merged.is_complete &= merged.seconds() == points.len() as u64;
-    let known = points.iter().filter_map(|point| latencies.get(&point.second).copied());
-    let latency = known.fold(Packed::default(), |sum, latency| sum.and(latency));
-    let all = points.iter().all(|point| latencies.contains_key(&point.second));
-    let percentiles = Some(latency).filter(|latency| all && !latency.is_empty());
+    let latency = known.into_iter().fold(Packed::default(), |sum, latency| sum.and(latency));
+    let percentiles = Some(latency).filter(|latency| !latency.is_empty());
     let percentiles = percentiles.map(|latency| latency.percentiles_ms([50.0, 90.0, 99.0]));
-    merged.percentiles_ms = percentiles.map_or([None; 3], |ms| ms.map(Some));
-    merged
+    Bin { percentiles_ms: percentiles.map_or([None; 3], |ms| ms.map(Some)), ..bin }
 }
 
 /// One second as it was reported.
-fn single(point: &SeriesPoint, latency: Option<&Packed>) -> Bin {
-    let p90_ms =
-        latency.filter(|latency| !latency.is_empty()).map(|latency| latency.percentiles_ms([90.0])[0]);
+fn single(point: &SeriesPoint) -> Bin {
     Bin {
         first: point.second,
         last: point.second,
-        planned: None,
+        planned: point.planned,
         sent: point.requests,
         answered: point.responses,
         errors: point.errors,
-        queued: 0,
-        percentiles_ms: [point.p50_ms, p90_ms, point.p99_ms],
+        queued: point.queued,
+        percentiles_ms: [point.p50_ms, point.p90_ms, point.p99_ms],
         max_ms: point.max_ms,
-        lag_p99_ms: None,
-        busy: None,
+        lag_p99_ms: point.lag_p99_ms,
+        busy: point.busy,
         is_complete: point.complete,
     }
 }
@@ -252,6 +258,7 @@ mod tests {
             responses: 9,
             errors: 1,
             p50_ms: Some(1.0),
+            p90_ms: Some(2.0),
             p99_ms: Some(5.0),
             max_ms: Some(second as f64),
             complete: true,
