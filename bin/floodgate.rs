@@ -1,4 +1,4 @@
-//! `floodgate`: runs a test and prints its result, or recomputes one.
+//! `floodgate`: runs a test and prints its result, or recomputes a result or a report.
 
 use floodgate::cli::{self, Floodgate, Task};
 use floodgate::{logging, run};
@@ -15,6 +15,10 @@ fn main() -> ExitCode {
         Task::Replay(args) => {
             logging::start(args.log_level, false);
             run::replay::run(&args.settings().unwrap_or_else(|e| cli::usage_error(&e)), &mut out)
+        }
+        Task::Report(args) => {
+            logging::start(args.log_level, false);
+            run::report::run(&args.settings().unwrap_or_else(|e| cli::usage_error(&e)), &mut out)
         }
     };
     ExitCode::from(code)

@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+/// Milliseconds of a day.
+pub const MS_PER_DAY: i64 = 86_400_000;
+/// The last millisecond of the year 9999; later times are written as this.
+pub const LAST_MS: i64 = 253_402_300_799_999;
+
 /// Parses a duration with a unit: `250us`, `10ms`, `1.5s`, `2m` or `1h`. A bare `0` needs no unit.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let hint = || format!("duration {text:?}: use a number with a unit, like 250us, 10ms, 1.5s, 2m or 1h");
@@ -124,6 +129,35 @@ pub fn format_bytes(bytes: u64) -> String {
 pub fn trim_number(value: f64) -> String {
     let text = format!("{value:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// A time in ms since 1970 as part of a file name: `20261128T171010Z`.
+pub fn utc_stamp(ms: f64) -> String {
+    let ms = (ms as i64).clamp(0, LAST_MS);
+    let (year, month, day) = civil(ms / MS_PER_DAY);
+    let seconds = ms % MS_PER_DAY / 1_000;
+    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
+}
+
+/// A time in ms since 1970, to be read: `2026-11-28T17:10:10Z`.
+pub fn utc(ms: f64) -> String {
+    let text = utc_stamp(ms);
+    let part = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
+    let date = format!("{}-{}-{}", part(0, 4), part(4, 6), part(6, 8));
+    format!("{date}T{}:{}:{}Z", part(9, 11), part(11, 13), part(13, 15))
+}
+
+/// Year, month and day of a day counted from 1970-01-01. Years begin in March, so that leap days come last.
+fn civil(day: i64) -> (i64, i64, i64) {
+    let day = day + 719_468;
+    let (era, day_of_era) = (day.div_euclid(146_097), day.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    (year, month, day_of_year - (153 * shifted + 2) / 5 + 1)
 }
 
 /// Makes external text safe for messages and logs: at most `most_chars` characters, no control characters.

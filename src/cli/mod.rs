@@ -5,6 +5,7 @@ mod errors;
 #[doc(hidden)]
 pub mod fuzzing;
 mod replay;
+mod report;
 mod roles;
 mod run;
 mod token;
@@ -13,6 +14,7 @@ mod values;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 pub use replay::ReplayArgs;
+pub use report::ReportArgs;
 pub use roles::{DriverArgs, OrchestratorArgs, TargetArgs, bus};
 pub use run::RunArgs;
 use std::ffi::OsString;
@@ -38,6 +40,8 @@ enum Command {
     Run(Box<RunArgs>),
     /// Recomputes the result of a test from its records
     Replay(Box<ReplayArgs>),
+    /// Writes the HTML report of a test from its records
+    Report(Box<ReportArgs>),
 }
 
 /// What `floodgate` was asked to do.
@@ -47,6 +51,8 @@ pub enum Task {
     Run(Box<RunArgs>),
     /// Recompute a result.
     Replay(Box<ReplayArgs>),
+    /// Write a report.
+    Report(Box<ReportArgs>),
 }
 
 impl Floodgate {
@@ -55,6 +61,7 @@ impl Floodgate {
         match self.command {
             Some(Command::Run(args)) => Task::Run(args),
             Some(Command::Replay(args)) => Task::Replay(args),
+            Some(Command::Report(args)) => Task::Report(args),
             None => Task::Run(Box::new(self.run)),
         }
     }

@@ -2,9 +2,10 @@
 
 use super::{ApiError, Control, HistoryRow};
 use crate::http::server::{Request, Response};
+use crate::report::{POLICY, Report};
 use crate::store::{
-    FILES, Folder, INTERVALS, MAX_SUMMARY_BYTES, PERCENTILES, RECORDS, SERIES, SUMMARY, Unread, check_id,
-    write_series,
+    FILES, Folder, INTERVALS, MAX_SUMMARY_BYTES, PERCENTILES, RECORDS, REPORT, SERIES, SUMMARY, Unread,
+    check_id, write_series,
 };
 use crate::units::format_bytes;
 use serde::Serialize;
@@ -97,7 +98,8 @@ fn file_of(control: &Control, id: &str, file: &str) -> Result<Response, ApiError
         return test(control, id);
     }
     if let Some(folder) = saved(control, id) {
-        return read(&folder, file, MAX_FILE_BYTES);
+        let answer = read(&folder, file, MAX_FILE_BYTES);
+        return answer.map(|answer| if file == REPORT { guarded(answer) } else { answer });
     }
     let Some(summary) = control.summary(id) else { return Err(unknown(control, id)) };
     if file == SERIES {
@@ -105,6 +107,10 @@ fn file_of(control: &Control, id: &str, file: &str) -> Result<Response, ApiError
         // Writing to memory cannot fail.
         let _ = write_series(&summary.series, &mut text);
         return Ok(Response::new(200, kind(file), text));
+    }
+    if file == REPORT {
+        let page = Response::html(200, Report::of(&summary).render());
+        return Ok(guarded(page.with_header("X-Content-Type-Options", "nosniff")));
     }
     let how = match control.store() {
         Some(_) => "it is saved when the test has ended",
@@ -133,10 +139,17 @@ fn read(folder: &Folder, file: &str, most: u64) -> Result<Response, ApiError> {
     }
 }
 
+/// A page that a browser lets do nothing, whoever wrote the file.
+fn guarded(page: Response) -> Response {
+    let policy = format!("{POLICY}; frame-ancestors 'none'");
+    page.with_header("Content-Security-Policy", &policy).with_header("X-Frame-Options", "DENY")
+}
+
 fn kind(file: &str) -> &'static str {
     match file {
         SUMMARY => "application/json",
         SERIES => "text/csv; charset=utf-8",
+        REPORT => "text/html; charset=utf-8",
         RECORDS => "application/x-ndjson",
         INTERVALS | PERCENTILES => "text/plain; charset=utf-8",
         _ => "application/octet-stream",

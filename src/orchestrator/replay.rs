@@ -1,6 +1,7 @@
 //! Recomputes the result of a test from its records, through the same fold that a running orchestrator uses.
 
-use super::core::{Core, Finished};
+use super::core::Core;
+pub use super::core::Finished;
 use super::inbox::{self, Message};
 use super::runs::Now;
 use crate::bus::Record;

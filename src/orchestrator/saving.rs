@@ -55,6 +55,8 @@ impl Saving {
             at_ms: finished.summary.started_at.unwrap_or(finished.ended_at_ms),
             intervals: finished.intervals(),
             latency: finished.latency().clone(),
+            service: finished.service().clone(),
+            events: finished.events.clone(),
             summary: finished.summary,
         };
         self.recorder.save(saved);

@@ -1,1 +1,128 @@
-//! The report of a run: one HTML file without scripts.
+//! The report of a run: one HTML file that needs no script, and no request to anywhere.
+//!
+//! A pure function of the result, the histograms behind it and the saved records, so `floodgate report`
+//! writes the same bytes as the saving of the test did.
+
+mod drivers;
+mod head;
+mod origin;
+mod plan;
+mod seconds;
+mod table;
+#[cfg(test)]
+mod tests;
+mod tiles;
+mod totals;
+
+use crate::plot::{self, Limit, Mark, Timeline};
+use crate::stats::histogram::Packed;
+use crate::stats::summary::Summary;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+pub use origin::{Clock, Records};
+
+const STYLE: &str = include_str!("style.css");
+/// What a browser may do with the file: nothing but apply its own style.
+pub const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+
+/// Everything that a report shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Report<'a> {
+    /// The result.
+    pub summary: &'a Summary,
+    /// The fleet's latencies second by second; empty if they are not known.
+    pub intervals: &'a [(u64, Packed)],
+    /// The fleet's latencies; `None` if only the result is known.
+    pub latency: Option<&'a Packed>,
+    /// The fleet's service times; likewise.
+    pub service: Option<&'a Packed>,
+    /// Losses of drivers and the STOP.
+    pub events: &'a [Mark],
+    /// The saved records; `None` if there are none.
+    pub records: Option<&'a Records>,
+}
+
+impl<'a> Report<'a> {
+    /// A report of the result alone, without what only histograms and records show.
+    pub fn of(summary: &'a Summary) -> Report<'a> {
+        Report { summary, intervals: &[], latency: None, service: None, events: &[], records: None }
+    }
+
+    /// The whole file.
+    pub fn render(&self) -> String {
+        let summary = self.summary;
+        finish(html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width,initial-scale=1";
+                    meta http-equiv="Content-Security-Policy" content=(POLICY);
+                    meta name="color-scheme" content="light dark";
+                    title { (summary.test_id) " " (summary.state) " - Floodgate report" }
+                    style { (PreEscaped(STYLE)) (PreEscaped(plot::STYLE)) }
+                }
+                body {
+                    main {
+                        (head::title(summary))
+                        (head::verdict(summary))
+                        (head::thresholds(summary))
+                        (tiles::tiles(summary))
+                        (plan::section(summary))
+                        (self.course())
+                        (self.distributions())
+                        (totals::answers(summary))
+                        (drivers::section(summary, self.records))
+                        (totals::conservation(summary))
+                        (seconds::section(summary, self.intervals))
+                        (origin::section(summary, self.records))
+                    }
+                }
+            }
+        })
+    }
+
+    /// Second by second.
+    fn course(&self) -> Markup {
+        let timeline = Timeline::new(&self.summary.series, self.intervals);
+        let limits: Vec<Limit> = Vec::new();
+        html! {
+            h2 { "Course" }
+            (plot::rate("rate", &timeline, self.events))
+            (plot::latency("latency", &timeline, self.events, &limits))
+            (plot::errors("errors", &timeline, self.events))
+            (plot::generator("generator", &timeline, self.events))
+        }
+    }
+
+    fn distributions(&self) -> Markup {
+        let latency = self.latency.map(|times| ("latency", times));
+        let service = self.service.filter(|times| !times.is_empty()).map(|times| ("service", times));
+        let known: Vec<_> = latency.into_iter().chain(service).collect();
+        html! {
+            h2 { "Distribution" }
+            @if let Some(latency) = self.latency {
+                (plot::percentiles("percentiles", "Latency by percentile", &known))
+                (plot::histogram("histogram", "Latency histogram", latency))
+            } @else {
+                p.dim { "The distribution is not known here: it needs the records of the test." }
+            }
+        }
+    }
+}
+
+/// maud escapes `& < > "`, which is enough for a browser. This also replaces control characters, and
+/// apostrophes, which could end an attribute wherever a part of the report is copied to.
+fn finish(page: Markup) -> String {
+    let page = page.into_string();
+    let mut out = String::with_capacity(page.len() + page.len() / 16);
+    for c in page.chars() {
+        match c {
+            '\'' => out.push_str("&#39;"),
+            '\n' => out.push(c),
+            c if c.is_control() => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out.push('\n');
+    out
+}

@@ -5,6 +5,7 @@ pub mod embedded;
 pub mod progress;
 pub mod remote;
 pub mod replay;
+pub mod report;
 pub mod table;
 
 use crate::clock;

@@ -3,7 +3,7 @@
 use super::{FAILED, print, progress};
 use crate::bus::{Bus, BusError, Connector, Position, Record, Start, Topic};
 use crate::clock;
-use crate::orchestrator::replay::{Replay, Replayed};
+use crate::orchestrator::replay::{Finished, Replay, Replayed};
 use crate::stats::summary::Summary;
 use crate::stats::verdict::{Finding, Severity};
 use crate::store::{Damage, Lines, RECORDS};
@@ -60,6 +60,14 @@ impl Problems {
     }
 }
 
+/// A recomputed result.
+pub(super) struct Recomputed {
+    /// The result, with what is wrong with its records.
+    pub summary: Summary,
+    /// What is saved besides it; `None` if the records end before the end of the test.
+    pub whole: Option<Box<Finished>>,
+}
+
 /// Recomputes the result, prints it to `out`, and returns the exit code: 0, or 1 if there is no result.
 pub fn run(settings: &Settings, out: &mut dyn Write) -> u8 {
     let replayed = match &settings.source {
@@ -67,7 +75,7 @@ pub fn run(settings: &Settings, out: &mut dyn Write) -> u8 {
         Source::Bus { connector, test_id } => from_bus(connector.as_ref(), test_id),
     };
     let summary = match replayed {
-        Ok(summary) => summary,
+        Ok(recomputed) => recomputed.summary,
         Err(error) => {
             progress::say(&format!("floodgate: {error}"));
             return FAILED;
@@ -82,14 +90,26 @@ pub fn run(settings: &Settings, out: &mut dyn Write) -> u8 {
     }
 }
 
-fn from_path(path: &Path, test_id: Option<String>) -> Result<Summary, String> {
-    let path = if path.is_dir() { path.join(RECORDS) } else { path.to_owned() };
+/// The file of records in the folder of a saved run, or the file itself.
+pub(super) fn records_in(path: &Path) -> PathBuf {
+    if path.is_dir() { path.join(RECORDS) } else { path.to_owned() }
+}
+
+/// Reads a file of records, or the folder of a saved run.
+///
+/// # Errors
+/// Why there is no result.
+pub(super) fn from_path(path: &Path, test_id: Option<String>) -> Result<Recomputed, String> {
+    let path = records_in(path);
     let file = File::open(&path).map_err(|e| format!("{} cannot be opened: {e}", path.display()))?;
     let mut lines = Lines::new(BufReader::new(file));
     from_lines(&mut lines, test_id).map_err(|e| format!("{}: {e}", path.display()))
 }
 
-fn from_lines(lines: &mut Lines<impl std::io::BufRead>, test_id: Option<String>) -> Result<Summary, String> {
+fn from_lines(
+    lines: &mut Lines<impl std::io::BufRead>,
+    test_id: Option<String>,
+) -> Result<Recomputed, String> {
     let (mut replay, mut problems) = (Replay::new(test_id), Problems::default());
     let mut newest: BTreeMap<(Topic, i32), i64> = BTreeMap::new();
     while let Some(read) = lines.next() {
@@ -115,7 +135,7 @@ fn from_lines(lines: &mut Lines<impl std::io::BufRead>, test_id: Option<String>)
 }
 
 /// The result, with what is wrong with its records.
-fn finish(replay: Replay, problems: Problems, place: &str) -> Result<Summary, String> {
+fn finish(replay: Replay, problems: Problems, place: &str) -> Result<Recomputed, String> {
     let replayed = replay.finish().map_err(|e| match problems.named.first() {
         Some(first) => format!("{e}; {first}"),
         None => e,
@@ -139,10 +159,14 @@ fn finish(replay: Replay, problems: Problems, place: &str) -> Result<Summary, St
         summary.findings.splice(0..0, found);
         summary.verdict = summary.findings.iter().map(|finding| finding.text.clone()).collect();
     }
-    Ok(summary)
+    let whole = match replayed {
+        Replayed::Whole(finished) => Some(finished),
+        Replayed::Cut(_) => None,
+    };
+    Ok(Recomputed { summary, whole })
 }
 
-fn from_bus(connector: &dyn Connector, test_id: &str) -> Result<Summary, String> {
+fn from_bus(connector: &dyn Connector, test_id: &str) -> Result<Recomputed, String> {
     let mut reading = Reading { bus: connector.open(), replay: Replay::new(Some(test_id.to_owned())) };
     let read = reading.read(test_id).map_err(|e| format!("{}: {e}", connector.describe()));
     read.and_then(|()| finish(reading.replay, Problems::default(), "The topic metrics"))

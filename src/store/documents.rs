@@ -21,12 +21,22 @@ pub fn write_document(
     text: &str,
 ) -> Result<PathBuf, String> {
     let path = dir.join(format!("{}-{}.json", names::folder(at_ms, test_id)?, plain(name)));
-    let temporary = dir.join(format!(".saving-{}.json", uuid::Uuid::new_v4().simple()));
-    let written = fs::create_dir_all(dir).and_then(|()| write(&temporary, &path, text));
+    let written = fs::create_dir_all(dir).and_then(|()| write_file(&path, text));
+    written.map(|()| path).map_err(|e| e.to_string())
+}
+
+/// Writes or replaces a file, complete or not at all.
+///
+/// # Errors
+/// What failed; an older file is still there then.
+pub fn write_file(path: &Path, text: &str) -> io::Result<()> {
+    let name = format!(".saving-{}.tmp", uuid::Uuid::new_v4().simple());
+    let temporary = path.with_file_name(name);
+    let written = write(&temporary, path, text);
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
     }
-    written.map(|()| path).map_err(|e| e.to_string())
+    written
 }
 
 fn write(temporary: &Path, path: &Path, text: &str) -> io::Result<()> {
@@ -34,7 +44,8 @@ fn write(temporary: &Path, path: &Path, text: &str) -> io::Result<()> {
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     fs::rename(temporary, path)?;
-    path.parent().map_or(Ok(()), sync_folder)
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    sync_folder(folder.unwrap_or(Path::new(".")))
 }
 
 /// A driver may have any name.

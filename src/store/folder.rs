@@ -18,8 +18,10 @@ pub const SERIES: &str = "series.csv";
 pub const INTERVALS: &str = "latency.hlog";
 /// Java's percentile format.
 pub const PERCENTILES: &str = "latency.hgrm";
+/// The report for people.
+pub const REPORT: &str = "report.html";
 /// Every file of a saved run.
-pub const FILES: [&str; 5] = [SUMMARY, SERIES, INTERVALS, PERCENTILES, RECORDS];
+pub const FILES: [&str; 6] = [SUMMARY, SERIES, INTERVALS, PERCENTILES, REPORT, RECORDS];
 /// Largest summary that is read, in bytes: more than the largest fleet's.
 pub const MAX_SUMMARY_BYTES: u64 = 64 << 20;
 

@@ -1,8 +1,8 @@
 //! The files of a saved run that other tools read: CSV, and HdrHistogram's interval log.
 
-use super::names::written_out;
 use crate::stats::histogram::{Histogram, Packed};
 use crate::stats::summary::SeriesPoint;
+use crate::units::utc;
 use std::io::{self, Write};
 
 /// Second by second, with the names that the summary uses. Empty fields are unknown.
@@ -49,7 +49,7 @@ pub fn write_interval_log(
 ) -> io::Result<()> {
     let start_s = start_ms / 1_000.0;
     writeln!(out, "#[Histogram log format version 1.3]")?;
-    writeln!(out, "#[StartTime: {start_s:.3} (seconds since epoch), {}]", written_out(start_ms))?;
+    writeln!(out, "#[StartTime: {start_s:.3} (seconds since epoch), {}]", utc(start_ms))?;
     writeln!(out, "#[BaseTime: {start_s:.3} (seconds since epoch)]")?;
     writeln!(out, "#[Latency in microseconds]")?;
     writeln!(out, r#""StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram""#)?;

@@ -1,7 +1,8 @@
 //! The store: finished tests as folders of files, and the records of the running one.
 //!
 //! ```text
-//! DIR/20261128T171010Z-<test_id>/   summary.json series.csv latency.hlog latency.hgrm records.jsonl
+//! DIR/20261128T171010Z-<test_id>/   summary.json series.csv latency.hlog latency.hgrm
+//!                                   report.html records.jsonl
 //! DIR/.saving-<pid>-<random>/       what one process prepares; locked while it lives
 //! ```
 //!
@@ -10,6 +11,7 @@
 
 mod disk;
 mod documents;
+mod examine;
 mod folder;
 mod formats;
 mod keep;
@@ -26,8 +28,9 @@ use crate::clock;
 use crate::stats::history::HistoryRow;
 use crate::units::format_count;
 use disk::{Disk, Files};
-pub use documents::write_document;
-pub use folder::{FILES, Folder, INTERVALS, MAX_SUMMARY_BYTES, PERCENTILES, SERIES, SUMMARY, Unread};
+pub use documents::{write_document, write_file};
+pub use examine::examine;
+pub use folder::{FILES, Folder, INTERVALS, MAX_SUMMARY_BYTES, PERCENTILES, REPORT, SERIES, SUMMARY, Unread};
 pub use formats::write_series;
 pub use keep::Keep;
 pub use lines::{Damage, Lines, write as write_line};

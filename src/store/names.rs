@@ -1,12 +1,10 @@
 //! Names of saved runs: `20261128T171010Z-<test_id>`, so that they sort by their start.
 
 use crate::plan::limits::TEST_ID_CHARS;
+use crate::units::{MS_PER_DAY, utc_stamp};
 
-const MS_PER_DAY: i64 = 86_400_000;
 /// Length of a time in a name.
 const STAMP_CHARS: usize = 16;
-/// The last millisecond of the year 9999.
-const LAST_MS: i64 = 253_402_300_799_999;
 
 /// The folder of a test that began at `at_ms`, in ms since 1970.
 ///
@@ -14,7 +12,7 @@ const LAST_MS: i64 = 253_402_300_799_999;
 /// The id cannot be part of a file name.
 pub fn folder(at_ms: f64, test_id: &str) -> Result<String, String> {
     check_id(test_id)?;
-    Ok(format!("{}-{test_id}", stamp(at_ms)))
+    Ok(format!("{}-{test_id}", utc_stamp(at_ms)))
 }
 
 /// The time (ms since 1970) and the test id in a folder's name; `None` if it is not the name of a saved run.
@@ -41,23 +39,6 @@ pub fn check_id(test_id: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// `20261128T171010Z`
-fn stamp(ms: f64) -> String {
-    let ms = (ms as i64).clamp(0, LAST_MS);
-    let (year, month, day) = civil(ms / MS_PER_DAY);
-    let seconds = ms % MS_PER_DAY / 1_000;
-    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
-}
-
-/// `2026-11-28T17:10:10Z`, for comments in files.
-pub fn written_out(ms: f64) -> String {
-    let text = stamp(ms);
-    let part = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
-    let date = format!("{}-{}-{}", part(0, 4), part(4, 6), part(6, 8));
-    format!("{date}T{}:{}:{}Z", part(9, 11), part(11, 13), part(13, 15))
-}
-
 fn parse_stamp(text: &str) -> Option<i64> {
     let number = |from: usize, to: usize| {
         let digits = text.get(from..to).filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
@@ -67,22 +48,10 @@ fn parse_stamp(text: &str) -> Option<i64> {
     let (hour, minute, second) = (number(9, 11)?, number(11, 13)?, number(13, 15)?);
     let ms = days(year, month, day) * MS_PER_DAY + (hour * 3_600 + minute * 60 + second) * 1_000;
     // Only what is written the same way again was a date.
-    (stamp(ms as f64) == text).then_some(ms)
+    (utc_stamp(ms as f64) == text).then_some(ms)
 }
 
-/// Year, month and day of a day counted from 1970-01-01. Years begin in March, so that leap days come last.
-fn civil(day: i64) -> (i64, i64, i64) {
-    let day = day + 719_468;
-    let (era, day_of_era) = (day.div_euclid(146_097), day.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day_of_year - (153 * shifted + 2) / 5 + 1)
-}
-
-/// The reverse of [`civil`].
+/// The day counted from 1970-01-01 of a date. Years begin in March, so that leap days come last.
 fn days(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
@@ -94,6 +63,7 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::units::{LAST_MS, utc};
     use proptest::prelude::*;
 
     #[test]
@@ -101,7 +71,7 @@ mod tests {
         let name = folder(1_795_885_810_999.0, "run-1:a.b_c").expect("a name");
         assert_eq!(name, "20261128T171010Z-run-1:a.b_c");
         assert_eq!(parse(&name), Some((1_795_885_810_000, "run-1:a.b_c")));
-        assert_eq!(written_out(1_795_885_810_999.0), "2026-11-28T17:10:10Z");
+        assert_eq!(utc(1_795_885_810_999.0), "2026-11-28T17:10:10Z");
         assert_eq!(folder(-5.0, "t").expect("a name"), "19700101T000000Z-t");
         assert_eq!(folder(f64::INFINITY, "t").expect("a name"), "99991231T235959Z-t");
         assert_eq!(folder(f64::NAN, "t").expect("a name"), "19700101T000000Z-t");

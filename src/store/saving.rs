@@ -1,10 +1,13 @@
 //! Writes the files of one test into a temporary folder, which then gets its final name.
 
 use super::disk::{Disk, Output};
-use super::folder::{INTERVALS, PERCENTILES, SERIES, SUMMARY};
+use super::examine::examine;
+use super::folder::{INTERVALS, PERCENTILES, REPORT, SERIES, SUMMARY};
 use super::formats::{write_interval_log, write_series};
 use super::recording::{RECORDS, Recording};
 use crate::message::secrets;
+use crate::plot::Mark;
+use crate::report::Report;
 use crate::stats::histogram::{Histogram, Packed};
 use crate::stats::summary::Summary;
 use std::fs::{self, File};
@@ -23,6 +26,26 @@ pub struct Saved {
     pub intervals: Vec<(u64, Packed)>,
     /// The fleet's latencies.
     pub latency: Histogram,
+    /// The fleet's service times.
+    pub service: Histogram,
+    /// Losses of drivers and the STOP.
+    pub events: Vec<Mark>,
+}
+
+impl Saved {
+    /// The report for people. `records` is the file of the records, which may not exist.
+    pub fn report(&self, records: &Path) -> String {
+        let [latency, service] = [&self.latency, &self.service].map(Packed::from);
+        Report {
+            summary: &self.summary,
+            intervals: &self.intervals,
+            latency: Some(&latency),
+            service: Some(&service),
+            events: &self.events,
+            records: examine(records).ok().as_ref(),
+        }
+        .render()
+    }
 }
 
 /// What became of a test that was to be saved.
@@ -66,6 +89,8 @@ impl Filling<'_> {
         if let Err(why) = recording.map_or_else(unread, Recording::finish) {
             self.problems.push(format!("{RECORDS} was not saved: {why}"));
         }
+        let report = saved.report(&self.folder.join(RECORDS));
+        self.other(REPORT, |out| out.write_all(report.as_bytes()));
         sync_folder(&self.folder)
     }
 

@@ -74,7 +74,8 @@ fn saved(test_id: &str, at_ms: f64) -> Saved {
         ..Summary::default()
     };
     let second = Packed::decode(&latency.encode().expect("encodes")).expect("decodes");
-    Saved { summary, at_ms, intervals: vec![(1, second)], latency }
+    let service = latency.clone();
+    Saved { summary, at_ms, intervals: vec![(1, second)], latency, service, events: Vec::new() }
 }
 
 /// The records of a test in a possible order.
@@ -129,6 +130,9 @@ fn the_files_are_what_they_say() {
     assert!(dir.read(SERIES).starts_with("second,planned,requests,"));
     assert!(dir.read(PERCENTILES).contains("       1.500 1.000000000000          1\n"));
     assert!(dir.read(INTERVALS).contains("\n0.000,1.000,1.500,HISTFAAA"));
+    let report = dir.read(REPORT);
+    assert!(report.contains("(hidden)") && !report.contains("Bearer"), "{report}");
+    assert!(report.contains("Test t-1") && report.contains("SHA-256"), "{report}");
     let text = dir.read(RECORDS);
     let read: Vec<(Topic, i64)> =
         Lines::new(text.as_bytes()).map(|r| r.expect("a record")).map(|r| (r.topic, r.offset)).collect();

@@ -156,6 +156,7 @@ fn refusal(line: &str) -> String {
             Ok(args) => match args.into_task() {
                 Task::Run(args) => args.settings().map(drop).map_err(late),
                 Task::Replay(args) => args.settings().map(drop).map_err(late),
+                Task::Report(args) => args.settings().map(drop).map_err(late),
             },
             Err(error) => Err(error),
         },

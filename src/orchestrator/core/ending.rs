@@ -5,6 +5,7 @@ use crate::message::{DriverEnd, End, Fate, NodeRef, Trigger};
 use crate::orchestrator::aggregate::Aggregate;
 use crate::orchestrator::dashboard::{HistoryRow, MAX_HISTORY};
 use crate::orchestrator::runs::{Command, Now};
+use crate::plot::Mark;
 use crate::stats::histogram::{Histogram, Packed};
 use crate::stats::summary::Summary;
 use std::collections::BTreeSet;
@@ -32,6 +33,8 @@ pub struct Finished {
     pub summary: Summary,
     /// When its author ended it, in broker time, ms since 1970.
     pub ended_at_ms: f64,
+    /// Losses of drivers and the STOP, in s since the start of the measurement.
+    pub events: Vec<Mark>,
     figures: Aggregate,
 }
 
@@ -41,10 +44,41 @@ impl Finished {
         self.figures.histograms().0
     }
 
+    /// The service times of all responses.
+    pub fn service(&self) -> &Histogram {
+        self.figures.histograms().1
+    }
+
     /// The latencies of each second.
     pub fn intervals(&self) -> Vec<(u64, Packed)> {
         self.figures.intervals().collect()
     }
+}
+
+/// What a plot marks: the ends of drivers that did not finish, and the STOP.
+fn events(test: &Test, end: &End) -> Vec<Mark> {
+    let warmup_ms = test.run.config.warmup_ms.unwrap_or(0) as f64;
+    let Some(start_ms) = end.started_at_ms.map(|ms| ms + warmup_ms) else { return Vec::new() };
+    let since_s = |ms: f64| ((ms - start_ms) / 1_000.0).max(0.0);
+    // A driver's part ends with its last report.
+    let ended_s = |node: &NodeRef| {
+        let driver = test.figures.drivers().iter().find(|driver| driver.node == *node)?;
+        Some(since_s(driver.origin_ms? + driver.shown.as_ref()?.elapsed_ms))
+    };
+    let gone = end.drivers.iter().filter_map(|driver| {
+        let name = &driver.node.node_id;
+        let what = match driver.fate {
+            Fate::Done => return None,
+            Fate::Lost => format!("{name} lost"),
+            Fate::Left => format!("{name} left"),
+            Fate::Refused => format!("{name} refused"),
+            Fate::Unreported => format!("{name}: no final report"),
+        };
+        Some(Mark::new(ended_s(&driver.node).unwrap_or(0.0), what))
+    });
+    let stop =
+        end.stopped.as_ref().map(|stop| Mark::new(since_s(stop.at_ms), format!("STOP: {}", stop.reason)));
+    gone.chain(stop).collect()
 }
 
 impl Core {
@@ -72,7 +106,9 @@ impl Core {
         }
         self.record(&summary);
         if self.keeps_finished {
-            self.finished.push(Finished { summary, ended_at_ms: end.ended_at_ms, figures: test.figures });
+            let events = events(&test, end);
+            let figures = test.figures;
+            self.finished.push(Finished { summary, ended_at_ms: end.ended_at_ms, events, figures });
         }
         self.moment = now;
     }

@@ -1,0 +1,56 @@
+//! What a reader sees first: which test it is, the verdict, and the thresholds.
+
+use super::table::{Cell, Head, class_of, table};
+use crate::stats::states::RunState;
+use crate::stats::summary::Summary;
+use crate::stats::verdict::Severity;
+use crate::units::trim_number;
+use maud::{Markup, html};
+
+/// The test and its state.
+pub fn title(summary: &Summary) -> Markup {
+    let class = match summary.state {
+        RunState::Completed => "plain",
+        RunState::Failed => "bad",
+        RunState::Aborted | RunState::Unknown => "warn",
+        _ => "live",
+    };
+    html! {
+        p.brand { "Floodgate report" }
+        h1 { "Test " (summary.test_id) " " span.badge.(class) { (summary.state.as_str()) } }
+        @for notice in &summary.notices { p.notice { "These figures are not up to date: " (notice) } }
+    }
+}
+
+/// The verdict, most important first.
+pub fn verdict(summary: &Summary) -> Markup {
+    let worst = match summary.worst_severity() {
+        Some(Severity::Info) => "good",
+        other => class_of(other),
+    };
+    let class = |text: &String| {
+        let finding = summary.findings.iter().find(|finding| finding.text == *text);
+        class_of(finding.map(|finding| finding.severity))
+    };
+    html! {
+        @if !summary.verdict.is_empty() {
+            ul.verdict.(worst) { @for line in &summary.verdict { li.(class(line)) { (line) } } }
+        }
+    }
+}
+
+/// Every condition with its value.
+pub fn thresholds(summary: &Summary) -> Markup {
+    let row = |one: &crate::stats::summary::ThresholdResult| {
+        let passed = if one.passed { Cell::toned("passed", "good") } else { Cell::toned("failed", "bad") };
+        let value = one.value.map_or_else(Cell::unknown, |value| Cell::text(trim_number(value)));
+        vec![Cell::text(one.expression.as_str()), value, passed]
+    };
+    let heads = [Head::Text("fails if"), Head::Number("value"), Head::Text("result")];
+    html! {
+        @if !summary.thresholds.is_empty() {
+            h2 { "Thresholds" }
+            (table("Thresholds", &heads, &summary.thresholds.iter().map(row).collect::<Vec<_>>()))
+        }
+    }
+}
