@@ -74,7 +74,7 @@ pub fn rate(id: &str, timeline: &Timeline, marks: &[Mark]) -> Markup {
     let is_planned = known.iter().any(|course| course.ink == Ink::Plan);
     let mut notes = notes(timeline);
     if is_planned {
-        notes.insert(0, "Shaded: what the plan asked for and was not sent in time.".to_owned());
+        notes.insert(0, "Shaded: the gap between planned and sent.".to_owned());
     }
     let keys = known.iter().rev().filter_map(|course| course.key(timeline, measured)).collect();
     let table = table(timeline, &known.into_iter().rev().collect::<Vec<_>>(), measured);
@@ -201,6 +201,7 @@ pub fn overlay(id: &str, what: Compared, tests: &[(&str, &Timeline)]) -> Markup 
         gaps: Vec::new(),
         shade: String::new(),
         bars: String::new(),
+        bar_ink: Ink::Red,
         lines: lines.clone(),
         marks: &[],
         limits: &[],
@@ -224,6 +225,7 @@ fn panel<'a>(label: &str, unit: &'a str, timeline: &Timeline, y: Axis, marks: &'
         gaps: timeline.gaps(),
         shade: String::new(),
         bars: String::new(),
+        bar_ink: Ink::Red,
         lines: Vec::new(),
         marks,
         limits: &[],

@@ -41,7 +41,7 @@ impl Figure<'_> {
                 @for (number, panel) in self.panels.iter().enumerate() {
                     (panel.render(&format!("{}-{number}", self.id)))
                 }
-                @for note in &self.notes { p.dim { (note) } }
+                @if !self.notes.is_empty() { p.dim { (self.notes.join(" ")) } }
                 @if !self.table.rows.is_empty() {
                     details {
                         summary { "As a table" }

@@ -5,14 +5,17 @@
 
 use super::axis::Axis;
 use super::path;
+use crate::units::parse_duration;
 use maud::{Markup, html};
 
 /// Least distance of two labels at the right end, as a share of the height.
 const LABEL_GAP: f64 = 0.075;
 /// Maximum number of marks; the newest ones are shown.
 const MAX_MARKS: usize = 12;
-/// Rows in which the labels of marks alternate.
-const MARK_ROWS: usize = 3;
+/// Rows for the labels of marks, in px from the top: above the plot, then in it.
+const MARK_ROWS: [i32; 3] = [-5, 12, 27];
+/// Least distance of two labels in a row, as a share of the width.
+const MARK_GAP: f64 = 0.3;
 /// Maximum number of characters of a label in the plot.
 const MAX_LABEL_CHARS: usize = 40;
 
@@ -41,6 +44,11 @@ impl Ink {
             Ink::Red => "ln red",
             Ink::Purple => "ln purple",
         }
+    }
+
+    /// Its class for bars.
+    fn bar_class(self) -> &'static str {
+        if self == Ink::Red { "bars red" } else { "bars blue" }
     }
 }
 
@@ -80,6 +88,19 @@ pub struct Limit {
     pub text: String,
 }
 
+impl Limit {
+    /// The line of a condition on the fleet's latency, such as `p99 > 250ms for 10s`; `None` for any other
+    /// condition.
+    pub fn of_latency(expression: &str) -> Option<Limit> {
+        let (metric, rest) = expression.split_at_checked(expression.find(['<', '>'])?)?;
+        let known = ["min", "mean", "p50", "p90", "p95", "p99", "p99.9", "max"];
+        let value = rest.trim_start_matches(['<', '>', '=']).trim_start();
+        let value = value.split([' ', ',']).next().filter(|_| known.contains(&metric.trim()))?;
+        let value = parse_duration(value).ok()?.as_secs_f64() * 1_000.0;
+        Some(Limit { value, text: expression.to_owned() })
+    }
+}
+
 /// One coordinate system with everything in it.
 #[derive(Debug)]
 pub struct Panel<'a> {
@@ -97,6 +118,8 @@ pub struct Panel<'a> {
     pub shade: String,
     /// Bars, as a path.
     pub bars: String,
+    /// The colour of the bars.
+    pub bar_ink: Ink,
     /// Lines, the most important last.
     pub lines: Vec<Line>,
     /// Events.
@@ -121,7 +144,7 @@ impl Panel<'_> {
                     @for (from, to) in &self.gaps { (gap(self.x.at(*from), self.x.at(*to), &hatch)) }
                     svg width="100%" height="100%" viewBox=(view_box) preserveAspectRatio="none" {
                         @if !self.shade.is_empty() { path.shade d=(self.shade) {} }
-                        @if !self.bars.is_empty() { path.bars d=(self.bars) {} }
+                        @if !self.bars.is_empty() { path class=(self.bar_ink.bar_class()) d=(self.bars) {} }
                         @for line in &self.lines { path class=(line.ink.class()) d=(self.path(line)) {} }
                     }
                     @for limit in self.limits { (self.limit(limit)) }
@@ -176,13 +199,13 @@ impl Panel<'_> {
                 None => marks.push((at, clip(&mark.text), 0)),
             }
         }
-        let hidden = marks.len().saturating_sub(MAX_MARKS);
+        let shown = &marks[marks.len().saturating_sub(MAX_MARKS)..];
+        let rows = rows(shown.iter().map(|(at, ..)| *at));
         html! {
-            @for (number, (at, text, more)) in marks.iter().skip(hidden).enumerate() {
-                @let anchor = if *at > 0.6 { "end" } else { "start" };
-                line.mark x1=(percent(*at)) x2=(percent(*at)) y1="0" y2="100%" {}
-                text.mark x=(percent(*at)) y=(number % MARK_ROWS * 15 + 11) dx=(if *at > 0.6 { -4 } else { 4 })
-                    text-anchor=(anchor) {
+            @for ((at, text, more), row) in shown.iter().zip(rows) {
+                @let (anchor, dx) = if *at > 0.6 { ("end", -4) } else { ("start", 4) };
+                line.mark x1=(percent(*at)) x2=(percent(*at)) y1=(MARK_ROWS[row] - 10) y2="100%" {}
+                text.mark x=(percent(*at)) y=(MARK_ROWS[row]) dx=(dx) text-anchor=(anchor) {
                     (text)
                     @if *more > 0 { " and " (more) " more" }
                 }
@@ -230,6 +253,17 @@ fn apart(places: Vec<f64>) -> Vec<f64> {
     moved
 }
 
+/// The first row for each label in which it does not meet the one before; the last row otherwise.
+fn rows(places: impl Iterator<Item = f64>) -> Vec<usize> {
+    let mut newest = [f64::NEG_INFINITY; MARK_ROWS.len()];
+    let row = |at: f64| {
+        let row = newest.iter().position(|last| at - last >= MARK_GAP).unwrap_or(MARK_ROWS.len() - 1);
+        newest[row] = at;
+        row
+    };
+    places.map(row).collect()
+}
+
 fn pattern(id: &str) -> Markup {
     html! {
         defs {
@@ -274,6 +308,22 @@ mod tests {
     }
 
     #[test]
+    fn labels_of_near_marks_use_other_rows() {
+        assert_eq!(rows([0.1, 0.15, 0.2, 0.5, 0.9].into_iter()), [0, 1, 2, 0, 0]);
+        assert_eq!(rows([0.1, 0.12, 0.14, 0.16].into_iter()), [0, 1, 2, 2]);
+    }
+
+    #[test]
+    fn a_condition_on_latency_is_a_line() {
+        let limit = |text: &str| Limit::of_latency(text).map(|limit| limit.value);
+        assert_eq!(limit("p99 > 250ms"), Some(250.0));
+        assert_eq!(limit("p99.9>=1.5s for 10s, abort"), Some(1_500.0));
+        for other in ["errors > 1%", "service.p99 > 5ms", "p99", "p99 > x", "throughput < 5", ""] {
+            assert_eq!(limit(other), None, "{other}");
+        }
+    }
+
+    #[test]
     fn events_at_one_moment_share_a_mark_and_texts_are_escaped() {
         let marks: Vec<_> = (0..30).map(|n| Mark::new(f64::from(n / 3) * 2.0, format!("<d{n}>"))).collect();
         let panel = Panel {
@@ -284,6 +334,7 @@ mod tests {
             gaps: vec![(3.0, 6.0)],
             shade: String::new(),
             bars: String::new(),
+            bar_ink: Ink::Blue,
             lines: Vec::new(),
             marks: &marks,
             limits: &[Limit { value: 5.0, text: "p99 > 5ms".to_owned() }],

@@ -84,7 +84,8 @@ impl<'a> Report<'a> {
     /// Second by second.
     fn course(&self) -> Markup {
         let timeline = Timeline::new(&self.summary.series, self.intervals);
-        let limits: Vec<Limit> = Vec::new();
+        let thresholds = self.summary.thresholds.iter();
+        let limits: Vec<Limit> = thresholds.filter_map(|one| Limit::of_latency(&one.expression)).collect();
         html! {
             h2 { "Course" }
             (plot::rate("rate", &timeline, self.events))
