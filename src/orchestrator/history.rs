@@ -3,6 +3,7 @@
 use super::{ApiError, Control, HistoryRow};
 use crate::http::server::{Request, Response};
 use crate::report::{POLICY, Report};
+use crate::stats::summary::Summary;
 use crate::store::{
     FILES, Folder, INTERVALS, MAX_SUMMARY_BYTES, PERCENTILES, RECORDS, REPORT, SERIES, SUMMARY, Unread,
     check_id, write_series,
@@ -98,8 +99,7 @@ fn file_of(control: &Control, id: &str, file: &str) -> Result<Response, ApiError
         return test(control, id);
     }
     if let Some(folder) = saved(control, id) {
-        let answer = read(&folder, file, MAX_FILE_BYTES);
-        return answer.map(|answer| if file == REPORT { guarded(answer) } else { answer });
+        return if file == REPORT { report(&folder) } else { read(&folder, file, MAX_FILE_BYTES) };
     }
     let Some(summary) = control.summary(id) else { return Err(unknown(control, id)) };
     if file == SERIES {
@@ -109,8 +109,7 @@ fn file_of(control: &Control, id: &str, file: &str) -> Result<Response, ApiError
         return Ok(Response::new(200, kind(file), text));
     }
     if file == REPORT {
-        let page = Response::html(200, Report::of(&summary).render());
-        return Ok(guarded(page.with_header("X-Content-Type-Options", "nosniff")));
+        return Ok(short_report(&summary));
     }
     let how = match control.store() {
         Some(_) => "it is saved when the test has ended",
@@ -137,6 +136,20 @@ fn read(folder: &Folder, file: &str, most: u64) -> Result<Response, ApiError> {
             Err(ApiError::new(503, format!("{name}/{file} cannot be read, try again: {why}")))
         }
     }
+}
+
+/// The saved report; from the result alone if an older version saved none.
+fn report(folder: &Folder) -> Result<Response, ApiError> {
+    let saved = read(folder, REPORT, MAX_FILE_BYTES).map(guarded);
+    let Err(ApiError { status: 404, .. }) = saved else { return saved };
+    let summary = folder.read(SUMMARY, MAX_SUMMARY_BYTES).ok();
+    let summary = summary.and_then(|bytes| serde_json::from_slice::<Summary>(&bytes).ok());
+    summary.map_or(saved, |summary| Ok(short_report(&summary)))
+}
+
+fn short_report(summary: &Summary) -> Response {
+    let page = Response::html(200, Report::of(summary).render());
+    guarded(page.with_header("X-Content-Type-Options", "nosniff"))
 }
 
 /// A page that a browser lets do nothing, whoever wrote the file.

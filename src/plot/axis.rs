@@ -4,6 +4,8 @@ use super::text::{elapsed_tick, number};
 
 /// About how many ticks an axis has.
 const TICKS: f64 = 5.0;
+/// Room above the largest value of a linear axis, as a factor: no line lies on its upper end.
+const HEADROOM: f64 = 1.02;
 /// Least range of a logarithmic axis, as a factor.
 const LEAST_FACTOR: f64 = 10.0;
 /// Most decades of a logarithmic axis with ticks at 1, 2 and 5; wider ones have one tick a decade.
@@ -28,7 +30,7 @@ impl Axis {
     pub fn linear(max: f64, label: fn(f64) -> String) -> Axis {
         let max = if max.is_finite() && max > 0.0 { max } else { 1.0 };
         let step = round_up(max / TICKS);
-        let count = (max / step - 1e-9).ceil().max(1.0);
+        let count = (max * HEADROOM / step).ceil().max(1.0);
         let ticks = (0..=count as u32).map(|n| f64::from(n) * step).map(|at| (at, label(at))).collect();
         Axis { low: 0.0, high: count * step, is_log: false, ticks }
     }
@@ -120,11 +122,11 @@ mod tests {
     #[test]
     fn linear_ticks_are_round_and_cover_the_maximum() {
         for (max, expected) in [
-            (1_000.0, "0 | 200 | 400 | 600 | 800 | 1,000"),
+            (1_000.0, "0 | 200 | 400 | 600 | 800 | 1,000 | 1,200"),
             (1_001.0, "0 | 500 | 1,000 | 1,500"),
-            (3.0, "0 | 1 | 2 | 3"),
-            (0.0, "0 | 0.2 | 0.4 | 0.6 | 0.8 | 1"),
-            (f64::NAN, "0 | 0.2 | 0.4 | 0.6 | 0.8 | 1"),
+            (3.0, "0 | 1 | 2 | 3 | 4"),
+            (0.0, "0 | 0.2 | 0.4 | 0.6 | 0.8 | 1 | 1.2"),
+            (f64::NAN, "0 | 0.2 | 0.4 | 0.6 | 0.8 | 1 | 1.2"),
         ] {
             let axis = Axis::linear(max, number);
             assert_eq!(labels(&axis), expected, "{max}");

@@ -71,9 +71,9 @@ pub fn rate(id: &str, timeline: &Timeline, marks: &[Mark]) -> Markup {
     let place = |x, y| (panel.x.at(x), panel.y.at(y));
     panel.shade =
         between(both.map(|both| both.map(|(x, (planned, sent))| (place(x, planned), place(x, sent)))));
-    let is_planned = known.iter().any(|course| course.ink == Ink::Plan);
+    let differs = timeline.bins().iter().any(|bin| bin.planned.is_some_and(|planned| planned != bin.sent));
     let mut notes = notes(timeline);
-    if is_planned {
+    if differs {
         notes.insert(0, "Shaded: the gap between planned and sent.".to_owned());
     }
     let keys = known.iter().rev().filter_map(|course| course.key(timeline, measured)).collect();
@@ -134,6 +134,7 @@ pub fn generator(id: &str, timeline: &Timeline, marks: &[Mark]) -> Markup {
     if let Some((min, max)) = LAG.range(timeline) {
         let mut panel = panel("Lag", "", timeline, Axis::log(min.max(0.001), max, ms), marks);
         panel.lines.push(LAG.line(timeline));
+        panel.is_short = true;
         figure.panels.push(panel);
         figure.keys.extend(LAG.key(timeline, measured_ms));
         if timeline.length_s() > 1 {
@@ -143,6 +144,7 @@ pub fn generator(id: &str, timeline: &Timeline, marks: &[Mark]) -> Markup {
     if BUSY.is_known(timeline) {
         let mut panel = panel("Busy", "", timeline, Axis::share(), marks);
         panel.lines.push(BUSY.line(timeline));
+        panel.is_short = true;
         figure.panels.push(panel);
         figure.keys.extend(BUSY.key(timeline, percent));
     }
@@ -195,6 +197,7 @@ pub fn overlay(id: &str, what: Compared, tests: &[(&str, &Timeline)]) -> Markup 
     };
     let panel = Panel {
         label: title.to_owned(),
+        is_short: false,
         unit,
         x: Axis::time(from_s, until_s),
         y,
@@ -218,6 +221,7 @@ pub fn ink(number: usize) -> Ink {
 fn panel<'a>(label: &str, unit: &'a str, timeline: &Timeline, y: Axis, marks: &'a [Mark]) -> Panel<'a> {
     let (from_s, until_s) = timeline.span_s();
     Panel {
+        is_short: false,
         label: format!("{label} over {}", elapsed(until_s.round() as u64)),
         unit,
         x: Axis::time(from_s, until_s),
@@ -338,7 +342,7 @@ mod tests {
         assert!(markup.contains("planned 110") && markup.contains("Shaded"), "{markup}");
         assert!(paths(&markup, "shade")[0].ends_with('Z'), "{markup}");
         let markup = generator("g", &timeline(1..=3), &[]).into_string();
-        assert_eq!(markup.matches("<div class=\"plot\">").count(), 2);
+        assert_eq!(markup.matches("<div class=\"plot short\">").count(), 2);
         assert!(markup.contains("lag p99 50 µs") && markup.contains("busy 25.0 %"), "{markup}");
     }
 

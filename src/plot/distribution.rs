@@ -37,7 +37,8 @@ pub fn percentiles(id: &str, title: &str, distributions: &[(&str, &Packed)]) -> 
         points: curve.iter().copied().map(Some).collect(),
     });
     let panel = Panel {
-        label: format!("{title} by percentile"),
+        label: title.to_owned(),
+        is_short: false,
         unit: "",
         x: nines_axis(nines),
         y: Axis::log(min, max, ms),
@@ -128,6 +129,7 @@ pub fn histogram(id: &str, title: &str, times: &Packed) -> Markup {
     let rows = bars.iter().filter(|bar| bar.count > 0).map(row).collect();
     let heads = [title, "responses", "share"].map(str::to_owned).to_vec();
     let panel = Panel {
+        is_short: false,
         label: format!("{title}: {} responses", measured(times.count() as f64)),
         unit: "",
         x,

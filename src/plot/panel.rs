@@ -106,6 +106,8 @@ impl Limit {
 pub struct Panel<'a> {
     /// What it shows, for screen readers.
     pub label: String,
+    /// Whether it is lower than others, as one of several in a figure.
+    pub is_short: bool,
     /// The unit of the vertical axis, above it.
     pub unit: &'a str,
     /// The horizontal axis.
@@ -136,7 +138,7 @@ impl Panel<'_> {
         let (from, to, _) = self.x.range();
         let (low, high, is_log) = self.y.range();
         html! {
-            div.plot {
+            div.plot.short[self.is_short] {
                 svg role="img" aria-label=(self.label) data-x={ (from) " " (to) }
                     data-y={ (low) " " (high) } data-log=[is_log.then_some("y")] {
                     @if !self.gaps.is_empty() { (pattern(&hatch)) }
@@ -328,6 +330,7 @@ mod tests {
         let marks: Vec<_> = (0..30).map(|n| Mark::new(f64::from(n / 3) * 2.0, format!("<d{n}>"))).collect();
         let panel = Panel {
             label: "a \"label\"".to_owned(),
+            is_short: false,
             unit: "per s",
             x: Axis::time(0.0, 30.0),
             y: Axis::linear(10.0, number),

@@ -87,7 +87,7 @@ impl<'a> Report<'a> {
         let thresholds = self.summary.thresholds.iter();
         let limits: Vec<Limit> = thresholds.filter_map(|one| Limit::of_latency(&one.expression)).collect();
         html! {
-            h2 { "Course" }
+            h2 { "Over time" }
             (plot::rate("rate", &timeline, self.events))
             (plot::latency("latency", &timeline, self.events, &limits))
             (plot::errors("errors", &timeline, self.events))

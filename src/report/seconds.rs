@@ -33,7 +33,7 @@ pub fn section(summary: &Summary, intervals: &[(u64, Packed)]) -> Markup {
     let rows: Vec<_> = bins.iter().map(row).collect();
     html! {
         @if !rows.is_empty() {
-            h2 { "Second by second" }
+            h2 { "Every second" }
             @if length_s > 1 {
                 p.dim {
                     "Each row is " (length_s) " s: its counts are sums, its percentiles those of all its \

@@ -27,12 +27,14 @@ pub fn answers(summary: &Summary) -> Markup {
     });
     let rows: Vec<_> = status.chain(errors).chain(causes).collect();
     let heads = [Head::Text("answer"), Head::Number("count"), Head::Text("cause"), Head::Text("drivers")];
+    // Without errors there are no causes.
+    let heads = if total.errors_total() > 0 { &heads[..] } else { &heads[..2] };
     html! {
         h2 { "Responses and errors" }
         @if rows.is_empty() {
             p.dim { "There was no response." }
         } @else {
-            (table("Responses and errors", &heads, &rows))
+            (table("Responses and errors", heads, &rows))
             p.dim { "Received " (format_bytes(total.bytes_received)) "." }
         }
     }

@@ -69,6 +69,38 @@ fn a_run_is_saved_and_replayed_byte_for_byte_also_when_it_is_damaged() {
 }
 
 #[test]
+fn the_report_of_a_saved_run_is_written_again_in_the_same_bytes() {
+    let dir = Scratch::new("report");
+    let (folder, _) = saved(&dir);
+    let word = folder.to_str().expect("UTF-8");
+    let report = |words: &[&str]| run("floodgate", &[&["report", word], words].concat(), &[]);
+    let path = folder.join("report.html");
+    let text = fs::read_to_string(&path).expect("read");
+    assert!(text.contains("id=\"latency\"") && text.contains("id=\"histogram\""), "{text}");
+    assert!(text.len() < 100_000, "{} bytes", text.len());
+    assert_eq!(stdout(&report(&["-o", "-"])), text);
+    fs::remove_file(&path).expect("removed");
+    let output = report(&[]);
+    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(0), ""), "{}", stderr(&output));
+    assert_eq!(stderr(&output), format!("wrote {}\n", path.display()));
+    assert_eq!(fs::read_to_string(&path).expect("read"), text);
+
+    let output = report(&["-o", "/dev/null/x.html"]);
+    assert!(
+        output.status.code() == Some(1) && stderr(&output).contains("/dev/null/x.html cannot be written")
+    );
+    // A file that is cut off has a report that says so.
+    let records = folder.join("records.jsonl");
+    let whole = fs::read_to_string(&records).expect("read");
+    fs::write(&records, whole.lines().take(3).map(|line| line.to_owned() + "\n").collect::<String>())
+        .expect("written");
+    let cut = stdout(&report(&["-o", "-"]));
+    assert!(cut.contains("ends before the end of the test") && cut.contains("id=\"rate\""), "{cut}");
+    fs::remove_file(&records).expect("removed");
+    assert_eq!(report(&[]).status.code(), Some(1));
+}
+
+#[test]
 fn what_is_no_saved_run_is_refused_with_a_reason() {
     let dir = Scratch::new("refused");
     let path = dir.path().join("records.jsonl");

@@ -86,6 +86,15 @@ fn a_saved_test_is_served_also_after_a_restart_without_its_records() {
     assert!(file("series.csv").starts_with("second,requests"));
     assert!(file("latency.hgrm").contains("Total count    =           50]"));
     assert!(file("latency.hlog").starts_with("#[Histogram log format version 1.3]\n"));
+    let report = get(addr, "/tests/t:1/report.html");
+    assert!(report.body.contains("id=\"latency\"") && !report.body.contains("s3cret"), "{}", report.body);
+    for (name, value) in [
+        ("content-type", "text/html"),
+        ("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'"),
+        ("x-content-type-options", "nosniff"),
+    ] {
+        assert!(report.header(name).is_some_and(|found| found.starts_with(value)), "{name}");
+    }
     let records = file("records.jsonl");
     assert!(records.starts_with(r#"{"topic":"test_config""#), "{records}");
     assert!(!records.contains("s3cret") && !live.contains("s3cret") && live.contains("(hidden)"));
@@ -94,6 +103,9 @@ fn a_saved_test_is_served_also_after_a_restart_without_its_records() {
     assert!(refusal(addr, "/tests/t:1/report.pdf", 404).contains("series.csv"));
     assert!(refusal(addr, "/tests/t:1/a/b", 404).contains("/tests/ID/FILE"));
     refusal(addr, "/tests?limit=0", 400);
+    // As an older version saved it.
+    fs::remove_file(dir.entries()[0].join("report.html")).expect("removed");
+    assert!(file("report.html").contains("The records of this test are not saved"));
 }
 
 #[test]
@@ -109,6 +121,7 @@ fn without_a_store_the_newest_results_are_served_and_the_rest_is_explained() {
     assert_eq!(json_of(addr, "/tests")["tests"][0]["test_id"], "t");
     assert_eq!(json_of(addr, "/tests/t")["state"], "completed");
     assert!(get(addr, "/tests/t/series.csv").body.starts_with("second,"));
+    assert!(get(addr, "/tests/t/report.html").body.contains("id=\"latency\""));
     assert!(refusal(addr, "/tests/t/latency.hgrm", 404).contains("--store DIR"));
     assert!(refusal(addr, "/tests/other", 404).contains("--store DIR"));
 }
