@@ -171,10 +171,11 @@ pub enum Compared {
 
 /// The same figure of several tests by name, each from its own start.
 pub fn overlay(id: &str, what: Compared, tests: &[(&str, &Timeline)]) -> Markup {
-    let (title, read, format): (&str, fn(&Bin) -> Option<f64>, fn(f64) -> String) = match what {
-        Compared::Rate => ("Responses per second", |bin| Some(bin.per_s(bin.answered)), measured),
-        Compared::P99 => ("Latency p99", |bin| bin.percentiles_ms[2], measured_ms),
+    let (title, course, format): (_, &Course, fn(f64) -> String) = match what {
+        Compared::Rate => ("Responses per second", &RATES[2], measured),
+        Compared::P99 => ("Latency p99", &LATENCIES[3], measured_ms),
     };
+    let read = course.read;
     let values = || tests.iter().flat_map(|(_, timeline)| timeline.values(read).flatten().map(|(_, y)| y));
     let Some((min, max)) = values().reduce(f64::min).zip(values().reduce(f64::max)) else {
         return nothing(id, title, "There is nothing to compare second by second.");
@@ -333,6 +334,11 @@ mod tests {
         let fine = SeriesPoint { errors: 0, ..point(1) };
         let fine = errors("e", &Timeline::new(&[fine], &[]), &[]).into_string();
         assert!(fine.contains("No request failed."), "{fine}");
+        let ([a, b], c) = ([1..=3, 1..=5].map(timeline), timeline([2]));
+        let tests = [("A", &a), ("B", &b), ("C", &c)];
+        let rates = overlay("o", Compared::Rate, &tests).into_string();
+        assert!(rates.contains("A 98") && rates.contains("data-x=\"0 5\""), "{rates}");
+        assert!(overlay("o", Compared::P99, &tests).into_string().contains("C 5.00 ms"));
         assert!(overlay("o", Compared::P99, &[("A", &empty)]).into_string().contains("nothing to compare"));
     }
 

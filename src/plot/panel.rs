@@ -166,8 +166,12 @@ impl Panel<'_> {
     fn grid(&self) -> Markup {
         html! {
             g.grid {
-                @for (at, _) in self.y.ticks() { line x1="0" x2="100%" y1=(from_top(at)) y2=(from_top(at)) {} }
-                @for (at, _) in self.x.ticks() { line.tick x1=(percent(at)) x2=(percent(at)) y1="100%" y2="100%" {} }
+                @for (at, _) in self.y.ticks() {
+                    line x2="100%" y1=(from_top(at)) y2=(from_top(at)) {}
+                }
+                @for (at, _) in self.x.ticks() {
+                    line.tick x1=(percent(at)) x2=(percent(at)) y2="100%" {}
+                }
             }
             g.y {
                 @for (at, label) in self.y.ticks() { text x="-6" y=(from_top(at)) dy=".35em" { (label) } }
@@ -184,7 +188,7 @@ impl Panel<'_> {
     fn limit(&self, limit: &Limit) -> Markup {
         let at = self.y.at(limit.value);
         html! {
-            line.limit x1="0" x2="100%" y1=(from_top(at)) y2=(from_top(at)) {}
+            line.limit x2="100%" y1=(from_top(at)) y2=(from_top(at)) {}
             text.limit x="4" y=(from_top(at)) dy="-.35em" { (clip(&limit.text)) }
         }
     }
@@ -278,7 +282,7 @@ fn pattern(id: &str) -> Markup {
 
 fn gap(from: f64, to: f64, hatch: &str) -> Markup {
     html! {
-        rect.gap x=(percent(from)) width=(percent(to - from)) y="0" height="100%" fill={ "url(#" (hatch) ")" } {}
+        rect.gap x=(percent(from)) width=(percent(to - from)) height="100%" fill={ "url(#" (hatch) ")" } {}
     }
 }
 

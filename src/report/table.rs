@@ -70,7 +70,11 @@ pub fn table(label: &str, heads: &[Head], rows: &[Vec<Cell>]) -> Markup {
                 thead { tr { @for head in heads { (head.render()) } } }
                 tbody {
                     @for row in rows {
-                        tr { @for (cell, head) in row.iter().zip(heads) { td class=[cell.class(*head)] { (cell.text) } } }
+                        tr {
+                            @for (cell, head) in row.iter().zip(heads) {
+                                td class=[cell.class(*head)] { (cell.text) }
+                            }
+                        }
                     }
                 }
             }

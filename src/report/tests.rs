@@ -108,17 +108,9 @@ fn report(summary: &Summary) -> String {
     report.render()
 }
 
-/// Where `FLOODGATE_REPORTS` names a folder, to look at them in a browser.
-fn show(name: &str, text: &str) {
-    if let Some(folder) = option_env!("FLOODGATE_REPORTS") {
-        crate::store::write_file(&std::path::Path::new(folder).join(name), text).expect("written");
-    }
-}
-
 #[test]
 fn an_hour_fits_into_300_kb() {
     let text = report(&summary(3_600, 10));
-    show("hour.html", &text);
     assert!(text.len() < 300_000, "{} bytes", text.len());
     assert_eq!(text.matches("<figure").count(), 6);
     assert!(text.contains("Each point is 5 s.") && text.contains("Each row is 15 s"), "merged");
@@ -131,7 +123,6 @@ fn an_hour_fits_into_300_kb() {
 fn a_run_of_one_second_has_plots_too() {
     for seconds in [1, 3] {
         let text = report(&summary(seconds, 2));
-        show(&format!("{seconds}s.html"), &text);
         assert_eq!(text.matches("<div class=\"plot").count(), 7 - usize::from(seconds == 0), "{seconds} s");
     }
 }

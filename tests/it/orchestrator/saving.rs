@@ -83,7 +83,7 @@ fn a_saved_test_is_served_also_after_a_restart_without_its_records() {
         assert_eq!(get(addr, path).body, live, "{path}");
     }
     let file = |name: &str| get(addr, &format!("/tests/t:1/{name}")).body;
-    assert!(file("series.csv").starts_with("second,requests"));
+    assert!(file("series.csv").starts_with("second,planned,requests"));
     assert!(file("latency.hgrm").contains("Total count    =           50]"));
     assert!(file("latency.hlog").starts_with("#[Histogram log format version 1.3]\n"));
     let report = get(addr, "/tests/t:1/report.html");
