@@ -302,7 +302,11 @@ mod tests {
     #[test]
     fn one_second_is_a_point_and_three_are_a_line() {
         let one = rate("r", &timeline([1]), &[]).into_string();
-        assert_eq!(paths(&one, "ln blue"), ["M1000,333h0"], "in the middle of its second, at 100 of 150");
+        assert_eq!(
+            paths(&one, "ln blue"),
+            ["M1000,333m-6,0h12"],
+            "in the middle of its second, at 100 of 150"
+        );
         assert!(one.contains("sent 100") && one.contains("errors 2"), "{one}");
         let three = latency("l", &timeline(1..=3), &[], &[]).into_string();
         assert_eq!(paths(&three, "ln red").len(), 1);

@@ -5,7 +5,8 @@
 
 use super::axis::Axis;
 use super::path;
-use crate::units::parse_duration;
+use crate::stats::summary::ThresholdResult;
+use crate::thresholds::{Metric, Threshold, Times};
 use maud::{Markup, html};
 
 /// Least distance of two labels at the right end, as a share of the height.
@@ -77,6 +78,14 @@ impl Mark {
     pub fn new(at: f64, text: impl Into<String>) -> Mark {
         Mark { at, text: text.into() }
     }
+
+    /// Where conditions began to be true, as far as that is known.
+    pub fn of_breaches(thresholds: &[ThresholdResult]) -> Vec<Mark> {
+        let since = thresholds.iter().filter(|result| !result.passed).filter_map(|result| {
+            result.since_s.map(|second| Mark::new(second as f64, result.expression.as_str()))
+        });
+        since.collect()
+    }
 }
 
 /// A horizontal line with a label: a threshold.
@@ -89,15 +98,14 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// The line of a condition on the fleet's latency, such as `p99 > 250ms for 10s`; `None` for any other
-    /// condition.
-    pub fn of_latency(expression: &str) -> Option<Limit> {
-        let (metric, rest) = expression.split_at_checked(expression.find(['<', '>'])?)?;
-        let known = ["min", "mean", "p50", "p90", "p95", "p99", "p99.9", "max"];
-        let value = rest.trim_start_matches(['<', '>', '=']).trim_start();
-        let value = value.split([' ', ',']).next().filter(|_| known.contains(&metric.trim()))?;
-        let value = parse_duration(value).ok()?.as_secs_f64() * 1_000.0;
-        Some(Limit { value, text: expression.to_owned() })
+    /// The conditions on the fleet's latency.
+    pub fn of_latency(thresholds: &[ThresholdResult]) -> Vec<Limit> {
+        let known = thresholds.iter().filter_map(|result| {
+            let threshold = Threshold::parse(&result.expression).ok()?;
+            let is_latency = matches!(threshold.metric, Metric::Time(Times::Latency, _));
+            is_latency.then(|| Limit { value: threshold.limit, text: result.expression.clone() })
+        });
+        known.collect()
     }
 }
 
@@ -320,13 +328,24 @@ mod tests {
     }
 
     #[test]
-    fn a_condition_on_latency_is_a_line() {
-        let limit = |text: &str| Limit::of_latency(text).map(|limit| limit.value);
-        assert_eq!(limit("p99 > 250ms"), Some(250.0));
-        assert_eq!(limit("p99.9>=1.5s for 10s, abort"), Some(1_500.0));
-        for other in ["errors > 1%", "service.p99 > 5ms", "p99", "p99 > x", "throughput < 5", ""] {
-            assert_eq!(limit(other), None, "{other}");
-        }
+    fn conditions_on_latency_are_lines_and_breaches_are_marks() {
+        let result = |expression: &str, since_s: Option<u64>| ThresholdResult {
+            expression: expression.to_owned(),
+            value: Some(300.0),
+            passed: since_s.is_none(),
+            since_s,
+        };
+        let results = [
+            result("p99 > 250ms", Some(7)),
+            result("p99.9>=1.5s for 10s, abort", None),
+            result("errors > 1%", Some(9)),
+            result("service.p99 > 5ms", None),
+            result("nonsense", None),
+        ];
+        let limits = Limit::of_latency(&results);
+        assert_eq!(limits.iter().map(|limit| limit.value).collect::<Vec<_>>(), [250.0, 1_500.0]);
+        let marks = Mark::of_breaches(&results);
+        assert_eq!(marks, [Mark::new(7.0, "p99 > 250ms"), Mark::new(9.0, "errors > 1%")]);
     }
 
     #[test]

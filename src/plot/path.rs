@@ -7,10 +7,13 @@ pub const WIDTH: f64 = 2_000.0;
 /// Height of the drawing in its own units.
 pub const HEIGHT: f64 = 1_000.0;
 
+/// Half the width of a place without neighbors.
+const DOT: i64 = 6;
+
 /// A place in the plot: from 0 to 1 to the right and upwards.
 pub type Place = (f64, f64);
 
-/// A line through known places; `None` interrupts it. A place without neighbors becomes a dot.
+/// A line through known places; `None` interrupts it. A place without neighbors becomes a short dash.
 pub fn line(places: impl IntoIterator<Item = Option<Place>>) -> String {
     let mut out = String::new();
     let (mut last, mut run) = (None, 0usize);
@@ -28,8 +31,9 @@ pub fn line(places: impl IntoIterator<Item = Option<Place>>) -> String {
                 step(&mut out, from, to, run > 1);
                 run += 1;
             }
-            // A line of no length has round ends.
-            (Some(_), None) if run == 1 => out.push_str("h0"),
+            (Some(_), None) if run == 1 => {
+                let _ = write!(out, "m-{0},0h{1}", DOT, 2 * DOT);
+            }
             _ => {}
         }
         last = next;
@@ -87,8 +91,8 @@ mod tests {
     fn lines_stop_at_what_is_unknown() {
         let at = |x: f64, y: f64| Some((x, y));
         assert_eq!(line([at(0.0, 0.0), at(0.5, 1.0), at(1.0, 0.5)]), "M0,1000l1000-1000 1000 500");
-        assert_eq!(line([at(0.0, 0.0), None, at(0.5, 1.0), at(1.0, 1.0)]), "M0,1000h0M1000,0l1000 0");
-        assert_eq!(line([at(0.5, 0.5), None, None]), "M1000,500h0");
+        assert_eq!(line([at(0.0, 0.0), None, at(0.5, 1.0), at(1.0, 1.0)]), "M0,1000m-6,0h12M1000,0l1000 0");
+        assert_eq!(line([at(0.5, 0.5), None, None]), "M1000,500m-6,0h12");
         assert_eq!(line([None, None]), "");
         assert_eq!(line([at(1.0, 1.0), at(0.5, 1.0), at(0.0, 0.0)]), "M2000,0l-1000 0-1000 1000");
     }

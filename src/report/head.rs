@@ -1,9 +1,11 @@
 //! What a reader sees first: which test it is, the verdict, and the thresholds.
 
 use super::table::{Cell, Head, class_of, table};
+use crate::plot::elapsed;
 use crate::stats::states::RunState;
-use crate::stats::summary::Summary;
+use crate::stats::summary::{Summary, ThresholdResult};
 use crate::stats::verdict::Severity;
+use crate::thresholds::Threshold;
 use crate::units::trim_number;
 use maud::{Markup, html};
 
@@ -41,12 +43,15 @@ pub fn verdict(summary: &Summary) -> Markup {
 
 /// Every condition with its value.
 pub fn thresholds(summary: &Summary) -> Markup {
-    let row = |one: &crate::stats::summary::ThresholdResult| {
+    let row = |one: &ThresholdResult| {
         let passed = if one.passed { Cell::toned("passed", "good") } else { Cell::toned("failed", "bad") };
-        let value = one.value.map_or_else(Cell::unknown, |value| Cell::text(trim_number(value)));
-        vec![Cell::text(one.expression.as_str()), value, passed]
+        let threshold = Threshold::parse(&one.expression).ok();
+        let shown = |value| threshold.map_or(trim_number(value), |threshold| threshold.show(value));
+        let value = one.value.map_or_else(Cell::unknown, |value| Cell::text(shown(value)));
+        let since = one.since_s.map_or(String::new(), elapsed);
+        vec![Cell::text(one.expression.as_str()), value, passed, Cell::text(since)]
     };
-    let heads = [Head::Text("fails if"), Head::Number("value"), Head::Text("result")];
+    let heads = [Head::Text("fails if"), Head::Number("value"), Head::Text("result"), Head::Text("since")];
     html! {
         @if !summary.thresholds.is_empty() {
             h2 { "Thresholds" }

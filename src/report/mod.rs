@@ -84,14 +84,16 @@ impl<'a> Report<'a> {
     /// Second by second.
     fn course(&self) -> Markup {
         let timeline = Timeline::new(&self.summary.series, self.intervals);
-        let thresholds = self.summary.thresholds.iter();
-        let limits: Vec<Limit> = thresholds.filter_map(|one| Limit::of_latency(&one.expression)).collect();
+        let thresholds = &self.summary.thresholds;
+        let limits = Limit::of_latency(thresholds);
+        let breaches = Mark::of_breaches(thresholds);
+        let events: Vec<Mark> = self.events.iter().cloned().chain(breaches).collect();
         html! {
             h2 { "Over time" }
-            (plot::rate("rate", &timeline, self.events))
-            (plot::latency("latency", &timeline, self.events, &limits))
-            (plot::errors("errors", &timeline, self.events))
-            (plot::generator("generator", &timeline, self.events))
+            (plot::rate("rate", &timeline, &events))
+            (plot::latency("latency", &timeline, &events, &limits))
+            (plot::errors("errors", &timeline, &events))
+            (plot::generator("generator", &timeline, &events))
         }
     }
 

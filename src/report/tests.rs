@@ -4,7 +4,7 @@ use super::*;
 use crate::plot::Mark;
 use crate::stats::histogram::Histogram;
 use crate::stats::states::{DriverRowState, RunState};
-use crate::stats::summary::{DriverSummary, SCHEMA, SeriesPoint, Stats};
+use crate::stats::summary::{DriverSummary, SCHEMA, SeriesPoint, Stats, ThresholdResult};
 use crate::stats::verdict::{Finding, Severity};
 use serde_json::json;
 use std::sync::LazyLock;
@@ -159,6 +159,22 @@ fn the_verdict_stands_before_every_figure() {
     let drivers = &text[at("<h2>Drivers</h2>")..];
     assert!(drivers.find("driver-7") < drivers.find("driver-1"), "who did not finish comes first");
     assert!(text.contains(&"ab".repeat(32)) && text.contains("2026-11-28T17:10:10Z"));
+}
+
+#[test]
+fn conditions_have_a_row_a_line_and_a_mark() {
+    let mut summary = summary(30, 1);
+    summary.thresholds = vec![ThresholdResult {
+        expression: "p99 > 50ms".to_owned(),
+        value: Some(85.25),
+        passed: false,
+        since_s: Some(12),
+    }];
+    let text = report(&summary);
+    assert!(text.contains(">85.2 ms</td>") || text.contains(">85.3 ms</td>"), "{text}");
+    assert!(text.contains("failed</td><td class=\"text\">12 s</td>"), "{text}");
+    assert_eq!(text.matches("<line class=\"limit\"").count(), 1, "on the plot of latency only");
+    assert!(text.matches("<line class=\"mark\" x1=\"40%\"").count() >= 4, "on every plot over time");
 }
 
 #[test]

@@ -17,7 +17,9 @@ pub fn answers(summary: &Summary) -> Markup {
         vec![Cell::text(format!("status {code}")), count, Cell::text(""), Cell::text("")]
     });
     let errors = total.errors.iter().filter(|(_, n)| **n > 0).map(|(kind, n)| {
-        vec![Cell::text(kind.as_str()), Cell::errors(*n), Cell::text("all causes"), Cell::text("")]
+        let is_explained = summary.error_samples.iter().any(|sample| sample.kind == *kind);
+        let cause = Cell::text(if is_explained { "all causes" } else { "" });
+        vec![Cell::text(kind.as_str()), Cell::errors(*n), cause, Cell::text("")]
     });
     let causes = summary.error_samples.iter().map(|sample| {
         let drivers = format_names(&sample.drivers, MAX_NAMES);
