@@ -5,6 +5,7 @@
 
 use crate::stats::histogram::Packed;
 use crate::stats::summary::SeriesPoint;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Maximum number of points of a line.
@@ -78,11 +79,15 @@ impl Timeline {
     /// The seconds of a result. `intervals` are the latencies of each second; without them, merged seconds
     /// have a maximum and no percentiles.
     pub fn new(points: &[SeriesPoint], intervals: &[(u64, Packed)]) -> Timeline {
-        let latencies = intervals.iter().map(|(second, latency)| (*second, latency)).collect();
+        let seconds = seconds(points, intervals);
         let length_s = length_s(points, MAX_BINS);
+        let bins = merge(&seconds, length_s);
+        // Rows are merged bins, which is faster than merging the seconds once more.
+        let rows = merge(&bins, self::length_s(points, MAX_ROWS).next_multiple_of(length_s));
+        let known = |parts: Vec<Part>| parts.into_iter().map(|part| part.bin).collect();
         Timeline {
-            bins: bins(points, &latencies, length_s),
-            rows: bins(points, &latencies, length_s_for_rows(points, length_s)),
+            bins: known(bins),
+            rows: known(rows),
             length_s,
             until_s: points.last().map_or(0.0, |point| point.second as f64),
         }
@@ -107,8 +112,8 @@ impl Timeline {
 
     /// At most `most` rows of as many seconds as necessary.
     pub fn merged(points: &[SeriesPoint], intervals: &[(u64, Packed)], most: usize) -> Vec<Bin> {
-        let latencies = intervals.iter().map(|(second, latency)| (*second, latency)).collect();
-        bins(points, &latencies, length_s(points, most))
+        let merged = merge(&seconds(points, intervals), length_s(points, most));
+        merged.into_iter().map(|part| part.bin).collect()
     }
 
     /// Seconds of one bin.
@@ -171,37 +176,48 @@ fn length_s(points: &[SeriesPoint], most: usize) -> u64 {
     LENGTHS_S.into_iter().chain(longer).find(|length| span(*length) <= most).unwrap_or(1)
 }
 
-/// The length of rows: bins are merged as a whole.
-fn length_s_for_rows(points: &[SeriesPoint], bins_s: u64) -> u64 {
-    length_s(points, MAX_ROWS).next_multiple_of(bins_s)
+/// A bin with its latencies, if they are known.
+#[derive(Clone)]
+struct Part<'a> {
+    bin: Bin,
+    latency: Option<Cow<'a, Packed>>,
 }
 
-fn bins(points: &[SeriesPoint], latencies: &BTreeMap<u64, &Packed>, length_s: u64) -> Vec<Bin> {
-    let group = |point: &SeriesPoint| point.second.saturating_sub(1) / length_s;
-    let groups: Vec<&[SeriesPoint]> = points.chunk_by(|a, b| group(a) == group(b)).collect();
-    let bin = |(number, points): (usize, &&[SeriesPoint])| {
-        let mut bin = merged(points, latencies);
+fn seconds<'a>(points: &[SeriesPoint], intervals: &'a [(u64, Packed)]) -> Vec<Part<'a>> {
+    let known: BTreeMap<u64, &Packed> =
+        intervals.iter().map(|(second, latency)| (*second, latency)).collect();
+    let latency = |second: &u64| known.get(second).map(|latency| Cow::Borrowed(*latency));
+    points.iter().map(|point| Part { bin: single(point), latency: latency(&point.second) }).collect()
+}
+
+/// Merges what lies in the same `length_s` seconds.
+fn merge<'a>(parts: &[Part<'a>], length_s: u64) -> Vec<Part<'a>> {
+    let group = |part: &Part| part.bin.first.saturating_sub(1) / length_s;
+    let groups: Vec<&[Part]> = parts.chunk_by(|a, b| group(a) == group(b)).collect();
+    let one = |(number, parts): (usize, &&[Part<'a>])| {
+        let mut one = together(parts);
         // Only the test's own ends cut a bin; other missing seconds make it incomplete.
-        let begin = group(&points[0]) * length_s;
+        let (begin, bin) = (group(&parts[0]) * length_s, &mut one.bin);
         bin.first = if number > 0 { begin + 1 } else { bin.first };
         bin.last = if number + 1 < groups.len() { begin + length_s } else { bin.last };
-        bin.is_complete &= bin.seconds() == points.len() as u64;
-        bin
+        bin.is_complete &= bin.seconds() == parts.iter().map(|part| part.bin.seconds()).sum::<u64>();
+        one
     };
-    groups.iter().enumerate().map(bin).collect()
+    groups.iter().enumerate().map(one).collect()
 }
 
-fn merged(points: &[SeriesPoint], latencies: &BTreeMap<u64, &Packed>) -> Bin {
-    let bin = points.iter().map(single).reduce(together).unwrap_or_default();
-    let known: Vec<&Packed> =
-        points.iter().filter_map(|point| latencies.get(&point.second).copied()).collect();
-    if points.len() < 2 || known.len() < points.len() {
-        return bin;
+/// Several parts as one, with the percentiles of all their requests.
+fn together<'a>(parts: &[Part<'a>]) -> Part<'a> {
+    if let [part] = parts {
+        return part.clone();
     }
-    let latency = known.into_iter().fold(Packed::default(), |sum, latency| sum.and(latency));
-    let percentiles = Some(latency).filter(|latency| !latency.is_empty());
+    let bin = parts.iter().map(|part| part.bin.clone()).reduce(sum).unwrap_or_default();
+    let known: Option<Vec<&Packed>> = parts.iter().map(|part| part.latency.as_deref()).collect();
+    let latency = known.map(|known| known.into_iter().fold(Packed::default(), |sum, one| sum.and(one)));
+    let percentiles = latency.as_ref().filter(|latency| !latency.is_empty());
     let percentiles = percentiles.map(|latency| latency.percentiles_ms([50.0, 90.0, 99.0]));
-    Bin { percentiles_ms: percentiles.map_or([None; 3], |ms| ms.map(Some)), ..bin }
+    let bin = Bin { percentiles_ms: percentiles.map_or([None; 3], |ms| ms.map(Some)), ..bin };
+    Part { bin, latency: latency.map(Cow::Owned) }
 }
 
 /// One second as it was reported.
@@ -223,7 +239,7 @@ fn single(point: &SeriesPoint) -> Bin {
 }
 
 /// Counts add up. Of the seconds' lag, the highest remains; their shares of time have a mean.
-fn together(a: Bin, b: Bin) -> Bin {
+fn sum(a: Bin, b: Bin) -> Bin {
     let (before, after) = (a.seconds() as f64, b.seconds() as f64);
     let mean = |(x, y): (f64, f64)| (x * before + y * after) / (before + after);
     Bin {
