@@ -26,7 +26,7 @@ pub use distribution::{histogram, percentiles};
 pub use figure::Table;
 pub use panel::{Limit, Mark};
 pub use text::{elapsed, measured, measured_ms};
-pub use timeline::{Bin, Timeline};
+pub use timeline::{Bin, MAX_BINS, Timeline};
 
 /// The style of figures. It uses the variables `--paper`, `--line`, `--ink`, `--dim` and `--bad` of the page.
 pub const STYLE: &str = include_str!("style.css");
