@@ -14,9 +14,9 @@ const LABEL_GAP: f64 = 0.075;
 /// Maximum number of marks; the newest ones are shown.
 const MAX_MARKS: usize = 12;
 /// Rows for the labels of marks, in px from the top: above the plot, then in it.
-const MARK_ROWS: [i32; 3] = [-5, 12, 27];
-/// Least distance of two labels in a row, as a share of the width.
-const MARK_GAP: f64 = 0.3;
+const MARK_ROWS: [i32; 4] = [-5, 12, 27, 42];
+/// Width of a character of a label, as a share of a narrow plot's width.
+const CHAR_WIDTH: f64 = 0.026;
 /// Maximum number of characters of a label in the plot.
 const MAX_LABEL_CHARS: usize = 40;
 
@@ -197,7 +197,9 @@ impl Panel<'_> {
         let at = self.y.at(limit.value);
         html! {
             line.limit x2="100%" y1=(from_top(at)) y2=(from_top(at)) {}
-            text.limit x="4" y=(from_top(at)) dy="-.35em" { (clip(&limit.text)) }
+            text.limit x="4" y=(from_top(at)) dy=(if at > 0.9 { "1.1em" } else { "-.35em" }) {
+                (clip(&limit.text))
+            }
         }
     }
 
@@ -213,16 +215,19 @@ impl Panel<'_> {
                 None => marks.push((at, clip(&mark.text), 0)),
             }
         }
-        let shown = &marks[marks.len().saturating_sub(MAX_MARKS)..];
-        let rows = rows(shown.iter().map(|(at, ..)| *at));
+        let hidden = marks.len().saturating_sub(MAX_MARKS);
+        let more = |n: usize| if n > 0 { format!(" and {n} more") } else { String::new() };
+        let labels = marks.into_iter().skip(hidden).map(|(at, text, n)| (at, text + &more(n)));
+        let labels: Vec<(f64, String)> = labels.collect();
+        let rows = rows(&labels);
         html! {
-            @for ((at, text, more), row) in shown.iter().zip(rows) {
-                @let (anchor, dx) = if *at > 0.6 { ("end", -4) } else { ("start", 4) };
-                line.mark x1=(percent(*at)) x2=(percent(*at)) y1=(MARK_ROWS[row] - 10) y2="100%" {}
-                text.mark x=(percent(*at)) y=(MARK_ROWS[row]) dx=(dx) text-anchor=(anchor) {
-                    (text)
-                    @if *more > 0 { " and " (more) " more" }
-                }
+            // All lines first, so that none crosses the label of another.
+            @for ((at, _), row) in labels.iter().zip(&rows) {
+                line.mark x1=(percent(*at)) x2=(percent(*at)) y1=(MARK_ROWS[*row] - 10) y2="100%" {}
+            }
+            @for ((at, text), row) in labels.iter().zip(&rows) {
+                @let (anchor, dx) = if is_left(*at) { ("end", -4) } else { ("start", 4) };
+                text.mark x=(percent(*at)) y=(MARK_ROWS[*row]) dx=(dx) text-anchor=(anchor) { (text) }
             }
         }
     }
@@ -267,15 +272,23 @@ fn apart(places: Vec<f64>) -> Vec<f64> {
     moved
 }
 
-/// The first row for each label in which it does not meet the one before; the last row otherwise.
-fn rows(places: impl Iterator<Item = f64>) -> Vec<usize> {
-    let mut newest = [f64::NEG_INFINITY; MARK_ROWS.len()];
-    let row = |at: f64| {
-        let row = newest.iter().position(|last| at - last >= MARK_GAP).unwrap_or(MARK_ROWS.len() - 1);
-        newest[row] = at;
+/// Whether a label stands at the left of its line.
+fn is_left(at: f64) -> bool {
+    at > 0.6
+}
+
+/// The first row for each label in which it meets no other on a narrow screen; the last row if there is none.
+fn rows(labels: &[(f64, String)]) -> Vec<usize> {
+    let mut taken: [Vec<(f64, f64)>; MARK_ROWS.len()] = Default::default();
+    let row = |(at, text): &(f64, String)| {
+        let width = text.chars().count() as f64 * CHAR_WIDTH;
+        let (from, to) = if is_left(*at) { (at - width, *at) } else { (*at, at + width) };
+        let is_free = |others: &Vec<(f64, f64)>| others.iter().all(|(a, b)| to < *a || *b < from);
+        let row = taken.iter().position(is_free).unwrap_or(MARK_ROWS.len() - 1);
+        taken[row].push((from, to));
         row
     };
-    places.map(row).collect()
+    labels.iter().map(row).collect()
 }
 
 fn pattern(id: &str) -> Markup {
@@ -323,8 +336,12 @@ mod tests {
 
     #[test]
     fn labels_of_near_marks_use_other_rows() {
-        assert_eq!(rows([0.1, 0.15, 0.2, 0.5, 0.9].into_iter()), [0, 1, 2, 0, 0]);
-        assert_eq!(rows([0.1, 0.12, 0.14, 0.16].into_iter()), [0, 1, 2, 2]);
+        let rows_of = |places: &[f64]| {
+            rows(&places.iter().map(|at| (*at, "10 signs..".to_owned())).collect::<Vec<_>>())
+        };
+        assert_eq!(rows_of(&[0.1, 0.15, 0.2, 0.5]), [0, 1, 2, 0]);
+        assert_eq!(rows_of(&[0.5, 0.8]), [0, 1], "one to the right, one to the left");
+        assert_eq!(rows_of(&[0.1; 6]), [0, 1, 2, 3, 3, 3]);
     }
 
     #[test]

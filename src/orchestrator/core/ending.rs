@@ -63,7 +63,7 @@ fn events(test: &Test, end: &End) -> Vec<Mark> {
     // A driver's part ends with its last report.
     let ended_s = |node: &NodeRef| {
         let driver = test.figures.drivers().iter().find(|driver| driver.node == *node)?;
-        Some(since_s(driver.origin_ms? + driver.shown.as_ref()?.elapsed_ms))
+        Some(since_s(driver.origin_ms.unwrap_or(start_ms) + driver.shown.as_ref()?.elapsed_ms))
     };
     let gone = end.drivers.iter().filter_map(|driver| {
         let name = &driver.node.node_id;

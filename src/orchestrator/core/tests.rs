@@ -1,5 +1,6 @@
 use super::*;
 use crate::message::{decode, decode_config};
+use crate::plot::Mark;
 use crate::stats::states::DriverRowState;
 
 /// A core at 1 s of the clock, fed with messages.
@@ -197,6 +198,27 @@ fn report_of(second: u64, errors: u64) -> Message {
     );
     let report = Report::read(&decode(text.as_bytes()).expect("a report")).expect("a valid report");
     Message::Report("t".to_owned(), Box::new(report), Some(2_000 + elapsed_ms as i64))
+}
+
+#[test]
+fn plots_mark_where_drivers_were_lost_and_the_stop() {
+    let text = r#"{"test_id":"t","trigger":"END","ended_at_ms":9000,"state":"aborted","started_at_ms":2000,
+        "stopped":{"reason":"enough","at_ms":4500},
+        "drivers":[{"node_id":"a","epoch":1,"fate":"lost","last_sequence":2,"reason":"silent"}]}"#;
+    let end = Message::End(Box::new(decode(text.as_bytes()).expect("an END")));
+    let mut told = Told(Core::replaying(), 1_000);
+    for message in [plan(), trigger(), report_of(1, 0), report_of(2, 0), end] {
+        let now = told.now();
+        told.0.message(&message, now);
+    }
+    let finished = told.0.take_finished();
+    assert_eq!(finished[0].events, [Mark::new(2.0, "a lost"), Mark::new(2.5, "STOP: enough")]);
+    let mut whole = Told(Core::replaying(), 1_000);
+    for message in [plan(), trigger(), last_report(), self::end()] {
+        let now = whole.now();
+        whole.0.message(&message, now);
+    }
+    assert_eq!(whole.0.take_finished()[0].events, [], "it had reported everything before the END");
 }
 
 #[test]
