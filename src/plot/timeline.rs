@@ -105,7 +105,7 @@ impl Timeline {
         &self.bins
     }
 
-    /// What tables show: at most [`MAX_ROWS`].
+    /// What tables show: at most 60.
     pub fn rows(&self) -> &[Bin] {
         &self.rows
     }
