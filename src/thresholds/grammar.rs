@@ -288,7 +288,7 @@ mod tests {
             ("errors > -1", "-1", "10 or 1%"),
             ("throughput > 1e99", "1e99", "950"),
             ("achieved < 99", "99", "99%"),
-            ("p99 > 1s for ever", "ever", "whole seconds"),
+            ("p99 > 1s for long", "long", "whole seconds"),
             ("p99 > 1s for 1500ms", "1500ms", "whole seconds"),
             ("p99 > 1s, stop", "stop", "abort"),
             ("p99 > 1s abort", "abort", "nothing else"),

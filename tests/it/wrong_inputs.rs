@@ -129,7 +129,7 @@ const BODIES: [&str; 36] = [
     r#"{"test_id":"t","test_type":"AVALANCHE","stages":[{"duration_ms":5}]}"#,
     r#"{"test_id":"t","test_type":"AVALANCHE","stages":[{"duration_ms":"x","rate":1}]}"#,
     r#"{"test_id":"t","test_type":"AVALANCHE","target_url":"127.0.0.1:8000"}"#,
-    r#"{"test_id":"t","test_type":"AVALANCHE","fail_if":["p99 > 1s for ever"]}"#,
+    r#"{"test_id":"t","test_type":"AVALANCHE","fail_if":["p99 > 1s for long"]}"#,
     r#"{"test_id":"t","test_type":"AVALANCHE","thresholds":"p99 > 1s"}"#,
     r#"{"test_id":"t","test_type":"AVALANCHE","fail_if":[],"thresholds":[]}"#,
     r#"{"test_id":"t","test_type":"AVALANCHE","client":"curl"}"#,

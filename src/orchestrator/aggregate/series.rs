@@ -204,6 +204,7 @@ impl Series {
             });
             over += self.ended.get(&second).copied().unwrap_or(0);
         }
+        fill_busy(&mut points);
         points
     }
 
@@ -323,6 +324,16 @@ impl Work {
     }
 }
 
+/// Workers that send little read their CPU times every other second only: that reading is about the second
+/// before, too.
+fn fill_busy(points: &mut [SeriesPoint]) {
+    for index in 1..points.len() {
+        if points[index - 1].busy.is_none() {
+            points[index - 1].busy = points[index].busy;
+        }
+    }
+}
+
 /// The i-th of `parts` nearly equal integer parts of `n`, which add up to `n`.
 fn share(n: u64, i: u64, parts: u64) -> u64 {
     let upto = |i: u64| u128::from(n) * u128::from(i) / u128::from(parts);
@@ -404,6 +415,12 @@ mod tests {
         let spread: Vec<_> = series.points(3)[1..].iter().map(|p| (p.queued, p.busy, p.lag_p99_ms)).collect();
         assert_eq!(spread, [(2, Some(1.0), None), (3, Some(1.0), None)]);
         assert_eq!(series.histograms().1.count(), 30, "the lag of all requests");
+        series.add(&part(3, 4, 10, 2));
+        series.add(&part(4, 5, 10, 2));
+        series.add(&with(part(5, 6, 10, 2), 0, 250_000, 1));
+        series.close(6);
+        let busy: Vec<_> = series.points(3)[3..].iter().map(|p| p.busy).collect();
+        assert_eq!(busy, [None, Some(0.25), Some(0.25)], "of the second before, too");
     }
 
     #[test]
