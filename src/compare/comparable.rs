@@ -1,0 +1,174 @@
+//! Whether two runs can be compared at all, and what else differs.
+
+use super::run::Run;
+use crate::stats::states::{DriverRowState, RunState};
+use crate::units::clip;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Findings that say that a run measured its generator.
+const GENERATOR: [&str; 3] = ["generator_saturated", "generator_lag", "ports_exhausted"];
+/// Fields of a plan that say nothing about the load.
+const IDENTITY: [&str; 5] = ["test_id", "drivers", "thresholds", "previous", "on_driver_loss"];
+/// Fields that may differ on purpose, or that do not change what one request takes.
+const NOTED: [&str; 6] =
+    ["target_url", "duration_ms", "message_count_per_driver", "fleet.requests", "warmup_ms", "timeout_ms"];
+/// The longest value that is quoted, in characters.
+const MAX_QUOTED: usize = 60;
+
+/// What is to be said before any figure.
+#[derive(Debug, Default, PartialEq)]
+pub struct Comparable {
+    /// Why the runs cannot be compared; empty if they can.
+    pub reasons: Vec<String>,
+    /// What differs without preventing a comparison.
+    pub notes: Vec<String>,
+}
+
+/// Checks each run by itself, and its plan and fleet against the first one.
+pub fn check(a: &[Run], b: &[Run]) -> Comparable {
+    let mut found = Comparable::default();
+    let sides = [("A", a), ("B", b)];
+    let runs = sides.into_iter().flat_map(|(side, runs)| {
+        let name =
+            move |at: usize| if runs.len() > 1 { format!("{side}{}", at + 1) } else { side.to_owned() };
+        runs.iter().enumerate().map(move |(at, run)| (name(at), run))
+    });
+    let mut first: Option<(String, &Run)> = None;
+    for (name, run) in runs {
+        found.reasons.extend(own(&name, run));
+        match &first {
+            Some((first_name, first)) => differences((first_name, first), (&name, run), &mut found),
+            None => first = Some((name, run)),
+        }
+    }
+    found
+}
+
+/// What a run by itself lacks.
+fn own(name: &str, run: &Run) -> Vec<String> {
+    let summary = &run.summary;
+    let mut reasons = Vec::new();
+    if summary.state != RunState::Completed {
+        reasons.push(format!("{name} did not complete (its state is {})", summary.state.as_str()));
+    }
+    if summary.total.latency_ms.is_none() {
+        reasons.push(format!("{name} has no complete response"));
+    }
+    for finding in summary.findings.iter().filter(|finding| GENERATOR.contains(&finding.code.as_str())) {
+        reasons.push(format!("{name} measured its generator rather than the target: {}", finding.text));
+    }
+    let is_lost = |state: DriverRowState| state == DriverRowState::Lost;
+    let lost: Vec<&str> =
+        summary.drivers.iter().filter(|row| is_lost(row.state)).map(|row| row.node_id.as_str()).collect();
+    if !lost.is_empty() {
+        reasons.push(format!("{name} lost {} of its drivers", lost.len()));
+    }
+    reasons
+}
+
+/// Plans and fleets that differ.
+fn differences(a: (&str, &Run), b: (&str, &Run), found: &mut Comparable) {
+    let fleet = |run: &Run| run.summary.drivers.len();
+    if fleet(a.1) != fleet(b.1) {
+        let (ours, theirs) = (fleet(a.1), fleet(b.1));
+        found.reasons.push(format!("the fleets differ: {ours} drivers in {}, {theirs} in {}", a.0, b.0));
+    }
+    let (plan_a, plan_b) = (fields(&a.1.summary.plan), fields(&b.1.summary.plan));
+    let mut names: Vec<&String> = plan_a.keys().chain(plan_b.keys()).collect();
+    names.sort();
+    names.dedup();
+    for name in names.into_iter().filter(|name| plan_a.get(*name) != plan_b.get(*name)) {
+        let (ours, theirs) = (quoted(plan_a.get(name).copied()), quoted(plan_b.get(name).copied()));
+        let text = format!("{name} is {ours} in {} and {theirs} in {}", a.0, b.0);
+        let is_noted = NOTED.contains(&name.as_str()) || name.starts_with("request.");
+        if is_noted {
+            found.notes.push(text)
+        } else {
+            found.reasons.push(format!("the plans differ: {text}"))
+        }
+    }
+}
+
+/// The fields of a plan by name; those of `fleet` and `request` by `fleet.rate` and so on.
+fn fields(plan: &Value) -> BTreeMap<String, &Value> {
+    let mut fields = BTreeMap::new();
+    for (name, value) in plan.as_object().into_iter().flatten() {
+        match (name.as_str(), value.as_object()) {
+            (name, _) if IDENTITY.contains(&name) => {}
+            ("fleet" | "request", Some(inner)) => {
+                fields.extend(inner.iter().map(|(part, value)| (format!("{name}.{part}"), value)));
+            }
+            _ => {
+                fields.insert(name.clone(), value);
+            }
+        }
+    }
+    fields
+}
+
+fn quoted(value: Option<&Value>) -> String {
+    value.map_or("not set".to_owned(), |value| clip(&value.to_string(), MAX_QUOTED))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::run;
+    use super::*;
+    use crate::stats::verdict::{Finding, Severity};
+    use serde_json::json;
+
+    fn with(plan: Value) -> Run {
+        let mut run = run(&[5.0; 10]);
+        run.summary.plan = plan;
+        run
+    }
+
+    fn checked(a: Run, b: Run) -> Comparable {
+        check(&[a], &[b])
+    }
+
+    #[test]
+    fn equal_plans_can_be_compared_whatever_their_ids() {
+        let plan = |id: &str| json!({"test_id": id, "test_type": "AVALANCHE", "fleet": {"rate": 10}});
+        assert_eq!(checked(with(plan("a")), with(plan("b"))), Comparable::default());
+    }
+
+    #[test]
+    fn another_load_prevents_a_comparison_and_another_target_is_a_note() {
+        let a = with(json!({"fleet": {"rate": 10}, "target_url": "http://old/"}));
+        let b = with(json!({"fleet": {"rate": 20, "connections": 4}, "target_url": "http://new/"}));
+        let found = checked(a, b);
+        assert_eq!(found.reasons.len(), 2, "{found:?}");
+        assert_eq!(found.reasons[1], "the plans differ: fleet.rate is 10 in A and 20 in B");
+        assert!(found.reasons[0].contains("fleet.connections is not set in A and 4 in B"));
+        assert_eq!(found.notes, ["target_url is \"http://old/\" in A and \"http://new/\" in B"]);
+    }
+
+    #[test]
+    fn a_run_that_measured_its_generator_or_did_not_complete_is_not_comparable() {
+        let blamed = |code: &str| {
+            let mut run = run(&[5.0; 10]);
+            run.summary.findings = vec![Finding::new(code, Severity::Warning, "It was late.".to_owned())];
+            checked(super::super::tests::run(&[5.0; 10]), run).reasons
+        };
+        for code in GENERATOR {
+            assert_eq!(blamed(code), ["B measured its generator rather than the target: It was late."]);
+        }
+        assert!(blamed("target_slow").is_empty() && blamed("errors").is_empty());
+        let mut stopped = run(&[5.0; 10]);
+        stopped.summary.state = RunState::Aborted;
+        let reasons = check(&[run(&[5.0; 10]), stopped], &[run(&[5.0; 10])]).reasons;
+        assert_eq!(reasons, ["A2 did not complete (its state is aborted)"]);
+    }
+
+    #[test]
+    fn another_fleet_or_a_lost_driver_prevents_a_comparison() {
+        let mut b = run(&[5.0; 10]);
+        b.summary
+            .drivers
+            .push(crate::stats::summary::DriverSummary { state: DriverRowState::Lost, ..Default::default() });
+        let reasons = checked(run(&[5.0; 10]), b).reasons;
+        assert_eq!(reasons, ["B lost 1 of its drivers", "the fleets differ: 0 drivers in A, 1 in B"]);
+    }
+}

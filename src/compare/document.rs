@@ -1,0 +1,199 @@
+//! The result of a comparison, `floodgate.compare/1`.
+
+use super::conditions::Judged;
+use super::figures::{Family, Figure};
+use super::floor::FloorSource;
+use serde::{Serialize, Serializer};
+use std::fmt;
+
+/// The value of `schema` in a [`Comparison`].
+pub const SCHEMA: &str = "floodgate.compare/1";
+
+/// What can be said of B against A: of one figure, or of all together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// Better: shorter times, more responses, fewer errors.
+    Faster,
+    /// Worse.
+    Slower,
+    /// Any change is smaller than the noise floor.
+    Same,
+    /// The runs do not show which of these.
+    Unclear,
+    /// They must not be compared.
+    NotComparable,
+}
+
+impl Word {
+    /// The word in documents.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Word::Faster => "faster",
+            Word::Slower => "slower",
+            Word::Same => "same",
+            Word::Unclear => "unclear",
+            Word::NotComparable => "not comparable",
+        }
+    }
+
+    /// Whether a change is called.
+    pub fn is_change(self) -> bool {
+        matches!(self, Word::Faster | Word::Slower)
+    }
+}
+
+impl fmt::Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Serialize for Word {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl Serialize for Figure {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl Serialize for Family {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(match self {
+            Family::Latency => "latency",
+            Family::Volume => "volume",
+        })
+    }
+}
+
+/// One run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RunName {
+    /// As the user named it.
+    pub name: String,
+    /// Its id.
+    pub test_id: String,
+    /// When its gate opened, in ms since 1970 (broker time); null if unknown.
+    pub started_at: Option<f64>,
+    /// How long it ran, in s.
+    pub elapsed_s: f64,
+    /// Requests sent.
+    pub requests: u64,
+}
+
+/// The change of one figure.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Change {
+    /// The figure.
+    #[serde(rename = "name")]
+    pub figure: Figure,
+    /// Figures that were tested together.
+    pub family: Family,
+    /// Unit of `a` and `b`: `ms`, `1/s` or `%`.
+    pub unit: &'static str,
+    /// Its value in A, the median of several runs; null if it is not known.
+    pub a: Option<f64>,
+    /// Its value in B.
+    pub b: Option<f64>,
+    /// Unit of the next four: `%` of A, or percentage `points` for a share.
+    pub change_unit: &'static str,
+    /// The change from A to B; null if it is not known.
+    pub change: Option<f64>,
+    /// The lower end of its interval; null if it was not tested.
+    pub low: Option<f64>,
+    /// The upper end.
+    pub high: Option<f64>,
+    /// The smallest change that is called.
+    pub floor: Option<f64>,
+    /// What the floor comes from.
+    pub floor_source: Option<FloorSource>,
+    /// Confidence of the interval in %, by Holm's method; null if there is none.
+    pub confidence: Option<f64>,
+    /// Sections of each run, for a single pair.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sections: Option<usize>,
+    /// What can be said.
+    pub word: Word,
+    /// Why it is unclear, and what would help.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Whether it was tested. A maximum is a single request.
+    pub tested: bool,
+}
+
+/// Failed requests or error statuses of one kind.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ErrorKind {
+    /// An error kind, or a status from 400.
+    pub kind: String,
+    /// How many in A.
+    pub a: u64,
+    /// How many in B.
+    pub b: u64,
+    /// In % of the requests of A.
+    pub a_percent: f64,
+    /// In % of the requests of B.
+    pub b_percent: f64,
+}
+
+/// How the figures were compared.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Method {
+    /// `sections`, `pairs`, `ranks`, `welch` or `none`.
+    pub name: &'static str,
+    /// One sentence.
+    pub text: String,
+    /// Confidence for each family of figures, in %.
+    pub confidence: f64,
+    /// `--noise`, in %.
+    pub noise: f64,
+    /// Too few runs for a test without assumptions.
+    pub weak: bool,
+    /// Where the method comes from.
+    pub sources: Vec<&'static str>,
+}
+
+/// The whole document.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Comparison {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// The word for all figures together.
+    pub outcome: Word,
+    /// The result in one sentence.
+    pub sentence: String,
+    /// Why the runs must not be compared; empty if they may.
+    pub reasons: Vec<String>,
+    /// What else differs between them.
+    pub notes: Vec<String>,
+    /// The runs of A.
+    pub a: Vec<RunName>,
+    /// The runs of B.
+    pub b: Vec<RunName>,
+    /// How they were compared.
+    pub method: Method,
+    /// Figure by figure.
+    pub figures: Vec<Change>,
+    /// Errors by kind, the most frequent first.
+    pub errors: Vec<ErrorKind>,
+    /// What would show a difference; null if nothing is unclear.
+    pub advice: Option<String>,
+    /// The `--fail-if` conditions.
+    pub conditions: Vec<Judged>,
+}
+
+impl Comparison {
+    /// The document that `--json` prints: one line with its newline.
+    pub fn document(&self) -> String {
+        // It contains only texts and numbers, which always have a JSON form.
+        serde_json::to_string(self).unwrap_or_default() + "\n"
+    }
+
+    /// The change of one figure.
+    pub fn change(&self, figure: Figure) -> Option<&Change> {
+        self.figures.iter().find(|change| change.figure == figure)
+    }
+}

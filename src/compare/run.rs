@@ -1,0 +1,86 @@
+//! One run as far as it is compared.
+
+use super::figures::{Figure, Part, merged};
+use crate::stats::histogram::Packed;
+use crate::stats::summary::Summary;
+
+/// How much of the last second may be missing, in s: a run ends with the last response, not on a full second.
+const LAST_SECOND_S: f64 = 0.1;
+
+/// The result of a run with its latencies second by second.
+pub struct Run {
+    /// How the user named it: a path, or the id of a test.
+    pub name: String,
+    /// The result.
+    pub summary: Summary,
+    /// Its whole seconds, oldest first; empty if only the result is known.
+    pub seconds: Vec<Part>,
+}
+
+impl Run {
+    /// A run from its result and the latencies of each second, which may be empty.
+    pub fn new(name: &str, summary: Summary, latencies: Vec<(u64, Packed)>) -> Run {
+        let whole = (summary.total.elapsed_s + LAST_SECOND_S).max(0.0) as u64;
+        let mut points = summary.series.iter().peekable();
+        let mut seconds = Vec::with_capacity(latencies.len());
+        for (number, latency) in latencies.into_iter().filter(|(number, _)| *number <= whole) {
+            while points.next_if(|point| point.second < number).is_some() {}
+            let known = points.next_if(|point| point.second == number);
+            let (requests, responses, errors) = match known {
+                Some(point) => (point.requests, point.responses, point.errors),
+                None => (0, latency.count(), 0),
+            };
+            let second = Part { seconds: 1, requests, responses, errors, latency, times: None };
+            seconds.push(second);
+        }
+        Run { name: name.to_owned(), summary, seconds }
+    }
+
+    /// The value of a figure over the whole run; `None` if it is not known.
+    pub fn value(&self, figure: Figure) -> Option<f64> {
+        figure.of_run(&self.summary.total)
+    }
+
+    /// Contiguous parts of whole seconds, as equal as possible; `None` if there are fewer seconds than parts.
+    pub fn parts(&self, count: usize) -> Option<Vec<Part>> {
+        let all = self.seconds.len();
+        let part = |at: usize| merged(&self.seconds[at * all / count..(at + 1) * all / count]);
+        (count > 0 && all >= count).then(|| (0..count).map(part).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::histogram::Histogram;
+    use crate::stats::summary::{SeriesPoint, Stats};
+
+    fn run(seconds: u64, elapsed_s: f64) -> Run {
+        let mut histogram = Histogram::new();
+        histogram.record_us(1_000);
+        let latency = Packed::from(&histogram);
+        let point =
+            |second| SeriesPoint { second, requests: 2 * second, responses: 1, ..SeriesPoint::default() };
+        let total = Stats { elapsed_s, ..Stats::default() };
+        let summary = Summary { total, series: (2..=seconds).map(point).collect(), ..Summary::default() };
+        Run::new("a", summary, (1..=seconds).map(|second| (second, latency.clone())).collect())
+    }
+
+    #[test]
+    fn only_whole_seconds_count() {
+        assert_eq!(run(11, 10.004).seconds.len(), 10);
+        assert_eq!(run(11, 10.95).seconds.len(), 11);
+        assert_eq!(run(3, 10.0).seconds.len(), 3);
+        let counted: Vec<u64> = run(4, 4.0).seconds.iter().map(|second| second.requests).collect();
+        assert_eq!(counted, [0, 4, 6, 8], "each second has its own counts");
+    }
+
+    #[test]
+    fn parts_cover_every_second_once() {
+        let parts = run(23, 23.0).parts(10).expect("enough seconds");
+        let lengths: Vec<u64> = parts.iter().map(|part| part.seconds).collect();
+        assert_eq!((lengths.iter().sum::<u64>(), lengths.len()), (23, 10));
+        assert!(lengths.iter().all(|seconds| (2..=3).contains(seconds)), "{lengths:?}");
+        assert!(run(9, 9.0).parts(10).is_none() && run(0, 0.0).parts(0).is_none());
+    }
+}

@@ -1,0 +1,222 @@
+//! Whole comparisons of synthetic runs.
+
+mod simulated;
+
+use super::judge::ALPHA;
+use super::*;
+use crate::stats::histogram::{Histogram, Packed};
+use crate::stats::states::RunState;
+use crate::stats::summary::{Distribution, SeriesPoint, Stats, Summary};
+
+/// A distribution around this many ms.
+pub fn times(ms: f64) -> Distribution {
+    Distribution {
+        min: ms / 2.0,
+        mean: ms,
+        median: ms,
+        mode: ms,
+        p90: ms * 1.5,
+        p95: ms * 1.7,
+        p99: ms * 2.0,
+        p999: ms * 3.0,
+        max: ms * 4.0,
+        stddev: ms / 3.0,
+    }
+}
+
+/// A completed run with these latencies in each second.
+pub fn run_of(seconds: Vec<Packed>, errors: u64) -> Run {
+    let part = |latency: &Packed| Part { latency: latency.clone(), ..Part::default() };
+    let all = figures::merged(&seconds.iter().map(part).collect::<Vec<Part>>()).latency;
+    let (count, elapsed_s) = (seconds.len() as u64, seconds.len() as f64);
+    let point = |(at, latency): (usize, &Packed)| SeriesPoint {
+        second: at as u64 + 1,
+        requests: latency.count() + errors,
+        responses: latency.count(),
+        errors,
+        ..SeriesPoint::default()
+    };
+    let total = Stats {
+        requests: all.count() + errors * count,
+        responses: all.count(),
+        errors: [("timeout".to_owned(), errors * count)].into(),
+        elapsed_s,
+        throughput_rps: all.count() as f64 / elapsed_s,
+        latency_ms: all.distribution(),
+        ..Stats::default()
+    };
+    let series = seconds.iter().enumerate().map(point).collect();
+    let summary = Summary { state: RunState::Completed, total, series, ..Summary::default() };
+    Run::new("run", summary, (1..).zip(seconds).collect())
+}
+
+/// 1,000 latencies a second, spread by a third around each value, in ms.
+pub fn run(seconds_ms: &[f64]) -> Run {
+    let second = |ms: &f64| {
+        let mut histogram = Histogram::new();
+        (0..1_000).for_each(|n| histogram.record_us((ms * (833.0 + f64::from(n) / 3.0)) as u64));
+        Packed::from(&histogram)
+    };
+    run_of(seconds_ms.iter().map(second).collect(), 0)
+}
+
+/// A judged change.
+pub fn change(figure: Figure, a: f64, b: f64, word: Word) -> Change {
+    let change = if figure.is_ratio() { 100.0 * (b / a - 1.0) } else { b - a };
+    Change {
+        figure,
+        family: figure.family(),
+        unit: figure.unit(),
+        a: Some(a),
+        b: Some(b),
+        change_unit: if figure.is_ratio() { "%" } else { "points" },
+        change: Some((change * 1e6).round() / 1e6),
+        low: Some(change - 1.0),
+        high: Some(change + 1.0),
+        floor: Some(5.0),
+        floor_source: Some(FloorSource::Noise),
+        confidence: Some(95.0),
+        sections: Some(10),
+        word,
+        reason: None,
+        tested: true,
+    }
+}
+
+fn compared(a: &[Run], b: &[Run]) -> Comparison {
+    compare(a, b, &Settings::default()).expect("enough runs")
+}
+
+fn word(comparison: &Comparison, figure: Figure) -> Word {
+    comparison.change(figure).expect("every figure").word
+}
+
+/// 20 s around `ms`, alternating by 1 %.
+fn steady(ms: f64) -> Run {
+    let seconds: Vec<f64> = (0..20).map(|at| ms * if at % 4 < 2 { 1.01 } else { 0.99 }).collect();
+    run(&seconds)
+}
+
+#[test]
+fn a_pair_is_compared_in_sections() {
+    let slower = compared(&[steady(50.0)], &[steady(60.0)]);
+    assert_eq!((slower.outcome, slower.method.name), (Word::Slower, "sections"));
+    assert!(slower.sentence.starts_with("B is slower than A: p50 +20 %, p90 +20 %"), "{}", slower.sentence);
+    let p50 = slower.change(Figure::P50).expect("known");
+    assert!(p50.low.expect("tested") > 15.0 && p50.high.expect("tested") < 25.0, "{p50:?}");
+    assert_eq!((p50.floor, p50.floor_source), (Some(5.0), Some(FloorSource::Noise)));
+    let p999 = slower.change(Figure::P999).expect("known");
+    assert!(p999.reason.as_deref().is_some_and(|why| why.contains("3 times as many")), "{p999:?}");
+    assert_eq!(word(&slower, Figure::Throughput), Word::Same);
+    let faster = compared(&[steady(60.0)], &[steady(50.0)]);
+    assert_eq!(faster.outcome, Word::Faster);
+    let same = compared(&[steady(50.0)], &[steady(50.2)]);
+    assert_eq!(same.outcome, Word::Same);
+    assert_eq!(
+        same.sentence,
+        "No difference in p50, p90, p99, mean, throughput and errors (not tested: p99.9)."
+    );
+}
+
+#[test]
+fn a_small_time_or_a_run_that_drifts_raises_the_floor() {
+    let fast = compared(&[steady(0.5)], &[steady(0.6)]);
+    assert_eq!(fast.change(Figure::P50).expect("known").floor_source, Some(FloorSource::Resolution));
+    assert_ne!(fast.outcome, Word::Slower, "0.1 ms is not called");
+    let drifting = run(&(0..20).map(|at| 50.0 + f64::from(at)).collect::<Vec<f64>>());
+    let drifted = compared(&[steady(50.0)], &[drifting]);
+    let p50 = drifted.change(Figure::P50).expect("known");
+    assert_eq!(
+        (p50.floor_source, p50.word, p50.sections),
+        (Some(FloorSource::Drift), Word::Unclear, Some(5))
+    );
+    let mut late = steady(60.0);
+    late.summary.total.lag_ms = Some(times(20.0));
+    let lagged = compared(&[steady(50.0)], &[late]);
+    let p50 = lagged.change(Figure::P50).expect("known");
+    assert_eq!((p50.floor_source, p50.word), (Some(FloorSource::Lag), Word::Unclear));
+}
+
+#[test]
+fn what_is_too_short_or_has_only_a_result_is_unclear() {
+    let short = compared(&[run(&[50.0; 9])], &[run(&[90.0; 20])]);
+    assert_eq!((short.outcome, short.method.name), (Word::Unclear, "none"));
+    assert_eq!(short.sentence, "Unclear: a run of 9 s is too short: 10 s are needed.");
+    assert_eq!(short.change(Figure::P50).expect("known").change.map(f64::round), Some(80.0));
+    let mut alone = steady(50.0);
+    alone.seconds.clear();
+    assert!(compared(&[alone], &[steady(50.0)]).sentence.contains("no latencies second by second"));
+}
+
+#[test]
+fn failed_requests_are_compared_in_points() {
+    let failing =
+        |errors| run_of(steady(50.0).seconds.iter().map(|one| one.latency.clone()).collect(), errors);
+    let more = compared(&[failing(0)], &[failing(50)]);
+    assert_eq!(word(&more, Figure::Errors), Word::Slower);
+    assert!(more.sentence.contains("fails more often than A: errors +4.8 points"), "{}", more.sentence);
+    assert_eq!(
+        (more.errors[0].kind.as_str(), more.errors[0].b, more.errors[0].b_percent),
+        ("timeout", 1_000, 4.762)
+    );
+    assert_eq!(word(&compared(&[failing(0)], &[failing(0)]), Figure::Errors), Word::Same);
+}
+
+fn runs(all_ms: &[f64]) -> Vec<Run> {
+    all_ms.iter().map(|ms| run(&[*ms; 2])).collect()
+}
+
+#[test]
+fn several_runs_are_compared_by_their_ranks_however_short_they_are() {
+    let a = runs(&[50.0, 51.0, 49.0, 50.5, 49.5]);
+    let slower = compared(&a, &runs(&[60.0, 59.0, 61.0, 60.5, 62.0]));
+    assert_eq!((slower.outcome, slower.method.name), (Word::Slower, "ranks"));
+    let p50 = slower.change(Figure::P50).expect("known");
+    assert_eq!(p50.confidence, Some(99.0), "one of five figures, and 99.2 % is the most");
+    assert!((p50.change.expect("known") - 20.8).abs() < 1.0, "{p50:?}");
+    // One outlier moves neither the estimate nor, with five a side, a whole family.
+    assert_ne!(compared(&a, &runs(&[50.0, 51.0, 49.0, 50.5, 200.0])).outcome, Word::Slower);
+    let few = compared(&a[..3], &runs(&[60.0, 59.0, 61.0]));
+    assert_eq!((few.method.name, few.method.weak, few.outcome), ("welch", true, Word::Slower));
+    let four = compared(&a[..4], &runs(&[60.0, 59.0, 61.0, 60.5]));
+    assert_eq!(four.change(Figure::P50).expect("known").confidence, Some(97.143));
+}
+
+#[test]
+fn the_numbers_of_runs_are_limited() {
+    let error = |a: usize, b: usize| {
+        let some = |count| (0..count).map(|_| run(&[5.0; 1])).collect::<Vec<Run>>();
+        compare(&some(a), &some(b), &Settings::default()).expect_err("refused")
+    };
+    assert!(error(1, 3).contains("1 against 3 runs: compare one with one, or at least 2 a side"));
+    assert!(error(0, 1).contains("0 against 1") && error(51, 2).contains("at most 50"));
+}
+
+#[test]
+fn in_pairs_what_both_runs_share_cancels() {
+    // Both slow down and recover together; B always takes 8 % longer.
+    let wave = |scale: f64| -> Run {
+        let ms = |at: i32| 50.0 * scale * (1.0 + 0.3 * (f64::from(at) / 3.0).sin());
+        run(&(0..20).map(ms).collect::<Vec<f64>>())
+    };
+    let settings = |pairing| Settings { pairing, ..Settings::default() };
+    let of = |pairing| compare(&[wave(1.0)], &[wave(1.08)], &settings(pairing)).expect("compared");
+    let paired = of(Pairing::Paired);
+    assert_eq!((paired.outcome, paired.method.name), (Word::Slower, "pairs"), "{}", paired.sentence);
+    assert_eq!(word(&of(Pairing::Separate), Figure::P50), Word::Unclear);
+}
+
+#[test]
+fn what_is_not_comparable_has_figures_but_no_words() {
+    let mut stopped = steady(60.0);
+    stopped.summary.state = RunState::Aborted;
+    let settings = Settings { conditions: vec!["p99 > +1%".parse().expect("valid")], ..Settings::default() };
+    let result = compare(&[steady(50.0)], &[stopped], &settings).expect("compared");
+    assert_eq!(result.outcome, Word::NotComparable);
+    assert!(result.figures.iter().all(|change| change.word == Word::NotComparable));
+    assert!(!result.conditions[0].failed && result.advice.is_none());
+    let document: serde_json::Value = serde_json::from_str(&result.document()).expect("JSON");
+    assert_eq!(document["schema"], SCHEMA);
+    assert_eq!(document["figures"][0]["name"], "p50");
+    assert_eq!(document["outcome"], "not comparable");
+}
