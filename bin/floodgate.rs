@@ -1,4 +1,4 @@
-//! `floodgate`: runs a test and prints its result, or recomputes a result or a report.
+//! `floodgate`: runs a test and prints its result, recomputes a result or a report, or compares results.
 
 use floodgate::cli::{self, Floodgate, Task};
 use floodgate::{logging, run};
@@ -19,6 +19,10 @@ fn main() -> ExitCode {
         Task::Report(args) => {
             logging::start(args.log_level, false);
             run::report::run(&args.settings().unwrap_or_else(|e| cli::usage_error(&e)), &mut out)
+        }
+        Task::Compare(args) => {
+            logging::start(args.log_level, false);
+            run::compare::run(&args.settings().unwrap_or_else(|e| cli::usage_error(&e)), &mut out)
         }
     };
     ExitCode::from(code)

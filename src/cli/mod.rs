@@ -1,6 +1,7 @@
 //! Command lines: raw flags → validated configurations. An invalid one exits with code 2 and says what is
 //! allowed.
 
+mod compare;
 mod errors;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -13,6 +14,7 @@ mod values;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
+pub use compare::CompareArgs;
 pub use replay::ReplayArgs;
 pub use report::ReportArgs;
 pub use roles::{DriverArgs, OrchestratorArgs, TargetArgs, bus};
@@ -42,6 +44,8 @@ enum Command {
     Replay(Box<ReplayArgs>),
     /// Writes the HTML report of a test from its records
     Report(Box<ReportArgs>),
+    /// Compares saved runs: does B differ from A, and by how much?
+    Compare(Box<CompareArgs>),
 }
 
 /// What `floodgate` was asked to do.
@@ -53,6 +57,8 @@ pub enum Task {
     Replay(Box<ReplayArgs>),
     /// Write a report.
     Report(Box<ReportArgs>),
+    /// Compare saved runs.
+    Compare(Box<CompareArgs>),
 }
 
 impl Floodgate {
@@ -62,6 +68,7 @@ impl Floodgate {
             Some(Command::Run(args)) => Task::Run(args),
             Some(Command::Replay(args)) => Task::Replay(args),
             Some(Command::Report(args)) => Task::Report(args),
+            Some(Command::Compare(args)) => Task::Compare(args),
             None => Task::Run(Box::new(self.run)),
         }
     }

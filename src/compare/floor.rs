@@ -37,6 +37,11 @@ impl FloorSource {
         }
     }
 
+    /// Whether the runs themselves raised the floor.
+    pub fn is_of_runs(self) -> bool {
+        matches!(self, FloorSource::Lag | FloorSource::Drift)
+    }
+
     /// The same for people.
     pub fn text(self) -> &'static str {
         match self {

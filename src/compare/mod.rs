@@ -89,16 +89,7 @@ impl Default for Settings {
 /// # Errors
 /// How many runs are needed.
 pub fn compare(a: &[Run], b: &[Run], settings: &Settings) -> Result<Comparison, String> {
-    let (count_a, count_b) = (a.len(), b.len());
-    if count_a.max(count_b) > MAX_RUNS {
-        return Err(format!("at most {MAX_RUNS} runs a side are compared"));
-    }
-    if count_a.min(count_b) < 1 || (count_a.min(count_b) == 1 && count_a.max(count_b) > 1) {
-        return Err(format!(
-            "{count_a} against {count_b} runs: compare one with one, or at least 2 a side (from \
-             {EXACT_RUNS} a side the test is exact)"
-        ));
-    }
+    check_counts(a.len(), b.len())?;
     let checked = comparable::check(a, b);
     let design = Design::of(a, b, settings);
     let evidence = Figure::ALL.into_iter().map(|figure| evidence(&design, figure, a, b, settings)).collect();
@@ -117,10 +108,27 @@ pub fn compare(a: &[Run], b: &[Run], settings: &Settings) -> Result<Comparison, 
         b: b.iter().map(named).collect(),
         method: design.method(settings),
         errors: errors(a, b),
-        advice: sentence::advice(outcome, &figures, count_a.max(count_b)),
+        advice: sentence::advice(outcome, &figures, a.len().max(b.len())),
         conditions: settings.conditions.iter().map(|condition| condition.judge(&figures)).collect(),
         figures,
     })
+}
+
+/// Whether this many runs of each side can be compared.
+///
+/// # Errors
+/// How many are needed.
+pub fn check_counts(a: usize, b: usize) -> Result<(), String> {
+    if a.max(b) > MAX_RUNS {
+        return Err(format!("at most {MAX_RUNS} runs a side are compared"));
+    }
+    if a.min(b) < 1 || (a.min(b) == 1 && a.max(b) > 1) {
+        return Err(format!(
+            "{a} against {b} runs: compare one with one, or at least 2 a side (from {EXACT_RUNS} a side the \
+             test is exact)"
+        ));
+    }
+    Ok(())
 }
 
 /// By what the runs are compared.

@@ -1,6 +1,7 @@
 //! `floodgate run`: one test from the plan to the printed result, with roles in this process or on a remote
 //! fleet.
 
+pub mod compare;
 pub mod embedded;
 pub mod progress;
 pub mod remote;

@@ -9,7 +9,7 @@ fn settings(words: &[&str]) -> Result<Settings, String> {
     let all = ["floodgate"].iter().chain(words);
     match try_parse::<Floodgate>(all.copied())?.into_task() {
         Task::Run(args) => args.settings(),
-        Task::Replay(_) | Task::Report(_) => panic!("not a run"),
+        Task::Replay(_) | Task::Report(_) | Task::Compare(_) => panic!("not a run"),
     }
 }
 

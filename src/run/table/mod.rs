@@ -3,11 +3,11 @@
 
 mod conservation;
 mod figures;
-mod grid;
+pub(super) mod grid;
 mod heading;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(super) mod text;
 
 use crate::stats::causes::ErrorSample;
 use crate::stats::summary::{DriverSummary, Stats, Summary};

@@ -1,0 +1,69 @@
+//! The flags of `floodgate compare`.
+
+use super::values;
+use crate::compare::{self, Condition, Pairing};
+use crate::run::compare::Settings;
+use crate::units::parse_fraction;
+use clap::Args;
+use log::LevelFilter;
+use std::path::PathBuf;
+
+/// Flags of `floodgate compare`.
+#[derive(Args, Clone, Debug)]
+pub struct CompareArgs {
+    /// Two saved runs; or the runs of A, then -- and the runs of B. Each is a folder, a records.jsonl or a
+    /// summary.json
+    #[arg(value_name = "RUN", required = true)]
+    a: Vec<PathBuf>,
+    /// The runs of B
+    #[arg(value_name = "RUN_OF_B", last = true)]
+    b: Vec<PathBuf>,
+    /// Smallest relative change that is called
+    #[arg(long, value_name = "PERCENT", default_value = "5%", value_parser = parse_fraction)]
+    noise: f64,
+    /// Exit with 3 if the change is called and this is true: 'p99 > +10%', 'mean > +5ms', 'throughput < -5%',
+    /// 'errors > +1%'; repeatable
+    #[arg(long = "fail-if", value_name = "CONDITION")]
+    conditions: Vec<Condition>,
+    /// Exit with 3 also if it is unclear whether a condition is true; without conditions, if the result is
+    #[arg(long)]
+    strict: bool,
+    /// Print the result as one JSON document
+    #[arg(long)]
+    json: bool,
+    /// Log lines on standard error: off, error, warn, info, debug or trace
+    #[arg(long, default_value = "warn", value_parser = values::log_level)]
+    pub log_level: LevelFilter,
+}
+
+impl CompareArgs {
+    /// Checks the combination of flags.
+    ///
+    /// # Errors
+    /// Says what is allowed.
+    pub fn settings(mut self) -> Result<Settings, String> {
+        if self.b.is_empty() {
+            match self.a.len() {
+                2 => self.b = self.a.split_off(1),
+                1 => return Err("two runs are needed: floodgate compare A B".to_owned()),
+                n => {
+                    return Err(format!(
+                        "{n} runs: separate the two sides by --: floodgate compare A1 A2 … -- B1 B2 …"
+                    ));
+                }
+            }
+        }
+        compare::check_counts(self.a.len(), self.b.len())?;
+        Ok(Settings {
+            a: self.a,
+            b: self.b,
+            how: compare::Settings {
+                noise: self.noise,
+                pairing: Pairing::Separate,
+                conditions: self.conditions,
+            },
+            json: self.json,
+            strict: self.strict,
+        })
+    }
+}

@@ -1,0 +1,59 @@
+//! Loads saved runs.
+
+use crate::compare::Run;
+use crate::run::replay;
+use crate::stats::summary::Summary;
+use crate::store::{MAX_SUMMARY_BYTES, RECORDS, SUMMARY};
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+/// The run in a folder or behind one of its files. It is recomputed from its records if they are there;
+/// otherwise only the result is known.
+///
+/// # Errors
+/// What cannot be read, with the path.
+pub fn run(path: &Path) -> Result<Run, String> {
+    let name = name(path);
+    let (records, summary) = places(path);
+    if records.is_file() || !summary.is_file() {
+        let recomputed = replay::from_path(&records, None)?;
+        let seconds = recomputed.whole.map_or(Vec::new(), |whole| whole.intervals());
+        return Ok(Run::new(&name, recomputed.summary, seconds));
+    }
+    let text = text(&summary).map_err(|e| format!("{}: {e}", summary.display()))?;
+    let read = serde_json::from_str::<Summary>(&text);
+    let read = read.map_err(|e| format!("{}: it is no result of a run: {e}", summary.display()))?;
+    Ok(Run::new(&name, read, Vec::new()))
+}
+
+/// Where the records and the result should be.
+fn places(path: &Path) -> (PathBuf, PathBuf) {
+    if path.is_dir() {
+        (path.join(RECORDS), path.join(SUMMARY))
+    } else if path.file_name().is_some_and(|name| name == SUMMARY) {
+        (path.with_file_name(RECORDS), path.to_owned())
+    } else if path.extension().is_some_and(|extension| extension == "json") {
+        // A copy of a result under another name.
+        (PathBuf::new(), path.to_owned())
+    } else {
+        (path.to_owned(), PathBuf::new())
+    }
+}
+
+fn text(path: &Path) -> Result<String, String> {
+    let mut text = String::new();
+    let file = File::open(path).map_err(|e| e.to_string())?;
+    file.take(MAX_SUMMARY_BYTES + 1).read_to_string(&mut text).map_err(|e| e.to_string())?;
+    if text.len() as u64 > MAX_SUMMARY_BYTES {
+        return Err(format!("is too large: at most {MAX_SUMMARY_BYTES} bytes are read"));
+    }
+    Ok(text)
+}
+
+/// The folder's own name, which begins with the time of the run.
+fn name(path: &Path) -> String {
+    let folder = if path.is_dir() { Some(path) } else { path.parent() };
+    let name = folder.and_then(Path::file_name).unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
+}

@@ -1,0 +1,76 @@
+//! `floodgate compare`: compares saved runs.
+
+mod load;
+mod text;
+
+use super::{FAILED, progress};
+use crate::compare::{self, Comparison, Judged, Run, Word};
+use crate::terminal;
+use std::io::Write;
+use std::path::PathBuf;
+
+/// Exit code if a condition is true, or unclear with `--strict`.
+const CONDITION: u8 = 3;
+
+/// What to compare, and how.
+pub struct Settings {
+    /// The runs of A: folders, `records.jsonl` or `summary.json`.
+    pub a: Vec<PathBuf>,
+    /// The runs of B.
+    pub b: Vec<PathBuf>,
+    /// How they are compared.
+    pub how: compare::Settings,
+    /// Print one JSON document.
+    pub json: bool,
+    /// What is unclear fails.
+    pub strict: bool,
+}
+
+/// Compares, prints the result to `out`, and returns the exit code.
+pub fn run(settings: &Settings, out: &mut dyn Write) -> u8 {
+    let compared = runs(&settings.a).and_then(|a| Ok((a, runs(&settings.b)?)));
+    let compared = compared.and_then(|(a, b)| compare::compare(&a, &b, &settings.how));
+    let comparison = match compared {
+        Ok(comparison) => comparison,
+        Err(error) => {
+            progress::say(&format!("floodgate: {error}"));
+            return FAILED;
+        }
+    };
+    let printed = match settings.json {
+        true => comparison.document(),
+        false => text::render(&comparison, terminal::shows_colours(&std::io::stdout())),
+    };
+    if let Err(error) = out.write_all(printed.as_bytes()).and_then(|()| out.flush()) {
+        progress::say(&format!("floodgate: cannot write the result: {error}"));
+        return FAILED;
+    }
+    if !settings.strict {
+        unclear(&comparison).for_each(|condition| progress::say(&warning(condition)));
+    }
+    exit_code(&comparison, settings.strict)
+}
+
+fn runs(paths: &[PathBuf]) -> Result<Vec<Run>, String> {
+    paths.iter().map(|path| load::run(path)).collect()
+}
+
+/// Conditions of which nobody knows whether they are true.
+fn unclear(comparison: &Comparison) -> impl Iterator<Item = &Judged> {
+    let is_open = |word: Word| matches!(word, Word::Unclear | Word::NotComparable);
+    comparison.conditions.iter().filter(move |condition| is_open(condition.word))
+}
+
+fn warning(condition: &Judged) -> String {
+    let Judged { expression, word, .. } = condition;
+    format!("floodgate: warning: the change is {word}, so {expression:?} fails nothing (--strict: exit 3)")
+}
+
+fn exit_code(comparison: &Comparison, strict: bool) -> u8 {
+    let has_failed = comparison.conditions.iter().any(|condition| condition.failed);
+    let is_open = match comparison.conditions.is_empty() {
+        true => matches!(comparison.outcome, Word::Unclear | Word::NotComparable),
+        false => unclear(comparison).next().is_some(),
+    };
+    if has_failed || (strict && is_open) { CONDITION } else { 0 }
+}

@@ -1,0 +1,194 @@
+//! A comparison as text: the sentence, the figures, errors by kind, and how they were compared. No line is
+//! wider than 80 columns.
+
+use crate::compare::{Change, Comparison, MIN_MS, RunName, Word, format_change};
+use crate::run::table::grid::Grid;
+use crate::run::table::text::{labelled, wrap};
+use crate::terminal::Style;
+use crate::units::{format_count, format_figure, trim_number};
+
+/// Runs of a side that are named.
+const MAX_NAMED: usize = 10;
+
+/// The whole text, with a newline at its end.
+pub fn render(comparison: &Comparison, colours: bool) -> String {
+    let mut lines: Vec<(Style, String)> = vec![(style(comparison.outcome), wrap(&comparison.sentence, 0))];
+    let mut put = |text: String| lines.push((Style::Plain, text));
+    comparison.reasons.iter().skip(1).for_each(|reason| put(wrap(&format!("- {reason}"), 2)));
+    comparison.notes.iter().for_each(|note| put(wrap(&format!("Note: {note}."), 2)));
+    put(String::new());
+    table(comparison).into_iter().for_each(&mut put);
+    put(String::new());
+    if !comparison.errors.is_empty() {
+        errors(comparison).into_iter().for_each(&mut put);
+        put(String::new());
+    }
+    put(labelled("A", &side(&comparison.a)));
+    put(labelled("B", &side(&comparison.b)));
+    put(labelled("method", &method(comparison)));
+    put(labelled("noise floor", &floor(comparison)));
+    for change in comparison.figures.iter().filter(|change| change.tested) {
+        if let Some(reason) = change.reason.as_deref().filter(|_| change.word == Word::Unclear) {
+            put(labelled(change.figure.name(), &format!("unclear: {reason}")));
+        }
+    }
+    if let Some(advice) = &comparison.advice {
+        put(labelled("for more", advice));
+    }
+    for condition in &comparison.conditions {
+        let (word, style) = match (condition.failed, condition.word) {
+            (true, _) => ("FAILED", Style::Red),
+            (false, Word::Unclear) => ("unclear", Style::Yellow),
+            (false, Word::NotComparable) => ("not comparable", Style::Yellow),
+            (false, _) => ("passed", Style::Plain),
+        };
+        lines.push((style, labelled("condition", &format!("fail if {}: {word}", condition.expression))));
+    }
+    let paint = |(style, text): &(Style, String)| {
+        let style = if colours { *style } else { Style::Plain };
+        text.split('\n').map(|line| style.paint(line) + "\n").collect::<String>()
+    };
+    lines.iter().map(paint).collect()
+}
+
+fn style(outcome: Word) -> Style {
+    match outcome {
+        Word::Slower => Style::Red,
+        Word::Faster | Word::Same => Style::Green,
+        Word::Unclear | Word::NotComparable => Style::Yellow,
+    }
+}
+
+fn table(comparison: &Comparison) -> Vec<String> {
+    let mut grid = Grid::new("", &["A", "B", "change", "interval", ""]);
+    for change in &comparison.figures {
+        let value = |value: Option<f64>| {
+            value.map_or("-".to_owned(), |value| format!("{} {}", format_figure(value), change.unit))
+        };
+        let shown = |value: Option<f64>| {
+            value.map_or("-".to_owned(), |value| format_change(value, change.change_unit))
+        };
+        let word = if change.tested { change.word.as_str() } else { "" };
+        grid.add(
+            change.figure.name(),
+            vec![value(change.a), value(change.b), shown(change.change), interval(change), word.to_owned()],
+        );
+    }
+    grid.blocks().into_iter().flatten().collect()
+}
+
+/// `+9.8 … +10.4 %`
+fn interval(change: &Change) -> String {
+    let Some((low, high)) = change.low.zip(change.high) else { return "-".to_owned() };
+    let bare = format_change(low, "");
+    format!("{} … {}", bare.trim_end(), format_change(high, change.change_unit))
+}
+
+fn errors(comparison: &Comparison) -> Vec<String> {
+    let mut grid = Grid::new("errors by kind", &["A", "", "B", ""]);
+    let percent = |share: f64| format!("{} %", trim_number(share));
+    for kind in &comparison.errors {
+        let cells = vec![
+            format_count(kind.a),
+            percent(kind.a_percent),
+            format_count(kind.b),
+            percent(kind.b_percent),
+        ];
+        grid.add(&kind.kind, cells);
+    }
+    grid.blocks().into_iter().flatten().collect()
+}
+
+fn side(runs: &[RunName]) -> String {
+    let requests = format_count(runs.iter().map(|run| run.requests).sum());
+    let seconds = trim_number(runs.iter().map(|run| run.elapsed_s).sum::<f64>().round());
+    let names: Vec<&str> = runs.iter().take(MAX_NAMED).map(|run| run.name.as_str()).collect();
+    let more = match runs.len().saturating_sub(MAX_NAMED) {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    let count = if runs.len() > 1 { format!("{} runs, ", runs.len()) } else { String::new() };
+    format!("{count}{requests} requests in {seconds} s: {}{more}", names.join(", "))
+}
+
+fn method(comparison: &Comparison) -> String {
+    let method = &comparison.method;
+    let mut counts: Vec<usize> = comparison.figures.iter().filter_map(|change| change.sections).collect();
+    counts.sort_unstable();
+    counts.dedup();
+    let counts: Vec<String> = counts.iter().map(ToString::to_string).collect();
+    let sections =
+        if counts.is_empty() { String::new() } else { format!(" ({} sections a run)", counts.join(" or ")) };
+    format!(
+        "{}{sections}. Intervals hold with {} % for all latencies together (Holm). See docs/comparing.md.",
+        method.text, method.confidence
+    )
+}
+
+fn floor(comparison: &Comparison) -> String {
+    let noise = trim_number(comparison.method.noise);
+    let raised = comparison.figures.iter().filter_map(|change| {
+        let source = change.floor_source.filter(|source| source.is_of_runs())?;
+        let floor = change.floor.map_or("unlimited".to_owned(), |floor| {
+            format_change(floor, change.change_unit).trim_start_matches('+').to_owned()
+        });
+        Some(format!("{} {floor} ({})", change.figure.name(), source.text()))
+    });
+    let raised: Vec<String> = raised.collect();
+    let rest = if raised.is_empty() { String::new() } else { format!("; {}", raised.join(", ")) };
+    format!("{noise} % and {MIN_MS} ms{rest}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::{Run, Settings, compare};
+    use crate::run::table::text::{WIDTH, columns};
+    use crate::stats::histogram::{Histogram, Packed};
+    use crate::stats::states::RunState;
+    use crate::stats::summary::{Stats, Summary};
+
+    fn run(ms: u64, errors: u64) -> Run {
+        let mut histogram = Histogram::new();
+        (0..1_000).for_each(|n| histogram.record_us(ms * 1_000 + n));
+        let total = Stats {
+            requests: 20_000 + errors,
+            errors: [("connect".to_owned(), errors)].into(),
+            elapsed_s: 20.0,
+            throughput_rps: 1_000.0,
+            latency_ms: histogram.distribution(),
+            ..Stats::default()
+        };
+        let summary = Summary { state: RunState::Completed, total, ..Summary::default() };
+        let name = "20261128T211944Z-run-cafc7f08-b109-417f-8998-c11aa4e2c17b";
+        Run::new(name, summary, (1..=20).map(|second| (second, Packed::from(&histogram))).collect())
+    }
+
+    fn rendered(a: Run, b: Run) -> String {
+        let conditions = vec!["p99 > +10%".parse().expect("valid"), "p99.9 > +1ms".parse().expect("valid")];
+        let settings = Settings { conditions, ..Settings::default() };
+        render(&compare(&[a], &[b], &settings).expect("one pair"), false)
+    }
+
+    #[test]
+    fn the_sentence_comes_first_and_no_line_is_too_long() {
+        let text = rendered(run(50, 0), run(60, 300));
+        println!("{text}");
+        assert!(text.starts_with("B is slower than A: p50 +19.8 %"), "{text}");
+        assert!(text.lines().all(|line| columns(line) <= WIDTH), "{text}");
+        assert!(text.contains("connect") && text.contains("1.478 %"), "{text}");
+        assert!(text.contains("fail if p99 > +10%: FAILED"), "{text}");
+        assert!(text.contains("fail if p99.9 > +1ms: unclear"), "{text}");
+    }
+
+    #[test]
+    fn every_reason_is_named() {
+        let mut b = run(60, 0);
+        b.summary.state = RunState::Aborted;
+        b.summary.total.latency_ms = None;
+        let text = rendered(run(50, 0), b);
+        assert!(text.starts_with("Not comparable: B did not complete"), "{text}");
+        assert!(text.contains("- B has no complete response"), "{text}");
+        assert!(text.contains("fail if p99 > +10%: not comparable"), "{text}");
+    }
+}
