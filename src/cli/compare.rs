@@ -31,6 +31,9 @@ pub struct CompareArgs {
     /// Print the result as one JSON document
     #[arg(long)]
     json: bool,
+    /// Write the comparison with its curves as a page, too
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Log lines on standard error: off, error, warn, info, debug or trace
     #[arg(long, default_value = "warn", value_parser = values::log_level)]
     pub log_level: LevelFilter,
@@ -63,6 +66,7 @@ impl CompareArgs {
                 conditions: self.conditions,
             },
             json: self.json,
+            html: self.html,
             strict: self.strict,
         })
     }

@@ -20,7 +20,7 @@ pub enum Figure {
     Max,
     /// Complete responses per second.
     Throughput,
-    /// Failed requests in % of those sent; error statuses count as failed where they are known.
+    /// Requests that failed or were answered with an error status, in % of those sent.
     Errors,
 }
 
@@ -131,7 +131,7 @@ pub struct Part {
     pub requests: u64,
     /// Complete responses.
     pub responses: u64,
-    /// Requests that failed.
+    /// Requests that failed or were answered with an error status.
     pub errors: u64,
     /// The latencies.
     pub latency: Packed,

@@ -27,6 +27,7 @@ mod estimate;
 mod figures;
 mod floor;
 mod judge;
+pub mod page;
 mod ranks;
 mod run;
 mod sections;

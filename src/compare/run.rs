@@ -1,6 +1,7 @@
 //! One run as far as it is compared.
 
 use super::figures::{Figure, Part, merged};
+use crate::plot::Timeline;
 use crate::stats::histogram::Packed;
 use crate::stats::summary::Summary;
 
@@ -15,30 +16,45 @@ pub struct Run {
     pub summary: Summary,
     /// Its whole seconds, oldest first; empty if only the result is known.
     pub seconds: Vec<Part>,
+    /// The number of the first one; a run begins with 1, but of a very long one the oldest are forgotten.
+    first: u64,
 }
 
 impl Run {
     /// A run from its result and the latencies of each second, which may be empty.
     pub fn new(name: &str, summary: Summary, latencies: Vec<(u64, Packed)>) -> Run {
         let whole = (summary.total.elapsed_s + LAST_SECOND_S).max(0.0) as u64;
+        let first = latencies.first().map_or(1, |(number, _)| *number);
         let mut points = summary.series.iter().peekable();
         let mut seconds = Vec::with_capacity(latencies.len());
         for (number, latency) in latencies.into_iter().filter(|(number, _)| *number <= whole) {
             while points.next_if(|point| point.second < number).is_some() {}
             let known = points.next_if(|point| point.second == number);
             let (requests, responses, errors) = match known {
-                Some(point) => (point.requests, point.responses, point.errors),
+                Some(point) => (point.requests, point.responses, point.errors + point.error_statuses),
                 None => (0, latency.count(), 0),
             };
             let second = Part { seconds: 1, requests, responses, errors, latency, times: None };
             seconds.push(second);
         }
-        Run { name: name.to_owned(), summary, seconds }
+        Run { name: name.to_owned(), summary, seconds, first }
+    }
+
+    /// Whether the errors of each second are known: results of older versions have no error statuses there.
+    pub fn knows_errors(&self) -> bool {
+        let by_second: u64 = self.summary.series.iter().map(|point| point.error_statuses).sum();
+        by_second > 0 || self.summary.total.error_statuses() == 0
     }
 
     /// The value of a figure over the whole run; `None` if it is not known.
     pub fn value(&self, figure: Figure) -> Option<f64> {
         figure.of_run(&self.summary.total)
+    }
+
+    /// Its seconds, for a plot.
+    pub fn timeline(&self) -> Timeline {
+        let latencies = (self.first..).zip(self.seconds.iter().map(|second| second.latency.clone()));
+        Timeline::new(&self.summary.series, &latencies.collect::<Vec<_>>())
     }
 
     /// Contiguous parts of whole seconds, as equal as possible; `None` if there are fewer seconds than parts.

@@ -83,6 +83,9 @@ impl<'a> Sections<'a> {
     /// # Errors
     /// Why it cannot be estimated.
     pub fn change(&self, figure: Figure) -> Result<Sectioned, String> {
+        if figure == Figure::Errors && !(self.a.knows_errors() && self.b.knows_errors()) {
+            return Err("error statuses are not known second by second".to_owned());
+        }
         let total = |run: &Run| {
             scaled(figure, run.value(figure)).ok_or_else(|| format!("{} has no such figure", run.name))
         };

@@ -10,6 +10,7 @@ pub fn of(figures: &[Change], reasons: &[String]) -> (Word, String) {
     if let Some(first) = reasons.first() {
         let more = match reasons.len() {
             1 => String::new(),
+            2 => " (1 more reason below)".to_owned(),
             n => format!(" ({} more reasons below)", n - 1),
         };
         return (Word::NotComparable, format!("Not comparable: {first}{more}"));
@@ -136,6 +137,6 @@ mod tests {
         let reasons = ["B has no complete response".to_owned(), "x".to_owned()];
         let (word, text) = of(&[change(Figure::P99, 10.0, 12.0, Word::NotComparable)], &reasons);
         assert_eq!(word, Word::NotComparable);
-        assert_eq!(text, "Not comparable: B has no complete response (1 more reasons below)");
+        assert_eq!(text, "Not comparable: B has no complete response (1 more reason below)");
     }
 }

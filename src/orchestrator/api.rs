@@ -2,6 +2,7 @@
 
 use super::access::Access;
 use super::body::read_strict;
+use super::comparing;
 use super::dashboard::MAX_HISTORY;
 use super::history;
 use super::page;
@@ -12,11 +13,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 /// Every path, with the methods that it accepts.
-const ROUTES: [(&str, &[&str]); 7] = [
+const ROUTES: [(&str, &[&str]); 8] = [
     ("/", &["GET", "HEAD"]),
     ("/dashboard", &["GET", "HEAD"]),
     ("/healthz", &["GET", "HEAD"]),
     ("/tests", &["GET", "HEAD"]),
+    ("/compare", &["GET", "HEAD"]),
     ("/register", &["POST"]),
     ("/configure", &["POST"]),
     ("/stop", &["POST"]),
@@ -57,6 +59,7 @@ impl Handler for Api {
             Ok("/") => Ok(Response::text(302, "see /dashboard\n").with_header("Location", "/dashboard")),
             Ok("/dashboard") => dashboard(control, request),
             Ok("/tests") => history::answer(control, request),
+            Ok("/compare") => comparing::answer(control, request),
             Ok("/healthz") => control.health().map(|()| Response::json(200, &json!({ "ok": true }))),
             Ok("/register") => {
                 control.register_json(body).map(|known| Response::json(202, &registered(known)))
@@ -75,8 +78,8 @@ fn route(head: &Request) -> Result<&'static str, Response> {
     let path = if head.path.starts_with("/tests/") { "/tests" } else { &head.path };
     let Some((path, allowed)) = ROUTES.iter().find(|(known, _)| *known == path) else {
         let message = format!(
-            "no such path {:?}: use GET /dashboard, GET /tests, GET /healthz, POST /configure, POST /stop or \
-             POST /register",
+            "no such path {:?}: use GET /dashboard, GET /tests, GET /compare, GET /healthz, POST /configure, \
+             POST /stop or POST /register",
             head.path
         );
         return Err(error(&ApiError::new(404, message)));

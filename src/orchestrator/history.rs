@@ -65,12 +65,13 @@ fn limit(query: &str) -> Result<usize, ApiError> {
 }
 
 /// Some clients escape the colon.
-fn decoded(id: &str) -> Result<String, ApiError> {
+pub(super) fn decoded(id: &str) -> Result<String, ApiError> {
     let id = id.replace("%3A", ":").replace("%3a", ":");
     check_id(&id).map(|()| id).map_err(|_| ApiError::new(404, "no such test: see GET /tests for their ids"))
 }
 
-fn unknown(control: &Control, id: &str) -> ApiError {
+/// 404 for a test that is neither in memory nor in the store.
+pub(super) fn unknown(control: &Control, id: &str) -> ApiError {
     let hint = match control.store() {
         Some(_) => "",
         None => " (without --store DIR, only the newest tests since the start are known)",

@@ -9,6 +9,7 @@ mod aggregate;
 mod answers;
 mod api;
 mod body;
+mod comparing;
 mod core;
 mod dashboard;
 mod facts;

@@ -33,6 +33,7 @@ fn point(second: u64) -> SeriesPoint {
         times_of(second).percentiles_ms([50.0, 90.0, 99.0, 100.0]).map(Some);
     SeriesPoint {
         second,
+        error_statuses: 0,
         planned: Some(2_000),
         requests: sent,
         responses: sent - second % 3,

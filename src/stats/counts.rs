@@ -76,6 +76,15 @@ impl Counts {
         })
     }
 
+    /// Complete responses with a status of 400 or more.
+    pub fn error_statuses(&self) -> u64 {
+        let codes = self.status.iter().filter(|(code, _)| is_error_status(code));
+        codes.fold(0, |mut sum, (_, count)| {
+            add(&mut sum, *count);
+            sum
+        })
+    }
+
     /// Requests that neither completed nor failed: in flight, or lost with their driver.
     pub fn unaccounted(&self) -> u64 {
         self.sent.saturating_sub(self.responses.saturating_add(self.errors_total()))

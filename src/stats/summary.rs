@@ -291,6 +291,9 @@ pub struct SeriesPoint {
     pub responses: u64,
     /// Requests that failed in this second.
     pub errors: u64,
+    /// Responses of this second with a status of 400 or more; omitted if there are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub error_statuses: u64,
     /// Sent requests that had to wait for a free slot.
     #[serde(default)]
     pub queued: u64,

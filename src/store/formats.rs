@@ -9,7 +9,7 @@ use std::io::{self, Write};
 pub fn write_series(points: &[SeriesPoint], out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
-        "second,planned,requests,responses,errors,queued,p50_ms,p90_ms,p99_ms,max_ms,lag_p99_ms,busy,complete"
+        "second,planned,requests,responses,errors,error_statuses,queued,p50_ms,p90_ms,p99_ms,max_ms,lag_p99_ms,busy,complete"
     )?;
     for point in points {
         // Names every field, so that a new one is not forgotten here.
@@ -19,6 +19,7 @@ pub fn write_series(points: &[SeriesPoint], out: &mut dyn Write) -> io::Result<(
             requests,
             responses,
             errors,
+            error_statuses,
             queued,
             p50_ms,
             p90_ms,
@@ -29,7 +30,7 @@ pub fn write_series(points: &[SeriesPoint], out: &mut dyn Write) -> io::Result<(
             complete,
         } = point;
         let planned = planned.map_or(String::new(), |planned| planned.to_string());
-        write!(out, "{second},{planned},{requests},{responses},{errors},{queued},")?;
+        write!(out, "{second},{planned},{requests},{responses},{errors},{error_statuses},{queued},")?;
         for figure in [p50_ms, p90_ms, p99_ms, max_ms, lag_p99_ms, busy] {
             write!(out, "{},", figure.map_or(String::new(), |figure| figure.to_string()))?;
         }
@@ -70,6 +71,28 @@ pub fn write_interval_log(
     writeln!(out, "Tag=other_seconds,0.000,{length_s}.000,{:.3},{encoded}", rest.max_ms())
 }
 
+/// Reads the seconds that [`write_interval_log`] wrote. Lines with a tag belong to no second.
+///
+/// # Errors
+/// The number of the line that is no interval, and why.
+pub fn read_interval_log(text: &str) -> Result<Vec<(u64, Packed)>, String> {
+    let mut seconds = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        if line.is_empty() || line.starts_with(['#', '"', 'T']) {
+            continue;
+        }
+        let fields: Vec<&str> = line.split(',').collect();
+        let [from_s, _length_s, _max_ms, encoded] = fields[..] else {
+            return Err(format!("line {number}: 4 fields are required, not {}", fields.len()));
+        };
+        let from_s = from_s.parse::<f64>().ok().filter(|from_s| (0.0..1e9).contains(from_s));
+        let from_s = from_s.ok_or_else(|| format!("line {number}: it begins with no time"))?;
+        let latency = Packed::decode(encoded).map_err(|why| format!("line {number}: {why}"))?;
+        seconds.push((from_s as u64 + 1, latency));
+    }
+    Ok(seconds)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +121,7 @@ mod tests {
             requests: 10,
             responses: 9,
             errors: 1,
+            error_statuses: 3,
             queued: 2,
             p50_ms: Some(0.5),
             p90_ms: Some(3.0),
@@ -110,9 +134,9 @@ mod tests {
         let unknown = SeriesPoint { second: 2, ..SeriesPoint::default() };
         let mut out = Vec::new();
         write_series(&[known, unknown], &mut out).expect("written");
-        let expected = "second,planned,requests,responses,errors,queued,p50_ms,p90_ms,p99_ms,max_ms,\
+        let expected = "second,planned,requests,responses,errors,error_statuses,queued,p50_ms,p90_ms,p99_ms,max_ms,\
              lag_p99_ms,busy,complete\n\
-             1,11,10,9,1,2,0.5,3,12.25,20,0.25,0.5,true\n2,,0,0,0,0,,,,,,,false\n";
+             1,11,10,9,1,3,2,0.5,3,12.25,20,0.25,0.5,true\n2,,0,0,0,0,0,,,,,,,false\n";
         assert_eq!(String::from_utf8(out).expect("text"), expected);
     }
 
@@ -121,6 +145,19 @@ mod tests {
         let text = log(&[interval(1, &[1, 2]), interval(3, &[4])], &of(&[1, 2, 4]));
         let expected = include_str!("golden/latency.hlog");
         assert_eq!(text, expected, "{text}");
+    }
+
+    #[test]
+    fn the_interval_log_can_be_read_again() {
+        let seconds = [interval(1, &[1, 2]), interval(3, &[4])];
+        let text = log(&seconds, &of(&[1, 2, 4, 4]));
+        assert_eq!(read_interval_log(&text), Ok(seconds.to_vec()));
+        assert!(text.contains("Tag="), "{text}");
+        for (bad, why) in
+            [("1.000,1.000,2.0", "not 3"), ("x,1,1,1", "no time"), ("1.0,1.0,1.0,HIST", "line 1: ")]
+        {
+            assert!(read_interval_log(bad).is_err_and(|e| e.contains(why)), "{bad}");
+        }
     }
 
     #[test]

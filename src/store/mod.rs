@@ -31,7 +31,7 @@ use disk::{Disk, Files};
 pub use documents::{write_document, write_file};
 pub use examine::examine;
 pub use folder::{FILES, Folder, INTERVALS, MAX_SUMMARY_BYTES, PERCENTILES, REPORT, SERIES, SUMMARY, Unread};
-pub use formats::write_series;
+pub use formats::{read_interval_log, write_series};
 pub use keep::Keep;
 pub use lines::{Damage, Lines, write as write_line};
 pub use names::check_id;

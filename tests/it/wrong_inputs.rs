@@ -157,6 +157,7 @@ fn refusal(line: &str) -> String {
                 Task::Run(args) => args.settings().map(drop).map_err(late),
                 Task::Replay(args) => args.settings().map(drop).map_err(late),
                 Task::Report(args) => args.settings().map(drop).map_err(late),
+                Task::Compare(args) => args.settings().map(drop).map_err(late),
             },
             Err(error) => Err(error),
         },

@@ -162,6 +162,25 @@ fn failed_requests_are_compared_in_points() {
     assert_eq!(word(&compared(&[failing(0)], &[failing(0)]), Figure::Errors), Word::Same);
 }
 
+#[test]
+fn error_statuses_count_as_errors_where_each_second_has_them() {
+    let mut failing = steady(50.0);
+    let (summary, seconds) = (&mut failing.summary, &failing.seconds);
+    summary.total.status = [("200".to_owned(), 19_000), ("503".to_owned(), 1_000)].into();
+    let older = Run::new("old", summary.clone(), latencies(seconds));
+    let older = compared(&[steady(50.0)], &[older]);
+    assert_eq!(word(&older, Figure::Errors), Word::Unclear);
+    assert_eq!((older.errors[0].kind.as_str(), older.errors[0].b_percent), ("status 503", 5.0));
+    summary.series.iter_mut().for_each(|point| point.error_statuses = 50);
+    let newer = Run::new("new", summary.clone(), latencies(seconds));
+    let newer = compared(&[steady(50.0)], &[newer]);
+    assert!(newer.sentence.contains("fails more often than A: errors +5 points"), "{}", newer.sentence);
+}
+
+fn latencies(seconds: &[Part]) -> Vec<(u64, Packed)> {
+    (1..).zip(seconds.iter().map(|second| second.latency.clone())).collect()
+}
+
 fn runs(all_ms: &[f64]) -> Vec<Run> {
     all_ms.iter().map(|ms| run(&[*ms; 2])).collect()
 }

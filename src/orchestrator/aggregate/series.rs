@@ -33,6 +33,8 @@ pub struct Part {
     pub responses: u64,
     /// Requests failed.
     pub errors: u64,
+    /// Responses with a status of 400 or more.
+    pub error_statuses: u64,
     /// Sent requests that waited for a slot.
     pub queued: u64,
     /// Responses by status.
@@ -60,6 +62,7 @@ struct Second {
     requests: u64,
     responses: u64,
     errors: u64,
+    error_statuses: u64,
     queued: u64,
     status: Vec<(u16, u64)>,
     work: Work,
@@ -122,6 +125,7 @@ impl Series {
             add(&mut one.requests, part.requests);
             add(&mut one.responses, part.responses);
             add(&mut one.errors, part.errors);
+            add(&mut one.error_statuses, part.error_statuses);
             add(&mut one.queued, part.queued);
             add(&mut one.work.busy_us, part.work.busy_us);
             add(&mut one.work.known_us, part.work.known_us);
@@ -192,6 +196,7 @@ impl Series {
                 requests: one.requests,
                 responses: one.responses,
                 errors: one.errors,
+                error_statuses: one.error_statuses,
                 queued: one.queued,
                 p50_ms: one.latency_ms.map(|ms| ms[0]),
                 p90_ms: one.latency_ms.map(|ms| ms[1]),

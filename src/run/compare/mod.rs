@@ -4,7 +4,8 @@ mod load;
 mod text;
 
 use super::{FAILED, progress};
-use crate::compare::{self, Comparison, Judged, Run, Word};
+use crate::compare::{self, Comparison, Judged, Run, Word, page};
+use crate::store::write_file;
 use crate::terminal;
 use std::io::Write;
 use std::path::PathBuf;
@@ -22,6 +23,8 @@ pub struct Settings {
     pub how: compare::Settings,
     /// Print one JSON document.
     pub json: bool,
+    /// Where to write it as a page.
+    pub html: Option<PathBuf>,
     /// What is unclear fails.
     pub strict: bool,
 }
@@ -29,7 +32,14 @@ pub struct Settings {
 /// Compares, prints the result to `out`, and returns the exit code.
 pub fn run(settings: &Settings, out: &mut dyn Write) -> u8 {
     let compared = runs(&settings.a).and_then(|a| Ok((a, runs(&settings.b)?)));
-    let compared = compared.and_then(|(a, b)| compare::compare(&a, &b, &settings.how));
+    let compared = compared.and_then(|(a, b)| {
+        let comparison = compare::compare(&a, &b, &settings.how)?;
+        if let Some(path) = &settings.html {
+            let written = write_file(path, &page::render(&comparison, &a, &b));
+            written.map_err(|e| format!("--html {} cannot be written: {e}", path.display()))?;
+        }
+        Ok(comparison)
+    });
     let comparison = match compared {
         Ok(comparison) => comparison,
         Err(error) => {

@@ -68,7 +68,9 @@ fn table(comparison: &Comparison) -> Vec<String> {
         let shown = |value: Option<f64>| {
             value.map_or("-".to_owned(), |value| format_change(value, change.change_unit))
         };
-        let word = if change.tested { change.word.as_str() } else { "" };
+        // What holds for all figures is in the first line.
+        let says = change.tested && change.word != Word::NotComparable;
+        let word = if says { change.word.as_str() } else { "" };
         grid.add(
             change.figure.name(),
             vec![value(change.a), value(change.b), shown(change.change), interval(change), word.to_owned()],

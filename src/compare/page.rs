@@ -1,0 +1,242 @@
+//! A comparison as one HTML document without a script: the sentence, the figures, the curves of both sides
+//! over each other, errors by kind, and how they were compared.
+
+use super::document::{Change, Comparison, RunName, Word};
+use super::figures::merged;
+use super::run::Run;
+use super::{MIN_MS, format_change};
+use crate::plot::{self, Compared, Timeline};
+use crate::stats::histogram::Packed;
+use crate::units::{format_count, format_figure, trim_number};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+const STYLE: &str = include_str!("style.css");
+/// What a browser may do with the document: nothing but apply its own style.
+pub const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+/// Runs of a side that are drawn second by second.
+const MAX_DRAWN: usize = 2;
+
+/// The whole document.
+pub fn render(comparison: &Comparison, a: &[Run], b: &[Run]) -> String {
+    finish(html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width,initial-scale=1";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta name="color-scheme" content="light dark";
+                title { "B is " (comparison.outcome) " - Floodgate comparison" }
+                style { (PreEscaped(STYLE)) (PreEscaped(plot::STYLE)) }
+            }
+            body {
+                main {
+                    h1 { "Comparison" }
+                    (head(comparison))
+                    (figures(comparison))
+                    (curves(a, b))
+                    (errors(comparison))
+                    (method(comparison))
+                }
+            }
+        }
+    })
+}
+
+fn tone(word: Word) -> &'static str {
+    match word {
+        Word::Slower => "bad",
+        Word::Faster => "good",
+        Word::Same => "",
+        Word::Unclear | Word::NotComparable => "warn",
+    }
+}
+
+fn head(comparison: &Comparison) -> Markup {
+    html! {
+        p.sentence.(tone(comparison.outcome)) { (comparison.sentence) }
+        @if comparison.reasons.len() > 1 || !comparison.notes.is_empty() {
+            ul {
+                @for reason in comparison.reasons.iter().skip(1) { li { (reason) } }
+                @for note in &comparison.notes { li.dim { "Note: " (note) "." } }
+            }
+        }
+        dl {
+            dt { "A" } dd { (side(&comparison.a)) }
+            dt { "B" } dd { (side(&comparison.b)) }
+        }
+        @for condition in &comparison.conditions {
+            p.bad[condition.failed] {
+                "fail if " (condition.expression) ": "
+                (if condition.failed { "FAILED" } else { condition.word.as_str() })
+            }
+        }
+    }
+}
+
+fn side(runs: &[RunName]) -> String {
+    let requests = format_count(runs.iter().map(|run| run.requests).sum());
+    let seconds = trim_number(runs.iter().map(|run| run.elapsed_s).sum::<f64>().round());
+    let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
+    format!("{}: {requests} requests in {seconds} s", names.join(", "))
+}
+
+fn figures(comparison: &Comparison) -> Markup {
+    let value = |value: Option<f64>, unit: &str| {
+        value.map_or("-".to_owned(), |value| format!("{} {unit}", format_figure(value)))
+    };
+    let shown = |change: &Change, value: Option<f64>| {
+        value.map_or("-".to_owned(), |value| format_change(value, change.change_unit))
+    };
+    let range = |change: &Change| match change.low.is_some() {
+        true => format!("{} … {}", shown(change, change.low), shown(change, change.high)),
+        false => "-".to_owned(),
+    };
+    html! {
+        h2 { "Figures" }
+        div.scroll {
+            table {
+                thead { tr {
+                    th { "" } th { "A" } th { "B" } th { "change" } th { "interval" } th { "floor" } th { "" }
+                    th.why { "" }
+                } }
+                tbody {
+                    @for change in &comparison.figures {
+                        tr {
+                            td { (change.figure.name()) }
+                            td { (value(change.a, change.unit)) }
+                            td { (value(change.b, change.unit)) }
+                            td { (shown(change, change.change)) }
+                            td { (range(change)) }
+                            td { (shown(change, change.floor).trim_start_matches('+')) }
+                            td.(tone(change.word)) { @if change.tested { (change.word) } }
+                            td.why { (why(change)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn why(change: &Change) -> String {
+    let floor = change.floor_source.filter(|source| source.is_of_runs());
+    let floor = floor.map(|source| format!("the floor is {}", source.text()));
+    let parts: Vec<String> = change.reason.clone().into_iter().chain(floor).collect();
+    parts.join("; ")
+}
+
+/// Both sides over each other: by percentile, and second by second from their own starts.
+fn curves(a: &[Run], b: &[Run]) -> Markup {
+    let all = |runs: &[Run]| -> Packed {
+        runs.iter().fold(Packed::default(), |sum, run| sum.and(&merged(&run.seconds).latency))
+    };
+    let (all_a, all_b) = (all(a), all(b));
+    let name = |side: &str, runs: &[Run], at: usize| match runs.len() {
+        1 => side.to_owned(),
+        _ => format!("{side}{}", at + 1),
+    };
+    let drawn = |side: &'static str, runs: &[Run]| -> Vec<(String, Timeline)> {
+        let runs_shown = runs.iter().take(MAX_DRAWN).enumerate();
+        runs_shown.map(|(at, run)| (name(side, runs, at), run.timeline())).collect()
+    };
+    let lines: Vec<(String, Timeline)> = drawn("A", a).into_iter().chain(drawn("B", b)).collect();
+    let lines: Vec<(&str, &Timeline)> = lines.iter().map(|(name, line)| (name.as_str(), line)).collect();
+    html! {
+        h2 { "Curves" }
+        @if a.len().max(b.len()) > MAX_DRAWN {
+            p.dim { "Second by second, only the first " (MAX_DRAWN) " runs of each side are drawn." }
+        }
+        (plot::percentiles("percentiles", "Latency by percentile", &[("A", &all_a), ("B", &all_b)]))
+        (plot::overlay("p99", Compared::P99, &lines))
+        (plot::overlay("rate", Compared::Rate, &lines))
+    }
+}
+
+fn errors(comparison: &Comparison) -> Markup {
+    let cell = |count: u64, percent: f64| format!("{} ({} %)", format_count(count), trim_number(percent));
+    html! {
+        h2 { "Errors by kind" }
+        @if comparison.errors.is_empty() {
+            p { "None on either side." }
+        } @else {
+            table {
+                thead { tr { th { "" } th { "A" } th { "B" } } }
+                tbody {
+                    @for kind in &comparison.errors {
+                        tr {
+                            td { (kind.kind) }
+                            td { (cell(kind.a, kind.a_percent)) }
+                            td { (cell(kind.b, kind.b_percent)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn method(comparison: &Comparison) -> Markup {
+    let method = &comparison.method;
+    html! {
+        h2 { "Method" }
+        p {
+            (method.text) ". Intervals hold with " (method.confidence) " % for all latencies together. A \
+             change is called only if its interval lies beyond the floor: at least " (trim_number(method.noise))
+            " % and " (MIN_MS) " ms."
+        }
+        @if let Some(advice) = &comparison.advice { p { (advice) } }
+        ul.dim { @for source in &method.sources { li { (source) } } }
+    }
+}
+
+/// maud escapes `& < > "`, which is enough for a browser. This also replaces control characters, and
+/// apostrophes, which could end an attribute wherever a part of the document is copied to.
+fn finish(page: Markup) -> String {
+    let replaced = |c: char| match c {
+        '\'' => "&#39;".to_owned(),
+        c if c.is_control() && c != '\n' => '\u{fffd}'.to_string(),
+        c => c.to_string(),
+    };
+    page.into_string().chars().map(replaced).collect::<String>() + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::run;
+    use super::super::{Settings, compare};
+    use super::*;
+
+    fn page(a: Run, b: Run) -> String {
+        let (a, b) = ([a], [b]);
+        let comparison = compare(&a, &b, &Settings::default()).expect("one pair");
+        render(&comparison, &a, &b)
+    }
+
+    #[test]
+    fn the_page_shows_the_sentence_the_figures_and_both_curves() {
+        let html = page(run(&[50.0; 20]), run(&[60.0; 20]));
+        assert!(html.contains("B is slower than A: p50 +20 %"), "{html}");
+        assert_eq!(html.matches("<figure").count(), 3);
+        assert!(!html.contains("<script") && !html.contains("http://"), "nothing is loaded");
+        assert!(html.len() < 60_000, "{} bytes", html.len());
+    }
+
+    #[test]
+    fn names_from_outside_are_escaped() {
+        let mut evil = run(&[50.0; 20]);
+        evil.name = "<script>alert('1')</script>\u{1b}[2J".to_owned();
+        evil.summary.total.errors.insert("<b>".to_owned(), 5);
+        let html = page(run(&[50.0; 20]), evil);
+        assert!(!html.contains("<script>") && !html.contains("<b>") && !html.contains('\u{1b}'), "{html}");
+        assert!(html.contains("&lt;script&gt;alert(&#39;1&#39;)"), "{html}");
+    }
+
+    #[test]
+    fn runs_without_seconds_have_no_curves() {
+        let mut bare = run(&[50.0; 20]);
+        (bare.seconds, bare.summary.series) = (Vec::new(), Vec::new());
+        let html = page(bare, run(&[50.0; 20]));
+        assert!(html.contains("no latencies second by second"), "{html}");
+    }
+}

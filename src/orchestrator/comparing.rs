@@ -1,0 +1,121 @@
+//! `GET /compare?a=ID&b=ID`: compares finished tests.
+
+use super::history::{decoded, unknown};
+use super::{ApiError, Control};
+use crate::compare::{self, Run, Settings, page};
+use crate::http::server::{Request, Response};
+use crate::stats::summary::Summary;
+use crate::store::{Folder, INTERVALS, MAX_SUMMARY_BYTES, SUMMARY, Unread, read_interval_log};
+use crate::units::{format_bytes, parse_fraction};
+
+/// Largest interval log that is read, in bytes: some hours of a busy test.
+const MAX_LOG_BYTES: u64 = 32 << 20;
+/// Most tests of one comparison.
+const MAX_TESTS: usize = 20;
+
+/// JSON, or a page for a browser, which accepts `text/html`. `a` and `b` may be repeated for several runs a
+/// side; `noise` is as in `floodgate compare`.
+///
+/// # Errors
+/// 400 for a wrong query; 404 for an unknown test; 413 for one that is too large; 503 if it cannot be read.
+pub fn answer(control: &Control, request: &Request) -> Result<Response, ApiError> {
+    let asked = Asked::of(&request.query)?;
+    let load = |ids: &[String]| ids.iter().map(|id| run(control, id)).collect::<Result<Vec<Run>, _>>();
+    let (a, b) = (load(&asked.a)?, load(&asked.b)?);
+    let settings = Settings { noise: asked.noise, ..Settings::default() };
+    let comparison = compare::compare(&a, &b, &settings).map_err(|why| ApiError::new(400, why))?;
+    let accept = request.header("accept").unwrap_or_default();
+    if !accept.to_ascii_lowercase().contains("text/html") {
+        let document = comparison.document().into_bytes();
+        return Ok(Response::new(200, "application/json", document).with_header("Vary", "Accept"));
+    }
+    let policy = format!("{}; frame-ancestors 'none'", page::POLICY);
+    Ok(Response::html(200, page::render(&comparison, &a, &b))
+        .with_header("Vary", "Accept")
+        .with_header("Content-Security-Policy", &policy)
+        .with_header("X-Content-Type-Options", "nosniff")
+        .with_header("X-Frame-Options", "DENY"))
+}
+
+#[derive(Debug, PartialEq)]
+struct Asked {
+    a: Vec<String>,
+    b: Vec<String>,
+    noise: f64,
+}
+
+impl Asked {
+    fn of(query: &str) -> Result<Asked, ApiError> {
+        let mut asked = Asked { a: Vec::new(), b: Vec::new(), noise: compare::NOISE };
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            match pair.split_once('=').unwrap_or((pair, "")) {
+                ("a", id) => asked.a.push(decoded(id)?),
+                ("b", id) => asked.b.push(decoded(id)?),
+                ("noise", text) => {
+                    let noise = parse_fraction(&text.replace("%25", "%"));
+                    asked.noise = noise.map_err(|why| ApiError::new(400, format!("noise: {why}")))?;
+                }
+                _ => {}
+            }
+        }
+        let count = asked.a.len() + asked.b.len();
+        if count > MAX_TESTS {
+            let why = format!("{count} tests: at most {MAX_TESTS} are compared here; use floodgate compare");
+            return Err(ApiError::new(400, why));
+        }
+        if asked.a.is_empty() || asked.b.is_empty() {
+            return Err(ApiError::new(400, "use /compare?a=ID&b=ID with the ids of GET /tests"));
+        }
+        compare::check_counts(asked.a.len(), asked.b.len()).map_err(|why| ApiError::new(400, why))?;
+        Ok(asked)
+    }
+}
+
+/// From the store, with its latencies second by second; else only the result that is still in memory.
+fn run(control: &Control, id: &str) -> Result<Run, ApiError> {
+    let folder = control.store().and_then(|store| store.test(id));
+    let Some(folder) = folder else {
+        let summary = control.summary(id).ok_or_else(|| unknown(control, id))?;
+        return Ok(Run::new(id, summary, Vec::new()));
+    };
+    let damaged = |file: &str, why: String| ApiError::new(503, format!("{file} of test {id:?}: {why}"));
+    let summary = read(&folder, SUMMARY, MAX_SUMMARY_BYTES)?.unwrap_or_default();
+    let summary: Summary =
+        serde_json::from_slice(&summary).map_err(|e| damaged(SUMMARY, format!("it is no result: {e}")))?;
+    let log = read(&folder, INTERVALS, MAX_LOG_BYTES)?.unwrap_or_default();
+    let seconds = read_interval_log(&String::from_utf8_lossy(&log)).map_err(|why| damaged(INTERVALS, why))?;
+    Ok(Run::new(id, summary, seconds))
+}
+
+/// The content of a file; `None` if it was not saved.
+fn read(folder: &Folder, file: &str, most: u64) -> Result<Option<Vec<u8>>, ApiError> {
+    let of = format!("{file} of test {:?}", folder.test_id);
+    match folder.read(file, most) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(Unread::Missing) => Ok(None),
+        Err(Unread::TooLarge(bytes)) => {
+            let (size, most) = (format_bytes(bytes), format_bytes(most));
+            let how = "copy the folders of both tests and use floodgate compare";
+            Err(ApiError::new(413, format!("{of} has {size}, and at most {most} are compared: {how}")))
+        }
+        Err(Unread::Failed(why)) => Err(ApiError::new(503, format!("{of} cannot be read: {why}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_names_one_test_or_several_a_side() {
+        let asked = Asked::of("a=x&b=y%3A1&noise=2%25").expect("valid");
+        assert_eq!(asked, Asked { a: vec!["x".into()], b: vec!["y:1".into()], noise: 0.02 });
+        assert_eq!(Asked::of("a=1&a=2&b=3&b=4").expect("valid").a.len(), 2);
+        for query in ["", "a=x", "b=x", "a=x&a=y&b=z", "a=x&b=y&noise=x"] {
+            assert_eq!(Asked::of(query).expect_err(query).status, 400, "{query}");
+        }
+        assert_eq!(Asked::of("a=..%2f&b=y").expect_err("an id").status, 404);
+        let many = "a=x&b=y&".repeat(11);
+        assert!(Asked::of(&many).is_err_and(|e| e.message.contains("at most 20")));
+    }
+}
