@@ -7,7 +7,7 @@ Every pair is two separate runs, one after the other, of a floodgate-target on t
   slower   a target that is 10 % slower: p50 must be called slower every time
 
     .ci/compare.py [--pairs 20] [--shifted 10] [--seconds 20] [--rate 1000] [--delay-ms 10]
-                   [--nice 0] [--runs DIR] [--binaries target/release] [--compare target/release/floodgate]
+                   [--wrap 'chrt -f 5'] [--runs DIR] [--binaries target/release] [--compare target/release/floodgate]
 
 With --runs, the runs are kept in DIR, and those that are there already are not made again. Exit code 1 if a case fails.
 """
@@ -17,6 +17,7 @@ import collections
 import contextlib
 import json
 import pathlib
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -27,13 +28,13 @@ CASES = ["equal", "delay", "slower"]
 MUST = {"delay": ["p50", "p90", "mean"], "slower": ["p50"]}
 
 
-def nice(args):
-    return ["nice", "-n", str(args.nice)] if args.nice else []
+def wrapped(args):
+    return shlex.split(args.wrap)
 
 
 @contextlib.contextmanager
 def target(args, delay_ms):
-    words = [*nice(args), args.binaries / "floodgate-target", "--listen", f"127.0.0.1:{PORT}", "--delay", f"{delay_ms * 1000:.0f}us",
+    words = [*wrapped(args), args.binaries / "floodgate-target", "--listen", f"127.0.0.1:{PORT}", "--delay", f"{delay_ms * 1000:.0f}us",
              "--log-level", "error"]
     process = subprocess.Popen(words)
     try:
@@ -49,7 +50,7 @@ def target(args, delay_ms):
 def run(args, folder, delay_ms):
     """One saved run in its folder; nothing if it is there already."""
     if not list(folder.glob("*/records.jsonl")):
-        words = [*nice(args), args.binaries / "floodgate", "run", "--json", "--url", f"http://127.0.0.1:{PORT}/ping",
+        words = [*wrapped(args), args.binaries / "floodgate", "run", "--json", "--url", f"http://127.0.0.1:{PORT}/ping",
                  "--duration", f"{args.seconds}s", "--connections", "64", "--out", folder]
         if args.rate:
             words += ["--rate", str(args.rate)]
@@ -92,10 +93,10 @@ def collect(args, root):
 
 def judge(args, root):
     failed = False
-    for case in CASES:
+    for case in [case for case in CASES if (root / case).is_dir()]:
         words = collections.defaultdict(collections.Counter)
         alarms, missed = 0, collections.Counter()
-        pairs = sorted((root / case).iterdir()) if (root / case).is_dir() else []
+        pairs = sorted(pair for pair in (root / case).iterdir() if list(pair.glob("b/*/summary.json")))
         for pair in pairs:
             result = compared(args, run(args, pair / "a", 0), run(args, pair / "b", 0))
             if result["outcome"] == "not comparable":
@@ -124,7 +125,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--rate", type=int, default=1000, help="requests/s; 0 for a closed loop")
     parser.add_argument("--delay-ms", type=float, default=10)
-    parser.add_argument("--nice", type=int, default=0, help="priority of target and generator on a busy machine")
+    parser.add_argument("--wrap", default="", help="starts target and generator; on a busy machine: 'chrt -f 5'")
     parser.add_argument("--anyway", action="store_true", help="judge also what is not comparable, by its intervals")
     parser.add_argument("--runs", type=pathlib.Path)
     parser.add_argument("--compare", type=pathlib.Path, help="the floodgate that compares, if it is another one")

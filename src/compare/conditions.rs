@@ -2,10 +2,9 @@
 //!
 //! A condition is true only if the change is called: a change that may be noise fails nothing.
 
-use super::document::{Change, Word};
+use super::document::{Change, Judged, Word};
 use super::figures::Figure;
 use crate::units::parse_duration;
-use serde::Serialize;
 use std::str::FromStr;
 
 /// Longest condition, in characters.
@@ -30,19 +29,6 @@ pub struct Condition {
     /// Whether the limit itself fails.
     or_equal: bool,
     limit: Limit,
-}
-
-/// What became of a condition.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Judged {
-    /// As it was written.
-    pub expression: String,
-    /// The change in the condition's unit; null if it is not known.
-    pub value: Option<f64>,
-    /// The word for the figure.
-    pub word: Word,
-    /// Whether it was true.
-    pub failed: bool,
 }
 
 impl Condition {

@@ -1,6 +1,5 @@
 //! The result of a comparison, `floodgate.compare/1`.
 
-use super::conditions::Judged;
 use super::figures::{Family, Figure};
 use super::floor::FloorSource;
 use serde::{Serialize, Serializer};
@@ -137,6 +136,19 @@ pub struct ErrorKind {
     pub a_percent: f64,
     /// In % of the requests of B.
     pub b_percent: f64,
+}
+
+/// What became of a condition.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Judged {
+    /// As it was written.
+    pub expression: String,
+    /// The change in the condition's unit; null if it is not known.
+    pub value: Option<f64>,
+    /// The word for the figure.
+    pub word: Word,
+    /// Whether it was true.
+    pub failed: bool,
 }
 
 /// How the figures were compared.

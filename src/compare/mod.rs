@@ -16,9 +16,9 @@
 //! ([`floor`]), and `same` only if the whole interval lies inside it. Intervals are wide enough for all
 //! figures of a family together (Holm).
 //!
-//! Sources: Chu and Nakayama, ACM TOMACS 22 (2012); Asmussen and Glynn, Stochastic Simulation (2007); Kalibera
-//! and Jones, Rigorous benchmarking in reasonable time, ISMM 2013; Mann and Whitney (1947); Hodges and Lehmann
-//! (1963); Welch (1947); Holm (1979); <https://pkg.go.dev/golang.org/x/perf/cmd/benchstat>.
+//! Sources: Chu and Nakayama, ACM TOMACS 22 (2012); Asmussen and Glynn, Stochastic Simulation (2007);
+//! Kalibera and Jones, Rigorous benchmarking in reasonable time, ISMM 2013; Mann and Whitney (1947); Hodges
+//! and Lehmann (1963); Welch (1947); Holm (1979); <https://pkg.go.dev/golang.org/x/perf/cmd/benchstat>.
 
 mod comparable;
 mod conditions;
@@ -37,8 +37,8 @@ mod student;
 mod tests;
 
 use crate::units::trim_number;
-pub use conditions::{Condition, Judged};
-pub use document::{Change, Comparison, ErrorKind, Method, RunName, SCHEMA, Word};
+pub use conditions::Condition;
+pub use document::{Change, Comparison, ErrorKind, Judged, Method, RunName, SCHEMA, Word};
 use estimate::Estimate;
 pub use figures::{Family, Figure, Part};
 use floor::Floor;

@@ -181,9 +181,9 @@ fn method(comparison: &Comparison) -> Markup {
     html! {
         h2 { "Method" }
         p {
-            (method.text) ". Intervals hold with " (method.confidence) " % for all latencies together. A \
-             change is called only if its interval lies beyond the floor: at least " (trim_number(method.noise))
-            " % and " (MIN_MS) " ms."
+            (method.text) ". Intervals hold with " (method.confidence) " % for all latencies together. "
+            "A change is called only if its interval lies beyond the floor: at least "
+            (trim_number(method.noise)) " % and " (MIN_MS) " ms."
         }
         @if let Some(advice) = &comparison.advice { p { (advice) } }
         ul.dim { @for source in &method.sources { li { (source) } } }

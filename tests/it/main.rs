@@ -4,6 +4,7 @@ mod breakdown;
 mod bus_contract;
 mod cli;
 mod client_contract;
+mod compare;
 mod door;
 mod driver;
 mod fetch;

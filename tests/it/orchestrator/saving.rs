@@ -1,7 +1,7 @@
 //! Tests in a store: saved by one or several orchestrators, listed after a restart, recomputed from the log.
 
 use super::support::*;
-use crate::raw_http::get;
+use crate::raw_http::{Connection, get};
 use crate::support::scratch::Scratch;
 use floodgate::bus::Connector;
 use floodgate::orchestrator::{Config, Orchestrator, StoreSettings, start};
@@ -46,6 +46,16 @@ fn json_of(addr: SocketAddr, path: &str) -> Value {
     let answer = get(addr, path);
     assert_eq!(answer.status, 200, "{path}: {answer:?}");
     serde_json::from_str(&answer.body).expect("JSON")
+}
+
+/// What a browser sees.
+fn get_html(addr: SocketAddr, path: &str) -> String {
+    let mut connection = Connection::open(addr);
+    connection
+        .send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\n\r\n").as_bytes());
+    let answer = connection.receive();
+    assert_eq!(answer.status, 200, "{path}: {answer:?}");
+    answer.body
 }
 
 fn refusal(addr: SocketAddr, path: &str, status: u16) -> String {
@@ -95,6 +105,19 @@ fn a_saved_test_is_served_also_after_a_restart_without_its_records() {
     ] {
         assert!(report.header(name).is_some_and(|found| found.starts_with(value)), "{name}");
     }
+    let compared = json_of(addr, "/compare?a=t%3A1&b=t:1");
+    assert_eq!(
+        (&compared["schema"], &compared["a"][0]["test_id"]),
+        (&json!("floodgate.compare/1"), &json!("t:1"))
+    );
+    assert!(
+        compared["sentence"].as_str().is_some_and(|text| text.contains("1 s is too short")),
+        "{compared}"
+    );
+    let page = get_html(addr, "/compare?a=t:1&b=t:1");
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("1 s is too short"), "{page}");
+    assert!(refusal(addr, "/compare?a=t:1", 400).contains("/compare?a=ID&b=ID"));
+    assert!(refusal(addr, "/compare?a=t:1&b=unknown", 404).contains("GET /tests"));
     let records = file("records.jsonl");
     assert!(records.starts_with(r#"{"topic":"test_config""#), "{records}");
     assert!(!records.contains("s3cret") && !live.contains("s3cret") && live.contains("(hidden)"));
