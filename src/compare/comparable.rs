@@ -1,13 +1,19 @@
 //! Whether two runs can be compared at all, and what else differs.
 
+use super::figures::Figure;
+use super::floor::lag_ms;
 use super::run::Run;
 use crate::stats::states::{DriverRowState, RunState};
-use crate::units::clip;
+use crate::stats::verdict::{Finding, LAG_FLOOR_MS, LAG_SHARE};
+use crate::units::{clip, format_ms};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Findings that say that a run measured its generator.
-const GENERATOR: [&str; 3] = ["generator_saturated", "generator_lag", "ports_exhausted"];
+const GENERATOR: [&str; 2] = ["generator_saturated", "ports_exhausted"];
+/// The finding that requests were late. It is about the tail: figures that the lag does not reach can be
+/// compared.
+const LAG: &str = "generator_lag";
 /// Fields of a plan that say nothing about the load.
 const IDENTITY: [&str; 5] = ["test_id", "drivers", "thresholds", "previous", "on_driver_loss"];
 /// Fields that may differ on purpose, or that do not change what one request takes.
@@ -37,12 +43,27 @@ pub fn check(a: &[Run], b: &[Run]) -> Comparable {
     let mut first: Option<(String, &Run)> = None;
     for (name, run) in runs {
         found.reasons.extend(own(&name, run));
+        let lags = run.summary.findings.iter().filter(|finding| finding.code == LAG);
+        found.notes.extend(lags.map(|lag| format!("{name}: {}", lag.text.trim_end_matches('.'))));
         match &first {
             Some((first_name, first)) => differences((first_name, first), (&name, run), &mut found),
             None => first = Some((name, run)),
         }
     }
     found
+}
+
+/// Why the generator was too late in one of the runs for this figure to be compared: by the rule of the
+/// verdict, at the figure's own percentile.
+pub fn lags(figure: Figure, a: &[Run], b: &[Run]) -> Option<String> {
+    let lagging = |run: &&Run| run.summary.findings.iter().any(|finding| finding.code == LAG);
+    let of = |run: &Run| {
+        let (lag_ms, ms) = (lag_ms(figure, &run.summary.total), run.value(figure)?);
+        (lag_ms > LAG_FLOOR_MS.max(LAG_SHARE * ms)).then_some(lag_ms)
+    };
+    let is_time = figure.unit() == "ms";
+    let worst = a.iter().chain(b).filter(lagging).filter_map(of).reduce(f64::max).filter(|_| is_time)?;
+    Some(format!("the generator itself was {} late at this percentile", format_ms(worst)))
 }
 
 /// What a run by itself lacks.
@@ -54,6 +75,10 @@ fn own(name: &str, run: &Run) -> Vec<String> {
     }
     if summary.total.latency_ms.is_none() {
         reasons.push(format!("{name} has no complete response"));
+    }
+    let is_lag = |finding: &&Finding| finding.code == LAG;
+    if let Some(lag) = summary.findings.iter().find(is_lag).filter(|_| summary.total.lag_ms.is_none()) {
+        reasons.push(format!("{name} measured its generator rather than the target: {}", lag.text));
     }
     for finding in summary.findings.iter().filter(|finding| GENERATOR.contains(&finding.code.as_str())) {
         reasons.push(format!("{name} measured its generator rather than the target: {}", finding.text));
@@ -115,7 +140,7 @@ fn quoted(value: Option<&Value>) -> String {
 mod tests {
     use super::super::tests::run;
     use super::*;
-    use crate::stats::verdict::{Finding, Severity};
+    use crate::stats::verdict::Severity;
     use serde_json::json;
 
     fn with(plan: Value) -> Run {
@@ -152,7 +177,7 @@ mod tests {
             run.summary.findings = vec![Finding::new(code, Severity::Warning, "It was late.".to_owned())];
             checked(super::super::tests::run(&[5.0; 10]), run).reasons
         };
-        for code in GENERATOR {
+        for code in ["generator_saturated", "ports_exhausted", "generator_lag"] {
             assert_eq!(blamed(code), ["B measured its generator rather than the target: It was late."]);
         }
         assert!(blamed("target_slow").is_empty() && blamed("errors").is_empty());

@@ -20,6 +20,8 @@ pub struct Evidence {
     pub values: (Option<f64>, Option<f64>),
     /// The estimate and its floor, or why there is none; `None` for a figure that is not tested.
     pub tested: Option<Result<Tested, String>>,
+    /// Whether the runs must not be compared by this figure.
+    pub is_barred: bool,
 }
 
 /// What a figure is judged by.
@@ -75,7 +77,7 @@ fn change(evidence: &Evidence, level: f64) -> Change {
         floor_source: None,
         confidence: None,
         sections: None,
-        word: Word::Unclear,
+        word: if evidence.is_barred { Word::NotComparable } else { Word::Unclear },
         reason: None,
         tested: evidence.tested.is_some(),
     };
@@ -165,6 +167,7 @@ mod tests {
             figure,
             values: (Some(1.0), Some(b)),
             tested: Some(Ok(Tested { estimate, floor, sections: Some(10) })),
+            is_barred: false,
         }
     }
 

@@ -186,7 +186,10 @@ impl<'a> Design<'a> {
 fn evidence(design: &Design, figure: Figure, a: &[Run], b: &[Run], settings: &Settings) -> Evidence {
     let values = (middle(figure, a), middle(figure, b));
     if figure == Figure::Max {
-        return Evidence { figure, values, tested: None };
+        return Evidence { figure, values, tested: None, is_barred: false };
+    }
+    if let Some(why) = comparable::lags(figure, a, b) {
+        return Evidence { figure, values, tested: Some(Err(why)), is_barred: true };
     }
     let tested = estimate(design, figure, a, b).map(|(estimate, drift, sections)| {
         let smaller = values.0.unwrap_or(0.0).min(values.1.unwrap_or(0.0));
@@ -197,7 +200,7 @@ fn evidence(design: &Design, figure: Figure, a: &[Run], b: &[Run], settings: &Se
         let floor = Floor::of(figure, smaller, settings.noise, lag(a).max(lag(b)), drift);
         Tested { estimate, floor, sections }
     });
-    Evidence { figure, values, tested: Some(tested) }
+    Evidence { figure, values, tested: Some(tested), is_barred: false }
 }
 
 /// The estimate, the drift inside the runs, and the number of sections.

@@ -1,9 +1,12 @@
 //! The result of a comparison in one sentence.
 
 use super::document::{Change, Word};
-use super::figures::Figure;
+use super::figures::{Family, Figure};
 use super::format_change;
 use super::sections::MIN_SECONDS;
+
+/// Latencies that are tested.
+const LATENCIES: usize = 5;
 
 /// The word for all figures, and one sentence. What is worse counts before what is better.
 pub fn of(figures: &[Change], reasons: &[String]) -> (Word, String) {
@@ -19,7 +22,13 @@ pub fn of(figures: &[Change], reasons: &[String]) -> (Word, String) {
     let (worse, better): (Vec<&Change>, Vec<&Change>) =
         (of(Word::Slower).collect(), of(Word::Faster).collect());
     let same: Vec<&Change> = of(Word::Same).collect();
-    let open: Vec<&Change> = of(Word::Unclear).filter(|change| change.low.is_some()).collect();
+    let barred: Vec<&Change> = of(Word::NotComparable).collect();
+    let open = of(Word::Unclear).filter(|change| change.low.is_some());
+    let open: Vec<&Change> = open.chain(barred.iter().copied()).collect();
+    if barred.iter().filter(|change| change.family == Family::Latency).count() == LATENCIES {
+        let why = barred.first().and_then(|change| change.reason.as_deref()).unwrap_or_default();
+        return (Word::NotComparable, format!("Not comparable: {why}."));
+    }
     let untested: Vec<&Change> = of(Word::Unclear).filter(|change| change.low.is_none()).collect();
     match (worse.is_empty(), better.is_empty()) {
         (false, _) => {
@@ -27,12 +36,12 @@ pub fn of(figures: &[Change], reasons: &[String]) -> (Word, String) {
             let verb = if fails { "fails more often" } else { "is slower" };
             let also =
                 if better.is_empty() { String::new() } else { format!(", but better: {}", list(&better)) };
-            (Word::Slower, format!("B {verb} than A: {}{also}.", list(&worse)))
+            (Word::Slower, format!("B {verb} than A: {}{also}.{}", list(&worse), rest(&barred)))
         }
         (true, false) => {
             let fails = better.iter().all(|change| change.figure == Figure::Errors);
             let verb = if fails { "fails less often" } else { "is faster" };
-            (Word::Faster, format!("B {verb} than A: {}.", list(&better)))
+            (Word::Faster, format!("B {verb} than A: {}.{}", list(&better), rest(&barred)))
         }
         (true, true) if open.is_empty() && !same.is_empty() => {
             let rest = match untested.is_empty() {
@@ -53,6 +62,10 @@ pub fn of(figures: &[Change], reasons: &[String]) -> (Word, String) {
             (Word::Unclear, format!("Unclear whether B differs from A in {}{rest}.", names(&open)))
         }
     }
+}
+
+fn rest(barred: &[&Change]) -> String {
+    if barred.is_empty() { String::new() } else { format!(" Not comparable: {}.", names(barred)) }
 }
 
 /// What would make an unclear result clear.

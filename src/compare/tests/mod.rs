@@ -7,6 +7,7 @@ use super::*;
 use crate::stats::histogram::{Histogram, Packed};
 use crate::stats::states::RunState;
 use crate::stats::summary::{Distribution, SeriesPoint, Stats, Summary};
+use crate::stats::verdict::{Finding, Severity};
 
 /// A distribution around this many ms.
 pub fn times(ms: f64) -> Distribution {
@@ -135,6 +136,26 @@ fn a_small_time_or_a_run_that_drifts_raises_the_floor() {
     let lagged = compared(&[steady(50.0)], &[late]);
     let p50 = lagged.change(Figure::P50).expect("known");
     assert_eq!((p50.floor_source, p50.word), (Some(FloorSource::Lag), Word::Unclear));
+}
+
+#[test]
+fn a_generator_that_was_late_bars_only_the_figures_that_its_lag_reaches() {
+    let late = |ms: f64, lag: Distribution| {
+        let mut run = steady(ms);
+        run.summary.total.lag_ms = Some(lag);
+        run.summary.findings =
+            vec![Finding::new("generator_lag", Severity::Warning, "It was late.".to_owned())];
+        run
+    };
+    let tail = || Distribution { median: 0.02, mean: 0.2, p90: 0.05, ..times(20.0) };
+    let result = compared(&[steady(50.0)], &[late(60.0, tail())]);
+    assert_eq!((word(&result, Figure::P50), word(&result, Figure::P99)), (Word::Slower, Word::NotComparable));
+    let expected = "B is slower than A: p50 +20 %, p90 +20 %, mean +20 %. Not comparable: p99 and p99.9.";
+    assert_eq!((result.sentence.as_str(), result.notes.len()), (expected, 1));
+    assert_eq!(compared(&[steady(50.0)], &[late(50.0, tail())]).outcome, Word::Unclear, "p99 is not known");
+    let all = compared(&[steady(50.0)], &[late(60.0, times(20.0))]);
+    assert_eq!(all.outcome, Word::NotComparable);
+    assert_eq!(all.sentence, "Not comparable: the generator itself was 20.0 ms late at this percentile.");
 }
 
 #[test]

@@ -28,8 +28,8 @@ pub fn render(comparison: &Comparison, colours: bool) -> String {
     put(labelled("method", &method(comparison)));
     put(labelled("noise floor", &floor(comparison)));
     for change in comparison.figures.iter().filter(|change| change.tested) {
-        if let Some(reason) = change.reason.as_deref().filter(|_| change.word == Word::Unclear) {
-            put(labelled(change.figure.name(), &format!("unclear: {reason}")));
+        if let Some(reason) = change.reason.as_deref().filter(|_| !change.word.is_change()) {
+            put(labelled(change.figure.name(), &format!("{}: {reason}", change.word)));
         }
     }
     if let Some(advice) = &comparison.advice {
@@ -69,7 +69,7 @@ fn table(comparison: &Comparison) -> Vec<String> {
             value.map_or("-".to_owned(), |value| format_change(value, change.change_unit))
         };
         // What holds for all figures is in the first line.
-        let says = change.tested && change.word != Word::NotComparable;
+        let says = change.tested && comparison.outcome != Word::NotComparable;
         let word = if says { change.word.as_str() } else { "" };
         grid.add(
             change.figure.name(),
