@@ -66,6 +66,11 @@ bottleneck *args:
     cargo build --locked --release --bin floodgate
     .ci/starved.py {{args}}
 
+# Compares equal and different targets and counts what `floodgate compare` calls: `just bench-compare --wrap 'chrt -f 5'`
+bench-compare *args:
+    cargo build --locked --release --bin floodgate --bin floodgate-target
+    .ci/compare.py {{args}}
+
 # Checks formatting and lints
 lint:
     cargo fmt --check

@@ -130,7 +130,7 @@ fn more(center: f64, (low, high): (f64, f64), floor: Floor) -> String {
     let gap = (center.abs() - edge).abs();
     let times = ((high - low) / 2.0 / gap.max(1e-12)).powi(2).ceil().max(2.0);
     if times <= MAX_TIMES {
-        format!("about {} times as much would show {side}", trim_number(times))
+        format!("about {} times as many measurements would show {side}", trim_number(times))
     } else {
         format!("too close to the floor ({})", floor.source.text())
     }
@@ -205,8 +205,8 @@ mod tests {
         let reason = |center, error| {
             judge(vec![one(Figure::P50, center, error, 0.05)])[0].reason.clone().expect("unclear")
         };
-        assert_eq!(reason(0.10, 0.04), "about 3 times as much would show a change");
-        assert_eq!(reason(0.0, 0.04), "about 3 times as much would show that there is none");
+        assert_eq!(reason(0.10, 0.04), "about 3 times as many measurements would show a change");
+        assert_eq!(reason(0.0, 0.04), "about 3 times as many measurements would show that there is none");
         assert_eq!(reason(0.0501, 0.04), "too close to the floor (--noise)");
         let drifting = judge(vec![one(Figure::P50, 0.10, 0.01, 0.3)]);
         assert_eq!(drifting[0].reason.as_deref(), Some("no larger than --noise"));

@@ -70,23 +70,17 @@ fn rest(barred: &[&Change]) -> String {
 
 /// What would make an unclear result clear.
 pub fn advice(outcome: Word, figures: &[Change], runs: usize) -> Option<String> {
-    let unclear = figures.iter().filter(|change| change.word == Word::Unclear && change.tested);
-    let unclear: Vec<&Change> = unclear.collect();
-    if outcome == Word::NotComparable || unclear.is_empty() {
+    let is_open = |change: &Change| change.word == Word::Unclear && change.tested;
+    if outcome == Word::NotComparable || !figures.iter().any(is_open) {
         return None;
     }
-    let each = unclear
-        .iter()
-        .filter_map(|change| Some(format!("{}: {}", change.figure.name(), change.reason.as_deref()?)));
-    let each: Vec<String> = each.collect();
-    let how = match runs {
+    Some(match runs {
         1 => format!(
             "Run both longer (at least {MIN_SECONDS} s) or with more requests, or compare several runs a side: \
              floodgate compare A1 A2 A3 A4 A5 -- B1 B2 B3 B4 B5."
         ),
         _ => "Compare more runs a side.".to_owned(),
-    };
-    Some(format!("{}. {how}", each.join("; ")))
+    })
 }
 
 /// `p50 +10.1 %, p99 +9.7 %`

@@ -33,7 +33,7 @@ pub fn render(comparison: &Comparison, colours: bool) -> String {
         }
     }
     if let Some(advice) = &comparison.advice {
-        put(labelled("for more", advice));
+        put(labelled("next", advice));
     }
     for condition in &comparison.conditions {
         let (word, style) = match (condition.failed, condition.word) {
