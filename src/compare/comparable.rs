@@ -5,7 +5,7 @@ use super::floor::lag_ms;
 use super::run::Run;
 use crate::stats::states::{DriverRowState, RunState};
 use crate::stats::verdict::{Finding, LAG_FLOOR_MS, LAG_SHARE};
-use crate::units::{clip, format_ms};
+use crate::units::{clip, format_ms, format_names};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -19,6 +19,8 @@ const IDENTITY: [&str; 5] = ["test_id", "drivers", "thresholds", "previous", "on
 /// Fields that may differ on purpose, or that do not change what one request takes.
 const NOTED: [&str; 6] =
     ["target_url", "duration_ms", "message_count_per_driver", "fleet.requests", "warmup_ms", "timeout_ms"];
+/// Most runs that are named in a note.
+const MAX_NAMES: usize = 20;
 /// The longest value that is quoted, in characters.
 const MAX_QUOTED: usize = 60;
 
@@ -41,14 +43,22 @@ pub fn check(a: &[Run], b: &[Run]) -> Comparable {
         runs.iter().enumerate().map(move |(at, run)| (name(at), run))
     });
     let mut first: Option<(String, &Run)> = None;
+    let mut late = Vec::new();
     for (name, run) in runs {
         found.reasons.extend(own(&name, run));
-        let lags = run.summary.findings.iter().filter(|finding| finding.code == LAG);
-        found.notes.extend(lags.map(|lag| format!("{name}: {}", lag.text.trim_end_matches('.'))));
+        if let Some(lag) = run.summary.findings.iter().find(|finding| finding.code == LAG) {
+            late.push((name.clone(), lag.text.trim_end_matches('.').to_owned()));
+        }
         match &first {
             Some((first_name, first)) => differences((first_name, first), (&name, run), &mut found),
             None => first = Some((name, run)),
         }
+    }
+    if a.len() + b.len() > 2 && !late.is_empty() {
+        let names: Vec<String> = late.into_iter().map(|(name, _)| name).collect();
+        found.notes.push(format!("the generator was late in {}", format_names(&names, MAX_NAMES)));
+    } else {
+        found.notes.extend(late.into_iter().map(|(name, text)| format!("{name}: {text}")));
     }
     found
 }

@@ -1,8 +1,8 @@
 //! Whether two runs, or two groups of runs, differ, and by how much.
 //!
 //! Single requests and seconds are never tested: within a run they depend on each other, and the difference
-//! between equal runs is larger than the noise inside one, so such tests raise false alarms on every other
-//! pair of equal runs. Instead:
+//! between equal runs is larger than the noise inside one, so such tests raise false alarms on about
+//! half of all pairs of equal runs. Instead:
 //!
 //! - **One pair** ([`sections`]): each run in 10 contiguous sections, percentiles of merged histograms,
 //!   Student's t on their logarithms.
