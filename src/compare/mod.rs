@@ -4,7 +4,7 @@
 //! between equal runs is larger than the noise inside one, so such tests raise false alarms on about
 //! half of all pairs of equal runs. Instead:
 //!
-//! - **One pair** ([`sections`]): each run in 10 contiguous sections, percentiles of merged histograms,
+//! - **One pair** (`sections`): each run in 10 contiguous sections, percentiles of merged histograms,
 //!   Student's t on their logarithms.
 //! - **Several runs a side**: one value of each run; from 4 a side the exact distribution of ranks (Mann and
 //!   Whitney) and the median ratio (Hodges and Lehmann), as Go's benchstat does; below, Welch's t, which is
@@ -12,8 +12,8 @@
 //! - **Paired sections**, for two targets in one run: the same with differences of pairs, in which drift
 //!   cancels.
 //!
-//! Then one rule ([`judge`]): a change is called only if its whole interval lies beyond the noise floor
-//! ([`floor`]), and `same` only if the whole interval lies inside it. Intervals are wide enough for all
+//! Then one rule (`judge`): a change is called only if its whole interval lies beyond the noise floor
+//! (`floor`), and `same` only if the whole interval lies inside it. Intervals are wide enough for all
 //! figures of a family together (Holm).
 //!
 //! Sources: Chu and Nakayama, ACM TOMACS 22 (2012); Asmussen and Glynn, Stochastic Simulation (2007);

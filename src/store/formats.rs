@@ -71,7 +71,7 @@ pub fn write_interval_log(
     writeln!(out, "Tag=other_seconds,0.000,{length_s}.000,{:.3},{encoded}", rest.max_ms())
 }
 
-/// Reads the seconds that [`write_interval_log`] wrote. Lines with a tag belong to no second.
+/// Reads the seconds that `write_interval_log` wrote. Lines with a tag belong to no second.
 ///
 /// # Errors
 /// The number of the line that is no interval, and why.
