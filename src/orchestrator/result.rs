@@ -5,7 +5,7 @@ use super::facts::facts;
 use super::losses::{Loss, losses, planned_in};
 use super::parts::{Part, parts};
 use super::runs::Run;
-use crate::message::{LatencyMs, TestConfig, secrets};
+use crate::message::{LatencyMs, NodeRef, TestConfig, secrets};
 use crate::stats::causes::{ErrorSample, Samples};
 use crate::stats::generator::Generator;
 use crate::stats::histogram::round_ms;
@@ -15,6 +15,7 @@ use crate::stats::summary::{
 };
 use crate::stats::verdict::{LostDriver, findings, verdict};
 use crate::thresholds::{Judge, sentence};
+use std::collections::BTreeSet;
 
 /// The result; for a running test, up to its newest whole second. After the END, a pure function of the plan,
 /// the reports before the END, and the END. `clock_unknown` names whose clocks are not known while it runs.
@@ -111,7 +112,9 @@ fn conditions(results: &[ThresholdResult]) -> Vec<(String, bool)> {
 
 fn series(run: &Run, figures: &Aggregate, members: &[Part]) -> Vec<SeriesPoint> {
     let planned_in = planned_in(run, figures, members);
-    let points = figures.series().into_iter();
+    let lost = run.members.iter().filter(|member| member.lost.is_some());
+    let lost: BTreeSet<&NodeRef> = lost.map(|member| &member.node).collect();
+    let points = figures.series(|node| lost.contains(node)).into_iter();
     points.map(|point| SeriesPoint { planned: planned_in(point.second), ..point }).collect()
 }
 

@@ -180,9 +180,12 @@ impl Aggregate {
         (figures_of(self.connect.as_deref()), figures_of(self.tls.as_deref()))
     }
 
-    /// Second by second.
-    pub fn series(&self) -> Vec<SeriesPoint> {
-        self.series.points(self.drivers.len())
+    /// Second by second. Until [`Aggregate::finish`], `is_gone` says which drivers have been lost: the
+    /// seconds after their last report are complete without them, as they will be in the result.
+    pub fn series(&self, is_gone: impl Fn(&NodeRef) -> bool) -> Vec<SeriesPoint> {
+        let open = self.drivers.iter().filter(|driver| !self.finished && !driver.done);
+        let gone: Vec<u64> = open.filter(|driver| is_gone(&driver.node)).map(DriverFigures::second).collect();
+        self.series.points(self.drivers.len(), &gone)
     }
 
     /// The latencies of each closed second, for an interval log. Those of a report of several seconds are in

@@ -185,10 +185,13 @@ impl Series {
         (&self.latency, &self.lag)
     }
 
-    /// The closed seconds of this many drivers, oldest first.
-    pub fn points(&self, drivers: usize) -> Vec<SeriesPoint> {
+    /// The closed seconds of this many drivers, oldest first. `gone` are the last seconds of drivers that
+    /// report nothing after them, in addition to those that ended.
+    pub fn points(&self, drivers: usize, gone: &[u64]) -> Vec<SeriesPoint> {
         let first = self.first();
-        let mut over: usize = self.ended.range(..first).map(|(_, drivers)| drivers).sum();
+        let mut ended = self.ended.clone();
+        gone.iter().for_each(|second| *ended.entry(*second).or_default() += 1);
+        let mut over: usize = ended.range(..first).map(|(_, drivers)| drivers).sum();
         let mut points = Vec::with_capacity(self.seconds.len());
         for (second, one) in (first..=self.closed).zip(&self.seconds) {
             points.push(SeriesPoint {
@@ -207,7 +210,7 @@ impl Series {
                 planned: None,
                 complete: one.exact + over >= drivers,
             });
-            over += self.ended.get(&second).copied().unwrap_or(0);
+            over += ended.get(&second).copied().unwrap_or(0);
         }
         fill_busy(&mut points);
         points
@@ -357,7 +360,11 @@ mod tests {
     }
 
     fn seconds(series: &Series, drivers: usize) -> Vec<(u64, u64, bool)> {
-        series.points(drivers).iter().map(|point| (point.second, point.requests, point.complete)).collect()
+        series
+            .points(drivers, &[])
+            .iter()
+            .map(|point| (point.second, point.requests, point.complete))
+            .collect()
     }
 
     #[test]
@@ -377,10 +384,10 @@ mod tests {
         assert_eq!(seconds(&series, 2), [], "nothing is closed");
         series.close(2);
         assert_eq!(seconds(&series, 2), [(1, 10, false), (2, 10, false)]);
-        assert!((series.points(2)[1].max_ms.unwrap() - 2.0).abs() < 0.01);
+        assert!((series.points(2, &[])[1].max_ms.unwrap() - 2.0).abs() < 0.01);
         series.add(&part(0, 1, 90, 8));
         assert_eq!(seconds(&series, 2), [(1, 100, true), (2, 10, false)]);
-        let point = &series.points(2)[0];
+        let point = &series.points(2, &[])[0];
         assert!((point.p50_ms.unwrap() - 8.0).abs() < 0.01, "the median of both, {:?}", point.p50_ms);
         assert_eq!(series.histograms().0.count(), 110);
     }
@@ -392,7 +399,7 @@ mod tests {
         series.add(&part(1, 4, 31, 2));
         series.close(4);
         assert_eq!(seconds(&series, 1), [(1, 10, true), (2, 10, false), (3, 10, false), (4, 11, false)]);
-        assert_eq!(series.points(1)[3].p99_ms, None, "the latencies of one second are unknown");
+        assert_eq!(series.points(1, &[])[3].p99_ms, None, "the latencies of one second are unknown");
         let intervals: Vec<u64> = series.intervals().map(|(_, latency)| latency.count()).collect();
         assert_eq!((intervals, series.histograms().0.count()), (vec![10, 0, 0, 31], 41));
     }
@@ -412,19 +419,20 @@ mod tests {
         // A late one, and one without known times.
         series.add(&with(part(0, 1, 10, 2), 1, 300_000, 9));
         series.add(&part(0, 1, 10, 2));
-        let known = series.points(3).remove(0);
+        let known = series.points(3, &[]).remove(0);
         assert_eq!((known.queued, known.busy), (4, Some(0.6)));
         assert!((known.lag_p99_ms.unwrap() - 9.0).abs() < 0.01, "{known:?}");
         series.add(&with(part(1, 3, 10, 2), 5, 2_000_000, 7));
         series.close(3);
-        let spread: Vec<_> = series.points(3)[1..].iter().map(|p| (p.queued, p.busy, p.lag_p99_ms)).collect();
+        let spread: Vec<_> =
+            series.points(3, &[])[1..].iter().map(|p| (p.queued, p.busy, p.lag_p99_ms)).collect();
         assert_eq!(spread, [(2, Some(1.0), None), (3, Some(1.0), None)]);
         assert_eq!(series.histograms().1.count(), 30, "the lag of all requests");
         series.add(&part(3, 4, 10, 2));
         series.add(&part(4, 5, 10, 2));
         series.add(&with(part(5, 6, 10, 2), 0, 250_000, 1));
         series.close(6);
-        let busy: Vec<_> = series.points(3)[3..].iter().map(|p| p.busy).collect();
+        let busy: Vec<_> = series.points(3, &[])[3..].iter().map(|p| p.busy).collect();
         assert_eq!(busy, [None, Some(0.25), Some(0.25)], "of the second before, too");
     }
 
@@ -435,6 +443,20 @@ mod tests {
         series.end_driver(1);
         series.close(3);
         assert_eq!(seconds(&series, 2), [(1, 10, false), (2, 10, true), (3, 10, true)]);
+    }
+
+    #[test]
+    fn a_driver_that_is_gone_is_not_missing_later() {
+        let mut series = Series::default();
+        (0..3).for_each(|second| series.add(&part(second, second + 1, 10, 2)));
+        series.add(&part(0, 1, 10, 2));
+        series.close(3);
+        let complete = |gone: &[u64]| -> Vec<bool> {
+            series.points(2, gone).iter().map(|point| point.complete).collect()
+        };
+        assert_eq!(complete(&[]), [true, false, false]);
+        assert_eq!(complete(&[1]), [true, true, true], "it reported the first second");
+        assert_eq!(complete(&[2]), [true, false, true]);
     }
 
     #[test]

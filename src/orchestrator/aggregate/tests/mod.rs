@@ -72,7 +72,7 @@ fn story(name: &str, halves: u64, step: u64) -> Vec<NumberedReport> {
 }
 
 fn seconds(figures: &Aggregate) -> Vec<(u64, u64, bool)> {
-    figures.series().iter().map(|point| (point.second, point.requests, point.complete)).collect()
+    figures.series(|_| false).iter().map(|point| (point.second, point.requests, point.complete)).collect()
 }
 
 #[test]
@@ -80,13 +80,13 @@ fn a_second_is_shown_when_all_drivers_have_reported_it() {
     let mut figures = Aggregate::new(&[node("a"), node("b")]);
     let (a, b) = (story("a", 4, 5), story("b", 4, 5));
     a[..4].iter().for_each(|report| assert!(!figures.numbered(report, 60)));
-    assert!(figures.series().is_empty());
+    assert!(figures.series(|_| false).is_empty());
     b[..3].iter().for_each(|report| assert!(!figures.numbered(report, 60)));
     assert_eq!(seconds(&figures), [(1, 80, true)]);
     assert_eq!((figures.counts().sent, figures.counts().errors_total()), (80, 8));
     figures.numbered(&b[3], 60);
     assert_eq!(seconds(&figures), [(1, 80, true), (2, 80, true)]);
-    let second = &figures.series()[1];
+    let second = &figures.series(|_| false)[1];
     assert_eq!((second.responses, second.errors), (72, 8));
     let (p50, max) = (second.p50_ms.unwrap(), second.max_ms.unwrap());
     assert!((p50 - 6.0).abs() < 0.01 && (max - 6.0).abs() < 0.01, "the first second's 1 ms are not in it");
@@ -148,7 +148,7 @@ fn a_driver_that_is_only_late_is_waited_for_five_seconds() {
     let mut figures = Aggregate::new(&[node("a"), node("b")]);
     let (a, b) = (story("a", 20, 0), story("b", 20, 0));
     a[..11].iter().for_each(|report| assert!(!figures.numbered(report, 60)));
-    assert!(figures.series().is_empty());
+    assert!(figures.series(|_| false).is_empty());
     assert_eq!(figures.behind(), [("b".to_owned(), 5)]);
     figures.numbered(&a[11], 60);
     assert_eq!(seconds(&figures), (1..=6).map(|second| (second, 40, false)).collect::<Vec<_>>());
@@ -323,7 +323,7 @@ proptest! {
         let mut sum = Counts::default();
         figures.drivers().iter().filter_map(|d| d.shown.as_ref()).for_each(|shown| sum.merge(&shown.counts));
         prop_assert_eq!(figures.counts(), &sum, "the total is the sum of the drivers");
-        let series = figures.series();
+        let series = figures.series(|_| false);
         prop_assert_eq!(series.iter().map(|p| p.requests).sum::<u64>(), whole.sent);
         prop_assert_eq!(series.iter().map(|p| p.responses).sum::<u64>(), whole.responses());
     }
