@@ -41,6 +41,11 @@ test-kafka *args:
     scripts/kafka start 4.3.0
     eval "$(scripts/kafka env)" && cargo test --locked --test it -- --ignored --skip poison::scene {{args}}
 
+# Drives a real browser over the live page of a fleet (needs Chromium, Node and a broker): `just page /tmp/shots`
+page shots="":
+    cargo build --locked --bins
+    node .ci/page.mjs "$(.ci/node-env)" target/debug {{kafka}} {{shots}}
+
 # Compares floodgate with its peers (those installed): `just bench --rounds 5 --only floodgate,wrk,floor`
 bench *args:
     cargo bench --locked --bench peers -- {{args}}
