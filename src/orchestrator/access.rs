@@ -5,6 +5,9 @@ use crate::http::server::Request;
 use std::hint::black_box;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+/// How browsers encode forms.
+const FORM: &str = "application/x-www-form-urlencoded";
+
 /// What a request needs to be accepted.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
@@ -39,6 +42,28 @@ impl Access {
             }
         }
         Ok(())
+    }
+
+    /// Refuses a form that no page of this server sent. Any page can make a browser send a form, without a
+    /// token and without asking; browsers say where it came from, in at least one of two headers.
+    pub fn check_form(&self, head: &Request) -> Result<(), ApiError> {
+        let from = head.header("sec-fetch-site");
+        let is_own = match from {
+            Some(from) => from.eq_ignore_ascii_case("same-origin"),
+            // Compared with Host by `check_site`.
+            None => head.header("origin").is_some(),
+        };
+        let kind = head.header("content-type").unwrap_or_default();
+        let is_form = kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(FORM);
+        match (is_own, is_form) {
+            (true, true) => Ok(()),
+            (true, false) => Err(ApiError::new(400, format!("Content-Type {kind:?}: use {FORM}"))),
+            (false, _) => {
+                let why =
+                    "this form was not sent by a page of this server: use POST /configure or POST /stop";
+                Err(ApiError::new(403, why))
+            }
+        }
     }
 
     fn is_own(&self, host: &str) -> bool {
@@ -153,6 +178,25 @@ mod tests {
         let two = [("Host", "localhost"), ("Origin", "http://localhost"), ("Origin", "http://evil.example")];
         assert_eq!(status(&access, &two), 403);
         assert_eq!(status(&access, &[("Origin", "http://localhost")]), 403);
+    }
+
+    #[test]
+    fn forms_come_from_own_pages_only() {
+        let form = |headers: &[(&str, &str)]| {
+            let headers = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+            let head = Request { headers, ..Request::default() };
+            Access::default().check_form(&head).map_or_else(|e| e.status, |()| 200)
+        };
+        let kind = ("Content-Type", "application/x-www-form-urlencoded; charset=utf-8");
+        let origin = ("Origin", "http://localhost");
+        assert_eq!(form(&[kind, origin, ("Sec-Fetch-Site", "same-origin")]), 200);
+        assert_eq!(form(&[kind, origin]), 200, "an older browser");
+        for from in ["cross-site", "same-site", "none", ""] {
+            assert_eq!(form(&[kind, origin, ("Sec-Fetch-Site", from)]), 403, "{from}");
+        }
+        assert_eq!(form(&[kind]), 403, "no browser says nothing");
+        assert_eq!(form(&[origin, ("Content-Type", "text/plain")]), 400);
+        assert_eq!(form(&[origin]), 400);
     }
 
     #[test]

@@ -2,20 +2,29 @@
 
 use super::access::Access;
 use super::body::read_strict;
+use super::browser::Browser;
 use super::comparing;
 use super::dashboard::MAX_HISTORY;
 use super::history;
-use super::page;
+use super::merged::Merged;
 use super::window::Window;
 use super::{ApiError, Control};
 use crate::http::server::{Handler, Request, Response};
 use serde::Deserialize;
 use serde_json::json;
+use std::sync::Mutex;
 
 /// Every path, with the methods that it accepts.
-const ROUTES: [(&str, &[&str]); 8] = [
+const ROUTES: [(&str, &[&str]); 15] = [
     ("/", &["GET", "HEAD"]),
     ("/dashboard", &["GET", "HEAD"]),
+    ("/dashboard/live", &["GET", "HEAD"]),
+    ("/dashboard/new", &["GET", "HEAD"]),
+    ("/dashboard/page.js", &["GET", "HEAD"]),
+    ("/dashboard/style.css", &["GET", "HEAD"]),
+    ("/dashboard/icon.svg", &["GET", "HEAD"]),
+    ("/dashboard/start", &["POST"]),
+    ("/dashboard/stop", &["POST"]),
     ("/healthz", &["GET", "HEAD"]),
     ("/tests", &["GET", "HEAD"]),
     ("/compare", &["GET", "HEAD"]),
@@ -36,6 +45,14 @@ struct StopBody {
 pub struct Api {
     pub control: Control,
     pub access: Access,
+    /// What the page's plots show of long tests.
+    pub merged: Mutex<Merged>,
+}
+
+impl Api {
+    fn browser(&self) -> Browser<'_> {
+        Browser { control: &self.control, access: &self.access, merged: &self.merged }
+    }
 }
 
 impl Handler for Api {
@@ -47,6 +64,9 @@ impl Handler for Api {
         if head.method != "POST" {
             return Ok(());
         }
+        if is_of_page(&head.path) {
+            self.access.check_form(head).map_err(|e| error(&e))?;
+        }
         self.access.check_token(head).map_err(|e| error(&e).with_header("WWW-Authenticate", "Bearer"))
     }
 
@@ -57,7 +77,8 @@ impl Handler for Api {
         let answered = match route(request) {
             Err(refusal) => return refusal,
             Ok("/") => Ok(Response::text(302, "see /dashboard\n").with_header("Location", "/dashboard")),
-            Ok("/dashboard") => dashboard(control, request),
+            Ok("/dashboard") => dashboard(&self.browser(), request),
+            Ok(path) if is_of_page(path) => self.browser().answer(request),
             Ok("/tests") => history::answer(control, request),
             Ok("/compare") => comparing::answer(control, request),
             Ok("/healthz") => control.health().map(|()| Response::json(200, &json!({ "ok": true }))),
@@ -109,23 +130,22 @@ fn stop(control: &Control, body: &[u8]) -> Result<Response, ApiError> {
     control.stop(asked.test_id.as_deref(), reason).map(|stopped| Response::json(202, &stopped))
 }
 
+/// Whether the page's own script or forms use this path.
+fn is_of_page(path: &str) -> bool {
+    path.starts_with("/dashboard/")
+}
+
 /// JSON, or a page for a browser, which accepts `text/html`.
-fn dashboard(control: &Control, request: &Request) -> Result<Response, ApiError> {
+fn dashboard(browser: &Browser, request: &Request) -> Result<Response, ApiError> {
     let accept = request.header("accept").unwrap_or_default();
-    let is_page = accept.to_ascii_lowercase().contains("text/html");
-    let window = Window::of(&request.query, is_page)?;
-    let mut dashboard = control.dashboard();
-    window.cut(&mut dashboard);
-    history::extend(&mut dashboard.history, control, MAX_HISTORY);
-    if !is_page {
-        return Ok(Response::json(200, &dashboard).with_header("Vary", "Accept"));
+    if accept.to_ascii_lowercase().contains("text/html") {
+        return browser.page(request);
     }
-    let page = Response::html(200, page::render(&dashboard))
-        .with_header("Vary", "Accept")
-        .with_header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
-        .with_header("X-Content-Type-Options", "nosniff")
-        .with_header("X-Frame-Options", "DENY");
-    Ok(page)
+    let window = Window::of(&request.query, false)?;
+    let mut dashboard = browser.control.dashboard();
+    window.cut(&mut dashboard);
+    history::extend(&mut dashboard.history, browser.control, MAX_HISTORY);
+    Ok(Response::json(200, &dashboard).with_header("Vary", "Accept, Authorization"))
 }
 
 fn error(e: &ApiError) -> Response {

@@ -9,6 +9,7 @@ mod aggregate;
 mod answers;
 mod api;
 mod body;
+mod browser;
 mod comparing;
 mod core;
 mod dashboard;
@@ -21,6 +22,7 @@ mod ids;
 mod inbox;
 mod journal;
 mod losses;
+mod merged;
 mod page;
 mod parts;
 mod published;
@@ -128,7 +130,7 @@ pub fn start(connector: Arc<dyn Connector>, config: Config) -> Result<Orchestrat
     let Some(listen) = config.listen else { return Ok(Orchestrator { server: None, shell }) };
     let access = access::Access { token: config.token, hosts: config.hosts };
     let options = Options::new(concat!("floodgate-orchestrator/", env!("CARGO_PKG_VERSION")));
-    let api = api::Api { control: shell.control(), access };
+    let api = api::Api { control: shell.control(), access, merged: Default::default() };
     let server = Server::start(listen, options, Arc::new(api))?;
     Ok(Orchestrator { server: Some(server), shell })
 }

@@ -18,6 +18,13 @@ pub struct Window {
     last: usize,
 }
 
+impl Default for Window {
+    /// What the page shows first.
+    fn default() -> Self {
+        Window { first: 1, last: MOST_PAGE }
+    }
+}
+
 impl Window {
     /// The one that `?drivers=101-200` asks for, else the first drivers.
     ///
@@ -44,18 +51,21 @@ impl Window {
         }
     }
 
+    /// The part of `total` rows that it shows; `None` if it shows them all.
+    pub fn part(self, total: usize) -> Option<Part> {
+        let is_whole = self.first == 1 && total <= self.last;
+        (!is_whole).then(|| Part { first: self.first, last: self.last.min(total), total })
+    }
+
     /// Leaves only this part of the fleet and of the test's drivers.
     pub fn cut(self, dashboard: &mut Dashboard) {
         let of_test = dashboard.test.as_ref().map_or(0, |test| test.drivers.len());
-        let total = dashboard.fleet.len().max(of_test);
-        if self.first == 1 && total <= self.last {
-            return;
-        }
+        let Some(part) = self.part(dashboard.fleet.len().max(of_test)) else { return };
         self.keep(&mut dashboard.fleet);
         if let Some(test) = &mut dashboard.test {
             self.keep(&mut test.drivers);
         }
-        dashboard.part = Some(Part { first: self.first, last: self.last.min(total), total });
+        dashboard.part = Some(part);
     }
 
     fn keep<T>(self, rows: &mut Vec<T>) {

@@ -105,6 +105,7 @@ impl Core {
             self.tell_of_end(&test, end);
         }
         self.record(&summary);
+        self.intervals = test.figures.intervals().collect();
         if self.keeps_finished {
             let events = events(&test, end);
             let figures = test.figures;

@@ -23,6 +23,7 @@ use crate::broker_time::BrokerTime;
 use crate::bus::{Appended, BusError, MAX_RECORD_BYTES};
 use crate::clock::{NS_PER_S, wall_ms};
 use crate::message::{End, Headline, NodeRef, TestConfig, Trigger};
+use crate::stats::histogram::Packed;
 use crate::stats::states::RunState;
 use crate::stats::summary::Summary;
 use crate::thresholds::Judge;
@@ -54,6 +55,8 @@ pub struct Core {
     /// Tests without an END, oldest first.
     tests: Vec<Test>,
     results: VecDeque<Summary>,
+    /// The latencies of each second of the newest result.
+    intervals: Vec<(u64, Packed)>,
     /// Tests that ended since they were last taken; filled only if someone takes them.
     finished: Vec<Finished>,
     keeps_finished: bool,

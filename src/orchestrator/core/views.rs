@@ -8,6 +8,7 @@ use crate::orchestrator::fleet::Presence;
 use crate::orchestrator::result::summary;
 use crate::orchestrator::runs::Run;
 use crate::orchestrator::waiting::{Away, notices};
+use crate::stats::histogram::Packed;
 use crate::stats::summary::Summary;
 
 impl Core {
@@ -38,6 +39,14 @@ impl Core {
             part: None,
             test,
             history: self.history.iter().cloned().collect(),
+        }
+    }
+
+    /// The latencies of each second of the test that the dashboard shows.
+    pub fn intervals(&self) -> Vec<(u64, Packed)> {
+        match self.tests.last() {
+            Some(test) => test.figures.intervals().collect(),
+            None => self.intervals.clone(),
         }
     }
 

@@ -22,8 +22,8 @@ pub fn share(stats: &Stats) -> String {
     format!("{percent} % of all requests")
 }
 
-/// What went wrong, how often, why and where; nothing if all is well.
-pub fn section(summary: &Summary) -> Markup {
+/// What went wrong, how often, why, where and when; nothing if all is well.
+pub fn section(summary: &Summary, course: &Markup) -> Markup {
     let total = &summary.total;
     if count(total) == 0 && summary.error_samples.is_empty() {
         return html! {};
@@ -31,9 +31,12 @@ pub fn section(summary: &Summary) -> Markup {
     let columns =
         [Column::Text("error"), Column::Number("count"), Column::Prose("cause"), Column::Prose("drivers")];
     html! {
-        h3 { "Errors" }
-        p.bad { (in_words(total)) }
-        (table("Errors", &columns, &rows(summary)))
+        section {
+            h3 { "Errors by kind" }
+            p.bad { (in_words(total)) }
+            (table("Errors by kind", &columns, &rows(summary)))
+            (course)
+        }
     }
 }
 

@@ -40,6 +40,15 @@ pub fn planned_s(plan: &Value) -> Option<f64> {
     length_ms(&config, &config.fleet.clone().unwrap_or_default()).map(|ms| ms as f64 / 1_000.0)
 }
 
+/// Whether requests start by a schedule, whatever the target does; unknown to be so if the drivers' own flags
+/// decide.
+pub fn is_open(plan: &Value) -> bool {
+    let Ok(config) = <TestConfig as Deserialize>::deserialize(plan) else { return false };
+    let fleet = config.fleet.clone().unwrap_or_default();
+    let is_paced = config.target_throughput.or(fleet.rate).is_some() || config.test_message_delay.is_some();
+    is_paced || !config.stages.is_empty() || !fleet.stages.is_empty()
+}
+
 /// The duration, or else the stages together.
 fn length_ms(config: &TestConfig, fleet: &Totals) -> Option<u64> {
     let stages = config.stages.iter().chain(&fleet.stages);

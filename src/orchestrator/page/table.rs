@@ -5,7 +5,7 @@ use crate::units::{format_count, format_figure};
 use maud::{Markup, html};
 
 /// Maximum number of rows of one table; the JSON form has all.
-const MAX_ROWS: usize = 500;
+const MAX_ROWS: usize = 1_000;
 /// Stands for a figure that is not known.
 pub const UNKNOWN: &str = "-";
 
@@ -18,11 +18,13 @@ pub enum Column {
     Text(&'static str),
     /// Sentences, which wrap.
     Prose(&'static str),
+    /// Numbers with a bar each.
+    Drawn(&'static str),
 }
 
 impl Column {
     fn head(self) -> &'static str {
-        let (Column::Number(head) | Column::Text(head) | Column::Prose(head)) = self;
+        let (Column::Number(head) | Column::Text(head) | Column::Prose(head) | Column::Drawn(head)) = self;
         head
     }
 
@@ -31,6 +33,7 @@ impl Column {
             Column::Number(_) => None,
             Column::Text(_) => Some("text"),
             Column::Prose(_) => Some("prose"),
+            Column::Drawn(_) => Some("drawn"),
         }
     }
 }
@@ -40,12 +43,21 @@ impl Column {
 pub struct Cell {
     text: String,
     tone: Tone,
+    /// Length of its bar, in percent; no bar if absent.
+    bar: Option<u8>,
 }
 
 impl Cell {
     /// A text in its colour.
     pub fn toned(text: impl Into<String>, tone: Tone) -> Cell {
-        Cell { text: text.into(), tone }
+        Cell { text: text.into(), tone, bar: None }
+    }
+
+    /// A figure, if it is known, with a bar whose full length is `most`.
+    pub fn bar(value: Option<f64>, most: f64) -> Cell {
+        let share = value.filter(|value| value.is_finite()).map(|value| 100.0 * value / most);
+        let bar = share.filter(|share| share.is_finite()).map(|share| share.clamp(0.0, 100.0) as u8);
+        Cell { bar, ..Cell::figure(value) }
     }
 
     /// A text.
@@ -87,6 +99,17 @@ impl Cell {
     }
 }
 
+fn content(cell: &Cell) -> Markup {
+    html! {
+        (cell.text)
+        @if let Some(bar) = cell.bar {
+            svg.bar viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true" {
+                rect width=(bar) height="4" {}
+            }
+        }
+    }
+}
+
 /// A table in a box that scrolls sideways, so that the page never has to. The label is for screen readers.
 pub fn table(label: &str, columns: &[Column], rows: &[Vec<Cell>]) -> Markup {
     let more = rows.len().saturating_sub(MAX_ROWS);
@@ -102,7 +125,7 @@ pub fn table(label: &str, columns: &[Column], rows: &[Vec<Cell>]) -> Markup {
                     @for row in rows.iter().take(MAX_ROWS) {
                         tr {
                             @for (cell, column) in row.iter().zip(columns) {
-                                td class=[cell.class(*column)] { (cell.text) }
+                                td class=[cell.class(*column)] { (content(cell)) }
                             }
                         }
                     }

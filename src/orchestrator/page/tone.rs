@@ -4,7 +4,7 @@ use crate::stats::states::{DriverRowState, RunState};
 use crate::stats::verdict::Severity;
 
 /// How good or bad a text is, which decides its colour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tone {
     /// Neither.
     Plain,

@@ -9,6 +9,7 @@ use crate::orchestrator::body::{read_json, read_plan};
 use crate::orchestrator::dashboard::Dashboard;
 use crate::orchestrator::saving::Saving;
 use crate::orchestrator::{ApiError, Configured};
+use crate::stats::histogram::Packed;
 use crate::stats::summary::Summary;
 use crate::store::{Outcome, Store};
 use crossbeam_channel::bounded;
@@ -144,6 +145,14 @@ impl Control {
     /// The fleet, the newest test, and a summary of the finished ones.
     pub fn dashboard(&self) -> Dashboard {
         self.shared.core().dashboard(clock::now_ns())
+    }
+
+    /// The same, with the latencies of each second of the newest test if it has more than `most` seconds.
+    pub fn dashboard_and_intervals(&self, most: usize) -> (Dashboard, Vec<(u64, Packed)>) {
+        let core = self.shared.core();
+        let dashboard = core.dashboard(clock::now_ns());
+        let is_long = dashboard.test.as_ref().is_some_and(|test| test.series.len() > most);
+        (dashboard, if is_long { core.intervals() } else { Vec::new() })
     }
 
     /// What became of a finished test in the store; `None` while it is being saved, and without a store.

@@ -58,6 +58,9 @@ impl Packed {
     /// Both together.
     #[must_use]
     pub fn and(&self, other: &Packed) -> Packed {
+        if self.is_empty() || other.is_empty() {
+            return if other.is_empty() { self.clone() } else { other.clone() };
+        }
         let mut packing = Packing::new(self.bytes.len() + other.bytes.len());
         let mut others = other.buckets().peekable();
         for (index, count) in self.buckets() {

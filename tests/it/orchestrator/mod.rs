@@ -4,6 +4,7 @@ mod faults;
 mod http;
 mod life;
 mod outage;
+mod page;
 mod restart;
 mod rivals;
 mod saving;
