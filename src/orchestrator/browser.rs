@@ -7,8 +7,11 @@ use super::page::{self, Controls, Form, POLICY, View};
 use super::window::Window;
 use super::{ApiError, Control, history};
 use crate::http::server::{Request, Response};
-use crate::plot::MAX_BINS;
 use std::sync::{Mutex, PoisonError};
+
+/// Maximum number of seconds of which a page shows each one, also in the tables below the plots. Of more, it
+/// shows percentiles of several seconds, which need their histograms.
+const MAX_WHOLE: usize = 60;
 
 /// What is asked of this host, with the access rules that decide what a reader is shown.
 pub struct Browser<'a> {
@@ -45,7 +48,7 @@ impl Browser<'_> {
     fn view(&self, request: &Request) -> Result<View, ApiError> {
         let window = Window::of(&request.query, true)?;
         let controls = self.controls(request)?;
-        let (mut dashboard, mut intervals) = self.control.dashboard_and_intervals(MAX_BINS);
+        let (mut dashboard, mut intervals) = self.control.dashboard_and_intervals(MAX_WHOLE);
         if let Some(test) = dashboard.test.as_ref().filter(|_| !intervals.is_empty()) {
             let mut merged = self.merged.lock().unwrap_or_else(PoisonError::into_inner);
             intervals = merged.of(test, &intervals);

@@ -27,10 +27,11 @@ impl<'a> Plots<'a> {
 
     /// Planned, sent and answered requests, and latency.
     pub fn course(&self) -> Markup {
+        let limits = Limit::of_latency(&self.summary.thresholds);
         html! {
             section aria-label="Course of the test" {
                 (plot::rate("rate", &self.timeline, &self.marks))
-                (plot::latency("latency", &self.timeline, &self.marks, &Limit::of_latency(&self.summary.thresholds)))
+                (plot::latency("latency", &self.timeline, &self.marks, &limits))
             }
         }
     }

@@ -271,7 +271,7 @@ fn large() -> View {
         max_ms: Some(90.0 + second as f64 % 210.7),
         lag_p99_ms: Some(0.02 + second as f64 % 0.13),
         busy: Some(0.4 + second as f64 % 0.13),
-        complete: second % 500 != 0,
+        complete: !second.is_multiple_of(500),
         ..SeriesPoint::default()
     };
     let test = Summary {

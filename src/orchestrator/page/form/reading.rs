@@ -39,7 +39,7 @@ impl Form {
     fn place(&mut self, error: &PlanError) {
         let concerns =
             |known: &&str| *known == error.field || known.starts_with(&format!("{}.", error.field));
-        match FIELDS.iter().find(|field| field.sets.iter().any(|known| concerns(&known))) {
+        match FIELDS.iter().find(|field| field.sets.iter().any(&concerns)) {
             Some(field) => self.complain(field.name, error.reason.clone()),
             None => self.problem = Some(error.to_string()),
         }
