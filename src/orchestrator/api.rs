@@ -7,6 +7,7 @@ use super::comparing;
 use super::dashboard::MAX_HISTORY;
 use super::history;
 use super::merged::Merged;
+use super::prometheus;
 use super::window::Window;
 use super::{ApiError, Control};
 use crate::http::server::{Handler, Request, Response};
@@ -15,7 +16,7 @@ use serde_json::json;
 use std::sync::Mutex;
 
 /// Every path, with the methods that it accepts.
-const ROUTES: [(&str, &[&str]); 15] = [
+const ROUTES: [(&str, &[&str]); 16] = [
     ("/", &["GET", "HEAD"]),
     ("/dashboard", &["GET", "HEAD"]),
     ("/dashboard/live", &["GET", "HEAD"]),
@@ -28,6 +29,7 @@ const ROUTES: [(&str, &[&str]); 15] = [
     ("/healthz", &["GET", "HEAD"]),
     ("/tests", &["GET", "HEAD"]),
     ("/compare", &["GET", "HEAD"]),
+    ("/metrics", &["GET", "HEAD"]),
     ("/register", &["POST"]),
     ("/configure", &["POST"]),
     ("/stop", &["POST"]),
@@ -81,6 +83,7 @@ impl Handler for Api {
             Ok(path) if is_of_page(path) => self.browser().answer(request),
             Ok("/tests") => history::answer(control, request),
             Ok("/compare") => comparing::answer(control, request),
+            Ok("/metrics") => Ok(metrics(control)),
             Ok("/healthz") => control.health().map(|()| Response::json(200, &json!({ "ok": true }))),
             Ok("/register") => {
                 control.register_json(body).map(|known| Response::json(202, &registered(known)))
@@ -99,8 +102,8 @@ fn route(head: &Request) -> Result<&'static str, Response> {
     let path = if head.path.starts_with("/tests/") { "/tests" } else { &head.path };
     let Some((path, allowed)) = ROUTES.iter().find(|(known, _)| *known == path) else {
         let message = format!(
-            "no such path {:?}: use GET /dashboard, GET /tests, GET /compare, GET /healthz, POST /configure, \
-             POST /stop or POST /register",
+            "no such path {:?}: use GET /dashboard, GET /tests, GET /compare, GET /metrics, GET /healthz, \
+             POST /configure, POST /stop or POST /register",
             head.path
         );
         return Err(error(&ApiError::new(404, message)));
@@ -146,6 +149,10 @@ fn dashboard(browser: &Browser, request: &Request) -> Result<Response, ApiError>
     window.cut(&mut dashboard);
     history::extend(&mut dashboard.history, browser.control, MAX_HISTORY);
     Ok(Response::json(200, &dashboard).with_header("Vary", "Accept, Authorization"))
+}
+
+fn metrics(control: &Control) -> Response {
+    Response::new(200, prometheus::CONTENT_TYPE, control.metrics().into_bytes())
 }
 
 fn error(e: &ApiError) -> Response {

@@ -25,6 +25,7 @@ mod losses;
 mod merged;
 mod page;
 mod parts;
+mod prometheus;
 mod published;
 pub mod replay;
 mod result;

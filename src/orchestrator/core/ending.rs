@@ -4,6 +4,7 @@ use super::{Core, Early, Test};
 use crate::message::{DriverEnd, End, Fate, NodeRef, Trigger};
 use crate::orchestrator::aggregate::Aggregate;
 use crate::orchestrator::dashboard::{HistoryRow, MAX_HISTORY};
+use crate::orchestrator::prometheus::TestFigures;
 use crate::orchestrator::runs::{Command, Now};
 use crate::plot::Mark;
 use crate::stats::histogram::{Histogram, Packed};
@@ -106,6 +107,8 @@ impl Core {
         }
         self.record(&summary);
         self.intervals = test.figures.intervals().collect();
+        let exposed = TestFigures::of(&test.run, &test.figures, &summary.thresholds);
+        self.ended.add(exposed, Packed::from(test.figures.histograms().0), now.ns);
         if self.keeps_finished {
             let events = events(&test, end);
             let figures = test.figures;

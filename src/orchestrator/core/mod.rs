@@ -17,6 +17,7 @@ use super::dashboard::HistoryRow;
 use super::fleet::{Change, Fleet};
 use super::inbox::Message;
 use super::journal::{Before, Journal};
+use super::prometheus::Ended;
 use super::runs::{Command, Now, Phase, Run};
 use super::waiting::Away;
 use crate::broker_time::BrokerTime;
@@ -57,6 +58,8 @@ pub struct Core {
     results: VecDeque<Summary>,
     /// The latencies of each second of the newest result.
     intervals: Vec<(u64, Packed)>,
+    /// What is exposed of tests that ended.
+    ended: Ended,
     /// Tests that ended since they were last taken; filled only if someone takes them.
     finished: Vec<Finished>,
     keeps_finished: bool,

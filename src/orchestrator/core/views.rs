@@ -1,14 +1,16 @@
 //! What callers see of the core: results, the dashboard, whether it can do something now.
 
 use super::{Core, Test};
+use crate::clock::wall_ms;
 use crate::message::{LatencyMs, Register};
 use crate::orchestrator::ApiError;
 use crate::orchestrator::dashboard::{Dashboard, FleetRow};
 use crate::orchestrator::fleet::Presence;
+use crate::orchestrator::prometheus::{Scrape, TestFigures};
 use crate::orchestrator::result::summary;
 use crate::orchestrator::runs::Run;
 use crate::orchestrator::waiting::{Away, notices};
-use crate::stats::histogram::Packed;
+use crate::stats::histogram::{Histogram, Packed};
 use crate::stats::summary::Summary;
 
 impl Core {
@@ -47,6 +49,32 @@ impl Core {
         match self.tests.last() {
             Some(test) => test.figures.intervals().collect(),
             None => self.intervals.clone(),
+        }
+    }
+
+    /// What `GET /metrics` shows at `now_ns`.
+    pub(in crate::orchestrator) fn scrape(&self, now_ns: u64) -> Scrape {
+        let current = self.tests.iter().map(|test| {
+            // Judging needs the whole result.
+            let judged = match test.run.config.thresholds[..] {
+                [] => Vec::new(),
+                _ => self.result(test).thresholds,
+            };
+            TestFigures::of(&test.run, &test.figures, &judged)
+        });
+        let ended = self.ended.listed(now_ns, self.tests.is_empty()).cloned();
+        Scrape {
+            now_s: wall_ms(now_ns) / 1_000.0,
+            fleet: self.fleet.nodes().map(|node| FleetRow::of(node, now_ns)).collect(),
+            tests: current.chain(ended).collect(),
+        }
+    }
+
+    /// The latencies of all responses of a test; `None` if the test is unknown or too old.
+    pub fn latency(&self, test_id: &str) -> Option<Histogram> {
+        match self.tests.iter().find(|test| test.run.config.test_id == test_id) {
+            Some(test) => Some(test.figures.histograms().0.clone()),
+            None => self.ended.latency(test_id).map(Packed::histogram),
         }
     }
 

@@ -7,9 +7,10 @@ use crate::clock;
 use crate::message::{Register, TestConfig, encode};
 use crate::orchestrator::body::{read_json, read_plan};
 use crate::orchestrator::dashboard::Dashboard;
+use crate::orchestrator::prometheus;
 use crate::orchestrator::saving::Saving;
 use crate::orchestrator::{ApiError, Configured};
-use crate::stats::histogram::Packed;
+use crate::stats::histogram::{Histogram, Packed};
 use crate::stats::summary::Summary;
 use crate::store::{Outcome, Store};
 use crossbeam_channel::bounded;
@@ -153,6 +154,17 @@ impl Control {
         let dashboard = core.dashboard(clock::now_ns());
         let is_long = dashboard.test.as_ref().is_some_and(|test| test.series.len() > most);
         (dashboard, if is_long { core.intervals() } else { Vec::new() })
+    }
+
+    /// The text of `GET /metrics`, rendered outside the lock.
+    pub(in crate::orchestrator) fn metrics(&self) -> String {
+        let scrape = self.shared.core().scrape(clock::now_ns());
+        prometheus::render(&scrape)
+    }
+
+    /// The latencies of all responses of a test; `None` if the test is unknown or too old.
+    pub fn latency(&self, test_id: &str) -> Option<Histogram> {
+        self.shared.core().latency(test_id)
     }
 
     /// What became of a finished test in the store; `None` while it is being saved, and without a store.

@@ -1,5 +1,6 @@
 //! Distributions of times: HdrHistogram, 3 significant digits, 1 µs to 1 h, never resized while recording.
 
+mod cumulative;
 mod packed;
 mod percentiles;
 mod v2;
@@ -7,6 +8,7 @@ mod v2;
 use super::distribution::Distribution;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+pub use cumulative::Cumulative;
 use hdrhistogram::Histogram as Hdr;
 use hdrhistogram::serialization::{Serializer, V2DeflateSerializer, V2Serializer};
 pub use packed::Packed;

@@ -3,6 +3,7 @@
 mod faults;
 mod http;
 mod life;
+mod metrics;
 mod outage;
 mod page;
 mod restart;
