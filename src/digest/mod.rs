@@ -1,1 +1,9 @@
-//! The result for other programs: Markdown and JUnit XML.
+//! A result for other programs and for people who did not see it run: [`markdown`] for step summaries and
+//! comments, [`junit`] for CI servers. Pure functions of a [`Summary`](crate::stats::summary::Summary).
+
+mod checks;
+mod escape;
+pub mod junit;
+pub mod markdown;
+#[cfg(test)]
+mod samples;

@@ -21,6 +21,7 @@ mod processes;
 mod raw_http;
 mod recreated_topics;
 mod saved;
+mod schema;
 mod server;
 mod simulation;
 mod support;
