@@ -2,9 +2,11 @@
 //! allowed.
 
 mod compare;
+mod documents;
 mod errors;
 #[doc(hidden)]
 pub mod fuzzing;
+mod output;
 mod replay;
 mod report;
 mod roles;
@@ -14,7 +16,9 @@ mod values;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
+use clap_complete::Shell;
 pub use compare::CompareArgs;
+pub use documents::{completions, manual};
 pub use replay::ReplayArgs;
 pub use report::ReportArgs;
 pub use roles::{DriverArgs, OrchestratorArgs, TargetArgs, bus};
@@ -46,6 +50,17 @@ enum Command {
     Report(Box<ReportArgs>),
     /// Compares saved runs: does B differ from A, and by how much?
     Compare(Box<CompareArgs>),
+    /// Prints a script that completes the flags of this program in a shell
+    Completions {
+        /// bash, elvish, fish, powershell or zsh
+        #[arg(value_name = "SHELL", hide_possible_values = true)]
+        shell: Shell,
+    },
+    /// Prints the manual page, or that of a command
+    Man {
+        /// A command, such as run
+        command: Option<String>,
+    },
 }
 
 /// What `floodgate` was asked to do.
@@ -59,6 +74,10 @@ pub enum Task {
     Report(Box<ReportArgs>),
     /// Compare saved runs.
     Compare(Box<CompareArgs>),
+    /// Print the completions of a shell.
+    Completions(Shell),
+    /// Print a manual page, of a command if it is given.
+    Man(Option<String>),
 }
 
 impl Floodgate {
@@ -69,6 +88,8 @@ impl Floodgate {
             Some(Command::Replay(args)) => Task::Replay(args),
             Some(Command::Report(args)) => Task::Report(args),
             Some(Command::Compare(args)) => Task::Compare(args),
+            Some(Command::Completions { shell }) => Task::Completions(shell),
+            Some(Command::Man { command }) => Task::Man(command),
             None => Task::Run(Box::new(self.run)),
         }
     }

@@ -1,10 +1,9 @@
 //! The flags of `floodgate replay`.
 
-use super::values;
+use super::output::{OutputArgs, SpeechArgs};
 use crate::bus::kafka::{KafkaClientKind, KafkaConnector, KafkaSettings};
 use crate::run::replay::{Settings, Source};
 use clap::Args;
-use log::LevelFilter;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -26,12 +25,12 @@ pub struct ReplayArgs {
     /// Kafka client: modern for brokers 0.11 to 4.x, legacy for older ones
     #[arg(long, value_name = "modern|legacy", default_value = "modern", requires = "kafka")]
     kafka_client: KafkaClientKind,
-    /// Print the result as one JSON document
-    #[arg(long)]
-    json: bool,
-    /// Log lines on standard error: off, error, warn, info, debug or trace
-    #[arg(long, default_value = "warn", value_parser = values::log_level)]
-    pub log_level: LevelFilter,
+    /// Where the result goes.
+    #[command(flatten)]
+    output: OutputArgs,
+    /// What is said on standard error.
+    #[command(flatten)]
+    pub speech: SpeechArgs,
 }
 
 impl ReplayArgs {
@@ -54,6 +53,6 @@ impl ReplayArgs {
             }
             (None, None) => return Err("--kafka needs --test-id ID".to_owned()),
         };
-        Ok(Settings { source, json: self.json })
+        Ok(Settings { source, output: self.output.output()? })
     }
 }

@@ -1,5 +1,6 @@
 //! The flags of `floodgate run`.
 
+use super::output::{OutputArgs, SpeechArgs};
 use super::token::TokenArgs;
 use super::values;
 use crate::driver::prepare::ClientSettings;
@@ -12,7 +13,6 @@ use crate::thresholds;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::Args;
-use log::LevelFilter;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -118,9 +118,9 @@ pub struct RunArgs {
     /// Use this address for HOST:PORT instead of looking HOST up; repeatable
     #[arg(long, value_name = "HOST:PORT:ADDR", conflicts_with = "orchestrator")]
     resolve: Vec<Pinned>,
-    /// Print the result as one JSON document
-    #[arg(long)]
-    json: bool,
+    /// Where the result goes.
+    #[command(flatten)]
+    output: OutputArgs,
     /// Save the result, its series, histograms and records in a new folder inside DIR
     #[arg(long, value_name = "DIR", conflicts_with = "orchestrator")]
     out: Option<PathBuf>,
@@ -130,9 +130,9 @@ pub struct RunArgs {
     /// The orchestrator's token.
     #[command(flatten)]
     token: TokenArgs,
-    /// Log lines on standard error: off, error, warn, info, debug or trace
-    #[arg(long, default_value = "warn", value_parser = values::log_level)]
-    pub log_level: LevelFilter,
+    /// What is said on standard error.
+    #[command(flatten)]
+    pub speech: SpeechArgs,
 }
 
 impl RunArgs {
@@ -164,7 +164,8 @@ impl RunArgs {
                 },
             }),
         };
-        Ok(Settings { plan, place, json: self.json })
+        let quiet = self.speech.is_quiet();
+        Ok(Settings { plan, place, output: self.output.output()?, quiet })
     }
 
     /// A token without an orchestrator is a mistake, unless it comes from the environment: it may be for

@@ -9,6 +9,7 @@ use crate::host::limits;
 use crate::message::TestConfig;
 use crate::orchestrator::{self, Orchestrator, StoreSettings};
 use crate::plan::{DEFAULT_CONNECTIONS, Defaults};
+use crate::stats::histogram::Histogram;
 use crate::stats::summary::Summary;
 use crate::store::Outcome;
 use crate::target::{self, Target};
@@ -145,6 +146,10 @@ impl Backend for Embedded {
         }
         let seconds = SAVE_TIMEOUT.as_secs();
         Some(Outcome { folder: None, problems: vec![format!("the disk did not finish within {seconds} s")] })
+    }
+
+    fn latency(&mut self, test_id: &str) -> Option<Histogram> {
+        self.control().ok()?.latency(test_id)
     }
 
     fn pause(&self) -> Duration {

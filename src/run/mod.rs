@@ -3,7 +3,8 @@
 
 pub mod compare;
 pub mod embedded;
-pub mod progress;
+pub mod live;
+pub mod output;
 pub mod remote;
 pub mod replay;
 pub mod report;
@@ -12,13 +13,14 @@ pub mod table;
 use crate::clock;
 use crate::message::TestConfig;
 use crate::signals::{Interrupts, Signal};
+use crate::stats::histogram::Histogram;
 use crate::stats::states::{DriverRowState, RunState};
 use crate::stats::summary::Summary;
 use crate::stats::verdict::{Finding, Severity};
 use crate::store::Outcome;
-use crate::terminal;
 use crate::thresholds::Threshold;
-use progress::Progress;
+use live::Progress;
+use output::Output;
 use std::io::Write;
 use std::time::Duration;
 
@@ -38,8 +40,10 @@ pub struct Settings {
     pub plan: TestConfig,
     /// Where the roles run.
     pub place: Place,
-    /// Print the result as one JSON document.
-    pub json: bool,
+    /// Where the result goes.
+    pub output: Output,
+    /// Show no progress.
+    pub quiet: bool,
 }
 
 /// Why the result is not available.
@@ -75,6 +79,10 @@ pub trait Backend {
     fn saved(&mut self, _test_id: &str) -> Option<Outcome> {
         None
     }
+    /// The latencies of all responses of a test, for a histogram; `None` if they are not known here.
+    fn latency(&mut self, _test_id: &str) -> Option<Histogram> {
+        None
+    }
     /// Polling interval.
     fn pause(&self) -> Duration;
     /// What keeps running if the orchestrator is unreachable, and how to stop it; `None` if nothing does.
@@ -103,26 +111,33 @@ struct Ended {
     error: Option<String>,
 }
 
-/// Runs the test, prints its result to `out`, and returns the exit code: 0, 1, 3, 4, or 128 plus a signal
-/// number.
+/// Runs the test, prints its result to `out`, writes the files, and returns the exit code: 0, 1, 3, 4, or 128
+/// plus a signal number.
 pub fn run(settings: Settings, out: &mut dyn Write) -> u8 {
-    let ended = match Interrupts::listen() {
+    let (ended, latency) = match Interrupts::listen() {
         Ok(interrupts) => execute(&settings, &interrupts),
-        Err(error) => Ended { summary: None, interrupted: None, error: Some(error) },
+        Err(error) => (Ended { summary: None, interrupted: None, error: Some(error) }, None),
     };
+    let mut is_written = true;
     if let Some(summary) = &ended.summary
-        && let Err(error) = print(summary, settings.json, out)
+        && let Err(error) = settings.output.print(summary, latency.as_ref(), out)
     {
-        progress::say(&format!("floodgate: cannot write the result: {error}"));
-        return 1;
+        live::say(&format!("floodgate: cannot write the result: {error}"));
+        is_written = false;
     }
     if let Some(error) = &ended.error {
-        progress::say(&format!("floodgate: {error}"));
+        live::say(&format!("floodgate: {error}"));
     }
-    exit_code(&ended)
+    let error = ended.error.as_deref().unwrap_or("the test has no result");
+    is_written &= settings.output.write(ended.summary.as_ref().ok_or(error), out);
+    match exit_code(&ended) {
+        0 if !is_written => FAILED,
+        code => code,
+    }
 }
 
-fn execute(settings: &Settings, interrupts: &Interrupts) -> Ended {
+/// How the test ended, and the latencies of its responses.
+fn execute(settings: &Settings, interrupts: &Interrupts) -> (Ended, Option<Histogram>) {
     let started = match &settings.place {
         Place::Embedded(config) => {
             embedded::Embedded::start(config, &settings.plan).map(|place| Box::new(place) as Box<dyn Backend>)
@@ -131,19 +146,26 @@ fn execute(settings: &Settings, interrupts: &Interrupts) -> Ended {
     };
     match started {
         Ok(mut control) => {
-            let mut ended = follow(control.as_mut(), settings.plan.clone(), interrupts, SILENCE);
+            let progress = Progress::start(&settings.plan, settings.quiet);
+            let mut ended = follow(control.as_mut(), settings.plan.clone(), interrupts, SILENCE, progress);
             say_what_is_unknown(&mut ended, control.as_ref());
-            say_what_is_saved(&mut ended, control.as_mut());
-            ended
+            say_what_is_saved(&mut ended, control.as_mut(), settings.quiet);
+            let latency = ended.summary.as_ref().and_then(|summary| control.latency(&summary.test_id));
+            (ended, latency)
         }
-        Err(error) => Ended { summary: None, interrupted: None, error: Some(error) },
+        Err(error) => (Ended { summary: None, interrupted: None, error: Some(error) }, None),
     }
 }
 
 /// Configures the test and polls it until it is over.
-fn follow(control: &mut dyn Backend, plan: TestConfig, interrupts: &Interrupts, silence: Duration) -> Ended {
+fn follow(
+    control: &mut dyn Backend,
+    plan: TestConfig,
+    interrupts: &Interrupts,
+    silence: Duration,
+    mut progress: Progress,
+) -> Ended {
     let timeout_ms = plan.timeout_ms.unwrap_or(crate::plan::DEFAULT_TIMEOUT.as_millis() as u64);
-    let mut progress = Progress::start(&plan);
     let test_id = match control.configure(plan) {
         Ok(id) => id,
         Err(error) => return Ended { summary: None, interrupted: None, error: Some(error) },
@@ -152,7 +174,7 @@ fn follow(control: &mut dyn Backend, plan: TestConfig, interrupts: &Interrupts, 
     let mut answered_ns = clock::now_ns();
     let mut give_up_ns = answered_ns + clock::to_ns(silence);
     loop {
-        if let Some(signal) = interrupts.wait_timeout(control.pause()) {
+        if let Some(signal) = wait(interrupts, control.pause(), &mut progress) {
             ended.interrupted = Some(signal);
             progress.note("stopping: waiting for requests in flight (press Ctrl-C again to exit at once)");
             ended.error = control.stop(&test_id, &signal.to_string()).err();
@@ -197,6 +219,19 @@ fn follow(control: &mut dyn Backend, plan: TestConfig, interrupts: &Interrupts, 
     }
 }
 
+/// Waits for a signal, and meanwhile shows that time passes.
+fn wait(interrupts: &Interrupts, pause: Duration, progress: &mut Progress) -> Option<Signal> {
+    let mut left = pause;
+    while left > live::FRAME {
+        if let Some(signal) = interrupts.wait_timeout(live::FRAME) {
+            return Some(signal);
+        }
+        left -= live::FRAME;
+        progress.draw();
+    }
+    interrupts.wait_timeout(left)
+}
+
 /// Marks a result that was not followed to its end as unknown, and adds what may still be running.
 fn say_what_is_unknown(ended: &mut Ended, control: &dyn Backend) {
     let (Some(error), Some(advice)) = (&mut ended.error, control.out_of_reach()) else { return };
@@ -217,26 +252,17 @@ fn say_what_is_unknown(ended: &mut Ended, control: &dyn Backend) {
 }
 
 /// Says where the result was saved, and adds what could not be saved to it.
-fn say_what_is_saved(ended: &mut Ended, control: &mut dyn Backend) {
+fn say_what_is_saved(ended: &mut Ended, control: &mut dyn Backend, quiet: bool) {
     let Some(summary) = ended.summary.as_mut().filter(|summary| summary.state.is_over()) else { return };
     let Some(outcome) = control.saved(&summary.test_id) else { return };
-    if let Some(folder) = &outcome.folder {
-        progress::say(&format!("saved in {}", folder.display()));
+    if let Some(folder) = outcome.folder.as_ref().filter(|_| !quiet) {
+        live::say(&format!("saved in {}", folder.display()));
     }
     for problem in outcome.problems.into_iter().rev() {
         let text = format!("Not everything was saved: {problem}.");
         summary.verdict.insert(0, text.clone());
         summary.findings.insert(0, Finding::new("not_saved", Severity::Warning, text));
     }
-}
-
-fn print(summary: &Summary, json: bool, out: &mut dyn Write) -> std::io::Result<()> {
-    let text = match json {
-        true => summary.document(),
-        false => table::render_for(summary, terminal::shows_colours(&std::io::stdout())),
-    };
-    out.write_all(text.as_bytes())?;
-    out.flush()
 }
 
 /// Whether the run was stopped as a condition with `abort` asked for.
@@ -318,7 +344,8 @@ mod tests {
         let mut control = Scripted { answers, stopped: Ok(()) };
         let interrupts = Interrupts::listen().expect("listens");
         let plan = TestConfig::new("t", TestType::Tsunami);
-        let mut ended = follow(&mut control, plan, &interrupts, Duration::from_millis(50));
+        let progress = Progress::start(&plan, true);
+        let mut ended = follow(&mut control, plan, &interrupts, Duration::from_millis(50), progress);
         say_what_is_unknown(&mut ended, &control);
         ended
     }

@@ -1,6 +1,7 @@
 //! `floodgate replay`: recomputes the result of a test from its records, saved or still in the topics.
 
-use super::{FAILED, print, progress};
+use super::output::Output;
+use super::{FAILED, live};
 use crate::bus::{Bus, BusError, Connector, Position, Record, Start, Topic};
 use crate::clock;
 use crate::orchestrator::replay::{Finished, Replay, Replayed};
@@ -43,8 +44,8 @@ pub enum Source {
 pub struct Settings {
     /// Where the records are.
     pub source: Source,
-    /// Print the result as one JSON document.
-    pub json: bool,
+    /// Where the result goes.
+    pub output: Output,
 }
 
 /// Problems of the records, in the words of their place.
@@ -74,20 +75,21 @@ pub fn run(settings: &Settings, out: &mut dyn Write) -> u8 {
         Source::Path { path, test_id } => from_path(path, test_id.clone()),
         Source::Bus { connector, test_id } => from_bus(connector.as_ref(), test_id),
     };
-    let summary = match replayed {
-        Ok(recomputed) => recomputed.summary,
+    let Recomputed { summary, whole } = match replayed {
+        Ok(recomputed) => recomputed,
         Err(error) => {
-            progress::say(&format!("floodgate: {error}"));
+            live::say(&format!("floodgate: {error}"));
+            settings.output.write(Err(&error), out);
             return FAILED;
         }
     };
-    match print(&summary, settings.json, out) {
-        Ok(()) => 0,
-        Err(error) => {
-            progress::say(&format!("floodgate: cannot write the result: {error}"));
-            FAILED
-        }
+    let latency = whole.as_ref().map(|whole| whole.latency());
+    let printed = settings.output.print(&summary, latency, out);
+    if let Err(error) = &printed {
+        live::say(&format!("floodgate: cannot write the result: {error}"));
     }
+    let is_written = settings.output.write(Ok(&summary), out);
+    if printed.is_ok() && is_written { 0 } else { FAILED }
 }
 
 /// The file of records in the folder of a saved run, or the file itself.

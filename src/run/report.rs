@@ -1,7 +1,7 @@
 //! `floodgate report`: writes the report of a saved test again, from its records.
 
 use super::replay::{from_path, records_in};
-use super::{FAILED, progress};
+use super::{FAILED, live};
 use crate::report::Report;
 use crate::store::{REPORT, Saved, examine, write_file};
 use std::io::Write;
@@ -25,11 +25,11 @@ pub fn run(settings: &Settings, out: &mut dyn Write) -> u8 {
     match write(settings, out) {
         Ok(None) => 0,
         Ok(Some(path)) => {
-            progress::say(&format!("wrote {}", path.display()));
+            live::say(&format!("wrote {}", path.display()));
             0
         }
         Err(error) => {
-            progress::say(&format!("floodgate: {error}"));
+            live::say(&format!("floodgate: {error}"));
             FAILED
         }
     }

@@ -25,14 +25,21 @@ pub fn write_document(
     written.map(|()| path).map_err(|e| e.to_string())
 }
 
-/// Writes or replaces a file, complete or not at all.
+/// Replaces a file, complete or not at all; a link stays a link. What is no file (a pipe, a terminal) is
+/// written to.
 ///
 /// # Errors
-/// What failed; an older file is still there then.
+/// What failed; then the file is as it was.
 pub fn write_file(path: &Path, text: &str) -> io::Result<()> {
-    let name = format!(".saving-{}.tmp", uuid::Uuid::new_v4().simple());
-    let temporary = path.with_file_name(name);
-    let written = write(&temporary, path, text);
+    let existing = fs::metadata(path).ok();
+    if existing.as_ref().is_some_and(|existing| !existing.is_file()) {
+        return File::options().write(true).open(path)?.write_all(text.as_bytes());
+    }
+    let path = if existing.is_some() { fs::canonicalize(path)? } else { std::path::absolute(path)? };
+    let temporary = path.with_file_name(format!(".writing-{}", uuid::Uuid::new_v4().simple()));
+    let permissions = existing.map(|existing| existing.permissions());
+    let written = write(&temporary, &path, text)
+        .and_then(|()| permissions.map_or(Ok(()), |permissions| fs::set_permissions(&path, permissions)));
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
     }
@@ -69,6 +76,22 @@ mod tests {
         assert_eq!(fs::read_dir(&dir).expect("readable").count(), 1);
         assert!(write_document(&dir, 0.0, "a/b", "d", "").is_err_and(|e| e.contains("file name")));
         assert!(write_document(&path, 0.0, "t", "d", "").is_err());
+        fs::remove_dir_all(&dir).expect("removed");
+    }
+
+    #[test]
+    fn a_file_is_replaced_and_a_link_stays_one() {
+        let dir = std::env::temp_dir().join(format!("floodgate-files-{}", std::process::id()));
+        fs::create_dir_all(&dir).expect("created");
+        let (file, link) = (dir.join("a.md"), dir.join("b.md"));
+        write_file(&file, "one").expect("written");
+        std::os::unix::fs::symlink(&file, &link).expect("linked");
+        write_file(&link, "two").expect("written");
+        assert_eq!(fs::read_to_string(&file).expect("read"), "two");
+        assert!(fs::symlink_metadata(&link).expect("there").is_symlink());
+        write_file(Path::new("/dev/null"), "three").expect("written to a device");
+        assert!(write_file(&dir.join("none/a.md"), "x").is_err() && write_file(&dir, "x").is_err());
+        assert_eq!(fs::read_dir(&dir).expect("readable").count(), 2, "no temporary file is left");
         fs::remove_dir_all(&dir).expect("removed");
     }
 }

@@ -9,7 +9,7 @@ fn settings(words: &[&str]) -> Result<Settings, String> {
     let all = ["floodgate"].iter().chain(words);
     match try_parse::<Floodgate>(all.copied())?.into_task() {
         Task::Run(args) => args.settings(),
-        Task::Replay(_) | Task::Report(_) | Task::Compare(_) => panic!("not a run"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -26,7 +26,7 @@ fn totals(settings: &Settings) -> Totals {
 fn without_arguments_it_runs_two_drivers_with_16_connections_in_total() {
     let plain = settings(&[]).expect("settings");
     assert_eq!(
-        (plain.plan.test_type, plain.plan.connections, plain.json),
+        (plain.plan.test_type, plain.plan.connections, plain.output.json),
         (TestType::Avalanche, None, false)
     );
     assert_eq!(drivers(&plain), 2);
@@ -47,7 +47,7 @@ fn flags_without_a_command_mean_run() {
         let plan = settings.plan;
         assert_eq!(plan.test_type, TestType::Tsunami, "--delay implies it");
         assert_eq!((plan.test_message_delay, fleet.requests), (Some(0.5), Some(50)));
-        assert_eq!((plan.duration_ms, settings.json), (None, true));
+        assert_eq!((plan.duration_ms, settings.output.json), (None, true));
     }
 }
 
@@ -188,4 +188,33 @@ fn help_and_version_are_exit_code_0() {
         assert!(help.status.success() && stdout(&help).contains("--"), "{program}");
         assert!(stdout(&run(program, &["--version"], &[])).contains(env!("CARGO_PKG_VERSION")));
     }
+}
+
+#[test]
+fn what_is_said_meanwhile_follows_the_flags() {
+    use log::LevelFilter::{Debug, Error, Info, Trace, Warn};
+    let level = |words: &[&str]| {
+        let all = ["floodgate"].iter().chain(words);
+        match try_parse::<Floodgate>(all.copied()).expect("valid").into_task() {
+            Task::Run(args) => (args.speech.is_quiet(), args.speech.level()),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(level(&[]), (false, Warn));
+    assert_eq!(level(&["--quiet"]), (true, Error));
+    assert_eq!(level(&["-q"]), (true, Error));
+    assert_eq!(level(&["--log-level", "trace"]), (false, Trace));
+    assert_eq!([level(&["-v"]), level(&["-vv"]), level(&["-vvv"])], [Info, Debug, Trace].map(|l| (false, l)));
+}
+
+#[test]
+fn a_result_can_go_to_files_and_to_standard_output() {
+    use floodgate::run::output::{Destination, Output};
+    let output = |words: &[&str]| settings(words).expect("settings").output;
+    assert_eq!(output(&[]), Output::default());
+    assert_eq!(output(&["--markdown", "-"]).markdown, Some(Destination::Standard));
+    let both = output(&["--markdown", "r.md", "--junit", "r.xml", "--json"]);
+    let expected =
+        Output { json: true, markdown: Some(Destination::File("r.md".into())), junit: Some("r.xml".into()) };
+    assert_eq!(both, expected);
 }

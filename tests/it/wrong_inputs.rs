@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 /// Command lines; a word with spaces is in single quotes.
-const LINES: [&str; 70] = [
+const LINES: [&str; 76] = [
     "floodgate --rate 0",
     "floodgate --rate fast",
     "floodgate --rate 2e9",
@@ -68,6 +68,12 @@ const LINES: [&str; 70] = [
     "floodgate --resolve shop.example:10.0.0.7",
     "floodgate --token secret",
     "floodgate --log-level loud",
+    "floodgate --quiet --verbose",
+    "floodgate -v --log-level info",
+    "floodgate --json --markdown -",
+    "floodgate --junit /no/such/folder/junit.xml",
+    "floodgate completions tcsh",
+    "floodgate man rnu",
     "floodgate --concurrency 5",
     "floodgate --requsts 5",
     "floodgate rnu",
@@ -158,6 +164,8 @@ fn refusal(line: &str) -> String {
                 Task::Replay(args) => args.settings().map(drop).map_err(late),
                 Task::Report(args) => args.settings().map(drop).map_err(late),
                 Task::Compare(args) => args.settings().map(drop).map_err(late),
+                Task::Man(command) => cli::manual(command.as_deref()).map(drop).map_err(late),
+                Task::Completions(_) => Ok(()),
             },
             Err(error) => Err(error),
         },

@@ -3,7 +3,7 @@
 mod load;
 mod text;
 
-use super::{FAILED, progress};
+use super::{FAILED, live};
 use crate::compare::{self, Comparison, Judged, Run, Word, page};
 use crate::store::write_file;
 use crate::terminal;
@@ -43,7 +43,7 @@ pub fn run(settings: &Settings, out: &mut dyn Write) -> u8 {
     let comparison = match compared {
         Ok(comparison) => comparison,
         Err(error) => {
-            progress::say(&format!("floodgate: {error}"));
+            live::say(&format!("floodgate: {error}"));
             return FAILED;
         }
     };
@@ -52,11 +52,11 @@ pub fn run(settings: &Settings, out: &mut dyn Write) -> u8 {
         false => text::render(&comparison, terminal::shows_colours(&std::io::stdout())),
     };
     if let Err(error) = out.write_all(printed.as_bytes()).and_then(|()| out.flush()) {
-        progress::say(&format!("floodgate: cannot write the result: {error}"));
+        live::say(&format!("floodgate: cannot write the result: {error}"));
         return FAILED;
     }
     if !settings.strict {
-        unclear(&comparison).for_each(|condition| progress::say(&warning(condition)));
+        unclear(&comparison).for_each(|condition| live::say(&warning(condition)));
     }
     exit_code(&comparison, settings.strict)
 }

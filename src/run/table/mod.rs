@@ -5,11 +5,13 @@ mod conservation;
 mod figures;
 pub(super) mod grid;
 mod heading;
+mod histogram;
 #[cfg(test)]
 mod tests;
 pub(super) mod text;
 
 use crate::stats::causes::ErrorSample;
+use crate::stats::histogram::Histogram;
 use crate::stats::summary::{DriverSummary, Stats, Summary};
 use crate::stats::verdict::{Finding, Severity};
 use crate::terminal::Style;
@@ -23,11 +25,12 @@ const MAX_NAME: usize = 32;
 
 /// The whole text, with a newline at its end.
 pub fn render(summary: &Summary) -> String {
-    render_for(summary, false)
+    render_for(summary, None, false)
 }
 
-/// The same, with colours for a terminal if `colours` is set.
-pub fn render_for(summary: &Summary, colours: bool) -> String {
+/// The same, with a histogram of the latencies if they are known, and with colours for a terminal if
+/// `colours` is set.
+pub fn render_for(summary: &Summary, latency: Option<&Histogram>, colours: bool) -> String {
     let mut page = Page { out: String::new(), colours };
     verdict(&mut page, summary);
     page.put("");
@@ -41,6 +44,11 @@ pub fn render_for(summary: &Summary, colours: bool) -> String {
     page.put("");
     page.grid(&figures::times(summary));
     page.put("");
+    let bars = latency.map(histogram::lines).unwrap_or_default();
+    if !bars.is_empty() {
+        bars.iter().enumerate().for_each(|(at, line)| page.styled(head_or_row(at), line));
+        page.put("");
+    }
     notes(&mut page, summary);
     page.out
 }
@@ -71,10 +79,15 @@ impl Page {
                 self.put("");
             }
             for (at, line) in lines.iter().enumerate() {
-                self.styled(if at == 0 { Style::Bold } else { Style::Plain }, line);
+                self.styled(head_or_row(at), line);
             }
         }
     }
+}
+
+/// The first line of a table is its head.
+fn head_or_row(at: usize) -> Style {
+    if at == 0 { Style::Bold } else { Style::Plain }
 }
 
 /// The verdict, then why requests failed as far as it does not say that.

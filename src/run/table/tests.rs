@@ -286,7 +286,7 @@ fn colours_follow_the_severity_and_change_no_text() {
     let of = |severity: Severity, code: &str| {
         let mut result = summary(0);
         result.findings = vec![Finding::new(code, severity, "All is well.".to_owned())];
-        let coloured = render_for(&result, true);
+        let coloured = render_for(&result, None, true);
         let plain = ["\x1b[0m", "\x1b[1m", "\x1b[31m", "\x1b[32m", "\x1b[33m"];
         assert_eq!(plain.iter().fold(coloured.clone(), |text, code| text.replace(code, "")), render(&result));
         let title = coloured.lines().find(|line| line.contains("AVALANCHE")).expect("title");
@@ -298,5 +298,5 @@ fn colours_follow_the_severity_and_change_no_text() {
     assert_eq!(of(Severity::Warning, "queued"), pair("33"));
     assert_eq!(of(Severity::Failure, "failed"), pair("31"));
     assert_eq!(of(Severity::Info, "shared_host").0, "", "a note has no colour");
-    assert!(!render_for(&summary(0), true).contains("\x1b[32m"), "severity unknown");
+    assert!(!render_for(&summary(0), None, true).contains("\x1b[32m"), "severity unknown");
 }

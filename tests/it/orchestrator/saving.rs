@@ -5,6 +5,7 @@ use crate::raw_http::{Connection, get};
 use crate::support::scratch::Scratch;
 use floodgate::bus::Connector;
 use floodgate::orchestrator::{Config, Orchestrator, StoreSettings, start};
+use floodgate::run::output::Output;
 use floodgate::run::replay::{Settings, Source, run};
 use serde_json::{Value, json};
 use std::fs;
@@ -192,9 +193,10 @@ fn orchestrators_save_the_same_bytes_also_one_that_started_during_the_test() {
     assert_eq!(log(&one[0]), log(&other[0]));
 
     let mut out = Vec::new();
+    let output = Output { json: true, ..Output::default() };
     let source = Source::Bus { connector: Arc::clone(&bus), test_id: "t".to_owned() };
-    assert_eq!(run(&Settings { source, json: true }, &mut out), 0);
+    assert_eq!(run(&Settings { source, output: output.clone() }, &mut out), 0);
     assert_eq!(String::from_utf8(out).expect("text"), read(&one[0], "summary.json"));
     let source = Source::Bus { connector: bus, test_id: "unknown".to_owned() };
-    assert_eq!(run(&Settings { source, json: true }, &mut Vec::new()), 1);
+    assert_eq!(run(&Settings { source, output }, &mut Vec::new()), 1);
 }
