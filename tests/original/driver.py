@@ -32,9 +32,11 @@ class Driver:
         self.options = options
         self.plans = {}
         self.testing = threading.Event()
-        self.producer = KafkaProducer(bootstrap_servers=options.kafka)
+        # Topics that were created a moment ago may be missing from the first metadata; the default is 5 min.
+        settings = {"bootstrap_servers": options.kafka, "metadata_max_age_ms": 1000}
+        self.producer = KafkaProducer(**settings)
         topics = [options.prefix + topic for topic in ("test_config", "trigger")]
-        self.consumer = KafkaConsumer(*topics, bootstrap_servers=options.kafka, auto_offset_reset="latest")
+        self.consumer = KafkaConsumer(*topics, auto_offset_reset="latest", **settings)
         # Get positions before registering, so that a plan sent right after the registration is read.
         while not self.consumer.assignment():
             self.consumer.poll(timeout_ms=100)
