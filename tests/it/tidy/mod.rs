@@ -53,9 +53,8 @@ fn texts() -> Vec<Source> {
     let mut paths: Vec<_> = ["README.md", "Justfile", "Cargo.toml", ".ci/run", "scripts/kafka"]
         .map(|name| root.join(name))
         .into();
-    paths.extend(
-        std::fs::read_dir(root.join("docs")).expect("docs/").map(|entry| entry.expect("entry").path()),
-    );
+    let docs = std::fs::read_dir(root.join("docs")).expect("docs/").map(|entry| entry.expect("entry").path());
+    paths.extend(docs.filter(|path| path.extension().is_none_or(|kind| kind != "png")));
     for path in paths {
         let name = path.strip_prefix(root).expect("inside").to_string_lossy().into_owned();
         texts.push(Source::new(&name, &std::fs::read_to_string(&path).expect("text")));
