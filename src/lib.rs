@@ -37,7 +37,7 @@
 //!
 //! | layer | modules | may import |
 //! |---|---|---|
-//! | 0, values: no network, threads, clock or log | [`units`] [`message`] [`plan`] [`schedule`] [`stats`] [`broker_time`] [`thresholds`] [`plot`] [`report`] [`compare`] [`digest`] | layer 0, but `stats` not message |
+//! | 0, values: no network, threads, clock or log | [`units`] [`message`] [`plan`] [`schedule`] [`stats`] [`broker_time`] [`thresholds`] [`html`] [`plot`] [`report`] [`compare`] [`digest`] | layer 0, but `stats` not message |
 //! | 1, effects: one file or folder per dependency | [`clock`] [`complaints`] [`dns`] [`fetch`] [`host`] [`bus`] [`http`] [`logging`] [`signals`] [`store`] [`terminal`] [`threads`] | layers 0 and 1, but `bus` not stats or plan, `http` not bus, `store` not http |
 //! | 2, roles | [`driver`] [`orchestrator`] [`target`] | layers 0 and 1, never each other |
 //! | 3, combinations of roles | [`cli`] [`run`] | everything below |
@@ -62,6 +62,7 @@ pub mod fetch;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod host;
+pub mod html;
 pub mod http;
 pub mod logging;
 pub mod message;

@@ -5,42 +5,28 @@ use super::document::{Change, Comparison, RunName, Word};
 use super::figures::merged;
 use super::run::Run;
 use super::{MIN_MS, format_change};
+use crate::html::standalone;
 use crate::plot::{self, Compared, Timeline};
 use crate::stats::histogram::Packed;
 use crate::units::{format_count, format_figure, trim_number};
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 const STYLE: &str = include_str!("style.css");
-/// What a browser may do with the document: nothing but apply its own style.
-pub const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 /// Runs of a side that are drawn second by second.
 const MAX_DRAWN: usize = 2;
 
 /// The whole document.
 pub fn render(comparison: &Comparison, a: &[Run], b: &[Run]) -> String {
-    finish(html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width,initial-scale=1";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
-                meta name="color-scheme" content="light dark";
-                title { "B is " (comparison.outcome) " - Floodgate comparison" }
-                style { (PreEscaped(STYLE)) (PreEscaped(plot::STYLE)) }
-            }
-            body {
-                main {
-                    h1 { "Comparison" }
-                    (head(comparison))
-                    (figures(comparison))
-                    (curves(a, b))
-                    (errors(comparison))
-                    (method(comparison))
-                }
-            }
-        }
-    })
+    let title = format!("B is {} - Floodgate comparison", comparison.outcome);
+    let body = html! {
+        h1 { "Comparison" }
+        (head(comparison))
+        (figures(comparison))
+        (curves(a, b))
+        (errors(comparison))
+        (method(comparison))
+    };
+    standalone(&title, &[STYLE, plot::STYLE], &body)
 }
 
 fn tone(word: Word) -> &'static str {
@@ -188,17 +174,6 @@ fn method(comparison: &Comparison) -> Markup {
         @if let Some(advice) = &comparison.advice { p { (advice) } }
         ul.dim { @for source in &method.sources { li { (source) } } }
     }
-}
-
-/// maud escapes `& < > "`, which is enough for a browser. This also replaces control characters, and
-/// apostrophes, which could end an attribute wherever a part of the document is copied to.
-fn finish(page: Markup) -> String {
-    let replaced = |c: char| match c {
-        '\'' => "&#39;".to_owned(),
-        c if c.is_control() && c != '\n' => '\u{fffd}'.to_string(),
-        c => c.to_string(),
-    };
-    page.into_string().chars().map(replaced).collect::<String>() + "\n"
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `GET /compare?a=ID&b=ID`: compares finished tests.
 
-use super::history::{decoded, unknown};
+use super::history::{decoded, guarded, unknown};
 use super::{ApiError, Control};
 use crate::compare::{self, Run, Settings, page};
 use crate::http::server::{Request, Response};
@@ -29,12 +29,8 @@ pub fn answer(control: &Control, request: &Request) -> Result<Response, ApiError
         let document = comparison.document().into_bytes();
         return Ok(Response::new(200, "application/json", document).with_header("Vary", "Accept"));
     }
-    let policy = format!("{}; frame-ancestors 'none'", page::POLICY);
-    Ok(Response::html(200, page::render(&comparison, &a, &b))
-        .with_header("Vary", "Accept")
-        .with_header("Content-Security-Policy", &policy)
-        .with_header("X-Content-Type-Options", "nosniff")
-        .with_header("X-Frame-Options", "DENY"))
+    let page = Response::html(200, page::render(&comparison, &a, &b)).with_header("Vary", "Accept");
+    Ok(guarded(page.with_header("X-Content-Type-Options", "nosniff")))
 }
 
 #[derive(Debug, PartialEq)]

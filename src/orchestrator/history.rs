@@ -1,8 +1,9 @@
 //! `GET /tests`: finished tests and their files, from this process and from the store.
 
 use super::{ApiError, Control, HistoryRow};
+use crate::html::POLICY;
 use crate::http::server::{Request, Response};
-use crate::report::{POLICY, Report};
+use crate::report::Report;
 use crate::stats::summary::Summary;
 use crate::store::{
     FILES, Folder, INTERVALS, MAX_SUMMARY_BYTES, PERCENTILES, RECORDS, REPORT, SERIES, SUMMARY, Unread,
@@ -154,7 +155,7 @@ fn short_report(summary: &Summary) -> Response {
 }
 
 /// A page that a browser lets do nothing, whoever wrote the file.
-fn guarded(page: Response) -> Response {
+pub(super) fn guarded(page: Response) -> Response {
     let policy = format!("{POLICY}; frame-ancestors 'none'");
     page.with_header("Content-Security-Policy", &policy).with_header("X-Frame-Options", "DENY")
 }

@@ -1,7 +1,7 @@
 //! The fleet: every driver with its figures and its clock.
 
 use super::Records;
-use super::table::{Cell, Head, table};
+use crate::html::{Cell, Column, of_driver, table};
 use crate::stats::states::DriverRowState;
 use crate::stats::summary::{Distribution, DriverSummary, Stats, Summary};
 use crate::stats::verdict::{BUSY_SHARE, CPU_WAIT_SHARE};
@@ -11,22 +11,22 @@ use maud::{Markup, html};
 /// Maximum number of drivers that are listed; those that did not finish come first.
 const MAX_DRIVERS: usize = 200;
 
-const HEADS: [Head; 15] = [
-    Head::Text("driver"),
-    Head::Text("state"),
-    Head::Number("requests"),
-    Head::Number("errors"),
-    Head::Number("4xx, 5xx"),
-    Head::Number("queued"),
-    Head::Number("per s"),
-    Head::Number("p50 ms"),
-    Head::Number("p90 ms"),
-    Head::Number("p99 ms"),
-    Head::Number("max ms"),
-    Head::Number("start +ms"),
-    Head::Number("clock ms"),
-    Head::Number("busy"),
-    Head::Number("CPU wait"),
+const HEADS: [Column; 15] = [
+    Column::Text("driver"),
+    Column::Text("state"),
+    Column::Number("requests"),
+    Column::Number("errors"),
+    Column::Number("4xx, 5xx"),
+    Column::Number("queued"),
+    Column::Number("per s"),
+    Column::Number("p50 ms"),
+    Column::Number("p90 ms"),
+    Column::Number("p99 ms"),
+    Column::Number("max ms"),
+    Column::Number("start +ms"),
+    Column::Number("clock ms"),
+    Column::Number("busy"),
+    Column::Number("CPU wait"),
 ];
 
 /// The fleet, then each of its drivers.
@@ -35,10 +35,16 @@ pub fn section(summary: &Summary, records: Option<&Records>) -> Markup {
     drivers.sort_by_key(|driver| driver.state == DriverRowState::Done);
     let more = drivers.len().saturating_sub(MAX_DRIVERS);
     let clock = |name: &str| records.and_then(|records| records.clock(name));
-    let total = row("all", Cell::text(""), &summary.total, summary.is_original_only(), None);
+    let total = row("all", Cell::plain(""), &summary.total, summary.is_original_only(), None);
     let each = drivers.iter().take(MAX_DRIVERS).map(|driver| {
         let name = driver.node_id.as_str();
-        row(name, state(driver.state), &driver.stats, driver.is_original(), clock(name))
+        row(
+            name,
+            Cell::toned(driver.state.as_str(), of_driver(driver.state)),
+            &driver.stats,
+            driver.is_original(),
+            clock(name),
+        )
     });
     let rows: Vec<_> = std::iter::once(total).chain(each).collect();
     html! {
@@ -53,22 +59,12 @@ pub fn section(summary: &Summary, records: Option<&Records>) -> Markup {
     }
 }
 
-fn state(state: DriverRowState) -> Cell {
-    use DriverRowState as State;
-    let class = match state {
-        State::Lost | State::Unreported | State::Refused => "bad",
-        State::Unknown => "warn",
-        _ => "",
-    };
-    Cell::toned(state.as_str(), class)
-}
-
 /// A driver of the original protocol reports latencies and no counts.
 fn row(name: &str, state: Cell, stats: &Stats, is_original: bool, clock: Option<String>) -> Vec<Cell> {
     let counted = |cell: Cell| if is_original { Cell::unknown() } else { cell };
     let latency = |read: fn(&Distribution) -> f64| Cell::figure(stats.latency_ms.as_ref().map(read));
     vec![
-        Cell::text(name),
+        Cell::plain(name),
         state,
         counted(Cell::count(stats.requests)),
         counted(Cell::errors(stats.errors_total())),
@@ -80,7 +76,7 @@ fn row(name: &str, state: Cell, stats: &Stats, is_original: bool, clock: Option<
         latency(|d| d.p99),
         latency(|d| d.max),
         Cell::figure(stats.start_skew_ms),
-        clock.map_or_else(Cell::unknown, Cell::text),
+        clock.map_or_else(Cell::unknown, Cell::plain),
         Cell::share(stats.busy, BUSY_SHARE),
         Cell::share(stats.cpu_wait, CPU_WAIT_SHARE),
     ]

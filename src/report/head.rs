@@ -1,8 +1,7 @@
 //! What a reader sees first: which test it is, the verdict, and the thresholds.
 
-use super::table::{Cell, Head, class_of, table};
+use crate::html::{Cell, Column, Tone, of_run, of_severity, table};
 use crate::plot::elapsed;
-use crate::stats::states::RunState;
 use crate::stats::summary::{Summary, ThresholdResult};
 use crate::stats::verdict::Severity;
 use crate::thresholds::Threshold;
@@ -11,15 +10,10 @@ use maud::{Markup, html};
 
 /// The test and its state.
 pub fn title(summary: &Summary) -> Markup {
-    let class = match summary.state {
-        RunState::Completed => "plain",
-        RunState::Failed => "bad",
-        RunState::Aborted | RunState::Unknown => "warn",
-        _ => "live",
-    };
+    let tone = of_run(summary.state);
     html! {
         p.brand { "Floodgate report" }
-        h1 { "Test " (summary.test_id) " " span.badge.(class) { (summary.state.as_str()) } }
+        h1 { "Test " (summary.test_id) " " span.badge.(tone.class()) { (summary.state.as_str()) } }
         @for notice in &summary.notices { p.notice { "These figures are not up to date: " (notice) } }
     }
 }
@@ -27,16 +21,16 @@ pub fn title(summary: &Summary) -> Markup {
 /// The verdict, most important first.
 pub fn verdict(summary: &Summary) -> Markup {
     let worst = match summary.worst_severity() {
-        Some(Severity::Info) => "good",
-        other => class_of(other),
+        Some(Severity::Info) => Tone::Good,
+        other => of_severity(other),
     };
     let class = |text: &String| {
         let finding = summary.findings.iter().find(|finding| finding.text == *text);
-        class_of(finding.map(|finding| finding.severity))
+        of_severity(finding.map(|finding| finding.severity)).class()
     };
     html! {
         @if !summary.verdict.is_empty() {
-            ul.verdict.(worst) { @for line in &summary.verdict { li.(class(line)) { (line) } } }
+            ul.verdict.(worst.class()) { @for line in &summary.verdict { li.(class(line)) { (line) } } }
         }
     }
 }
@@ -44,14 +38,16 @@ pub fn verdict(summary: &Summary) -> Markup {
 /// Every condition with its value.
 pub fn thresholds(summary: &Summary) -> Markup {
     let row = |one: &ThresholdResult| {
-        let passed = if one.passed { Cell::toned("passed", "good") } else { Cell::toned("failed", "bad") };
+        let passed =
+            if one.passed { Cell::toned("passed", Tone::Good) } else { Cell::toned("failed", Tone::Bad) };
         let threshold = Threshold::parse(&one.expression).ok();
         let shown = |value| threshold.map_or(trim_number(value), |threshold| threshold.show(value));
-        let value = one.value.map_or_else(Cell::unknown, |value| Cell::text(shown(value)));
+        let value = one.value.map_or_else(Cell::unknown, |value| Cell::plain(shown(value)));
         let since = one.since_s.map_or(String::new(), elapsed);
-        vec![Cell::text(one.expression.as_str()), value, passed, Cell::text(since)]
+        vec![Cell::plain(one.expression.as_str()), value, passed, Cell::plain(since)]
     };
-    let heads = [Head::Text("fails if"), Head::Number("value"), Head::Text("result"), Head::Text("since")];
+    let heads =
+        [Column::Text("fails if"), Column::Number("value"), Column::Text("result"), Column::Text("since")];
     html! {
         @if !summary.thresholds.is_empty() {
             h2 { "Thresholds" }

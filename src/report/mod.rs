@@ -8,21 +8,19 @@ mod head;
 mod origin;
 mod plan;
 mod seconds;
-mod table;
 #[cfg(test)]
 mod tests;
 mod tiles;
 mod totals;
 
+use crate::html::standalone;
 use crate::plot::{self, Limit, Mark, Timeline};
 use crate::stats::histogram::Packed;
 use crate::stats::summary::Summary;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 pub use origin::{Clock, Records};
 
 const STYLE: &str = include_str!("style.css");
-/// What a browser may do with the file: nothing but apply its own style.
-pub const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 /// Everything that a report shows.
 #[derive(Clone, Copy, Debug)]
@@ -50,35 +48,22 @@ impl<'a> Report<'a> {
     /// The whole file.
     pub fn render(&self) -> String {
         let summary = self.summary;
-        finish(html! {
-            (DOCTYPE)
-            html lang="en" {
-                head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width,initial-scale=1";
-                    meta http-equiv="Content-Security-Policy" content=(POLICY);
-                    meta name="color-scheme" content="light dark";
-                    title { (summary.test_id) " " (summary.state) " - Floodgate report" }
-                    style { (PreEscaped(STYLE)) (PreEscaped(plot::STYLE)) }
-                }
-                body {
-                    main {
-                        (head::title(summary))
-                        (head::verdict(summary))
-                        (head::thresholds(summary))
-                        (tiles::tiles(summary))
-                        (plan::section(summary))
-                        (self.course())
-                        (self.distributions())
-                        (totals::answers(summary))
-                        (drivers::section(summary, self.records))
-                        (totals::conservation(summary))
-                        (seconds::section(summary, self.intervals))
-                        (origin::section(summary, self.records))
-                    }
-                }
-            }
-        })
+        let title = format!("{} {} - Floodgate report", summary.test_id, summary.state);
+        let body = html! {
+            (head::title(summary))
+            (head::verdict(summary))
+            (head::thresholds(summary))
+            (tiles::tiles(summary))
+            (plan::section(summary))
+            (self.course())
+            (self.distributions())
+            (totals::answers(summary))
+            (drivers::section(summary, self.records))
+            (totals::conservation(summary))
+            (seconds::section(summary, self.intervals))
+            (origin::section(summary, self.records))
+        };
+        standalone(&title, &[STYLE, plot::STYLE], &body)
     }
 
     /// Second by second.
@@ -111,21 +96,4 @@ impl<'a> Report<'a> {
             }
         }
     }
-}
-
-/// maud escapes `& < > "`, which is enough for a browser. This also replaces control characters, and
-/// apostrophes, which could end an attribute wherever a part of the report is copied to.
-fn finish(page: Markup) -> String {
-    let page = page.into_string();
-    let mut out = String::with_capacity(page.len() + page.len() / 16);
-    for c in page.chars() {
-        match c {
-            '\'' => out.push_str("&#39;"),
-            '\n' => out.push(c),
-            c if c.is_control() => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out.push('\n');
-    out
 }

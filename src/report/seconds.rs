@@ -1,6 +1,6 @@
 //! The test as a table, second by second.
 
-use super::table::{Cell, Head, table};
+use crate::html::{Cell, Column, Tone, table};
 use crate::plot::{Bin, Timeline, elapsed};
 use crate::stats::histogram::Packed;
 use crate::stats::summary::Summary;
@@ -10,20 +10,20 @@ use maud::{Markup, html};
 /// Maximum number of rows: the seconds of a longer test are merged, its histograms too.
 const MAX_ROWS: usize = 240;
 
-const HEADS: [Head; 13] = [
-    Head::Text("to"),
-    Head::Number("planned"),
-    Head::Number("sent"),
-    Head::Number("answered"),
-    Head::Number("failed"),
-    Head::Number("queued"),
-    Head::Number("p50 ms"),
-    Head::Number("p90 ms"),
-    Head::Number("p99 ms"),
-    Head::Number("max ms"),
-    Head::Number("lag p99 ms"),
-    Head::Number("busy"),
-    Head::Text(""),
+const HEADS: [Column; 13] = [
+    Column::Text("to"),
+    Column::Number("planned"),
+    Column::Number("sent"),
+    Column::Number("answered"),
+    Column::Number("failed"),
+    Column::Number("queued"),
+    Column::Number("p50 ms"),
+    Column::Number("p90 ms"),
+    Column::Number("p99 ms"),
+    Column::Number("max ms"),
+    Column::Number("lag p99 ms"),
+    Column::Number("busy"),
+    Column::Text(""),
 ];
 
 /// Every second, or at most [`MAX_ROWS`] merged ones.
@@ -50,9 +50,9 @@ pub fn section(summary: &Summary, intervals: &[(u64, Packed)]) -> Markup {
 
 fn row(bin: &Bin) -> Vec<Cell> {
     let [p50, p90, p99] = bin.percentiles_ms.map(Cell::figure);
-    let remark = if bin.is_complete { Cell::text("") } else { Cell::toned("incomplete", "warn") };
+    let remark = if bin.is_complete { Cell::plain("") } else { Cell::toned("incomplete", Tone::Warn) };
     vec![
-        Cell::text(elapsed(bin.last)),
+        Cell::plain(elapsed(bin.last)),
         bin.planned.map_or_else(Cell::unknown, Cell::count),
         Cell::count(bin.sent),
         Cell::count(bin.answered),

@@ -1,6 +1,6 @@
 //! The main figures.
 
-use super::table::UNKNOWN;
+use crate::html::UNKNOWN;
 use crate::plot::measured_ms;
 use crate::stats::summary::{Distribution, Summary};
 use crate::units::{format_count, format_figure};

@@ -1,6 +1,6 @@
 //! How requests were answered, why some failed, and where every planned one went.
 
-use super::table::{Cell, Head, table};
+use crate::html::{Cell, Column, table};
 use crate::stats::counts::is_error_status;
 use crate::stats::summary::{Conservation, Summary};
 use crate::units::{format_bytes, format_count, format_names, format_sum};
@@ -14,21 +14,22 @@ pub fn answers(summary: &Summary) -> Markup {
     let total = &summary.total;
     let status = total.status.iter().map(|(code, n)| {
         let count = if is_error_status(code) { Cell::errors(*n) } else { Cell::count(*n) };
-        vec![Cell::text(format!("status {code}")), count, Cell::text(""), Cell::text("")]
+        vec![Cell::plain(format!("status {code}")), count, Cell::plain(""), Cell::plain("")]
     });
     let errors = total.errors.iter().filter(|(_, n)| **n > 0).map(|(kind, n)| {
         let is_explained = summary.error_samples.iter().any(|sample| sample.kind == *kind);
-        let cause = Cell::text(if is_explained { "all causes" } else { "" });
-        vec![Cell::text(kind.as_str()), Cell::errors(*n), cause, Cell::text("")]
+        let cause = Cell::plain(if is_explained { "all causes" } else { "" });
+        vec![Cell::plain(kind.as_str()), Cell::errors(*n), cause, Cell::plain("")]
     });
     let causes = summary.error_samples.iter().map(|sample| {
         let drivers = format_names(&sample.drivers, MAX_NAMES);
-        let cells = [sample.cause.as_str(), &drivers].map(Cell::text);
-        let counted = [Cell::text(sample.kind.as_str()), Cell::errors(sample.count)];
+        let cells = [sample.cause.as_str(), &drivers].map(Cell::plain);
+        let counted = [Cell::plain(sample.kind.as_str()), Cell::errors(sample.count)];
         counted.into_iter().chain(cells).collect()
     });
     let rows: Vec<_> = status.chain(errors).chain(causes).collect();
-    let heads = [Head::Text("answer"), Head::Number("count"), Head::Text("cause"), Head::Text("drivers")];
+    let heads =
+        [Column::Text("answer"), Column::Number("count"), Column::Text("cause"), Column::Text("drivers")];
     // Without errors there are no causes.
     let heads = if total.errors_total() > 0 { &heads[..] } else { &heads[..2] };
     html! {

@@ -2,17 +2,21 @@
 //! installed.
 
 use crate::http::server::Response;
-use crate::plot;
+use crate::{html, plot};
 
 /// The page loads its own files, sends forms to its own server, and does nothing else. Nothing inside the
 /// page is executed or styles it, whatever slipped through.
 pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Every file: its path, its type, and its parts in order. The page's own style may change that of plots.
+/// Every file: its path, its type, and its parts in order. The page's own style may change the others.
 const ASSETS: [(&str, &str, &[&str]); 3] = [
     ("/dashboard/page.js", "text/javascript; charset=utf-8", &[include_str!("page.js")]),
-    ("/dashboard/style.css", "text/css; charset=utf-8", &[plot::STYLE, include_str!("style.css")]),
+    (
+        "/dashboard/style.css",
+        "text/css; charset=utf-8",
+        &[plot::STYLE, html::STYLE, include_str!("style.css")],
+    ),
     ("/dashboard/icon.svg", "image/svg+xml", &[include_str!("icon.svg")]),
 ];
 

@@ -4,6 +4,7 @@ use super::form::Form;
 use super::plots::Plots;
 use super::{Controls, View, drivers, errors, form, head, history, notices, thresholds, tiles};
 use super::{conservation, plan};
+use crate::html::finish;
 use crate::stats::summary::Summary;
 use maud::{DOCTYPE, Markup, html};
 
@@ -135,22 +136,4 @@ fn status(view: &View) -> String {
         Some(test) => format!("Test {} is {}.", test.test_id, test.state),
         None => "No test yet.".to_owned(),
     }
-}
-
-/// maud escapes `& < > "` and quotes every attribute with `"`, which is enough for a browser. This also
-/// replaces control characters, and apostrophes, which could end an attribute wherever a part of the page is
-/// copied to. Markup contains neither, so each of them came from a text.
-fn finish(page: &Markup) -> String {
-    let page = &page.0;
-    let mut out = String::with_capacity(page.len() + page.len() / 16);
-    for c in page.chars() {
-        match c {
-            '\'' => out.push_str("&#39;"),
-            '\n' => out.push(c),
-            c if c.is_control() => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out.push('\n');
-    out
 }

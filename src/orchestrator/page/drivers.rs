@@ -2,8 +2,9 @@
 
 use super::errors;
 use super::outliers::{self, Outlier};
-use super::table::{Cell, Column, table};
-use super::tone::{self, Tone};
+use super::table::table;
+use super::tone;
+use crate::html::{Cell, Column, Tone, of_driver};
 use crate::orchestrator::dashboard::{Dashboard, FleetRow, Part};
 use crate::orchestrator::window::Window;
 use crate::stats::summary::{DriverSummary, Stats};
@@ -158,10 +159,10 @@ impl<'a> Row<'a> {
         let presence = self.of_fleet.map(|node| (node.state.as_str(), tone::of_presence(&node.state)));
         match (self.of_test, presence) {
             (Some(driver), Some((presence, tone))) if !matches!(presence, "alive" | "silent") => {
-                let tone = tone.max(tone::of_driver(driver.state));
+                let tone = tone.max(of_driver(driver.state));
                 Cell::toned(format!("{}, {presence}", driver.state.as_str()), tone)
             }
-            (Some(driver), _) => Cell::toned(driver.state.as_str(), tone::of_driver(driver.state)),
+            (Some(driver), _) => Cell::toned(driver.state.as_str(), of_driver(driver.state)),
             (None, Some(("alive", tone))) => {
                 let activity = self.of_fleet.and_then(|node| node.activity.as_deref()).unwrap_or("alive");
                 Cell::toned(activity, tone.max(tone::of_activity(activity)))

@@ -1,6 +1,7 @@
 //! Errors as people count them: requests without a complete response, and responses with an error status.
 
-use super::table::{Cell, Column, table};
+use super::table::table;
+use crate::html::{Cell, Column};
 use crate::stats::counts::is_error_status;
 use crate::stats::summary::{Stats, Summary};
 use crate::units::{format_count, format_figure, format_names};

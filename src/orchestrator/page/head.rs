@@ -2,7 +2,7 @@
 
 use super::Controls;
 use super::plan;
-use super::tone::{self, Tone};
+use crate::html::{Tone, of_run, of_severity};
 use crate::stats::summary::Summary;
 use crate::stats::verdict::Severity;
 use crate::units::{format_count, trim_number};
@@ -16,7 +16,7 @@ pub fn section(summary: &Summary, controls: Controls) -> Markup {
             div.title {
                 h2 {
                     "Test " (summary.test_id) " "
-                    span.badge.(tone::of_run(summary.state).class()) { (summary.state.as_str()) }
+                    span.badge.(of_run(summary.state).class()) { (summary.state.as_str()) }
                 }
                 (elapsed(summary))
                 @if !over && controls == Controls::Shown { (stop(&summary.test_id)) }
@@ -77,7 +77,7 @@ pub fn links(test_id: &str) -> Markup {
 fn verdict(summary: &Summary) -> Markup {
     let worst = match summary.worst_severity() {
         Some(Severity::Info) => Tone::Good,
-        other => tone::of_severity(other),
+        other => of_severity(other),
     };
     // Results of programs without findings have the sentences alone.
     let severity = |text: &String| {
@@ -89,7 +89,7 @@ fn verdict(summary: &Summary) -> Markup {
             ul.verdict.(worst.class()) {
                 @for line in &summary.verdict {
                     @let severity = severity(line);
-                    li.(tone::of_severity(severity).class()) {
+                    li.(of_severity(severity).class()) {
                         @if let Some(word) = word(severity) { span.unseen { (word) } }
                         (line)
                     }

@@ -1,8 +1,7 @@
 //! Finished tests, with their documents and a form that compares two of them.
 
 use super::head;
-use super::table::UNKNOWN;
-use super::tone::{self, Tone};
+use crate::html::{Tone, UNKNOWN, of_run};
 use crate::orchestrator::dashboard::HistoryRow;
 use crate::units::{format_count, format_figure};
 use maud::{Markup, html};
@@ -58,7 +57,7 @@ fn row(at: usize, test: &HistoryRow, can_compare: bool) -> Markup {
         tr id={ "test-" (id) } {
             td { (id) }
             td.text { (test.test_type) }
-            td.text.(tone::of_run(test.state).class()) { (test.state.as_str()) }
+            td.text.(of_run(test.state).class()) { (test.state.as_str()) }
             td { (format_count(test.requests)) }
             td.(if errors > 0 { Tone::Bad } else { Tone::Plain }.class()) { (format_count(errors)) }
             td { (p99) }

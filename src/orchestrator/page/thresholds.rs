@@ -1,7 +1,7 @@
 //! The conditions of the newest test as they stand now.
 
-use super::table::{Cell, Column, table};
-use super::tone::Tone;
+use super::table::table;
+use crate::html::{Cell, Column, Tone};
 use crate::plot::elapsed;
 use crate::stats::summary::{Summary, ThresholdResult};
 use crate::thresholds::Threshold;

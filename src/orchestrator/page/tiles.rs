@@ -1,9 +1,8 @@
 //! The figures in short, one large number each.
 
 use super::head::of;
-use super::table::UNKNOWN;
-use super::tone::Tone;
 use super::{errors, plan};
+use crate::html::{Tone, UNKNOWN};
 use crate::orchestrator::dashboard::FleetRow;
 use crate::stats::states::DriverRowState;
 use crate::stats::summary::{Distribution, SeriesPoint, Summary};
