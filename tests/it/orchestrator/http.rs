@@ -2,23 +2,10 @@
 
 use super::support::*;
 use crate::raw_http::{Answer, Connection, get, post};
-use floodgate::bus::Connector;
-use floodgate::orchestrator::{Config, Orchestrator, start};
+use floodgate::orchestrator::{Config, start};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
-
-fn serve(bus: Arc<dyn Connector>, token: Option<&str>) -> (Orchestrator, SocketAddr) {
-    let config = Config {
-        listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
-        token: token.map(str::to_owned),
-        connect_timeout: SOON,
-        ..Config::default()
-    };
-    let orchestrator = start(bus, config).expect("starts");
-    let addr = orchestrator.addr().expect("listens");
-    (orchestrator, addr)
-}
 
 fn error(answer: &Answer) -> String {
     assert_eq!(answer.header("Content-Type"), Some("application/json"), "{answer:?}");

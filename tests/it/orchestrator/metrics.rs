@@ -2,9 +2,7 @@
 
 use super::support::*;
 use crate::raw_http::{Connection, get, post};
-use floodgate::orchestrator::{Config, start};
 use serde_json::json;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// The value of a sample.
@@ -16,10 +14,8 @@ fn sample(text: &str, name: &str) -> Option<f64> {
 #[test]
 fn a_test_is_scraped_from_ready_to_the_next_one() {
     let bus = local();
-    let listen = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
-    let config = Config { listen, connect_timeout: SOON, ..Config::default() };
-    let orchestrator = start(Arc::clone(&bus), config).expect("starts");
-    let (addr, control) = (orchestrator.addr().expect("listens"), orchestrator.control());
+    let (orchestrator, addr) = serve(Arc::clone(&bus), None);
+    let control = orchestrator.control();
     let scrape = || {
         let answer = get(addr, "/metrics");
         let kind = Some("text/plain; version=0.0.4; charset=utf-8");
@@ -68,14 +64,7 @@ fn a_test_is_scraped_from_ready_to_the_next_one() {
 
 #[test]
 fn metrics_follow_the_access_rules_of_the_dashboard() {
-    let config = Config {
-        listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
-        token: Some("s3cret".to_owned()),
-        connect_timeout: SOON,
-        ..Config::default()
-    };
-    let orchestrator = start(local(), config).expect("starts");
-    let addr = orchestrator.addr().expect("listens");
+    let (orchestrator, addr) = serve(local(), Some("s3cret"));
     assert_eq!(get(addr, "/metrics").status, 200, "reads need no token");
     assert_eq!(post(addr, "/metrics", "").status, 405);
     let mut connection = Connection::open(addr);

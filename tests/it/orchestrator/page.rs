@@ -2,24 +2,10 @@
 
 use super::support::*;
 use crate::raw_http::{Answer, Connection, get};
-use floodgate::bus::Connector;
-use floodgate::orchestrator::{Config, Orchestrator, start};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded";
-
-fn serve(bus: Arc<dyn Connector>, token: Option<&str>) -> (Orchestrator, SocketAddr) {
-    let config = Config {
-        listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
-        token: token.map(str::to_owned),
-        connect_timeout: SOON,
-        ..Config::default()
-    };
-    let orchestrator = start(bus, config).expect("starts");
-    let addr = orchestrator.addr().expect("listens");
-    (orchestrator, addr)
-}
 
 /// Sends a request with these additional header lines.
 fn send(addr: SocketAddr, line: &str, headers: &[&str], body: &str) -> Answer {

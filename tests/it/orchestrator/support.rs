@@ -8,6 +8,7 @@ use floodgate::orchestrator::{Config, Control, Orchestrator, start};
 use floodgate::stats::histogram::Histogram;
 use floodgate::stats::summary::Summary;
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -285,4 +286,17 @@ impl Bus for FragileBus {
         check(&self.away)?;
         self.inner.poll(timeout)
     }
+}
+
+/// An orchestrator that listens on a free port, with this token if there is one.
+pub fn serve(bus: Arc<dyn Connector>, token: Option<&str>) -> (Orchestrator, SocketAddr) {
+    let config = Config {
+        listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
+        token: token.map(str::to_owned),
+        connect_timeout: SOON,
+        ..Config::default()
+    };
+    let orchestrator = start(bus, config).expect("starts");
+    let addr = orchestrator.addr().expect("listens");
+    (orchestrator, addr)
 }
