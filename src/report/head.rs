@@ -4,8 +4,7 @@ use crate::html::{Cell, Column, Tone, of_run, of_severity, table};
 use crate::plot::elapsed;
 use crate::stats::summary::{Summary, ThresholdResult};
 use crate::stats::verdict::Severity;
-use crate::thresholds::Threshold;
-use crate::units::trim_number;
+use crate::thresholds::shown;
 use maud::{Markup, html};
 
 /// The test and its state.
@@ -40,9 +39,7 @@ pub fn thresholds(summary: &Summary) -> Markup {
     let row = |one: &ThresholdResult| {
         let passed =
             if one.passed { Cell::toned("passed", Tone::Good) } else { Cell::toned("failed", Tone::Bad) };
-        let threshold = Threshold::parse(&one.expression).ok();
-        let shown = |value| threshold.map_or(trim_number(value), |threshold| threshold.show(value));
-        let value = one.value.map_or_else(Cell::unknown, |value| Cell::plain(shown(value)));
+        let value = shown(one).map_or_else(Cell::unknown, Cell::plain);
         let since = one.since_s.map_or(String::new(), elapsed);
         vec![Cell::plain(one.expression.as_str()), value, passed, Cell::plain(since)]
     };

@@ -87,6 +87,11 @@ impl Sums {
         self.lag.add(second.lag);
     }
 
+    /// Requests by the plan; `None` if it sets no pace.
+    pub fn planned(&self) -> Option<u64> {
+        self.counts.planned
+    }
+
     /// The value of a metric over all seconds so far.
     pub fn value(&self, metric: Metric) -> Option<f64> {
         match metric {

@@ -13,7 +13,6 @@ pub struct Judge {
     unknown: Vec<String>,
     /// Only if there are conditions.
     sums: Option<Box<Sums>>,
-    planned: Option<u64>,
     /// The newest second that was judged.
     judged: u64,
 }
@@ -68,9 +67,6 @@ impl Judge {
         let Some(sums) = self.sums.as_mut().filter(|_| second.second > self.judged) else { return };
         self.judged = second.second;
         sums.add(second);
-        if let Some(planned) = second.planned {
-            self.planned = Some(self.planned.unwrap_or(0).saturating_add(planned));
-        }
         for watch in &mut self.watches {
             watch.second(second, sums);
         }
@@ -84,7 +80,8 @@ impl Judge {
 
     /// The results, by the figures so far.
     pub fn results(&self, total: &Stats, conservation: &Conservation) -> Vec<ThresholdResult> {
-        let known = self.watches.iter().map(|watch| watch.result(total, conservation, self.planned));
+        let planned = self.sums.as_ref().and_then(|sums| sums.planned());
+        let known = self.watches.iter().map(|watch| watch.result(total, conservation, planned));
         let unknown = self.unknown.iter().map(|text| ThresholdResult {
             expression: text.clone(),
             value: None,

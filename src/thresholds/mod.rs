@@ -158,7 +158,7 @@ impl Threshold {
     }
 
     /// A value of this metric with its unit: `312 ms`, `1.2 %`, `950/s`, `12`.
-    pub fn show(&self, value: f64) -> String {
+    fn show(&self, value: f64) -> String {
         match self.metric {
             Metric::Time(..) => format_ms(value),
             Metric::Errors(Amount::Count)
@@ -207,6 +207,16 @@ pub fn check(config: &TestConfig) -> Result<(), Vec<PlanError>> {
     if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
+/// The measured value of a condition with its unit; `None` if nothing was measured.
+pub fn shown(result: &ThresholdResult) -> Option<String> {
+    result.value.map(|value| show(Threshold::parse(&result.expression).ok().as_ref(), value))
+}
+
+/// The unit of a condition of a newer version is not known.
+fn show(threshold: Option<&Threshold>, value: f64) -> String {
+    threshold.map_or_else(|| trim_number(value), |threshold| threshold.show(value))
+}
+
 /// What a result of a condition means, in a sentence; `None` if there is nothing to say.
 pub fn sentence(result: &ThresholdResult) -> Option<String> {
     let condition = condition(&result.expression);
@@ -217,7 +227,7 @@ pub fn sentence(result: &ThresholdResult) -> Option<String> {
         return None;
     }
     let threshold = Threshold::parse(&result.expression).ok();
-    let shown = threshold.as_ref().map_or(trim_number(value), |threshold| threshold.show(value));
+    let shown = show(threshold.as_ref(), value);
     let through = threshold.as_ref().and_then(|threshold| threshold.for_s);
     let through = through.map_or(String::new(), |s| format!(" for {}", format_duration_ms(s * 1_000)));
     let from = result.since_s.map_or(String::new(), |s| format!(" from {s} s on"));

@@ -8,7 +8,7 @@ use super::escape::markdown as escape;
 use crate::stats::states::RunState;
 use crate::stats::summary::{Distribution, Stats, Summary, ThresholdResult};
 use crate::stats::verdict::Severity;
-use crate::thresholds::Threshold;
+use crate::thresholds::shown;
 use crate::units::{format_count, format_figure, format_ms, trim_number};
 use table::Table;
 
@@ -172,9 +172,7 @@ fn thresholds(thresholds: &[ThresholdResult]) -> String {
     sorted.sort_by_key(|threshold| threshold.passed);
     for threshold in sorted.iter().take(MAX_THRESHOLDS) {
         let sign = if threshold.passed { "✅" } else { "❌" };
-        let parsed = Threshold::parse(&threshold.expression).ok();
-        let shown = |value| parsed.as_ref().map_or_else(|| trim_number(value), |parsed| parsed.show(value));
-        let value = threshold.value.map_or("nothing".to_owned(), shown);
+        let value = shown(threshold).unwrap_or_else(|| "nothing".to_owned());
         let since = threshold.since_s.map_or(String::new(), |s| format!("{s} s"));
         table.add(&[sign.to_owned(), threshold.expression.clone(), value, since]);
     }

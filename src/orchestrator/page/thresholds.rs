@@ -4,8 +4,7 @@ use super::table::table;
 use crate::html::{Cell, Column, Tone};
 use crate::plot::elapsed;
 use crate::stats::summary::{Summary, ThresholdResult};
-use crate::thresholds::Threshold;
-use crate::units::trim_number;
+use crate::thresholds::shown;
 use maud::{Markup, html};
 
 /// Each condition with its value and since when it is true; nothing if the plan has none. The limit stands in
@@ -28,9 +27,7 @@ fn row(one: &ThresholdResult) -> Vec<Cell> {
         true => Cell::toned("passed", Tone::Good),
         false => Cell::toned("failed", Tone::Bad),
     };
-    let threshold = Threshold::parse(&one.expression).ok();
-    let shown = |value| threshold.as_ref().map_or_else(|| trim_number(value), |known| known.show(value));
-    let value = one.value.map_or_else(Cell::unknown, |value| Cell::plain(shown(value)));
+    let value = shown(one).map_or_else(Cell::unknown, Cell::plain);
     vec![
         Cell::plain(one.expression.as_str()),
         state,

@@ -3,15 +3,12 @@
 mod load;
 mod text;
 
-use super::{FAILED, live};
+use super::{CONDITION, FAILED, live};
 use crate::compare::{self, Comparison, Judged, Run, Word, page};
 use crate::store::write_file;
 use crate::terminal;
 use std::io::Write;
 use std::path::PathBuf;
-
-/// Exit code if a condition is true, or unclear with `--strict`.
-const CONDITION: u8 = 3;
 
 /// What to compare, and how.
 pub struct Settings {

@@ -15,7 +15,7 @@ use crate::stats::histogram::Histogram;
 use crate::stats::summary::{DriverSummary, Stats, Summary};
 use crate::stats::verdict::{Finding, Severity};
 use crate::terminal::Style;
-use crate::thresholds::Threshold;
+use crate::thresholds::shown;
 use crate::units::{format_bytes, format_count, format_figure, trim_number};
 use std::collections::BTreeMap;
 use text::{labelled, shorten, wrap};
@@ -164,9 +164,7 @@ fn notes(page: &mut Page, summary: &Summary) {
         page.styled(Style::Red, &text);
     }
     for threshold in &summary.thresholds {
-        let parsed = Threshold::parse(&threshold.expression).ok();
-        let shown = |value| parsed.as_ref().map_or_else(|| trim_number(value), |parsed| parsed.show(value));
-        let value = threshold.value.map_or("nothing measured".to_owned(), shown);
+        let value = shown(threshold).unwrap_or_else(|| "nothing measured".to_owned());
         let (word, style) = if threshold.passed { ("passed", Style::Plain) } else { ("FAILED", Style::Red) };
         let text = format!("fail if {}: {word} ({value})", threshold.expression);
         page.styled(style, &labelled("condition", &text));
