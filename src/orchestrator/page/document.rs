@@ -1,10 +1,11 @@
 //! The whole page, and the parts of it that are sent alone.
 
+use super::conservation;
 use super::form::Form;
 use super::plots::Plots;
 use super::{Controls, View, drivers, errors, form, head, history, notices, thresholds, tiles};
-use super::{conservation, plan};
 use crate::html::finish;
+use crate::plan::words;
 use crate::stats::summary::Summary;
 use maud::{DOCTYPE, Markup, html};
 
@@ -119,7 +120,7 @@ fn none_yet(view: &View) -> Markup {
         h2 { "No test yet" }
         p { "Start one with the form below, or with POST /configure. There are two types of test:" }
         dl.plan {
-            @for (name, gloss) in plan::GLOSSES { div { dt { (name) } dd { (gloss) } } }
+            @for (name, gloss) in words::GLOSSES { div { dt { (name) } dd { (gloss) } } }
         }
         (drivers::section(&view.dashboard, view.window))
     }

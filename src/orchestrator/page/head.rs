@@ -3,6 +3,7 @@
 use super::Controls;
 use super::plan;
 use crate::html::{Tone, of_run, of_severity};
+use crate::plan::words;
 use crate::stats::summary::Summary;
 use crate::stats::verdict::Severity;
 use crate::units::{format_count, trim_number};
@@ -28,7 +29,7 @@ pub fn section(summary: &Summary, controls: Controls) -> Markup {
                     dt { "type" }
                     dd {
                         (summary.test_type)
-                        @if let Some(gloss) = plan::gloss(&summary.test_type) { " (" (gloss) ")" }
+                        @if let Some(gloss) = words::gloss(&summary.test_type) { " (" (gloss) ")" }
                     }
                 }
                 @for (term, value) in plan::terms(&summary.plan) { div { dt { (term) } dd { (value) } } }

@@ -1,24 +1,10 @@
 //! What a plan asks for, in a few words for the heading.
 
-use crate::message::secrets;
-use crate::message::{Stage, TestConfig, TestType, Totals};
-use crate::units::{clip, format_count, format_duration_ms, format_number, trim_number};
+use crate::message::{TestConfig, Totals};
+use crate::plan::words::{connections, load, request};
+use crate::units::{format_count, format_duration_ms};
 use serde::Deserialize;
-use serde_json::{Value, json};
-
-/// Maximum number of characters of a target that are shown.
-const MAX_TARGET_CHARS: usize = 200;
-/// Maximum number of stages that are listed.
-const MAX_STAGES: usize = 6;
-
-/// What each type of test does.
-pub const GLOSSES: [(&str, &str); 2] =
-    [("AVALANCHE", "closed loop or fixed rate"), ("TSUNAMI", "fixed interval")];
-
-/// What a test of this type does; `None` if the type is unknown.
-pub fn gloss(test_type: &str) -> Option<&'static str> {
-    GLOSSES.iter().find(|(name, _)| *name == test_type).map(|(_, gloss)| *gloss)
-}
+use serde_json::Value;
 
 /// Terms with their values; empty if the plan cannot be read.
 pub fn terms(plan: &Value) -> Vec<(&'static str, String)> {
@@ -26,9 +12,7 @@ pub fn terms(plan: &Value) -> Vec<(&'static str, String)> {
     let fleet = config.fleet.clone().unwrap_or_default();
     let mut terms = vec![("request", request(&config)), ("load", load(&config, &fleet))];
     terms.extend(amount(&config, &fleet).map(|text| ("ends after", text)));
-    let total = fleet.connections.map(|n| format!("{} in total", format_count(n.into())));
-    let each = config.connections.map(|n| format!("{} per driver", format_count(n.into())));
-    terms.extend(total.or(each).map(|text| ("connections", text)));
+    terms.extend(connections(&config, &fleet).map(|text| ("connections", text)));
     terms.extend(config.warmup_ms.filter(|ms| *ms > 0).map(|ms| ("warm-up", format_duration_ms(ms))));
     terms.extend(config.timeout_ms.map(|ms| ("timeout", format_duration_ms(ms))));
     terms
@@ -56,53 +40,6 @@ fn length_ms(config: &TestConfig, fleet: &Totals) -> Option<u64> {
     config.duration_ms.or(Some(staged).filter(|ms| *ms > 0))
 }
 
-fn request(config: &TestConfig) -> String {
-    let target = config.target_url.as_deref().map(target);
-    format!(
-        "{} {}",
-        clip(config.method(), 20),
-        target.unwrap_or_else(|| "each driver's own target".to_owned())
-    )
-}
-
-/// A URL without its secrets: neither user and password nor what its query says, where tokens travel too.
-fn target(url: &str) -> String {
-    let mut plan = json!({ "target_url": url });
-    secrets::hide(&mut plan);
-    let shown = plan["target_url"].as_str().unwrap_or_default();
-    let shown = shown.split_once('?').map_or(shown.to_owned(), |(path, _)| format!("{path}?…"));
-    clip(&shown, MAX_TARGET_CHARS)
-}
-
-fn load(config: &TestConfig, fleet: &Totals) -> String {
-    let is_total = fleet.rate.is_some() || !fleet.stages.is_empty();
-    let (rate, listed, whose) = match is_total {
-        true => (fleet.rate, &fleet.stages, "in total"),
-        false => (config.target_throughput, &config.stages, "per driver"),
-    };
-    match (config.test_type, config.test_message_delay, rate) {
-        (TestType::Tsunami, Some(ms), _) => format!("one request every {} ms per driver", trim_number(ms)),
-        (TestType::Tsunami, None, _) => "each driver's own interval".to_owned(),
-        (TestType::Avalanche, _, _) if !listed.is_empty() => {
-            format!("{}, {whose}", stages(rate.unwrap_or(0.0), listed))
-        }
-        (TestType::Avalanche, _, Some(rate)) => format!("{} {whose}", per_second(rate)),
-        (TestType::Avalanche, _, None) => "closed loop, unless a driver has its own rate".to_owned(),
-    }
-}
-
-/// `from 0/s to 1,000/s in 10s, to 500/s in 5s`
-fn stages(from_rps: f64, stages: &[Stage]) -> String {
-    let leg =
-        |stage: &Stage| format!("to {} in {}", per_second(stage.rate), format_duration_ms(stage.duration_ms));
-    let legs: Vec<_> = stages.iter().take(MAX_STAGES).map(leg).collect();
-    let more = match stages.len().saturating_sub(MAX_STAGES) {
-        0 => String::new(),
-        more => format!(" and {more} more stages"),
-    };
-    format!("from {} {}{more}", per_second(from_rps), legs.join(", "))
-}
-
 fn amount(config: &TestConfig, fleet: &Totals) -> Option<String> {
     let total = fleet.requests.map(|n| format!("{} requests in total", format_count(n)));
     let each = config.message_count_per_driver.map(|n| format!("{} requests per driver", format_count(n)));
@@ -111,13 +48,10 @@ fn amount(config: &TestConfig, fleet: &Totals) -> Option<String> {
     (!ends.is_empty()).then(|| ends.join(" or "))
 }
 
-fn per_second(rate: f64) -> String {
-    format!("{}/s", format_number(rate))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn term(plan: Value, wanted: &str) -> String {
         let mut plan = plan;

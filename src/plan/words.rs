@@ -1,0 +1,83 @@
+//! What a plan asks for, in words for people.
+
+use crate::message::{Stage, TestConfig, TestType, Totals, secrets};
+use crate::units::{clip, format_count, format_duration_ms, format_number, trim_number};
+use serde_json::json;
+
+/// Maximum number of characters of a target that are shown.
+const MAX_TARGET_CHARS: usize = 200;
+/// Maximum number of stages that are listed.
+const MAX_STAGES: usize = 6;
+
+/// What each type of test does.
+pub const GLOSSES: [(&str, &str); 2] =
+    [("AVALANCHE", "closed loop or fixed rate"), ("TSUNAMI", "fixed interval")];
+
+/// What a test of this type does; `None` if the type is unknown.
+pub fn gloss(test_type: &str) -> Option<&'static str> {
+    GLOSSES.iter().find(|(name, _)| *name == test_type).map(|(_, gloss)| *gloss)
+}
+
+/// The method and the target.
+pub fn request(config: &TestConfig) -> String {
+    let target = config.target_url.as_deref().map(target);
+    format!(
+        "{} {}",
+        clip(config.method(), 20),
+        target.unwrap_or_else(|| "each driver's own target".to_owned())
+    )
+}
+
+/// A URL without its secrets: neither user and password nor what its query says, where tokens travel too.
+pub fn target(url: &str) -> String {
+    let mut plan = json!({ "target_url": url });
+    secrets::hide(&mut plan);
+    let shown = plan["target_url"].as_str().unwrap_or_default();
+    let shown = shown.split_once('?').map_or(shown.to_owned(), |(path, _)| format!("{path}?…"));
+    clip(&shown, MAX_TARGET_CHARS)
+}
+
+/// When requests start, and whose rate it is.
+pub fn load(config: &TestConfig, fleet: &Totals) -> String {
+    let is_total = fleet.rate.is_some() || !fleet.stages.is_empty();
+    let (rate, listed, whose) = match is_total {
+        true => (fleet.rate, &fleet.stages, "in total"),
+        false => (config.target_throughput, &config.stages, "per driver"),
+    };
+    match (config.test_type, config.test_message_delay, rate) {
+        (TestType::Tsunami, Some(ms), _) => format!("one request every {} ms per driver", trim_number(ms)),
+        (TestType::Tsunami, None, _) => "each driver's own interval".to_owned(),
+        (TestType::Avalanche, _, _) if !listed.is_empty() => {
+            format!("{}, {whose}", stages(rate.unwrap_or(0.0), listed))
+        }
+        (TestType::Avalanche, _, Some(rate)) => format!("{} {whose}", per_second(rate)),
+        (TestType::Avalanche, _, None) => "closed loop, unless a driver has its own rate".to_owned(),
+    }
+}
+
+/// `from 0/s to 1,000/s in 10s, to 500/s in 5s`
+fn stages(from_rps: f64, stages: &[Stage]) -> String {
+    let leg =
+        |stage: &Stage| format!("to {} in {}", per_second(stage.rate), format_duration_ms(stage.duration_ms));
+    let legs: Vec<_> = stages.iter().take(MAX_STAGES).map(leg).collect();
+    let more = match stages.len().saturating_sub(MAX_STAGES) {
+        0 => String::new(),
+        more => format!(" and {more} more stages"),
+    };
+    format!("from {} {}{more}", per_second(from_rps), legs.join(", "))
+}
+
+/// How many connections, and whose number that is; `None` if the drivers' own flags decide.
+pub fn connections(config: &TestConfig, fleet: &Totals) -> Option<String> {
+    amount(fleet.connections.map(u64::from), config.connections.map(u64::from))
+}
+
+/// A number of the whole fleet, or of each driver.
+pub fn amount(total: Option<u64>, each: Option<u64>) -> Option<String> {
+    let text = |n: u64, whose: &str| format!("{} {whose}", format_count(n));
+    total.map(|n| text(n, "in total")).or(each.map(|n| text(n, "per driver")))
+}
+
+fn per_second(rate: f64) -> String {
+    format!("{}/s", format_number(rate))
+}
