@@ -2,6 +2,8 @@
 
 use super::figures::{Family, Figure};
 use super::floor::FloorSource;
+use super::format_change;
+use crate::units::format_figure;
 use serde::{Serialize, Serializer};
 use std::fmt;
 
@@ -121,6 +123,18 @@ pub struct Change {
     pub reason: Option<String>,
     /// Whether it was tested. A maximum is a single request.
     pub tested: bool,
+}
+
+impl Change {
+    /// A value of A or B with its unit.
+    pub fn shown_value(&self, value: Option<f64>) -> String {
+        value.map_or("-".to_owned(), |value| format!("{} {}", format_figure(value), self.unit))
+    }
+
+    /// A change with its sign and unit.
+    pub fn shown_change(&self, change: Option<f64>) -> String {
+        change.map_or("-".to_owned(), |change| format_change(change, self.change_unit))
+    }
 }
 
 /// Failed requests or error statuses of one kind.

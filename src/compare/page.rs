@@ -1,14 +1,14 @@
 //! A comparison as one HTML document without a script: the sentence, the figures, the curves of both sides
 //! over each other, errors by kind, and how they were compared.
 
+use super::MIN_MS;
 use super::document::{Change, Comparison, RunName, Word};
 use super::figures::merged;
 use super::run::Run;
-use super::{MIN_MS, format_change};
 use crate::html::standalone;
 use crate::plot::{self, Compared, Timeline};
 use crate::stats::histogram::Packed;
-use crate::units::{format_count, format_figure, trim_number};
+use crate::units::{format_count, trim_number};
 use maud::{Markup, html};
 
 const STYLE: &str = include_str!("style.css");
@@ -68,14 +68,8 @@ fn side(runs: &[RunName]) -> String {
 }
 
 fn figures(comparison: &Comparison) -> Markup {
-    let value = |value: Option<f64>, unit: &str| {
-        value.map_or("-".to_owned(), |value| format!("{} {unit}", format_figure(value)))
-    };
-    let shown = |change: &Change, value: Option<f64>| {
-        value.map_or("-".to_owned(), |value| format_change(value, change.change_unit))
-    };
     let range = |change: &Change| match change.low.is_some() {
-        true => format!("{} … {}", shown(change, change.low), shown(change, change.high)),
+        true => format!("{} … {}", change.shown_change(change.low), change.shown_change(change.high)),
         false => "-".to_owned(),
     };
     html! {
@@ -90,11 +84,11 @@ fn figures(comparison: &Comparison) -> Markup {
                     @for change in &comparison.figures {
                         tr {
                             td { (change.figure.name()) }
-                            td { (value(change.a, change.unit)) }
-                            td { (value(change.b, change.unit)) }
-                            td { (shown(change, change.change)) }
+                            td { (change.shown_value(change.a)) }
+                            td { (change.shown_value(change.b)) }
+                            td { (change.shown_change(change.change)) }
                             td { (range(change)) }
-                            td { (shown(change, change.floor).trim_start_matches('+')) }
+                            td { (change.shown_change(change.floor).trim_start_matches('+')) }
                             td.(tone(change.word)) { @if change.tested { (change.word) } }
                             td.why { (why(change)) }
                         }

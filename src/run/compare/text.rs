@@ -5,7 +5,7 @@ use crate::compare::{Change, Comparison, MIN_MS, RunName, Word, format_change};
 use crate::run::table::grid::Grid;
 use crate::run::table::text::{labelled, wrap};
 use crate::terminal::Style;
-use crate::units::{format_count, format_figure, trim_number};
+use crate::units::{format_count, trim_number};
 
 /// Runs of a side that are named.
 const MAX_NAMED: usize = 10;
@@ -62,18 +62,18 @@ fn style(outcome: Word) -> Style {
 fn table(comparison: &Comparison) -> Vec<String> {
     let mut grid = Grid::new("", &["A", "B", "change", "interval", ""]);
     for change in &comparison.figures {
-        let value = |value: Option<f64>| {
-            value.map_or("-".to_owned(), |value| format!("{} {}", format_figure(value), change.unit))
-        };
-        let shown = |value: Option<f64>| {
-            value.map_or("-".to_owned(), |value| format_change(value, change.change_unit))
-        };
         // What holds for all figures is in the first line.
         let says = change.tested && comparison.outcome != Word::NotComparable;
         let word = if says { change.word.as_str() } else { "" };
         grid.add(
             change.figure.name(),
-            vec![value(change.a), value(change.b), shown(change.change), interval(change), word.to_owned()],
+            vec![
+                change.shown_value(change.a),
+                change.shown_value(change.b),
+                change.shown_change(change.change),
+                interval(change),
+                word.to_owned(),
+            ],
         );
     }
     grid.blocks().into_iter().flatten().collect()
