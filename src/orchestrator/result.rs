@@ -50,6 +50,8 @@ pub fn summary(run: &Run, figures: &Aggregate, judge: &Judge, clock_unknown: Vec
         started_at: run.started_at_ms,
         total,
         drivers: rows.chain(originals).collect(),
+        requests: Vec::new(),
+        comparison: None,
         thresholds,
         conservation,
         notices: Vec::new(),

@@ -185,6 +185,18 @@ impl<'de> Deserialize<'de> for DriverSummary {
     }
 }
 
+/// The figures of one named request over the whole fleet: in an A/B test, of the requests to one of its URLs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RequestSummary {
+    /// Its name: `a` or `b` in an A/B test.
+    pub name: String,
+    /// Where it goes.
+    pub url: String,
+    /// Its figures; `start_skew_ms`, `busy` and the like belong to the drivers and are omitted.
+    #[serde(flatten)]
+    pub stats: Stats,
+}
+
 /// The result of one `--fail-if` expression.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ThresholdResult {
@@ -336,6 +348,12 @@ pub struct Summary {
     pub total: Stats,
     /// Each driver's figures.
     pub drivers: Vec<DriverSummary>,
+    /// The figures of each named request; omitted if the plan names none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<RequestSummary>,
+    /// Of an A/B test that has ended: B against A, as a `floodgate.compare/1` document. Omitted otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<Value>,
     /// The results of the `--fail-if` expressions.
     pub thresholds: Vec<ThresholdResult>,
     /// Where every planned request went.

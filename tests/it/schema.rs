@@ -4,7 +4,8 @@
 use floodgate::stats::causes::ErrorSample;
 use floodgate::stats::states::{DriverRowState, RunState};
 use floodgate::stats::summary::{
-    Conservation, Distribution, DriverSummary, SCHEMA, SeriesPoint, Stats, Summary, ThresholdResult,
+    Conservation, Distribution, DriverSummary, RequestSummary, SCHEMA, SeriesPoint, Stats, Summary,
+    ThresholdResult,
 };
 use floodgate::stats::verdict::{Finding, Severity};
 use serde_json::{Value, json};
@@ -82,8 +83,10 @@ fn filled() -> Summary {
         state: RunState::Completed,
         plan: json!({"test_id": "t", "test_type": "AVALANCHE"}),
         started_at: Some(1.0),
-        total: stats,
+        total: stats.clone(),
         drivers: vec![driver],
+        requests: vec![RequestSummary { name: "a".to_owned(), url: "http://h/".to_owned(), stats }],
+        comparison: Some(json!({})),
         thresholds: vec![ThresholdResult {
             expression: "p99 > 1s".to_owned(),
             value: Some(1.0),
