@@ -223,6 +223,7 @@ impl Fleet {
             elapsed_ms: Some(number as f64 * HALF_MS + last_ms),
             counts: Some(state.counts.clone()),
             histograms: Some(state.histograms.clone()),
+            by_name: Default::default(),
             generator: Some(Generator { busy: Some(0.05), cpu_wait: Some(0.001), ..Generator::default() }),
             error_samples: Vec::new(),
             target_seen: None,

@@ -1,7 +1,7 @@
 //! The flags of `floodgate compare`.
 
 use super::values;
-use crate::compare::{self, Condition, Pairing};
+use crate::compare::{self, Condition};
 use crate::run::compare::Settings;
 use crate::units::parse_fraction;
 use clap::Args;
@@ -11,16 +11,16 @@ use std::path::PathBuf;
 /// Flags of `floodgate compare`.
 #[derive(Args, Clone, Debug)]
 pub struct CompareArgs {
-    /// Two saved runs; or the runs of A, then -- and the runs of B. Each is a folder, a records.jsonl or a
-    /// summary.json
+    /// Two saved runs; or the runs of A, then -- and the runs of B; or one A/B run. Each is a folder, a
+    /// records.jsonl or a summary.json
     #[arg(value_name = "RUN", required = true)]
     a: Vec<PathBuf>,
     /// The runs of B
     #[arg(value_name = "RUN_OF_B", last = true)]
     b: Vec<PathBuf>,
-    /// Smallest relative change that is called
-    #[arg(long, value_name = "PERCENT", default_value = "5%", value_parser = parse_fraction)]
-    noise: f64,
+    /// Smallest relative change that is called [default: 5%, or 2% for one A/B run]
+    #[arg(long, value_name = "PERCENT", value_parser = parse_fraction)]
+    noise: Option<f64>,
     /// Exit with 3 if the change is called and this is true: 'p99 > +10%', 'mean > +5ms', 'throughput < -5%',
     /// 'errors > +1%'; repeatable
     #[arg(long = "fail-if", value_name = "CONDITION")]
@@ -48,7 +48,7 @@ impl CompareArgs {
         if self.b.is_empty() {
             match self.a.len() {
                 2 => self.b = self.a.split_off(1),
-                1 => return Err("two runs are needed: floodgate compare A B".to_owned()),
+                1 => {}
                 n => {
                     return Err(format!(
                         "{n} runs: separate the two sides by --: floodgate compare A1 A2 … -- B1 B2 …"
@@ -56,15 +56,18 @@ impl CompareArgs {
                 }
             }
         }
-        compare::check_counts(self.a.len(), self.b.len())?;
+        let usual = match self.b.is_empty() {
+            true => compare::Settings::paired(),
+            false => {
+                compare::check_counts(self.a.len(), self.b.len())?;
+                compare::Settings::default()
+            }
+        };
+        let noise = self.noise.unwrap_or(usual.noise);
         Ok(Settings {
             a: self.a,
             b: self.b,
-            how: compare::Settings {
-                noise: self.noise,
-                pairing: Pairing::Separate,
-                conditions: self.conditions,
-            },
+            how: compare::Settings { noise, conditions: self.conditions, ..usual },
             json: self.json,
             html: self.html,
             strict: self.strict,

@@ -25,6 +25,9 @@ pub struct RunArgs {
     /// URL to load, as a flag
     #[arg(long, value_parser = values::url, conflicts_with = "place")]
     url: Option<String>,
+    /// Send half of the requests to this URL at the same time, and compare it (B) with the other one (A)
+    #[arg(long, value_name = "URL_OF_B", value_parser = values::url)]
+    ab: Option<String>,
     /// avalanche (closed loop or fixed rate): as fast as the target responds, or at --rate; tsunami (fixed
     /// interval): one request every --delay
     #[arg(long, value_name = "avalanche|tsunami", value_parser = values::test_type)]
@@ -140,15 +143,21 @@ impl RunArgs {
     pub fn settings(mut self) -> Result<Settings, String> {
         self.url = self.place.take().or(self.url);
         self.check_token()?;
+        if let (Some(b), None) = (&self.ab, &self.url) {
+            return Err(format!(
+                "--ab {b} needs another URL to compare it with: floodgate run URL_OF_A --ab {b}"
+            ));
+        }
         let plan = self.plan()?;
         thresholds::check(&plan).and_then(|()| Plan::as_written(&plan)).map_err(|errors| say(&errors))?;
         if self.orchestrator.is_none() {
             check_split(&plan, self.local_drivers()).map_err(|error| say(&[error]))?;
         }
-        if let (Some(client), Some(url)) = (self.client, &self.url)
-            && !client.serves(&Request::get(url)?)
-        {
-            return Err(format!("--client {client} cannot send {url}: use --client ureq, or omit --client"));
+        for url in self.url.iter().chain(&self.ab) {
+            let request = Request::get(url)?;
+            if let Some(client) = self.client.filter(|client| !client.serves(&request)) {
+                return Err(format!("--client {client} cannot send {url}: use --client ureq, or omit it"));
+            }
         }
         let place = match self.orchestrator {
             Some(url) => Place::Remote(remote::Config { url, token: self.token.read()? }),
@@ -199,7 +208,10 @@ impl RunArgs {
         let one = self.new_connection_per_request.then_some(1);
         plan.max_requests_per_connection = self.max_requests_per_connection.or(one);
         plan.client = self.client.map(|client| client.to_string());
-        plan.target_url = self.url.clone();
+        match (&self.url, &self.ab) {
+            (Some(a), Some(b)) => plan.ab = vec![a.clone(), b.clone()],
+            _ => plan.target_url = self.url.clone(),
+        }
         plan.request = self.request()?;
         Ok(plan)
     }
@@ -207,7 +219,8 @@ impl RunArgs {
     fn totals(&self) -> Totals {
         // On a remote fleet the drivers' own settings fill in what the plan leaves open.
         let open = self.orchestrator.is_none() && self.connections_per_driver.is_none();
-        let usual = open.then(|| DEFAULT_CONNECTIONS.max(self.local_drivers() as u32));
+        let least = if self.ab.is_some() { 2 } else { 1 } * self.local_drivers() as u32;
+        let usual = open.then(|| DEFAULT_CONNECTIONS.max(least));
         Totals {
             rate: self.rate,
             requests: self.requests,
@@ -297,6 +310,7 @@ fn say(errors: &[PlanError]) -> String {
         "client" => "--client",
         "thresholds" => "--fail-if",
         "target_url" => "--url",
+        "ab" => "--ab",
         other => other,
     };
     let wire = [("test_message_delay", "--delay"), ("AVALANCHE", "avalanche"), ("TSUNAMI", "tsunami")];

@@ -63,6 +63,20 @@ pub fn check(a: &[Run], b: &[Run]) -> Comparable {
     found
 }
 
+/// Checks a run in which both targets were loaded. Drivers that were lost were lost to both.
+pub fn check_one(a: &[Run], b: &[Run]) -> Comparable {
+    let mut found = Comparable::default();
+    for run in a {
+        found.reasons = measured("the run", run);
+        let late = run.summary.findings.iter().filter(|finding| finding.code == LAG);
+        let late = late.map(|finding| finding.text.trim_end_matches('.').to_owned());
+        found.notes = late.chain(lost("the run", run)).collect();
+    }
+    let sides = a.iter().map(|run| ("A", run)).chain(b.iter().map(|run| ("B", run)));
+    found.reasons.extend(sides.filter_map(|(name, run)| unanswered(name, run)));
+    found
+}
+
 /// Why the generator was too late in one of the runs for this figure to be compared: by the rule of the
 /// verdict, at the figure's own percentile.
 pub fn lags(figure: Figure, a: &[Run], b: &[Run]) -> Option<String> {
@@ -78,13 +92,27 @@ pub fn lags(figure: Figure, a: &[Run], b: &[Run]) -> Option<String> {
 
 /// What a run by itself lacks.
 fn own(name: &str, run: &Run) -> Vec<String> {
+    let mut reasons = measured(name, run);
+    reasons.extend(unanswered(name, run));
+    reasons.extend(lost(name, run));
+    reasons
+}
+
+fn unanswered(name: &str, run: &Run) -> Option<String> {
+    run.summary.total.latency_ms.is_none().then(|| format!("{name} has no complete response"))
+}
+
+fn lost(name: &str, run: &Run) -> Option<String> {
+    let lost = run.summary.drivers.iter().filter(|row| row.state == DriverRowState::Lost).count();
+    (lost > 0).then(|| format!("{name} lost {lost} of its drivers"))
+}
+
+/// Why a run measured something other than its target, or not all of it.
+fn measured(name: &str, run: &Run) -> Vec<String> {
     let summary = &run.summary;
     let mut reasons = Vec::new();
     if summary.state != RunState::Completed {
         reasons.push(format!("{name} did not complete (its state is {})", summary.state.as_str()));
-    }
-    if summary.total.latency_ms.is_none() {
-        reasons.push(format!("{name} has no complete response"));
     }
     let is_lag = |finding: &&Finding| finding.code == LAG;
     if let Some(lag) = summary.findings.iter().find(is_lag).filter(|_| summary.total.lag_ms.is_none()) {
@@ -92,12 +120,6 @@ fn own(name: &str, run: &Run) -> Vec<String> {
     }
     for finding in summary.findings.iter().filter(|finding| GENERATOR.contains(&finding.code.as_str())) {
         reasons.push(format!("{name} measured its generator rather than the target: {}", finding.text));
-    }
-    let is_lost = |state: DriverRowState| state == DriverRowState::Lost;
-    let lost: Vec<&str> =
-        summary.drivers.iter().filter(|row| is_lost(row.state)).map(|row| row.node_id.as_str()).collect();
-    if !lost.is_empty() {
-        reasons.push(format!("{name} lost {} of its drivers", lost.len()));
     }
     reasons
 }
@@ -205,5 +227,20 @@ mod tests {
             .push(crate::stats::summary::DriverSummary { state: DriverRowState::Lost, ..Default::default() });
         let reasons = checked(run(&[5.0; 10]), b).reasons;
         assert_eq!(reasons, ["B lost 1 of its drivers", "the fleets differ: 0 drivers in A, 1 in B"]);
+    }
+
+    #[test]
+    fn two_targets_in_one_run_share_what_is_wrong_with_it() {
+        let mut one = run(&[5.0; 10]);
+        one.summary.findings =
+            vec![Finding::new("generator_saturated", Severity::Warning, "Busy.".to_owned())];
+        let lost = crate::stats::summary::DriverSummary { state: DriverRowState::Lost, ..Default::default() };
+        one.summary.drivers.push(lost);
+        let mut other = run(&[5.0; 10]);
+        other.summary.total.latency_ms = None;
+        let found = check_one(&[one], &[other]);
+        let busy = "the run measured its generator rather than the target: Busy.";
+        assert_eq!(found.reasons, [busy, "B has no complete response"]);
+        assert_eq!(found.notes, ["the run lost 1 of its drivers"]);
     }
 }

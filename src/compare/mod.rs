@@ -57,6 +57,8 @@ pub const MAX_RUNS: usize = 50;
 pub const EXACT_RUNS: usize = 4;
 /// The default of [`Settings::noise`].
 pub const NOISE: f64 = 0.05;
+/// The same for two targets in one run, which see the same moments of the same hosts.
+pub const PAIRED_NOISE: f64 = 0.02;
 /// Most rows of errors by kind.
 const MAX_KINDS: usize = 20;
 /// Where the methods come from, in short.
@@ -79,6 +81,13 @@ pub struct Settings {
     pub conditions: Vec<Condition>,
 }
 
+impl Settings {
+    /// For two targets in one run.
+    pub fn paired() -> Settings {
+        Settings { noise: PAIRED_NOISE, pairing: Pairing::Paired, conditions: Vec::new() }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Settings { noise: NOISE, pairing: Pairing::Separate, conditions: Vec::new() }
@@ -91,7 +100,10 @@ impl Default for Settings {
 /// How many runs are needed.
 pub fn compare(a: &[Run], b: &[Run], settings: &Settings) -> Result<Comparison, String> {
     check_counts(a.len(), b.len())?;
-    let checked = comparable::check(a, b);
+    let checked = match settings.pairing {
+        Pairing::Separate => comparable::check(a, b),
+        Pairing::Paired => comparable::check_one(a, b),
+    };
     let design = Design::of(a, b, settings);
     let evidence = Figure::ALL.into_iter().map(|figure| evidence(&design, figure, a, b, settings)).collect();
     let mut figures = judge::judge(evidence);
@@ -109,7 +121,7 @@ pub fn compare(a: &[Run], b: &[Run], settings: &Settings) -> Result<Comparison, 
         b: b.iter().map(named).collect(),
         method: design.method(settings),
         errors: errors(a, b),
-        advice: sentence::advice(outcome, &figures, a.len().max(b.len())),
+        advice: sentence::advice(outcome, &figures, a.len().max(b.len()), settings.pairing),
         conditions: settings.conditions.iter().map(|condition| condition.judge(&figures)).collect(),
         figures,
     })

@@ -3,7 +3,7 @@
 use super::document::{Change, Word};
 use super::figures::{Family, Figure};
 use super::format_change;
-use super::sections::MIN_SECONDS;
+use super::sections::{MIN_SECONDS, Pairing};
 
 /// Latencies that are tested.
 const LATENCIES: usize = 5;
@@ -69,17 +69,20 @@ fn rest(barred: &[&Change]) -> String {
 }
 
 /// What would make an unclear result clear.
-pub fn advice(outcome: Word, figures: &[Change], runs: usize) -> Option<String> {
+pub fn advice(outcome: Word, figures: &[Change], runs: usize, pairing: Pairing) -> Option<String> {
     let is_open = |change: &Change| change.word == Word::Unclear && change.tested;
     if outcome == Word::NotComparable || !figures.iter().any(is_open) {
         return None;
     }
-    Some(match runs {
-        1 => format!(
+    Some(match (runs, pairing) {
+        (_, Pairing::Paired) => {
+            format!("Run it longer (at least {MIN_SECONDS} s) or with more requests.")
+        }
+        (1, Pairing::Separate) => format!(
             "Run both longer (at least {MIN_SECONDS} s) or with more requests, or compare several runs a side: \
              floodgate compare A1 A2 A3 A4 A5 -- B1 B2 B3 B4 B5."
         ),
-        _ => "Compare more runs a side.".to_owned(),
+        (_, Pairing::Separate) => "Compare more runs a side.".to_owned(),
     })
 }
 

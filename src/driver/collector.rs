@@ -3,13 +3,17 @@
 //! Pure: hand-overs and times go in, drafts come out.
 
 use super::cursor::Cursor;
-use super::worker::{Handover, INTERVAL_NS};
+use super::worker::{Handover, INTERVAL_NS, Task};
+use crate::plan::AB_NAMES;
 use crate::stats::causes::ErrorSample;
 use crate::stats::counts::Counts;
 use crate::stats::generator::Generator;
 use crate::stats::histogram::Histogram;
 use crate::stats::outcome::ErrorKind;
 use crate::stats::tally::Tally;
+use crate::stats::times::Times;
+use std::borrow::Cow;
+use std::sync::Arc;
 
 /// How long after the end of an interval a draft waits for missing hand-overs. A late worker is waiting for a
 /// slow response, and its counts come with a later draft.
@@ -42,11 +46,30 @@ pub struct Draft {
     pub causes: Vec<ErrorSample>,
     /// How the workers spent their time.
     pub generator: Option<Generator>,
+    /// The same by request name; empty if there is only one request.
+    pub by_name: Vec<NamedDraft>,
 }
 
-/// The driver's tally, and how far each worker has handed over.
+/// The figures of one named request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedDraft {
+    /// Its name.
+    pub name: &'static str,
+    /// Counts so far.
+    pub counts: Counts,
+    /// Latencies so far.
+    pub latency: Histogram,
+    /// Service times; only in the final draft.
+    pub service: Option<Histogram>,
+    /// Lag so far.
+    pub lag: Histogram,
+}
+
+/// The driver's tallies, one for each URL, and how far each worker has handed over.
 pub struct Collector {
-    tally: Tally,
+    tallies: Vec<Tally>,
+    /// Which of them each worker adds to.
+    sides: Vec<usize>,
     through: Vec<u64>,
     ended: Vec<bool>,
     drafted: u64,
@@ -55,12 +78,13 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// A collector for `workers` workers.
-    pub fn new(workers: usize) -> Collector {
+    /// A collector for this many URLs. `sides` says which of them each worker loads.
+    pub fn new(urls: usize, sides: Vec<usize>) -> Collector {
         Collector {
-            tally: Tally::new(),
-            through: vec![0; workers],
-            ended: vec![false; workers],
+            tallies: vec![Tally::new(); urls],
+            through: vec![0; sides.len()],
+            ended: vec![false; sides.len()],
+            sides,
             drafted: 0,
             first_send_ns: None,
             last_end_ns: 0,
@@ -69,7 +93,10 @@ impl Collector {
 
     /// Adds a worker's counts.
     pub fn add(&mut self, handover: &Handover) {
-        self.tally.merge(&handover.tally);
+        let side = self.sides.get(handover.worker).copied().unwrap_or(0);
+        if let Some(tally) = self.tallies.get_mut(side) {
+            tally.merge(&handover.tally);
+        }
         self.last_end_ns = self.last_end_ns.max(handover.last_end_ns);
         self.first_send_ns = match (self.first_send_ns, handover.first_send_ns) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -87,14 +114,15 @@ impl Collector {
     }
 
     /// When the next draft is made even if hand-overs are missing.
-    pub fn late_draft_ns(&self, cursor: &Cursor) -> u64 {
-        cursor.origin_ns() + GRACE_NS + (self.drafted + 1) * INTERVAL_NS
+    pub fn late_draft_ns(&self, tasks: &[Arc<Task>]) -> u64 {
+        origin_ns(tasks) + GRACE_NS + (self.drafted + 1) * INTERVAL_NS
     }
 
     /// The next draft, if one is due at `now_ns`.
-    pub fn draft(&mut self, now_ns: u64, cursor: &Cursor) -> Option<Draft> {
-        let begun = now_ns.saturating_sub(cursor.origin_ns()) / INTERVAL_NS;
-        let waited = now_ns.saturating_sub(cursor.origin_ns() + GRACE_NS) / INTERVAL_NS;
+    pub fn draft(&mut self, now_ns: u64, tasks: &[Arc<Task>]) -> Option<Draft> {
+        let origin_ns = origin_ns(tasks);
+        let begun = now_ns.saturating_sub(origin_ns) / INTERVAL_NS;
+        let waited = now_ns.saturating_sub(origin_ns + GRACE_NS) / INTERVAL_NS;
         let running = self.through.iter().zip(&self.ended).filter(|(_, ended)| !**ended);
         let handed = running.map(|(through, _)| *through).min().unwrap_or(0);
         let through = handed.min(begun).max(waited);
@@ -103,46 +131,76 @@ impl Collector {
         }
         self.drafted = through;
         let elapsed_ns = through * INTERVAL_NS;
-        let planned = cursor.share().planned_before(elapsed_ns).unwrap_or(0).max(self.tally.sent);
-        Some(Draft {
-            is_final: false,
-            origin_ns: cursor.origin_ns(),
-            first_send_ns: self.first_send_ns,
-            elapsed_ns,
-            counts: self.tally.counts(planned, 0),
-            latency: self.tally.latency.histogram(),
-            service: None,
-            lag: self.tally.lag.histogram(),
-            connect: None,
-            tls: None,
-            causes: self.tally.causes.samples(),
-            generator: self.tally.witness.generator(),
-        })
+        let counts =
+            |(tally, task): (&Tally, &Arc<Task>)| tally.counts(planned(tally, &task.cursor, elapsed_ns), 0);
+        let counts = self.tallies.iter().zip(tasks).map(counts).collect();
+        Some(self.drafted(false, origin_ns, elapsed_ns, counts))
     }
 
     /// The final draft. `stopped_ns` is when the test was stopped early, if it was. Requests without an end,
     /// of workers that are stuck in a client, count as aborted.
-    pub fn final_draft(&mut self, cursor: &Cursor, stopped_ns: Option<u64>) -> Draft {
-        let lost = self.tally.sent.saturating_sub(self.tally.ended());
-        self.tally.add_errors(ErrorKind::Aborted, lost);
-        let until_ns = stopped_ns.map_or(u64::MAX, |at| at.saturating_sub(cursor.origin_ns()));
-        let planned = cursor.share().planned_before(until_ns).unwrap_or(0).max(self.tally.sent);
-        let never_sent = planned - self.tally.sent;
+    pub fn final_draft(&mut self, tasks: &[Arc<Task>], stopped_ns: Option<u64>) -> Draft {
+        let origin_ns = origin_ns(tasks);
+        let until_ns = stopped_ns.map_or(u64::MAX, |at| at.saturating_sub(origin_ns));
+        let counts = |(tally, task): (&mut Tally, &Arc<Task>)| {
+            let lost = tally.sent.saturating_sub(tally.ended());
+            tally.add_errors(ErrorKind::Aborted, lost);
+            let planned = planned(tally, &task.cursor, until_ns);
+            tally.counts(planned, planned - tally.sent)
+        };
+        let counts = self.tallies.iter_mut().zip(tasks).map(counts).collect();
+        self.drafted(true, origin_ns, self.last_end_ns.saturating_sub(origin_ns), counts)
+    }
+
+    /// A draft with these counts of each URL.
+    fn drafted(&self, is_final: bool, origin_ns: u64, elapsed_ns: u64, counts: Vec<Counts>) -> Draft {
+        let (tally, sum) = self.merged(&counts);
+        let last = |times: &Times| is_final.then(|| times.histogram());
+        let named = |((tally, counts), name): ((&Tally, Counts), &'static str)| NamedDraft {
+            name,
+            counts,
+            latency: tally.latency.histogram(),
+            service: last(&tally.service),
+            lag: tally.lag.histogram(),
+        };
+        let is_named = self.tallies.len() > 1;
+        let by_name = self.tallies.iter().zip(counts).zip(AB_NAMES).filter(|_| is_named).map(named);
         Draft {
-            is_final: true,
-            origin_ns: cursor.origin_ns(),
+            is_final,
+            origin_ns,
             first_send_ns: self.first_send_ns,
-            elapsed_ns: self.last_end_ns.saturating_sub(cursor.origin_ns()),
-            counts: self.tally.counts(planned, never_sent),
-            latency: self.tally.latency.histogram(),
-            service: Some(self.tally.service.histogram()),
-            lag: self.tally.lag.histogram(),
-            connect: self.tally.openings.connect.known(),
-            tls: self.tally.openings.tls.known(),
-            causes: self.tally.causes.samples(),
-            generator: self.tally.witness.generator(),
+            elapsed_ns,
+            counts: sum,
+            latency: tally.latency.histogram(),
+            service: last(&tally.service),
+            lag: tally.lag.histogram(),
+            connect: tally.openings.connect.known().filter(|_| is_final),
+            tls: tally.openings.tls.known().filter(|_| is_final),
+            causes: tally.causes.samples(),
+            generator: tally.witness.generator(),
+            by_name: by_name.collect(),
         }
     }
+
+    /// All URLs together.
+    fn merged(&self, counts: &[Counts]) -> (Cow<'_, Tally>, Counts) {
+        let mut sum = Counts::default();
+        counts.iter().for_each(|one| sum.merge(one));
+        let mut tallies = self.tallies.iter();
+        let mut all = tallies.next().map_or_else(Cow::default, Cow::Borrowed);
+        tallies.for_each(|tally| all.to_mut().merge(tally));
+        (all, sum)
+    }
+}
+
+/// The start of the measurement, which all URLs have in common.
+fn origin_ns(tasks: &[Arc<Task>]) -> u64 {
+    tasks.first().map_or(0, |task| task.cursor.origin_ns())
+}
+
+/// Requests planned in this time after the origin; those of a closed loop are planned when they are sent.
+fn planned(tally: &Tally, cursor: &Cursor, elapsed_ns: u64) -> u64 {
+    cursor.share().planned_before(elapsed_ns).unwrap_or(0).max(tally.sent)
 }
 
 #[cfg(test)]
@@ -154,13 +212,15 @@ mod tests {
     use crate::schedule::Schedule;
     use crate::stats::outcome::Outcome;
     use crate::stats::tally::Sample;
+    use crate::threads::StopFlag;
 
-    fn cursor() -> Cursor {
+    fn tasks() -> Vec<Arc<Task>> {
         let mut config = TestConfig::new("t", TestType::Avalanche);
         config.target_url = Some("http://127.0.0.1/".to_owned());
         (config.target_throughput, config.duration_ms) = (Some(10.0), Some(10_000));
         let plan = Plan::new(&config, &Defaults::default()).expect("a valid plan");
-        Cursor::new(Schedule::new(&plan).share(0, 1), S, S)
+        let cursor = Cursor::new(Schedule::new(&plan).share(0, 1), S, S);
+        vec![Arc::new(Task { cursor, stop: StopFlag::default() })]
     }
 
     fn handover(worker: usize, through: u64, sent: u64, ended: u64, is_last: bool) -> Handover {
@@ -175,25 +235,25 @@ mod tests {
 
     #[test]
     fn a_draft_waits_for_all_workers_but_not_indefinitely() {
-        let (mut collector, cursor) = (Collector::new(2), cursor());
+        let (mut collector, tasks) = (Collector::new(1, vec![0; 2]), tasks());
         collector.add(&handover(0, 1, 3, 3, false));
-        assert_eq!(collector.draft(S + 510 * MS, &cursor), None);
+        assert_eq!(collector.draft(S + 510 * MS, &tasks), None);
         collector.add(&handover(1, 1, 2, 2, false));
-        let draft = collector.draft(S + 520 * MS, &cursor).expect("both are in");
+        let draft = collector.draft(S + 520 * MS, &tasks).expect("both are in");
         assert_eq!((draft.elapsed_ns, draft.counts.sent, draft.first_send_ns), (S / 2, 5, Some(S)));
-        assert_eq!(collector.draft(S + 530 * MS, &cursor), None, "once");
+        assert_eq!(collector.draft(S + 530 * MS, &tasks), None, "once");
         collector.add(&handover(0, 2, 1, 1, false));
-        assert_eq!(collector.draft(2 * S + 199 * MS, &cursor), None);
-        let late = collector.draft(2 * S + 200 * MS, &cursor).expect("the grace is over");
+        assert_eq!(collector.draft(2 * S + 199 * MS, &tasks), None);
+        let late = collector.draft(2 * S + 200 * MS, &tasks).expect("the grace is over");
         assert_eq!((late.elapsed_ns, late.counts.sent), (S, 6));
     }
 
     #[test]
     fn a_stopped_driver_reports_what_was_planned_until_then() {
-        let (mut collector, cursor) = (Collector::new(1), cursor());
+        let (mut collector, tasks) = (Collector::new(1, vec![0]), tasks());
         collector.add(&handover(0, 4, 15, 13, true));
         assert!(collector.is_over());
-        let draft = collector.final_draft(&cursor, Some(3 * S));
+        let draft = collector.final_draft(&tasks, Some(3 * S));
         assert_eq!((draft.counts.planned, draft.counts.sent, draft.counts.never_sent), (20, 15, 5));
         assert_eq!(draft.counts.errors.get("aborted"), Some(&2));
         assert_eq!((draft.elapsed_ns, draft.counts.unaccounted()), (S, 0));
@@ -201,10 +261,35 @@ mod tests {
 
     #[test]
     fn a_driver_that_ran_to_the_end_reports_the_whole_plan() {
-        let (mut collector, cursor) = (Collector::new(1), cursor());
+        let (mut collector, tasks) = (Collector::new(1, vec![0]), tasks());
         collector.add(&handover(0, 20, 100, 100, true));
-        let draft = collector.final_draft(&cursor, None);
+        let draft = collector.final_draft(&tasks, None);
         assert_eq!((draft.counts.planned, draft.counts.never_sent), (100, 0));
         assert!(draft.is_final && draft.service.is_some() && draft.lag.count() == 100);
+    }
+
+    #[test]
+    fn each_url_has_its_own_figures_and_the_total_is_their_sum() {
+        let task = tasks().pop().expect("one");
+        let half = |which| {
+            let cursor = Cursor::new(task.cursor.share().half(which), S, S);
+            Arc::new(Task { cursor, stop: StopFlag::default() })
+        };
+        let (mut collector, halves) = (Collector::new(2, vec![0, 1, 1]), [half(0), half(1)]);
+        for (worker, sent, ended) in [(0, 7, 7), (1, 2, 1), (2, 1, 1)] {
+            collector.add(&handover(worker, 2, sent, ended, false));
+        }
+        let draft = collector.draft(2 * S + 1, &halves).expect("all are in");
+        let sent: Vec<_> = draft.by_name.iter().map(|named| (named.name, named.counts.sent)).collect();
+        assert_eq!((sent, draft.counts.sent), (vec![("a", 7), ("b", 3)], 10));
+        let planned: Vec<_> = draft.by_name.iter().map(|named| named.counts.planned).collect();
+        // Five each by the schedule, but seven were sent.
+        assert_eq!((planned, draft.counts.planned), (vec![7, 5], 12));
+        let responses = draft.by_name.iter().map(|named| named.latency.count()).collect::<Vec<_>>();
+        assert_eq!((responses, draft.latency.count()), (vec![7, 2], 9));
+        let last = collector.final_draft(&halves, Some(4 * S));
+        assert_eq!((last.counts.planned, last.counts.never_sent), (30, 20));
+        assert_eq!(last.by_name[1].counts.errors.get("aborted"), Some(&1));
+        assert!(last.by_name.iter().all(|named| named.service.is_some()) && last.counts.unaccounted() == 0);
     }
 }

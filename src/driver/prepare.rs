@@ -48,7 +48,7 @@ pub struct ClientSettings {
     pub runs_target: bool,
 }
 
-/// The clients of a test.
+/// The clients for one URL.
 pub enum Clients {
     /// One for each worker, with open connections if the load is a closed loop.
     Native(Vec<NativeClient>),
@@ -56,7 +56,26 @@ pub enum Clients {
     Ureq(usize),
 }
 
-/// How the clients of a test are made.
+impl Clients {
+    fn native(&mut self) -> &mut [NativeClient] {
+        match self {
+            Clients::Native(clients) => clients,
+            Clients::Ureq(_) => &mut [],
+        }
+    }
+}
+
+/// What one URL needs when the gate opens. A test has one, an A/B test two.
+pub struct Side {
+    /// The clients to use.
+    pub clients: Clients,
+    /// How they were made.
+    pub recipe: Recipe,
+    /// What a floodgate-target had counted; `None` if the target is something else.
+    pub before: Option<Reading>,
+}
+
+/// How the clients for one URL are made.
 #[derive(Clone)]
 pub struct Recipe {
     /// Aborts everything in flight.
@@ -67,6 +86,21 @@ pub struct Recipe {
 }
 
 impl Recipe {
+    fn new(assignment: &Assignment, request: Request, settings: &ClientSettings, stop: StopFlag) -> Recipe {
+        let timeout = assignment.plan.timeout();
+        Recipe {
+            stop,
+            addresses: addresses(&request, settings),
+            request: Arc::new(request),
+            settings: Settings {
+                timeout,
+                connect_timeout: timeout.min(CONNECT_TIMEOUT),
+                max_requests_per_connection: assignment.plan.max_requests_per_connection(),
+                ca_pem: settings.ca_pem.clone(),
+            },
+        }
+    }
+
     /// A client with many connections.
     fn native(&self, slots: usize) -> Result<NativeClient, String> {
         let (request, addresses) = (Arc::clone(&self.request), self.addresses.clone());
@@ -110,13 +144,11 @@ impl Recipe {
 pub struct Prepared {
     /// What to do.
     pub assignment: Assignment,
-    /// The clients to use.
-    pub clients: Clients,
-    /// How they were made.
-    pub recipe: Recipe,
-    /// What a floodgate-target had counted; `None` if the target is something else.
-    pub before: Option<Reading>,
-    /// Where the target runs, if on this host.
+    /// Aborts everything in flight.
+    pub stop: StopFlag,
+    /// The URL; in an A/B test both, A first. All have the same kind of client.
+    pub sides: Vec<Side>,
+    /// Where the target runs, if on this host; in an A/B test, either of them.
     pub target_on: Option<TargetOn>,
     /// Since when connections have been held open; `None` after their release.
     pub open_since_ns: Option<u64>,
@@ -126,9 +158,8 @@ impl Prepared {
     /// Closes the connections that were opened ahead if the gate has stayed closed for long; requests then
     /// open their own.
     pub fn release(&mut self, now_ns: u64) {
-        let Clients::Native(clients) = &mut self.clients else { return };
         if self.open_since_ns.is_some_and(|since_ns| now_ns >= since_ns + HELD_NS) {
-            clients.iter_mut().for_each(NativeClient::close_idle);
+            self.sides.iter_mut().flat_map(|side| side.clients.native()).for_each(NativeClient::close_idle);
             self.open_since_ns = None;
         }
     }
@@ -143,30 +174,30 @@ pub fn prepare(
     stop: StopFlag,
 ) -> Result<Prepared, String> {
     let until_ns = clock::deadline(PREPARE_WITHIN);
-    let request = assignment.plan.request();
     let kind = choose(&assignment, settings)?;
     let (part, parts) = (assignment.part, assignment.parts);
+    let requests: Vec<Request> = assignment.plan.requests().cloned().collect();
     let connections = assignment.plan.connections().of(part, parts) as usize;
-    let slots = slots(kind, connections, settings)?;
-    limits::ensure_descriptors((connections + slots.len()) as u64 + limits::RESERVED_DESCRIPTORS)?;
-    let timeout = assignment.plan.timeout();
-    let recipe = Recipe {
-        stop,
-        request: Arc::new(request.clone()),
-        settings: Settings {
-            timeout,
-            connect_timeout: timeout.min(CONNECT_TIMEOUT),
-            max_requests_per_connection: assignment.plan.max_requests_per_connection(),
-            ca_pem: settings.ca_pem.clone(),
-        },
-        addresses: addresses(request, settings),
-    };
-    let mut clients = recipe.clients(kind, &slots)?;
-    let may_ask = recipe.addresses.get().is_ok() && !recipe.stop.is_stopped();
-    let before = if may_ask { recipe.read_target() } else { None };
-    open_ahead(&mut clients, most_ahead(&assignment), until_ns);
-    let target_on = target_on(&recipe.addresses, settings);
-    Ok(Prepared { clients, recipe, before, target_on, assignment, open_since_ns: Some(clock::now_ns()) })
+    let of_side = split(connections, requests.len());
+    let threads = threads(settings, connections);
+    let slots = of_side.iter().zip(split(threads, requests.len()));
+    let slots = slots.map(|(connections, threads)| slots_of(kind, *connections, threads.max(1)));
+    let slots = slots.collect::<Result<Vec<_>, _>>()?;
+    let workers: usize = slots.iter().map(Vec::len).sum();
+    limits::ensure_descriptors((connections + workers) as u64 + limits::RESERVED_DESCRIPTORS)?;
+    let sides = requests.into_iter().zip(slots).map(|(request, slots)| {
+        let recipe = Recipe::new(&assignment, request, settings, stop.clone());
+        Ok(Side { clients: recipe.clients(kind, &slots)?, before: None, recipe })
+    });
+    let mut sides = sides.collect::<Result<Vec<Side>, String>>()?;
+    // Two targets have two counts, which one report has no place for.
+    if let [side] = &mut sides[..] {
+        let may_ask = side.recipe.addresses.get().is_ok() && !stop.is_stopped();
+        side.before = if may_ask { side.recipe.read_target() } else { None };
+    }
+    open_ahead(&mut sides, most_ahead(&assignment), until_ns);
+    let target_on = sides.iter().find_map(|side| target_on(&side.recipe.addresses, settings));
+    Ok(Prepared { stop, sides, target_on, assignment, open_since_ns: Some(clock::now_ns()) })
 }
 
 /// Whether the target runs in this process or on this host.
@@ -189,15 +220,14 @@ fn most_ahead(assignment: &Assignment) -> usize {
     }
     // A warm-up uses all connections, however few requests follow; and one worker may get all of those
     // requests.
-    let requests = plan.requests().filter(|_| plan.warmup().is_zero());
+    let requests = plan.count().filter(|_| plan.warmup().is_zero());
     let requests = requests.map(|all| all.of(assignment.part, assignment.parts));
     requests.map_or(usize::MAX, |requests| requests.try_into().unwrap_or(usize::MAX))
 }
 
-fn open_ahead(clients: &mut Clients, most: usize, until_ns: u64) {
-    let Clients::Native(clients) = clients else { return };
-    let open = clients.iter_mut().map(|client| client.open_ahead(most, clock::until(until_ns)));
-    let open: usize = open.sum();
+fn open_ahead(sides: &mut [Side], most: usize, until_ns: u64) {
+    let clients = sides.iter_mut().flat_map(|side| side.clients.native());
+    let open: usize = clients.map(|client| client.open_ahead(most, clock::until(until_ns))).sum();
     if open > 0 {
         log::info!("{open} connections open");
     }
@@ -218,10 +248,10 @@ fn addresses(request: &Request, settings: &ClientSettings) -> Addresses {
     }
 }
 
-/// How many slots each worker has.
-fn slots(kind: ClientKind, connections: usize, settings: &ClientSettings) -> Result<Vec<usize>, String> {
+/// How many slots each worker of one URL has.
+fn slots_of(kind: ClientKind, connections: usize, threads: usize) -> Result<Vec<usize>, String> {
     match kind {
-        ClientKind::Native => Ok(split(connections, threads(settings, connections))),
+        ClientKind::Native => Ok(split(connections, threads.min(connections))),
         ClientKind::Ureq if connections <= MAX_THREADS => Ok(vec![1; connections]),
         ClientKind::Ureq => Err(format!(
             "connections {connections}: the ureq client starts one thread per connection, at most \
@@ -231,10 +261,10 @@ fn slots(kind: ClientKind, connections: usize, settings: &ClientSettings) -> Res
 }
 
 fn choose(assignment: &Assignment, settings: &ClientSettings) -> Result<ClientKind, String> {
-    let request = assignment.plan.request();
-    let named = assignment.plan.client().map(str::parse::<ClientKind>).transpose()?;
-    let kind = named.or(settings.client).unwrap_or_else(|| ClientKind::default_for(request));
-    if !kind.serves(request) {
+    let plan = &assignment.plan;
+    let named = plan.client().map(str::parse::<ClientKind>).transpose()?;
+    let kind = named.or(settings.client).unwrap_or_else(|| ClientKind::default_for(plan.request()));
+    if let Some(request) = plan.requests().find(|request| !kind.serves(request)) {
         return Err(format!("the {kind} client cannot send {}: use --client ureq", request.uri()));
     }
     Ok(kind)

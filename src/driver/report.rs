@@ -1,8 +1,8 @@
 //! A driver's figures as a report. Pure: times, host and ids are given.
 
-use super::collector::Draft;
+use super::collector::{Draft, NamedDraft};
 use crate::clock::{NS_PER_MS, NS_PER_S};
-use crate::message::{Histograms, LatencyMs, Metrics, NodeRef, TargetCount};
+use crate::message::{Histograms, LatencyMs, Metrics, NamedFigures, NodeRef, TargetCount};
 use crate::stats::generator::{Generator, TargetOn};
 use crate::stats::histogram::{Histogram, round_ms};
 
@@ -47,13 +47,26 @@ pub struct Facts {
     pub ports_waiting: Option<f64>,
 }
 
+fn encode(histogram: &Histogram) -> String {
+    histogram.encode().unwrap_or_default()
+}
+
+fn named(draft: NamedDraft) -> (String, NamedFigures) {
+    let histograms = Histograms {
+        latency: encode(&draft.latency),
+        service: draft.service.as_ref().map(encode),
+        lag: Some(encode(&draft.lag)),
+        ..Histograms::default()
+    };
+    (draft.name.to_owned(), NamedFigures { counts: draft.counts, histograms })
+}
+
 impl Author {
     /// The report, still without its number.
     pub fn metrics(&self, report: DraftReport, facts: Facts) -> Metrics {
         let DraftReport { draft, target } = report;
         let figures = draft.latency.distribution();
         let broker_ms = |at_ns: u64| round_ms(facts.zero_ms + at_ns as f64 / NS_PER_MS as f64);
-        let encode = |histogram: &Histogram| histogram.encode().unwrap_or_default();
         Metrics {
             node_id: self.identity.node_id.clone(),
             test_id: self.test_id.clone(),
@@ -77,6 +90,7 @@ impl Author {
                 connect: draft.connect.as_ref().map(encode),
                 tls: draft.tls.as_ref().map(encode),
             }),
+            by_name: draft.by_name.into_iter().map(named).collect(),
             counts: Some(draft.counts),
             generator: draft.generator.map(|generator| self.with_host(generator, facts.ports_waiting)),
             error_samples: draft.causes,
@@ -129,13 +143,15 @@ impl Detail {
         match self {
             Detail::All => {}
             Detail::Latency => {
-                if let Some(histograms) = &mut report.histograms {
+                let named = report.by_name.values_mut().map(|named| &mut named.histograms);
+                for histograms in report.histograms.iter_mut().chain(named) {
                     let latency = std::mem::take(&mut histograms.latency);
                     *histograms = Histograms { latency, ..Histograms::default() };
                 }
             }
             Detail::Counts => {
                 report.histograms = None;
+                report.by_name.values_mut().for_each(|named| named.histograms = Histograms::default());
                 report.error_samples = Default::default();
             }
         }

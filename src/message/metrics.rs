@@ -6,6 +6,7 @@ use crate::stats::causes::ErrorSample;
 use crate::stats::counts::Counts;
 use crate::stats::generator::Generator;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Encoded histograms of a report (HdrHistogram V2 deflate in base64, counts of µs).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -25,6 +26,16 @@ pub struct Histograms {
     /// TLS handshake; in the final report, if there is any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<String>,
+}
+
+/// The figures of one named request.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NamedFigures {
+    /// Counts so far.
+    pub counts: Counts,
+    /// Histograms so far, without those of connections, which requests share.
+    pub histograms: Histograms,
 }
 
 /// Requests that one floodgate-target process had counted before and after a driver's part.
@@ -101,6 +112,10 @@ pub struct Metrics {
     /// Histograms so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub histograms: Option<Histograms>,
+    /// The same for each named request; `counts` and `histograms` are their sum. Empty if the plan names
+    /// none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_name: BTreeMap<String, NamedFigures>,
     /// How the driver's workers have spent their time so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generator: Option<Generator>,

@@ -21,7 +21,7 @@ use crate::units::clip;
 pub use end::{DriverEnd, End, EndState, Fate, Headline, OriginalEnd, Stopped};
 pub use heartbeat::{DriverState, Heartbeat};
 pub use latency::LatencyMs;
-pub use metrics::{Histograms, MAX_INSTANCE_BYTES, Metrics, TargetCount, TargetSeen};
+pub use metrics::{Histograms, MAX_INSTANCE_BYTES, Metrics, NamedFigures, TargetCount, TargetSeen};
 pub use register::{Register, register_type};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

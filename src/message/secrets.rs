@@ -17,9 +17,12 @@ pub fn hide(plan: &mut Value) {
             *value = HIDDEN.into();
         }
     }
-    if let Some(url) = plan.get_mut("target_url")
-        && let Some(shown) = url.as_str().and_then(without_user)
-    {
+    plan.get_mut("target_url").into_iter().for_each(hide_user);
+    plan.get_mut("ab").and_then(Value::as_array_mut).into_iter().flatten().for_each(hide_user);
+}
+
+fn hide_user(url: &mut Value) {
+    if let Some(shown) = url.as_str().and_then(without_user) {
         *url = shown.into();
     }
 }
@@ -41,6 +44,7 @@ mod tests {
     fn secrets_are_hidden_and_nothing_else() {
         let mut plan = json!({
             "target_url": "http://me:pw@h:1/a@b",
+            "ab": ["http://me:pw@h:2/", "http://h:3/"],
             "request": {"method": "GET", "headers": [
                 ["Authorization", "Bearer x"], ["X-API-Key", "k"], ["Cookie", "c"],
                 ["Accept", "text/plain"], "odd",
@@ -48,6 +52,7 @@ mod tests {
         });
         hide(&mut plan);
         assert_eq!(plan["target_url"], "http://(hidden)@h:1/a@b");
+        assert_eq!(plan["ab"], json!(["http://(hidden)@h:2/", "http://h:3/"]));
         let lines = json!([
             ["Authorization", "(hidden)"],
             ["X-API-Key", "(hidden)"],

@@ -107,6 +107,9 @@ pub struct TestConfig {
     /// The target's URL; if absent, each driver's own target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_url: Option<String>,
+    /// Instead of `target_url`, the URLs A and B: each driver sends half of its requests to A and half to B.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ab: Vec<String>,
     /// What differs from a plain `GET`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestSpec>,
@@ -205,6 +208,7 @@ impl TestConfig {
             max_requests_per_connection: None,
             client: None,
             target_url: None,
+            ab: Vec::new(),
             request: None,
             drivers: Vec::new(),
             fleet: None,

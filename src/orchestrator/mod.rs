@@ -4,6 +4,7 @@
 //! them run a thread that reads the bus and keeps the time, a thread that writes to the bus, and the HTTP
 //! server.
 
+mod ab;
 mod access;
 mod aggregate;
 mod answers;

@@ -1,5 +1,6 @@
 //! The result of a run: its state, its plan and its figures, as one [`Summary`].
 
+use super::ab;
 use super::aggregate::{Aggregate, Counted, DriverFigures};
 use super::facts::facts;
 use super::losses::{Loss, losses, planned_in};
@@ -41,16 +42,18 @@ pub fn summary(run: &Run, figures: &Aggregate, judge: &Judge, clock_unknown: Vec
         row
     });
     let originals = figures.originals().iter().map(|(name, latency)| original_row(name, latency));
+    let plan = plan(&run.config);
+    let requests = ab::requests(figures, &plan, total.elapsed_s);
     Summary {
         schema: SCHEMA.to_owned(),
         test_id: run.config.test_id.clone(),
         test_type: run.config.test_type.name().to_owned(),
         state: run.phase.state(),
-        plan: plan(&run.config),
         started_at: run.started_at_ms,
         total,
         drivers: rows.chain(originals).collect(),
-        requests: Vec::new(),
+        requests,
+        plan,
         comparison: None,
         thresholds,
         conservation,

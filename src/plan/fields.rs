@@ -6,7 +6,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 /// Fields of a `test_config` that a user may set.
-const PLAN: [&str; 17] = [
+const PLAN: [&str; 18] = [
     "test_id",
     "test_type",
     "test_message_delay",
@@ -20,6 +20,7 @@ const PLAN: [&str; 17] = [
     "max_requests_per_connection",
     "client",
     "target_url",
+    "ab",
     "request",
     "fleet",
     "thresholds",
@@ -180,6 +181,7 @@ pub fn kind(field: &str) -> Option<String> {
         "fleet.stages[].rate" => stage_rate(*limits::FLEET_RATE_RPS.end()),
         "client" => "native or ureq".to_owned(),
         "target_url" => "a string like \"http://127.0.0.1:8000/ping\"".to_owned(),
+        "ab" => "a list of two URLs, A and B".to_owned(),
         "request" => "an object with method, headers, body or body_base64".to_owned(),
         "request.method" => "a string like \"POST\"".to_owned(),
         "request.body" | "request.body_base64" => "a string".to_owned(),
@@ -215,6 +217,7 @@ mod tests {
         (config.message_count_per_driver, config.duration_ms, config.warmup_ms) = (count, count, count);
         (config.timeout_ms, config.max_requests_per_connection, config.connections) = (count, count, Some(1));
         (config.client, config.target_url, config.stages) = (text.clone(), text.clone(), stages.clone());
+        config.ab = vec!["x".to_owned(); 2];
         config.fleet = Some(Totals { rate: number, requests: count, connections: Some(1), stages });
         let headers = vec![("a".to_owned(), "b".to_owned())];
         config.request =

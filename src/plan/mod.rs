@@ -24,6 +24,9 @@ pub const DEFAULT_DURATION: Duration = Duration::from_secs(10);
 /// Default gap of TSUNAMI.
 pub const DEFAULT_DELAY: Duration = Duration::from_millis(10);
 
+/// The names of the requests of an A/B test, to its first and to its second URL.
+pub const AB_NAMES: [&str; 2] = ["a", "b"];
+
 /// A driver's own settings: they fill in what a plan leaves open.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Defaults {
@@ -107,6 +110,8 @@ pub struct Plan {
     max_requests_per_connection: Option<u64>,
     client: Option<String>,
     request: Request,
+    /// The request to B in an A/B test.
+    other: Option<Request>,
 }
 
 impl Plan {
@@ -114,15 +119,15 @@ impl Plan {
     /// allowed.
     pub fn new(config: &TestConfig, defaults: &Defaults) -> Result<Plan, Vec<PlanError>> {
         let mut errors = rules::check(config);
-        let request = rules::request(config, defaults);
-        if let Err(error) = &request {
+        let requests = rules::requests(config, defaults);
+        if let Err(error) = &requests {
             errors.push(error.clone());
         }
         let load = rules::load(config, defaults);
         if let Err(error) = &load {
             errors.push(error.clone());
         }
-        let (Ok(request), Ok(load), true) = (request, load, errors.is_empty()) else {
+        let (Ok((request, other)), Ok(load), true) = (requests, load, errors.is_empty()) else {
             return Err(errors);
         };
         let none = Totals::default();
@@ -154,6 +159,7 @@ impl Plan {
             max_requests_per_connection: config.max_requests_per_connection,
             client: config.client.clone(),
             request,
+            other,
         })
     }
 
@@ -170,7 +176,7 @@ impl Plan {
     }
 
     /// Maximum number of requests.
-    pub fn requests(&self) -> Option<Amount> {
+    pub fn count(&self) -> Option<Amount> {
         self.requests
     }
 
@@ -204,8 +210,18 @@ impl Plan {
         self.client.as_deref()
     }
 
-    /// What is sent.
+    /// What is sent; in an A/B test, to A.
     pub fn request(&self) -> &Request {
         &self.request
+    }
+
+    /// Everything that is sent: one request, or those to A and to B.
+    pub fn requests(&self) -> impl Iterator<Item = &Request> {
+        std::iter::once(&self.request).chain(&self.other)
+    }
+
+    /// Whether half of the requests go to another URL.
+    pub fn is_ab(&self) -> bool {
+        self.other.is_some()
     }
 }

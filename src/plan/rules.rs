@@ -118,13 +118,16 @@ pub fn check(config: &TestConfig) -> Vec<PlanError> {
     errors
 }
 
-/// Checks that the fleet's connections can be split over this many drivers: each needs at least one.
+/// Checks that the fleet's connections can be split over this many drivers: each needs at least one, or in an
+/// A/B test one for each URL.
 pub fn check_split(config: &TestConfig, drivers: usize) -> Result<(), PlanError> {
     let Some(connections) = config.fleet.as_ref().and_then(|fleet| fleet.connections) else { return Ok(()) };
     let (all, drivers, most) = (u64::from(connections), drivers as u64, *limits::CONNECTIONS.end());
-    if all < drivers {
-        let reason =
-            format!("{all} cannot be split over {drivers} drivers: use {drivers} or more, or fewer drivers");
+    let (least, of_each) = if config.ab.is_empty() { (drivers, "") } else { (2 * drivers, ", 2 for each") };
+    if all < least {
+        let reason = format!(
+            "{all} cannot be split over {drivers} drivers{of_each}: use {least} or more, or fewer drivers"
+        );
         return Err(error("fleet.connections", reason));
     }
     if all.div_ceil(drivers.max(1)) > u64::from(most) {
@@ -238,11 +241,35 @@ pub fn load(config: &TestConfig, defaults: &Defaults) -> Result<Load, PlanError>
     })
 }
 
-/// What is sent.
-pub fn request(config: &TestConfig, defaults: &Defaults) -> Result<Request, PlanError> {
+/// What is sent, and in an A/B test what is sent to B.
+pub fn requests(config: &TestConfig, defaults: &Defaults) -> Result<(Request, Option<Request>), PlanError> {
+    if !config.ab.is_empty() {
+        let [a, b] = ab(config, defaults)?;
+        return Ok((request(config, "ab", a)?, Some(request(config, "ab", b)?)));
+    }
     let Some(url) = config.target_url.as_deref().or(defaults.target_url.as_deref()) else {
         return Err(error("target_url", "neither the plan nor the driver names a target"));
     };
+    Ok((request(config, "target_url", url)?, None))
+}
+
+/// The URLs of an A/B test.
+fn ab<'a>(config: &'a TestConfig, defaults: &Defaults) -> Result<[&'a str; 2], PlanError> {
+    let [a, b] = &config.ab[..] else {
+        return Err(error("ab", format!("must be a list of two URLs, A and B, not of {}", config.ab.len())));
+    };
+    if config.target_url.is_some() {
+        return Err(error("ab", "conflicts with target_url: list both URLs in ab, and omit target_url"));
+    }
+    let is_total = config.fleet.as_ref().is_some_and(|fleet| fleet.connections.is_some());
+    if !is_total && config.connections.or(defaults.connections) == Some(1) {
+        return Err(error("connections", "must be 2 or more in an A/B test, one for each URL"));
+    }
+    Ok([a, b])
+}
+
+/// The request to one URL, which is in `field`.
+fn request(config: &TestConfig, field: &'static str, url: &str) -> Result<Request, PlanError> {
     let plain = RequestSpec::default();
     let spec = config.request.as_ref().unwrap_or(&plain);
     let body = match (&spec.body, &spec.body_base64) {
@@ -253,7 +280,7 @@ pub fn request(config: &TestConfig, defaults: &Defaults) -> Result<Request, Plan
         }
         (None, None) => Vec::new(),
     };
-    super::request::parse_url(url).map_err(|reason| error("target_url", reason))?;
+    super::request::parse_url(url).map_err(|reason| error(field, reason))?;
     Request::new(config.method(), url, &spec.headers, body).map_err(|reason| error("request", reason))
 }
 

@@ -8,6 +8,7 @@ use crate::driver::{self, Driver, prepare::ClientSettings};
 use crate::host::limits;
 use crate::message::TestConfig;
 use crate::orchestrator::{self, Orchestrator, StoreSettings};
+use crate::plan::request::Request;
 use crate::plan::{DEFAULT_CONNECTIONS, Defaults};
 use crate::stats::histogram::Histogram;
 use crate::stats::summary::Summary;
@@ -52,12 +53,12 @@ impl Embedded {
     /// Starts an orchestrator, the drivers, and a target if the plan names none.
     pub fn start(config: &Config, plan: &TestConfig) -> Result<Embedded, String> {
         raise_limits(config, plan)?;
-        let target = match plan.target_url {
-            Some(_) => None,
-            None => Some(target::start(target::Config::plain(SocketAddr::from(([127, 0, 0, 1], 0))))?),
+        let target = match names_target(plan) {
+            true => None,
+            false => Some(target::start(target::Config::plain(SocketAddr::from(([127, 0, 0, 1], 0))))?),
         };
         let own_url = target.as_ref().map(|target| format!("http://{}/ping", target.addr()));
-        let url = plan.target_url.clone().or(own_url).unwrap_or_default();
+        let url = plan.target_url.as_ref().or(plan.ab.first()).cloned().or(own_url).unwrap_or_default();
         let connector: Arc<dyn Connector> = Arc::new(LocalConnector::new());
         let store = config.out.clone().map(|dir| StoreSettings { dir, keep: None });
         let saves = store.is_some();
@@ -66,7 +67,7 @@ impl Embedded {
         let mut embedded = Embedded { target, orchestrator, drivers: Vec::new(), url, saves };
         for i in 1..=config.drivers {
             let clients = ClientSettings { runs_target: embedded.target.is_some(), ..config.clients.clone() };
-            let config = driver_config(i, &embedded.url, clients);
+            let config = driver_config(i, &embedded.url, &plan.ab, clients);
             embedded.drivers.push(driver::start(Arc::clone(&connector), config)?);
         }
         embedded.wait_for_fleet(config.drivers)?;
@@ -94,12 +95,16 @@ impl Embedded {
     }
 }
 
-fn driver_config(i: usize, url: &str, clients: ClientSettings) -> driver::Config {
+fn names_target(plan: &TestConfig) -> bool {
+    plan.target_url.is_some() || !plan.ab.is_empty()
+}
+
+fn driver_config(i: usize, url: &str, ab: &[String], clients: ClientSettings) -> driver::Config {
     driver::Config {
         node_id: format!("driver-{i}"),
         node_ip: "127.0.0.1".to_owned(),
         defaults: Defaults { target_url: Some(url.to_owned()), ..Defaults::default() },
-        allow_targets: Vec::new(),
+        allow_targets: ab.iter().filter_map(|url| Some(Request::get(url).ok()?.authority())).collect(),
         clients,
         connect_timeout: START_TIMEOUT,
         fence_after: None,
@@ -112,13 +117,15 @@ fn raise_limits(config: &Config, plan: &TestConfig) -> Result<(), String> {
     let each = config.drivers as u64 * u64::from(plan.connections.unwrap_or(DEFAULT_CONNECTIONS));
     let all = plan.fleet.as_ref().and_then(|fleet| fleet.connections);
     let connections = all.map_or(each, u64::from);
-    let of_each = if plan.target_url.is_some() { 1 } else { DESCRIPTORS_WITH_TARGET };
+    let of_each = if names_target(plan) { 1 } else { DESCRIPTORS_WITH_TARGET };
     limits::ensure_descriptors(connections * of_each + limits::RESERVED_DESCRIPTORS)
 }
 
 impl Backend for Embedded {
     fn configure(&mut self, mut plan: TestConfig) -> Result<String, String> {
-        plan.target_url = Some(self.url.clone());
+        if plan.ab.is_empty() {
+            plan.target_url = Some(self.url.clone());
+        }
         self.control()?.configure(plan).map(|configured| configured.test_id).map_err(|e| e.message)
     }
 

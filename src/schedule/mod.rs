@@ -87,7 +87,7 @@ impl Schedule {
             main,
             scope,
             warmup_ns: ns(plan.warmup()),
-            requests: plan.requests(),
+            requests: plan.count(),
             duration_ns: plan.duration().map(ns),
         }
     }
@@ -129,6 +129,19 @@ impl Schedule {
         match self.scope {
             Scope::Driver => parts,
             Scope::Fleet => 1,
+        }
+    }
+}
+
+impl Share {
+    /// Every other ticket of this share: with `which` 0 its tickets 0, 2, 4…, with 1 the tickets 1, 3, 5…
+    pub fn half(&self, which: u64) -> Share {
+        let which = which.min(1);
+        Share {
+            part: self.part + which * self.parts,
+            parts: 2 * self.parts,
+            requests: self.requests.map(|all| (all + 1 - which) / 2),
+            ..self.clone()
         }
     }
 }
@@ -211,8 +224,8 @@ impl<S: Borrow<Schedule>> Share<S> {
     /// An upper bound on the last planned start of an open loop, in ns after the beginning of the
     /// measurement; `None` if only responses end the test.
     pub fn planned_end_ns(&self) -> Option<u64> {
-        let after_last = self.schedule().requests.map(|most| match most.scope {
-            Scope::Driver => self.ticket(most.value),
+        let after_last = self.schedule().requests.zip(self.requests).map(|(most, own)| match most.scope {
+            Scope::Driver => self.ticket(own),
             Scope::Fleet => u128::from(most.value),
         });
         let of_count = after_last.and_then(|k| self.schedule().main.start_ns(k, self.speed));

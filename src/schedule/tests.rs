@@ -44,6 +44,41 @@ fn the_billionth_start_is_exact() {
     assert_eq!(tsunami(20.0, 2_000_000_000).share(0, 1).start_ns(1_000_000_000), Some(20_000_000 * S));
 }
 
+proptest! {
+    #[test]
+    fn two_halves_are_a_share(
+        rps in 1.0f64..1_000.0, requests in 1u64..50, parts in 1u64..5, part in 0u64..5,
+        is_total in any::<bool>(), is_open in any::<bool>(), until_ms in 0u64..5_000,
+    ) {
+        let part = part % parts;
+        let schedule = schedule(|c| {
+            let (rate, requests) = (Some(rps).filter(|_| is_open), Some(requests));
+            match is_total {
+                true => c.fleet = Some(crate::message::Totals { rate, requests, ..Default::default() }),
+                false => (c.target_throughput, c.message_count_per_driver) = (rate, requests),
+            }
+            (c.duration_ms, c.warmup_ms) = (Some(3_000), Some(200));
+        });
+        let share = schedule.share(part, parts);
+        let halves = [share.half(0), share.half(1)];
+        for j in 0..60 {
+            let half = &halves[(j % 2) as usize];
+            prop_assert_eq!(share.start_ns(j), half.start_ns(j / 2), "{}", j);
+            prop_assert_eq!(share.warmup_start_ns(j), half.warmup_start_ns(j / 2), "{}", j);
+        }
+        let sum = |of: &dyn Fn(&Share) -> u64| halves.iter().map(of).sum::<u64>();
+        let planned = |share: &Share| share.planned_before(until_ms * MS).unwrap_or(0);
+        prop_assert_eq!(sum(&planned), planned(&share));
+        prop_assert_eq!(sum(&|half| half.requests().unwrap_or(0)), share.requests().unwrap_or(0));
+        prop_assert_eq!(sum(&Share::warmup_count), share.warmup_count());
+        for half in &halves {
+            let last = half.planned_before(u64::MAX).and_then(|count| half.start_ns(count.checked_sub(1)?));
+            prop_assert!(last <= half.planned_end_ns().or(last), "{:?}", last);
+            prop_assert!(half.planned_end_ns() <= share.planned_end_ns().map(|end_ns| end_ns + S));
+        }
+    }
+}
+
 #[test]
 fn rate_times_duration_is_the_planned_count() {
     for (rps, duration_ms, parts) in

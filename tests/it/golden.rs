@@ -128,6 +128,8 @@ fn metrics() {
         warmup_sent: 5,
         warmup_errors: 0,
     };
+    let histograms = Histograms { latency: "FFFF".to_owned(), ..Histograms::default() };
+    let named = NamedFigures { counts: Counts { sent: 4, ..Counts::default() }, histograms };
     holds(
         "metrics",
         &Metrics {
@@ -154,6 +156,7 @@ fn metrics() {
                 connect: Some("DDDD".to_owned()),
                 tls: Some("EEEE".to_owned()),
             }),
+            by_name: [("a".to_owned(), named)].into(),
             generator: Some(Generator {
                 busy: Some(0.25),
                 cpu_wait: Some(0.0625),

@@ -1,5 +1,6 @@
 //! Integration tests, in one binary.
 
+mod ab;
 mod breakdown;
 mod bus_contract;
 mod cli;

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 /// Command lines; a word with spaces is in single quotes.
-const LINES: [&str; 76] = [
+const LINES: [&str; 79] = [
     "floodgate --rate 0",
     "floodgate --rate fast",
     "floodgate --rate 2e9",
@@ -53,6 +53,9 @@ const LINES: [&str; 76] = [
     "floodgate http://joe:secret@example.com/",
     "floodgate 'http://example.com/a b'",
     "floodgate http://127.0.0.1/ --url http://127.0.0.1/",
+    "floodgate --ab http://127.0.0.1/",
+    "floodgate http://127.0.0.1/ --ab 127.0.0.1:8001",
+    "floodgate http://127.0.0.1/ --ab http://127.0.0.1:8001/ --connections 3 --drivers 2",
     "floodgate --header novalue",
     "floodgate --header 'bad name: x'",
     "floodgate --header 'Content-Length: 5'",
@@ -105,7 +108,7 @@ const ROLES: [&str; 10] = [
 ];
 
 /// Bodies of `POST /configure`.
-const BODIES: [&str; 36] = [
+const BODIES: [&str; 39] = [
     "",
     "{",
     "[]",
@@ -116,6 +119,9 @@ const BODIES: [&str; 36] = [
     r#"{"test_id":"y2","test_type":"AVALANCHE","rate":10,"duration":3}"#,
     r#"{"test_id":"t","test_type":"AVALANCHE","test_mesage_delay":20}"#,
     r#"{"test_id":"t","test_type":"AVALANCHE","users":20}"#,
+    r#"{"test_id":"t","test_type":"AVALANCHE","ab":["http://127.0.0.1/"]}"#,
+    r#"{"test_id":"t","test_type":"AVALANCHE","ab":["http://127.0.0.1/","127.0.0.1:8001"]}"#,
+    r#"{"test_id":"t","test_type":"AVALANCHE","ab":["http://a/","http://b/"],"target_url":"http://c/"}"#,
     r#"{"test_id":"t","test_type":"AVALANCHE","fleet":{"rps":20}}"#,
     r#"{"test_id":"t","test_type":"AVALANCHE","request":{"headers":[],"boddy":"x"}}"#,
     r#"{"test_id":"t","test_type":"AVALANCHE","stages":[{"duration_ms":5,"rat":1}]}"#,

@@ -3,10 +3,10 @@
 use super::collector::{Collector, Draft};
 use super::cursor::Cursor;
 use super::data::{document, save};
-use super::prepare::{Clients, Prepared, Recipe};
+use super::prepare::{Clients, Prepared, Recipe, Side};
 use super::report::DraftReport;
 use super::reporter::{MAX_DRAFTS, Reporter};
-use super::session::Event;
+use super::session::{Assignment, Event};
 use super::target_count::{Reading, between};
 use super::worker::{self, Handover, Task};
 use crate::bus::Bus;
@@ -50,7 +50,7 @@ impl Engine {
         bus: Box<dyn Bus>,
         events: Sender<Event>,
     ) -> Result<Engine, String> {
-        let (stop, next_plan) = (prepared.recipe.stop.clone(), reporter.next_plan.clone());
+        let (stop, next_plan) = (prepared.stop.clone(), reporter.next_plan.clone());
         let (on_panic_stop, on_panic_events) = (stop.clone(), events.clone());
         let body = move || conduct(prepared, start_ns, reporter, bus, &events);
         let on_panic = move |what| {
@@ -93,10 +93,9 @@ fn conduct(
     mut bus: Box<dyn Bus>,
     events: &Sender<Event>,
 ) {
-    let Prepared { assignment, clients, recipe, before, .. } = prepared;
-    let share = Schedule::new(&assignment.plan).share(assignment.part, assignment.parts);
-    let cursor = Cursor::new(share, start_ns, clock::to_ns(assignment.plan.timeout()));
-    let task = Arc::new(Task { cursor, stop: recipe.stop.clone() });
+    let Prepared { assignment, stop, mut sides, .. } = prepared;
+    let tasks = tasks(&assignment, sides.len(), start_ns, &stop);
+    let counted = sides.iter_mut().find_map(|side| Some((side.before.take()?, side.recipe.clone())));
     let (author, offset, data) = (reporter.author.clone(), reporter.offset.clone(), reporter.data.clone());
     let (drafts, waiting) = crossbeam_channel::bounded(MAX_DRAFTS);
     let (told, broken) = (events.clone(), events.clone());
@@ -109,10 +108,10 @@ fn conduct(
         let _ = broken.send(Event::Broken(what));
     };
     let reporting = threads::spawn("reporter", body, on_panic);
-    let ended = load(&task, clients, &recipe, &drafts, events);
+    let ended = load(&tasks, sides, &drafts, events);
     log_end(&author.test_id, &ended.draft.counts);
     let own = document(&author, &ended.draft, offset.get().map_or(0.0, |offset| offset.offset_ms));
-    let target = before.and_then(|before| count_of_target(before, &recipe));
+    let target = counted.and_then(|(before, recipe)| count_of_target(before, &recipe));
     // Before the last report is sent: an orchestrator that has read it may send the next plan at once.
     let _ = events.send(Event::LoadEnded);
     if drafts.send_timeout(DraftReport { draft: ended.draft, target }, LAST_DRAFT_WITHIN).is_err() {
@@ -145,6 +144,18 @@ fn log_end(test_id: &str, counts: &Counts) {
     );
 }
 
+/// What the workers of each side share. Of two sides, each has every other ticket of the share: A the first
+/// one on the drivers 0, 2, 4…, B on the others, so that in the fleet's order both come first equally often.
+fn tasks(assignment: &Assignment, sides: usize, start_ns: u64, stop: &StopFlag) -> Vec<Arc<Task>> {
+    let share = Schedule::new(&assignment.plan).share(assignment.part, assignment.parts);
+    let task = |side: u64| {
+        let own = if sides == 1 { share.clone() } else { share.half((side + assignment.part) % 2) };
+        let cursor = Cursor::new(own, start_ns, clock::to_ns(assignment.plan.timeout()));
+        Arc::new(Task { cursor, stop: stop.clone() })
+    };
+    (0..sides as u64).map(task).collect()
+}
+
 /// A finished load.
 struct Ended {
     draft: Draft,
@@ -153,29 +164,35 @@ struct Ended {
 
 /// Runs the workers to their end. Passes every draft to the reporter, except the final one, which it returns.
 fn load(
-    task: &Arc<Task>,
-    clients: Clients,
-    recipe: &Recipe,
+    tasks: &[Arc<Task>],
+    sides: Vec<Side>,
     drafts: &Sender<DraftReport>,
     events: &Sender<Event>,
 ) -> Ended {
-    match clients {
-        Clients::Native(clients) => {
-            run_all(task, clients.into_iter().map(|client| || Ok(client)).collect(), drafts, events)
+    let (mut native, mut ureq) = (Vec::new(), Vec::new());
+    for (index, Side { clients, recipe, .. }) in sides.into_iter().enumerate() {
+        match clients {
+            Clients::Native(clients) => {
+                native.extend(clients.into_iter().map(|client| (index, move || Ok(client))));
+            }
+            Clients::Ureq(count) => {
+                let make = |recipe: Recipe| (index, move || recipe.ureq());
+                ureq.extend(std::iter::repeat_with(|| make(recipe.clone())).take(count));
+            }
         }
-        Clients::Ureq(count) => {
-            let make = || {
-                let recipe = recipe.clone();
-                move || recipe.ureq()
-            };
-            run_all(task, std::iter::repeat_with(make).take(count).collect(), drafts, events)
-        }
+    }
+    // All sides have the same kind of client.
+    if ureq.is_empty() {
+        run_all(tasks, native, drafts, events)
+    } else {
+        run_all(tasks, ureq, drafts, events)
     }
 }
 
+/// Runs a worker for each of `makes`, which are the side that it loads and what creates its client.
 fn run_all<C, F>(
-    task: &Arc<Task>,
-    makes: Vec<F>,
+    tasks: &[Arc<Task>],
+    makes: Vec<(usize, F)>,
     drafts: &Sender<DraftReport>,
     events: &Sender<Event>,
 ) -> Ended
@@ -183,10 +200,11 @@ where
     C: Client + 'static,
     F: FnOnce() -> Result<C, String> + Send + 'static,
 {
-    let (workers, handovers) = spawn(task, makes, events);
-    let mut collector = Collector::new(workers.len());
-    let stopped_ns = collect(&mut collector, &handovers, task, drafts);
-    let draft = last_draft(&mut collector, &handovers, task, stopped_ns);
+    let sides: Vec<usize> = makes.iter().map(|(side, _)| *side).collect();
+    let (workers, handovers) = spawn(tasks, makes, events);
+    let mut collector = Collector::new(tasks.len(), sides[..workers.len()].to_vec());
+    let stopped_ns = collect(&mut collector, &handovers, tasks, drafts);
+    let draft = last_draft(&mut collector, &handovers, tasks, stopped_ns);
     Ended { draft, workers }
 }
 
@@ -194,11 +212,11 @@ where
 fn last_draft(
     collector: &mut Collector,
     handovers: &Receiver<Handover>,
-    task: &Task,
+    tasks: &[Arc<Task>],
     stopped_ns: Option<u64>,
 ) -> Draft {
     handovers.try_iter().for_each(|handover| collector.add(&handover));
-    collector.final_draft(&task.cursor, stopped_ns)
+    collector.final_draft(tasks, stopped_ns)
 }
 
 fn count_of_target(before: Reading, recipe: &Recipe) -> Option<TargetCount> {
@@ -214,7 +232,11 @@ fn count_of_target(before: Reading, recipe: &Recipe) -> Option<TargetCount> {
 
 /// Starts a worker for each of `makes`, which creates its client. If a thread or a client cannot be created,
 /// the load runs without it, and an error is logged. The first panic ends the load.
-fn spawn<C, F>(task: &Arc<Task>, makes: Vec<F>, events: &Sender<Event>) -> (Vec<Thread>, Receiver<Handover>)
+fn spawn<C, F>(
+    tasks: &[Arc<Task>],
+    makes: Vec<(usize, F)>,
+    events: &Sender<Event>,
+) -> (Vec<Thread>, Receiver<Handover>)
 where
     C: Client + 'static,
     F: FnOnce() -> Result<C, String> + Send + 'static,
@@ -222,8 +244,9 @@ where
     let (out, handovers) = crossbeam_channel::bounded(makes.len() * HANDOVERS_PER_WORKER);
     let mut workers = Vec::with_capacity(makes.len());
     let first = Failure::default();
-    for (index, make) in makes.into_iter().enumerate() {
-        let (task, out, task_stop) = (Arc::clone(task), out.clone(), task.stop.clone());
+    for (index, (side, make)) in makes.into_iter().enumerate() {
+        let (task, out) = (Arc::clone(&tasks[side]), out.clone());
+        let task_stop = task.stop.clone();
         let body = move || match make() {
             Ok(client) => worker::run(index, client, &SystemClock, &task, &out),
             Err(error) => {
@@ -257,12 +280,12 @@ where
 fn collect(
     collector: &mut Collector,
     handovers: &Receiver<Handover>,
-    task: &Task,
+    tasks: &[Arc<Task>],
     drafts: &Sender<DraftReport>,
 ) -> Option<u64> {
     let mut stopped_ns = None;
     while !collector.is_over() {
-        let look_ns = collector.late_draft_ns(&task.cursor).min(clock::now_ns() + LOOK_NS);
+        let look_ns = collector.late_draft_ns(tasks).min(clock::now_ns() + LOOK_NS);
         match handovers.recv_timeout(clock::until(look_ns)) {
             // Take all that are queued at once: checking whether a draft is due visits every worker.
             Ok(handover) => std::iter::once(handover)
@@ -272,14 +295,14 @@ fn collect(
             Err(RecvTimeoutError::Disconnected) => break,
         }
         let now_ns = clock::now_ns();
-        if task.stop.is_stopped() {
+        if tasks.iter().any(|task| task.stop.is_stopped()) {
             let since_ns = *stopped_ns.get_or_insert(now_ns);
             if now_ns > since_ns + STOP_PATIENCE_NS {
                 log::warn!("a worker did not end in time; its requests count as aborted");
                 break;
             }
         }
-        if let Some(draft) = collector.draft(now_ns, &task.cursor) {
+        if let Some(draft) = collector.draft(now_ns, tasks) {
             // Drafts are cumulative: if the queue is full, the next one includes this one.
             let _ = drafts.try_send(DraftReport { draft, target: None });
         }

@@ -69,7 +69,7 @@ fn a_worker_panic_ends_the_load_and_keeps_its_reason_and_the_counts_of_the_other
     let (task, (drafts, _kept), (events, happened)) =
         (task(), crossbeam_channel::bounded(MAX_DRAFTS), unbounded());
     let make = |panics_at: u64| move || Ok(Fake::new(panics_at, None));
-    let ended = run_all(&task, vec![make(u64::MAX), make(300)], &drafts, &events);
+    let ended = run_all(&[task], vec![(0, make(u64::MAX)), (0, make(300))], &drafts, &events);
     ended.workers.into_iter().for_each(Thread::join);
     let Ok(Event::Broken(why)) = happened.try_recv() else { panic!("no event") };
     assert_eq!(why, "thread worker-1 panicked: request 300 is one too many");
@@ -84,7 +84,7 @@ fn a_worker_stuck_after_a_stop_does_not_delay_the_last_report() {
     let (release, stuck) = bounded::<()>(0);
     task.stop.stop();
     let make = move || Ok(Fake::new(u64::MAX, Some(stuck)));
-    let ended = run_all(&task, vec![make], &drafts, &events);
+    let ended = run_all(&[task], vec![(0, make)], &drafts, &events);
     // The worker is released only below, so waiting for it would hang.
     assert!(ended.draft.is_final);
     drop(release);
@@ -103,6 +103,6 @@ fn queued_hand_overs_are_in_the_last_report() {
         let nothing = Handover::nothing(worker);
         out.send(Handover { tally, ended: false, ..nothing }).expect("room");
     }
-    let draft = last_draft(&mut Collector::new(2), &handovers, &task, None);
+    let draft = last_draft(&mut Collector::new(1, vec![0; 2]), &handovers, &[task], None);
     assert_eq!((draft.counts.sent, draft.counts.responses, draft.counts.unaccounted()), (7, 7, 0));
 }

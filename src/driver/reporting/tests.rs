@@ -24,6 +24,7 @@ fn report(half_seconds: u64, is_final: bool) -> DraftReport {
         tls: None,
         causes: Vec::new(),
         generator: None,
+        by_name: Vec::new(),
     };
     DraftReport { draft, target: None }
 }

@@ -57,6 +57,8 @@ pub struct Aggregate {
     /// How many drivers owe the next second.
     owing: usize,
     finished: bool,
+    /// The figures of each named request: the same fold over that part of the reports.
+    by_name: Vec<(&'static str, Aggregate)>,
 }
 
 impl Aggregate {
@@ -78,13 +80,26 @@ impl Aggregate {
             newest: 0,
             owing: drivers.len(),
             finished: false,
+            by_name: Vec::new(),
         }
+    }
+
+    /// Empty figures for these drivers and the requests with these names.
+    pub fn with_names(drivers: &[NodeRef], names: &[&'static str]) -> Aggregate {
+        let by_name = names.iter().map(|name| (*name, Aggregate::new(drivers))).collect();
+        Aggregate { by_name, ..Aggregate::new(drivers) }
     }
 
     /// Adds a report. `most_seconds` is the longest time the test can have been running. Returns whether it
     /// was the driver's final one; reports from drivers that the test does not name are ignored, and so is
     /// everything after [`Aggregate::finish`].
     pub fn numbered(&mut self, report: &NumberedReport, most_seconds: u64) -> bool {
+        for (name, part) in &report.by_name {
+            let known = self.by_name.iter_mut().find(|(known, _)| known == name);
+            known.into_iter().for_each(|(_, figures)| {
+                figures.numbered(part, most_seconds);
+            });
+        }
         let position = self.position(&report.node).filter(|_| !self.finished);
         let Some(driver) = position.and_then(|position| self.drivers.get_mut(position)) else { return false };
         let number = report.snapshot.sequence;
@@ -129,9 +144,14 @@ impl Aggregate {
     /// report was due: the seconds after the last report of a driver that was lost, left or refused are
     /// complete without it.
     pub fn finish(&mut self, counted: impl Fn(&NodeRef) -> bool) {
+        self.end(&counted);
+    }
+
+    fn end(&mut self, counted: &dyn Fn(&NodeRef) -> bool) {
         if std::mem::replace(&mut self.finished, true) {
             return;
         }
+        self.by_name.iter_mut().for_each(|(_, figures)| figures.end(counted));
         for position in 0..self.drivers.len() {
             let driver = &mut self.drivers[position];
             if driver.done {
@@ -148,6 +168,11 @@ impl Aggregate {
         }
         self.close(self.newest);
         self.series.drop_empty_end();
+    }
+
+    /// The figures of each named request.
+    pub fn by_name(&self) -> &[(&'static str, Aggregate)] {
+        &self.by_name
     }
 
     /// Each driver's figures, in the order of the plan.

@@ -22,6 +22,8 @@ const MARK_TOLERANCE_MS: f64 = 250.0;
 const MAX_KINDS: usize = 64;
 /// Maximum length of an error kind's name, in bytes.
 const MAX_KIND_BYTES: usize = 64;
+/// Maximum number of request names in one report.
+const MAX_NAMES: usize = 50;
 /// Maximum length of a report id quoted in an error, in characters.
 const MAX_ID_CHARS: usize = 100;
 
@@ -113,6 +115,8 @@ pub struct NumberedReport {
     pub tls: Option<Packed>,
     /// Requests that a floodgate-target counted, in the final report.
     pub target: Option<TargetCount>,
+    /// The same report about each named request alone.
+    pub by_name: Vec<(String, NumberedReport)>,
 }
 
 impl NumberedReport {
@@ -168,45 +172,73 @@ impl Report {
         };
         let sequence = message.sequence.filter(|n| (1..=MAX_COUNT).contains(n));
         let sequence = sequence.ok_or_else(|| who("it has no sequence number of 1 or more"))?;
-        let counts = message.counts.clone().ok_or_else(|| who("it has no counts"))?;
-        check_counts(&counts).map_err(|e| who(&e))?;
+        let counts = message.counts.as_ref().ok_or_else(|| who("it has no counts"))?;
         let elapsed_ms = message.elapsed_ms.unwrap_or(0.0);
         if !(0.0..=MAX_ELAPSED_MS).contains(&elapsed_ms) {
             return Err(who(&format!("elapsed_ms {elapsed_ms} is outside 0 to {MAX_ELAPSED_MS}")));
         }
-        let unneeded = !message.is_final && whole_second(elapsed_ms).is_none();
-        let encoded = message.histograms.as_ref();
+        let read = |counts: &Counts, histograms: Option<&Histograms>| {
+            let source = Source { node: &node, sequence, elapsed_ms, message };
+            source.report(counts, histograms).map_err(|e| who(&e))
+        };
+        let mut report = read(counts, message.histograms.as_ref())?;
+        for (name, named) in message.by_name.iter().take(MAX_NAMES) {
+            let named = read(&named.counts, Some(&named.histograms))?;
+            report.by_name.push((name.clone(), named));
+        }
+        let causes = message.error_samples.iter().take(MAX_CAUSES * ErrorKind::ALL.len());
+        let snapshot = Arc::make_mut(&mut report.snapshot);
+        snapshot.causes = causes.cloned().collect();
+        snapshot.generator = message.generator.map(Generator::checked);
+        report.target = target_count::read(message);
+        Ok(Report::Numbered(report))
+    }
+}
+
+/// What all figures of one message have in common.
+struct Source<'a> {
+    node: &'a NodeRef,
+    sequence: u64,
+    elapsed_ms: f64,
+    message: &'a Metrics,
+}
+
+impl Source<'_> {
+    fn report(&self, counts: &Counts, encoded: Option<&Histograms>) -> Result<NumberedReport, String> {
+        check_counts(counts)?;
+        let is_final = self.message.is_final;
+        let unneeded = !is_final && whole_second(self.elapsed_ms).is_none();
         let text = |of: fn(&Histograms) -> Option<&str>| encoded.and_then(of);
-        let latency = Reported::new(text(|all| Some(&all.latency)), unneeded).map_err(|e| who(&e))?;
-        let lag = Reported::new(text(|all| all.lag.as_deref()), unneeded).map_err(|e| who(&e))?;
+        let latency = Reported::new(text(|all| Some(&all.latency)), unneeded)?;
+        let lag = Reported::new(text(|all| all.lag.as_deref()), unneeded)?;
         let last = |text: Option<&str>| {
-            let text = text.filter(|text| message.is_final && !text.is_empty());
-            text.map(Packed::decode).transpose().map_err(|e| who(&e))
+            text.filter(|text| is_final && !text.is_empty()).map(Packed::decode).transpose()
         };
         let service = last(text(|all| all.service.as_deref()))?;
         let snapshot = Snapshot {
-            sequence,
-            is_final: message.is_final,
-            elapsed_ms,
-            counts,
+            sequence: self.sequence,
+            is_final,
+            elapsed_ms: self.elapsed_ms,
+            counts: counts.clone(),
             latency_ms: latency.distribution(),
             lag_ms: lag.distribution(),
-            generator: message.generator.map(Generator::checked),
-            causes: message.error_samples.iter().take(MAX_CAUSES * ErrorKind::ALL.len()).cloned().collect(),
+            generator: None,
+            causes: Vec::new(),
         };
         let moment = |ms: Option<f64>| ms.filter(|ms| (0.0..=MAX_MOMENT_MS).contains(ms));
-        Ok(Report::Numbered(NumberedReport {
-            node: node.clone(),
+        Ok(NumberedReport {
+            node: self.node.clone(),
             snapshot: Arc::new(snapshot),
-            origin_ms: moment(message.origin_ms),
-            first_send_ms: moment(message.first_send_ms),
+            origin_ms: moment(self.message.origin_ms),
+            first_send_ms: moment(self.message.first_send_ms),
             latency,
             lag,
-            service: message.is_final.then(|| service.unwrap_or_default()),
+            service: is_final.then(|| service.unwrap_or_default()),
             connect: last(text(|all| all.connect.as_deref()))?.filter(|times| !times.is_empty()),
             tls: last(text(|all| all.tls.as_deref()))?.filter(|times| !times.is_empty()),
-            target: target_count::read(message),
-        }))
+            target: None,
+            by_name: Vec::new(),
+        })
     }
 }
 

@@ -1,7 +1,9 @@
 //! The END of a test: its result, and what is told to others.
 
 use super::{Core, Early, Test};
+use crate::compare;
 use crate::message::{DriverEnd, End, Fate, NodeRef, Trigger};
+use crate::orchestrator::ab;
 use crate::orchestrator::aggregate::Aggregate;
 use crate::orchestrator::dashboard::{HistoryRow, MAX_HISTORY};
 use crate::orchestrator::prometheus::TestFigures;
@@ -48,6 +50,11 @@ impl Finished {
     /// The service times of all responses.
     pub fn service(&self) -> &Histogram {
         self.figures.histograms().1
+    }
+
+    /// The requests to A and to B, each as a run of its own; `None` if it is no A/B test.
+    pub fn sides(&self) -> Option<[compare::Run; 2]> {
+        ab::runs(&self.summary, &self.figures)
     }
 
     /// The latencies of each second.
@@ -100,7 +107,8 @@ impl Core {
         let gone: BTreeSet<&NodeRef> = gone.map(|driver| &driver.node).collect();
         test.figures.finish(|node| !gone.contains(node));
         test.judge_again();
-        let summary = self.result(&test);
+        let mut summary = self.result(&test);
+        summary.comparison = ab::comparison(&summary, &test.figures);
         self.journal.test(&test.run, Some(&summary));
         if wrote_it {
             self.tell_of_end(&test, end);

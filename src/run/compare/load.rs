@@ -27,6 +27,26 @@ pub fn run(path: &Path) -> Result<Run, String> {
     Ok(Run::new(&name, read, Vec::new()))
 }
 
+/// Both sides of an A/B run, recomputed from its records.
+///
+/// # Errors
+/// What cannot be read, or that it is no A/B run, with the path.
+pub fn sides(path: &Path) -> Result<[Run; 2], String> {
+    let (records, _) = places(path);
+    if !records.is_file() {
+        return Err(format!(
+            "{}: both sides are compared by the records of the run, {RECORDS}",
+            path.display()
+        ));
+    }
+    let recomputed = replay::from_path(&records, None)?;
+    let whole = recomputed.whole.ok_or_else(|| format!("{}: the run has no end", records.display()))?;
+    whole.sides().ok_or_else(|| {
+        let name = path.display();
+        format!("{name}: it is no A/B run, so a second run is needed: floodgate compare {name} B")
+    })
+}
+
 /// Where the records and the result should be.
 fn places(path: &Path) -> (PathBuf, PathBuf) {
     if path.is_dir() {

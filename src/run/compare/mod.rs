@@ -14,7 +14,7 @@ use std::path::PathBuf;
 pub struct Settings {
     /// The runs of A: folders, `records.jsonl` or `summary.json`.
     pub a: Vec<PathBuf>,
-    /// The runs of B.
+    /// The runs of B; empty if A is one A/B run.
     pub b: Vec<PathBuf>,
     /// How they are compared.
     pub how: compare::Settings,
@@ -28,7 +28,10 @@ pub struct Settings {
 
 /// Compares, prints the result to `out`, and returns the exit code.
 pub fn run(settings: &Settings, out: &mut dyn Write) -> u8 {
-    let compared = runs(&settings.a).and_then(|a| Ok((a, runs(&settings.b)?)));
+    let compared = match (&settings.a[..], settings.b.is_empty()) {
+        ([one], true) => load::sides(one).map(|[a, b]| (vec![a], vec![b])),
+        _ => runs(&settings.a).and_then(|a| Ok((a, runs(&settings.b)?))),
+    };
     let compared = compared.and_then(|(a, b)| {
         let comparison = compare::compare(&a, &b, &settings.how)?;
         if let Some(path) = &settings.html {

@@ -318,6 +318,10 @@ fn counts_hold(
         found
             .push(format!("{} requests in total, by the drivers' own count {total}", summary.total.requests));
     }
+    let by_url: u64 = summary.requests.iter().map(|request| request.stats.requests).sum();
+    if !test.config.ab.is_empty() && by_url != total {
+        found.push(format!("the requests to A and B add up to {by_url}, not {total}"));
+    }
     let second_by_second: u64 = summary.series.iter().map(|point| point.requests).sum();
     if second_by_second != total {
         found.push(format!("the seconds add up to {second_by_second}, not {total}"));

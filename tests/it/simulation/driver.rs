@@ -21,7 +21,7 @@ use std::time::Duration;
 pub const FENCE_AFTER: Duration = Duration::from_secs(30);
 /// The longest time that a driver may go on without the bus: it looks every step.
 const FENCED_WITHIN_NS: u64 = 32 * NS_PER_S;
-const TARGET: &str = "http://127.0.0.1:1/";
+pub const TARGET: &str = "http://127.0.0.1:1/";
 
 /// What a process did, for the checks.
 #[derive(Debug, Default)]

@@ -8,12 +8,14 @@ use floodgate::driver::cursor::Cursor;
 use floodgate::driver::report::{Author, DraftReport, Facts};
 use floodgate::driver::reporting::Reporting;
 use floodgate::driver::session::Assignment;
-use floodgate::driver::worker::{Handover, INTERVAL_NS};
+use floodgate::driver::worker::{Handover, INTERVAL_NS, Task};
 use floodgate::message::NodeRef;
 use floodgate::schedule::Schedule;
 use floodgate::stats::outcome::{ErrorKind, Outcome};
 use floodgate::stats::tally::{Sample, Tally};
+use floodgate::threads::StopFlag;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Why a load ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,11 +36,17 @@ pub struct Load {
     /// When it last sent.
     pub last_send_ns: Option<u64>,
     pub is_over: bool,
+    /// Hands out the tickets of both URLs of an A/B test.
     cursor: Cursor,
+    /// What the collector knows of each URL.
+    tasks: Vec<Arc<Task>>,
     collector: Collector,
-    tally: Tally,
-    /// Requests in flight: when they end.
-    in_flight: Vec<(u64, Sample)>,
+    /// One for each URL.
+    tallies: Vec<Tally>,
+    /// The URL of the first ticket.
+    first_url: u64,
+    /// Requests in flight: when they end, and to which URL they went.
+    in_flight: Vec<(u64, usize, Sample)>,
     first_send_ns: Option<u64>,
     last_end_ns: u64,
     handed: u64,
@@ -58,6 +66,15 @@ impl Load {
     ) -> Load {
         let share = Schedule::new(&assignment.plan).share(assignment.part, assignment.parts);
         let timeout_ns = assignment.plan.timeout().as_nanos() as u64;
+        let urls = assignment.plan.requests().count();
+        let of_url = |url: usize| match urls {
+            1 => share.clone(),
+            _ => share.half((url as u64 + assignment.part) % 2),
+        };
+        let task = |url| {
+            let cursor = Cursor::new(of_url(url), start_ns, timeout_ns);
+            Arc::new(Task { cursor, stop: StopFlag::default() })
+        };
         let test_id = assignment.test_id.clone();
         let author = Author { identity: identity.clone(), test_id: test_id.clone(), target_on: None };
         Load {
@@ -67,9 +84,11 @@ impl Load {
             sent: 0,
             last_send_ns: None,
             is_over: false,
+            tasks: (0..urls).map(task).collect(),
+            collector: Collector::new(urls, (0..urls).collect()),
+            tallies: vec![Tally::new(); urls],
+            first_url: assignment.part,
             cursor: Cursor::new(share, start_ns, timeout_ns),
-            collector: Collector::new(1),
-            tally: Tally::new(),
             in_flight: Vec::new(),
             first_send_ns: None,
             last_end_ns: start_ns,
@@ -101,7 +120,7 @@ impl Load {
             self.handed = through;
             self.hand_over(false);
         }
-        if let Some(draft) = self.collector.draft(now_ns, &self.cursor) {
+        if let Some(draft) = self.collector.draft(now_ns, &self.tasks) {
             self.offer(DraftReport { draft, target: None });
         }
         let ended = match end {
@@ -130,7 +149,8 @@ impl Load {
     }
 
     fn record(&mut self, planned_ns: u64, now_ns: u64) {
-        self.tally.record_sent(now_ns - planned_ns, false);
+        let url = ((self.first_url + self.sent) % self.tallies.len() as u64) as usize;
+        self.tallies[url].record_sent(now_ns - planned_ns, false);
         self.sent += 1;
         self.last_send_ns = Some(now_ns);
         self.first_send_ns.get_or_insert(now_ns);
@@ -146,31 +166,33 @@ impl Load {
         };
         let latency_ns = now_ns - planned_ns + service_ns;
         let sample = Sample { latency_ns, service_ns, outcome, bytes: 100, resent: false };
-        self.in_flight.push((now_ns + service_ns, sample));
+        self.in_flight.push((now_ns + service_ns, url, sample));
     }
 
     fn finish_requests(&mut self, now_ns: u64) {
         let (ended, open) =
-            std::mem::take(&mut self.in_flight).into_iter().partition(|(at, _)| *at <= now_ns);
+            std::mem::take(&mut self.in_flight).into_iter().partition(|(at, ..)| *at <= now_ns);
         self.in_flight = open;
-        let ended: Vec<(u64, Sample)> = ended;
-        for (at_ns, sample) in ended {
-            self.tally.record_end(&sample);
+        let ended: Vec<(u64, usize, Sample)> = ended;
+        for (at_ns, url, sample) in ended {
+            self.tallies[url].record_end(&sample);
             self.last_end_ns = self.last_end_ns.max(at_ns);
         }
     }
 
     fn hand_over(&mut self, ended: bool) {
-        let tally = std::mem::replace(&mut self.tally, Tally::new());
         let (first_send_ns, last_end_ns) = (self.first_send_ns, self.last_end_ns);
         let through = self.handed;
-        self.collector.add(&Handover { worker: 0, through, tally, first_send_ns, last_end_ns, ended });
+        for (worker, tally) in self.tallies.iter_mut().enumerate() {
+            let tally = std::mem::replace(tally, Tally::new());
+            self.collector.add(&Handover { worker, through, tally, first_send_ns, last_end_ns, ended });
+        }
     }
 
     fn end(&mut self, now_ns: u64) {
         self.is_over = true;
         self.hand_over(true);
-        let draft = self.collector.final_draft(&self.cursor, self.stopped_ns);
+        let draft = self.collector.final_draft(&self.tasks, self.stopped_ns);
         self.offer(DraftReport { draft, target: None });
         self.reporting.close(now_ns);
     }

@@ -1,6 +1,7 @@
 //! What happens in one simulation, as it follows from its seed: the fleet, the plans, and what goes wrong
 //! when.
 
+use super::driver::TARGET;
 use super::random::Random;
 use floodgate::clock::{NS_PER_MS, NS_PER_S};
 use floodgate::message::{OnDriverLoss, TestConfig, TestType, Totals};
@@ -226,6 +227,9 @@ fn plan(number: u64, random: &mut Random) -> TestConfig {
             config.test_message_delay = Some(50.0);
             config.message_count_per_driver = Some(20 + random.up_to(100));
         }
+    }
+    if number % 4 == 3 {
+        config.ab = ["a", "b"].map(|path| format!("{TARGET}{path}")).to_vec();
     }
     config.duration_ms = Some(1_000 + random.up_to(8_000));
     config.timeout_ms = Some(500 + random.up_to(2_000));

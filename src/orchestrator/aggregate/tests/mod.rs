@@ -33,6 +33,7 @@ fn report(name: &str, sequence: u64, elapsed_ms: f64, tally: &Tally, is_final: b
             connect: at_end(&tally.openings.connect).filter(|_| !tally.openings.connect.is_empty()),
             tls: at_end(&tally.openings.tls).filter(|_| !tally.openings.tls.is_empty()),
         }),
+        by_name: BTreeMap::new(),
         generator: None,
         error_samples: Vec::new(),
         target_seen: None,
@@ -355,4 +356,35 @@ fn opening_times_of_all_drivers_are_merged_and_absent_without_tls() {
     assert_eq!(figures.openings_ms(), of(&both));
     let rows = figures.drivers().iter().map(|driver| (driver.connect_ms.clone(), driver.tls_ms.clone()));
     assert_eq!(rows.collect::<Vec<_>>(), [of(&a), of(&b)]);
+}
+
+/// The same report about two requests, whose sum it is.
+fn by_name(sequence: u64, elapsed_ms: f64, parts: [&Tally; 2], is_final: bool) -> NumberedReport {
+    let mut all = parts[0].clone();
+    all.merge(parts[1]);
+    let named = |tally| report("a", sequence, elapsed_ms, tally, is_final);
+    let by_name = vec![("a".to_owned(), named(parts[0])), ("other".to_owned(), named(parts[1]))];
+    NumberedReport { by_name, ..report("a", sequence, elapsed_ms, &all, is_final) }
+}
+
+#[test]
+fn the_requests_of_a_known_name_have_their_own_seconds_and_totals() {
+    let mut figures = Aggregate::with_names(&[node("a")], &["a", "b"]);
+    let (mut first, mut second) = (Tally::new(), Tally::new());
+    work(&mut first, 20, 5);
+    work(&mut second, 10, 50);
+    figures.numbered(&by_name(1, 1_000.0, [&first, &second], false), 10);
+    work(&mut first, 30, 7);
+    figures.numbered(&by_name(2, 2_000.0, [&first, &second], true), 10);
+    figures.finish(|_| true);
+    let [(a, of_a), (b, of_b)] = figures.by_name() else { panic!("two names") };
+    assert_eq!((*a, *b), ("a", "b"));
+    assert_eq!((of_a.counts().sent, of_b.counts().sent, figures.counts().sent), (50, 0, 60));
+    let requests = |figures: &Aggregate| -> Vec<u64> {
+        figures.series(|_| false).iter().map(|point| point.requests).collect()
+    };
+    assert_eq!((requests(of_a), requests(&figures)), (vec![20, 30], vec![30, 30]));
+    assert_eq!((of_a.histograms().0.count(), of_a.histograms().1.count()), (45, 45));
+    let late = by_name(3, 3_000.0, [&first, &second], true);
+    assert!(!figures.numbered(&late, 10) && figures.by_name()[0].1.counts().sent == 50, "it is closed");
 }
