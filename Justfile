@@ -76,6 +76,11 @@ bench-compare *args:
     cargo build --locked --release --bin floodgate --bin floodgate-target
     .ci/compare.py {{args}}
 
+# Compares what floodgate, k6 and wrk (those installed) report of a target that stalls: `just stalled --repeats 3`
+stalled *args:
+    cargo build --locked --release --bin floodgate --bin floodgate-target
+    .ci/stalled.py {{args}}
+
 # Checks formatting and lints
 lint:
     cargo fmt --check
