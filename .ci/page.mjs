@@ -111,9 +111,10 @@ const text = (page, selector) => page.$eval(selector, (element) => element.textC
 async function fleet() {
   const prefix = `page${Date.now()}-`;
   const kafka = ['--kafka', broker, '--topic-prefix', prefix];
-  const [own, locked, target] = [await freePort(), await freePort(), await freePort()];
+  const [own, locked, target, slower] = [await freePort(), await freePort(), await freePort(), await freePort()];
   const store = mkdtempSync(join(tmpdir(), 'floodgate-page-'));
   start('floodgate-target', '--listen', `127.0.0.1:${target}`, '--delay', '5ms');
+  start('floodgate-target', '--listen', `127.0.0.1:${slower}`, '--delay', '20ms');
   const orchestrator = start('floodgate-orchestrator', ...kafka, '--listen', `127.0.0.1:${own}`, '--store', store);
   const origin = `http://127.0.0.1:${own}`;
   await until(`the orchestrator (${orchestrator.log})`, async () => (await fetch(`${origin}/healthz`)).ok);
@@ -122,7 +123,8 @@ async function fleet() {
     start('floodgate-driver', ...kafka, '--node-id', `driver-${n}`, '--node-ip', '127.0.0.1',
       '--target', `http://127.0.0.1:${target}/ping`));
   const url = (port) => `http://127.0.0.1:${port}`;
-  return { origin, locked: url(locked), target: `${url(target)}/ping`, orchestrator, drivers, store };
+  return { origin, locked: url(locked), target: `${url(target)}/ping`, slower: `${url(slower)}/ping`,
+    orchestrator, drivers, store };
 }
 
 // A form with mistakes, corrected and sent.
@@ -305,6 +307,35 @@ async function needsTheToken(browser, { locked, target }) {
   await context.close();
 }
 
+// Two targets in one run, from the form to the sentence.
+async function comparesTwoTargets(page, { origin, target, slower }) {
+  await page.goto(`${origin}/dashboard`);
+  const values = { url: target, ab: slower, rate: '200', duration: '11s' };
+  for (const [field, value] of Object.entries(values)) await page.fill(`#plan-${field}`, value);
+  await page.click('#plan summary');
+  await page.fill('#plan-id', 'page-ab');
+  await page.click('#plan button[type=submit]');
+  await page.waitForSelector('.badge:has-text("running")');
+  await page.waitForSelector('.badge:has-text("completed")');
+  assert.match(await text(page, '.sentence'), /^B is slower than A: p50 \+/);
+  await looksFine(page, '5-ab');
+}
+
+// What is saved of the tests: reports and a comparison, none of which needs a script.
+async function readsReports(context, { origin }) {
+  const pages = { '6-report': '/tests/page-1/report.html', '7-ab-report': '/tests/page-ab/report.html',
+    '8-compare': '/compare?a=page-1&b=page-ab' };
+  for (const [what, path] of Object.entries(pages)) {
+    const page = await context.newPage();
+    const wrong = watch(page, origin);
+    await page.goto(`${origin}${path}`);
+    await looksFine(page, what);
+    if (what === '6-report') assert.match(await text(page, 'body'), /driver-2 lost/, 'the killed driver');
+    assert.deepEqual(wrong, [], what);
+    await page.close();
+  }
+}
+
 async function refusesOtherSites({ origin, locked }) {
   const post = (to, headers) => fetch(`${to}/dashboard/stop`, { method: 'POST', body: new URLSearchParams(), headers });
   assert.equal((await post(origin, { Origin: 'http://elsewhere.example' })).status, 403);
@@ -367,6 +398,10 @@ async function main() {
     await refusesOtherSites(here);
     await page.waitForFunction(() => document.querySelectorAll('input[name=a]').length === 3);
     await looksFine(page, '4-history');
+    step('two targets in one run');
+    await comparesTwoTargets(page, here);
+    step('reports and a comparison');
+    await readsReports(context, here);
     assert.deepEqual(wrong, []);
     step('everything is as it should be');
   } catch (error) {
