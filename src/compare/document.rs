@@ -4,14 +4,17 @@ use super::figures::{Family, Figure};
 use super::floor::FloorSource;
 use super::format_change;
 use crate::units::format_figure;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::borrow::Cow;
 use std::fmt;
 
 /// The value of `schema` in a [`Comparison`].
 pub const SCHEMA: &str = "floodgate.compare/1";
 
 /// What can be said of B against A: of one figure, or of all together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Word {
     /// Better: shorter times, more responses, fewer errors.
     Faster,
@@ -22,6 +25,7 @@ pub enum Word {
     /// The runs do not show which of these.
     Unclear,
     /// They must not be compared.
+    #[serde(rename = "not comparable")]
     NotComparable,
 }
 
@@ -49,29 +53,8 @@ impl fmt::Display for Word {
     }
 }
 
-impl Serialize for Word {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl Serialize for Figure {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
-    }
-}
-
-impl Serialize for Family {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(match self {
-            Family::Latency => "latency",
-            Family::Volume => "volume",
-        })
-    }
-}
-
 /// One run.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunName {
     /// As the user named it.
     pub name: String,
@@ -86,7 +69,7 @@ pub struct RunName {
 }
 
 /// The change of one figure.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Change {
     /// The figure.
     #[serde(rename = "name")]
@@ -94,13 +77,13 @@ pub struct Change {
     /// Figures that were tested together.
     pub family: Family,
     /// Unit of `a` and `b`: `ms`, `1/s` or `%`.
-    pub unit: &'static str,
+    pub unit: Cow<'static, str>,
     /// Its value in A, the median of several runs; null if it is not known.
     pub a: Option<f64>,
     /// Its value in B.
     pub b: Option<f64>,
     /// Unit of the next four: `%` of A, or percentage `points` for a share.
-    pub change_unit: &'static str,
+    pub change_unit: Cow<'static, str>,
     /// The change from A to B; null if it is not known.
     pub change: Option<f64>,
     /// The lower end of its interval; null if it was not tested.
@@ -133,12 +116,19 @@ impl Change {
 
     /// A change with its sign and unit.
     pub fn shown_change(&self, change: Option<f64>) -> String {
-        change.map_or("-".to_owned(), |change| format_change(change, self.change_unit))
+        change.map_or("-".to_owned(), |change| format_change(change, &self.change_unit))
+    }
+
+    /// Its interval: `+9.8 … +10.4 %`.
+    pub fn shown_interval(&self) -> String {
+        let Some((low, high)) = self.low.zip(self.high) else { return "-".to_owned() };
+        let bare = format_change(low, "");
+        format!("{} … {}", bare.trim_end(), self.shown_change(Some(high)))
     }
 }
 
 /// Failed requests or error statuses of one kind.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ErrorKind {
     /// An error kind, or a status from 400.
     pub kind: String,
@@ -153,7 +143,7 @@ pub struct ErrorKind {
 }
 
 /// What became of a condition.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Judged {
     /// As it was written.
     pub expression: String,
@@ -166,10 +156,10 @@ pub struct Judged {
 }
 
 /// How the figures were compared.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Method {
     /// `sections`, `pairs`, `ranks`, `welch` or `none`.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// One sentence.
     pub text: String,
     /// Confidence for each family of figures, in %.
@@ -179,14 +169,14 @@ pub struct Method {
     /// Too few runs for a test without assumptions.
     pub weak: bool,
     /// Where the method comes from.
-    pub sources: Vec<&'static str>,
+    pub sources: Vec<Cow<'static, str>>,
 }
 
 /// The whole document.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
     /// [`SCHEMA`].
-    pub schema: &'static str,
+    pub schema: Cow<'static, str>,
     /// The word for all figures together.
     pub outcome: Word,
     /// The result in one sentence.
@@ -212,6 +202,17 @@ pub struct Comparison {
 }
 
 impl Comparison {
+    /// The comparison in a result: `None` for a document of another schema, and for one whose units are not
+    /// those of its figures.
+    pub fn of(document: &Value) -> Option<Comparison> {
+        let read = Comparison::deserialize(document).ok().filter(|read| read.schema == SCHEMA)?;
+        let fits = |change: &Change| {
+            (change.unit.as_ref(), change.change_unit.as_ref())
+                == (change.figure.unit(), change.figure.change_unit())
+        };
+        read.figures.iter().all(fits).then_some(read)
+    }
+
     /// The document that `--json` prints: one line with its newline.
     pub fn document(&self) -> String {
         // It contains only texts and numbers, which always have a JSON form.
@@ -221,5 +222,58 @@ impl Comparison {
     /// The change of one figure.
     pub fn change(&self, figure: Figure) -> Option<&Change> {
         self.figures.iter().find(|change| change.figure == figure)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::run;
+    use super::super::{Settings, compare};
+    use super::*;
+    use serde_json::json;
+
+    /// Compared in sections, with every optional field somewhere.
+    fn document() -> Comparison {
+        let conditions = vec!["p99 > +10%".parse().expect("valid")];
+        let settings = Settings { conditions, ..Settings::default() };
+        let mut b = run(&[60.0; 20]);
+        b.summary.started_at = Some(1_790_000_001_000.5);
+        b.summary.total.errors.insert("timeout".to_owned(), 7);
+        compare(&[run(&[50.0; 20])], &[b], &settings).expect("one pair")
+    }
+
+    #[test]
+    fn a_document_that_is_read_again_is_the_same() {
+        let written = document();
+        let read: Comparison = serde_json::from_str(&written.document()).expect("its own form");
+        assert_eq!(read, written);
+        assert_eq!(read.document(), written.document());
+        let words = [Word::Faster, Word::Slower, Word::Same, Word::Unclear, Word::NotComparable];
+        for word in words {
+            assert_eq!(serde_json::to_value(word).expect("JSON"), json!(word.as_str()));
+        }
+        for figure in Figure::ALL {
+            assert_eq!(serde_json::to_value(figure).expect("JSON"), json!(figure.name()));
+        }
+    }
+
+    #[test]
+    fn only_a_document_of_this_schema_and_with_known_units_is_read() {
+        let value = serde_json::to_value(document()).expect("JSON");
+        assert_eq!(Comparison::of(&value), Some(document()));
+        let with = |path: &str, part: Value| {
+            let mut value = value.clone();
+            *value.pointer_mut(path).expect(path) = part;
+            Comparison::of(&value)
+        };
+        assert!(with("/sentence", json!("Other.")).is_some());
+        assert_eq!(with("/schema", json!("floodgate.compare/2")), None);
+        assert_eq!(with("/outcome", json!("better")), None);
+        assert_eq!(with("/figures/0/name", json!("p42")), None);
+        assert_eq!(with("/figures/0/unit", json!("\u{1b}[2J")), None);
+        assert_eq!(with("/figures/0/change_unit", json!("points")), None);
+        for odd in [json!(null), json!({}), json!({"schema": SCHEMA}), json!([1])] {
+            assert_eq!(Comparison::of(&odd), None, "{odd}");
+        }
     }
 }

@@ -2,9 +2,11 @@
 
 use crate::stats::histogram::Packed;
 use crate::stats::summary::{Distribution, Stats};
+use serde::{Deserialize, Serialize};
 
 /// A figure of a run or of a part of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Figure {
     /// Median of latency, in ms.
     P50,
@@ -13,6 +15,7 @@ pub enum Figure {
     /// 99th percentile, in ms.
     P99,
     /// 99.9th percentile, in ms.
+    #[serde(rename = "p99.9")]
     P999,
     /// Arithmetic mean, in ms.
     Mean,
@@ -25,7 +28,8 @@ pub enum Figure {
 }
 
 /// Figures that are tested together: the chance of a wrong call is that of the whole family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Family {
     /// How long responses took.
     Latency,
@@ -80,6 +84,11 @@ impl Figure {
     /// Whether its changes are ratios. A share of errors can be 0, so its changes are percentage points.
     pub fn is_ratio(self) -> bool {
         self != Figure::Errors
+    }
+
+    /// The unit of its changes: `%` of A, or percentage `points`.
+    pub fn change_unit(self) -> &'static str {
+        if self.is_ratio() { "%" } else { "points" }
     }
 
     /// Whether more of it is better.

@@ -6,7 +6,7 @@
 
 use super::figures::Figure;
 use crate::stats::summary::Stats;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 /// Smallest change of a time that is called, in ms: timers and schedulers of ordinary hosts are no better.
 pub const MIN_MS: f64 = 0.2;
@@ -14,7 +14,8 @@ pub const MIN_MS: f64 = 0.2;
 pub const MIN_POINTS: f64 = 0.1;
 
 /// What a floor comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum FloorSource {
     /// `--noise`.
     Noise,
@@ -27,22 +28,12 @@ pub enum FloorSource {
 }
 
 impl FloorSource {
-    /// The word in documents.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            FloorSource::Noise => "noise",
-            FloorSource::Resolution => "resolution",
-            FloorSource::Lag => "lag",
-            FloorSource::Drift => "drift",
-        }
-    }
-
     /// Whether the runs themselves raised the floor.
     pub fn is_of_runs(self) -> bool {
         matches!(self, FloorSource::Lag | FloorSource::Drift)
     }
 
-    /// The same for people.
+    /// In words for people.
     pub fn text(self) -> &'static str {
         match self {
             FloorSource::Noise => "--noise",
@@ -50,12 +41,6 @@ impl FloorSource {
             FloorSource::Lag => "the generator's own lag",
             FloorSource::Drift => "the difference between the halves of a run",
         }
-    }
-}
-
-impl Serialize for FloorSource {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
     }
 }
 

@@ -66,10 +66,10 @@ fn change(evidence: &Evidence, level: f64) -> Change {
     let mut change = Change {
         figure,
         family: figure.family(),
-        unit: figure.unit(),
+        unit: figure.unit().into(),
         a,
         b,
-        change_unit: if figure.is_ratio() { "%" } else { "points" },
+        change_unit: figure.change_unit().into(),
         change: a.zip(b).and_then(|(a, b)| difference(figure, a, b)),
         low: None,
         high: None,

@@ -112,7 +112,7 @@ pub fn compare(a: &[Run], b: &[Run], settings: &Settings) -> Result<Comparison, 
     }
     let (outcome, sentence) = sentence::of(&figures, &checked.reasons);
     Ok(Comparison {
-        schema: SCHEMA,
+        schema: SCHEMA.into(),
         outcome,
         sentence,
         reasons: checked.reasons,
@@ -185,12 +185,12 @@ impl<'a> Design<'a> {
             }
         };
         Method {
-            name,
+            name: name.into(),
             text: text.to_owned(),
             confidence: 100.0 * (1.0 - ALPHA),
             noise: settings.noise * 100.0,
             weak: matches!(self, Design::Welch),
-            sources: SOURCES.to_vec(),
+            sources: SOURCES.map(Into::into).to_vec(),
         }
     }
 }

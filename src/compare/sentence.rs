@@ -89,7 +89,7 @@ pub fn advice(outcome: Word, figures: &[Change], runs: usize, pairing: Pairing) 
 /// `p50 +10.1 %, p99 +9.7 %`
 fn list(changes: &[&Change]) -> String {
     let one = |change: &&Change| {
-        let value = change.change.map_or(String::new(), |value| format_change(value, change.change_unit));
+        let value = change.change.map_or(String::new(), |value| format_change(value, &change.change_unit));
         format!("{} {value}", change.figure.name())
     };
     changes.iter().map(one).collect::<Vec<_>>().join(", ")

@@ -2,10 +2,12 @@
 
 use crate::message::{Stage, TestConfig, TestType, Totals, secrets};
 use crate::units::{clip, format_count, format_duration_ms, format_number, trim_number};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Maximum number of characters of a target that are shown.
 const MAX_TARGET_CHARS: usize = 200;
+/// Maximum number of characters of a request's name that are shown.
+const MAX_NAME_CHARS: usize = 40;
 /// Maximum number of stages that are listed.
 const MAX_STAGES: usize = 6;
 
@@ -18,14 +20,28 @@ pub fn gloss(test_type: &str) -> Option<&'static str> {
     GLOSSES.iter().find(|(name, _)| *name == test_type).map(|(_, gloss)| *gloss)
 }
 
-/// The method and the target.
-pub fn request(config: &TestConfig) -> String {
-    let target = config.target_url.as_deref().map(target);
-    format!(
-        "{} {}",
-        clip(config.method(), 20),
-        target.unwrap_or_else(|| "each driver's own target".to_owned())
-    )
+/// The method and the target, or both targets of an A/B test. `plan` is the whole plan as a result has it.
+pub fn request(config: &TestConfig, plan: &Value) -> String {
+    let both = ab(plan).map(|[a, b]| format!("A {}, B {}", target(a), target(b)));
+    let one = || config.target_url.as_deref().map(target);
+    let target = both.or_else(one).unwrap_or_else(|| "each driver's own target".to_owned());
+    format!("{} {target}", clip(config.method(), 20))
+}
+
+/// The two URLs of an A/B test as the plan has them; `None` for any other plan.
+pub fn ab(plan: &Value) -> Option<[&str; 2]> {
+    match &plan.get("ab")?.as_array()?[..] {
+        [a, b] => Some([a.as_str()?, b.as_str()?]),
+        _ => None,
+    }
+}
+
+/// The name of a request: those of an A/B test are `A` and `B` everywhere.
+pub fn request_name(name: &str) -> String {
+    match name {
+        "a" | "b" => name.to_uppercase(),
+        _ => clip(name, MAX_NAME_CHARS),
+    }
 }
 
 /// A URL without its secrets: neither user and password nor what its query says, where tokens travel too.

@@ -3,6 +3,7 @@
 //! A pure function of the result, the histograms behind it and the saved records, so `floodgate report`
 //! writes the same bytes as the saving of the test did.
 
+mod ab;
 mod drivers;
 mod head;
 mod origin;
@@ -54,6 +55,7 @@ impl<'a> Report<'a> {
             (head::verdict(summary))
             (head::thresholds(summary))
             (tiles::tiles(summary))
+            (ab::section(summary))
             (plan::section(summary))
             (self.course())
             (self.distributions())

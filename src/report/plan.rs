@@ -14,8 +14,10 @@ const MAX_CHARS: usize = 200;
 pub fn section(summary: &crate::stats::summary::Summary) -> Markup {
     let started = summary.started_at.map(|ms| ("started", utc(ms)));
     let mut plan = summary.plan.clone();
-    if let Some(url) = plan.get_mut("target_url") {
-        *url = url.as_str().map(target).into();
+    let both = plan.get("ab").and_then(Value::as_array).map(|urls| urls.iter().map(shown).collect());
+    let urls = [("target_url", plan.get("target_url").map(shown)), ("ab", both)];
+    for (name, urls) in urls.into_iter().filter_map(|(name, urls)| Some((name, urls?))) {
+        plan[name] = urls;
     }
     let written = serde_json::to_string_pretty(&plan).unwrap_or_default();
     html! {
@@ -27,6 +29,11 @@ pub fn section(summary: &crate::stats::summary::Summary) -> Markup {
         }
         details { summary { "As it was sent" } pre { (clip_lines(&written)) } }
     }
+}
+
+/// A URL without its secrets.
+fn shown(url: &Value) -> Value {
+    url.as_str().map(target).into()
 }
 
 /// A plan may carry a body of hundreds of kilobytes.
@@ -46,7 +53,7 @@ fn terms(plan: &Value) -> Vec<(&'static str, String)> {
     let ms = |ms: Option<u64>| ms.filter(|ms| *ms > 0).map(format_duration_ms);
     let known = [
         ("type", gloss),
-        ("request", Some(request(&config))),
+        ("request", Some(request(&config, plan))),
         ("load", Some(load(&config, &fleet))),
         ("duration", ms(config.duration_ms)),
         ("requests", amount(fleet.requests, config.message_count_per_driver)),

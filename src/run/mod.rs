@@ -2,6 +2,7 @@
 //! fleet.
 
 pub mod compare;
+mod comparison;
 pub mod embedded;
 pub mod live;
 pub mod output;

@@ -67,10 +67,10 @@ pub fn change(figure: Figure, a: f64, b: f64, word: Word) -> Change {
     Change {
         figure,
         family: figure.family(),
-        unit: figure.unit(),
+        unit: figure.unit().into(),
         a: Some(a),
         b: Some(b),
-        change_unit: if figure.is_ratio() { "%" } else { "points" },
+        change_unit: figure.change_unit().into(),
         change: Some((change * 1e6).round() / 1e6),
         low: Some(change - 1.0),
         high: Some(change + 1.0),
@@ -101,7 +101,7 @@ fn steady(ms: f64) -> Run {
 #[test]
 fn a_pair_is_compared_in_sections() {
     let slower = compared(&[steady(50.0)], &[steady(60.0)]);
-    assert_eq!((slower.outcome, slower.method.name), (Word::Slower, "sections"));
+    assert_eq!((slower.outcome, slower.method.name.as_ref()), (Word::Slower, "sections"));
     assert!(slower.sentence.starts_with("B is slower than A: p50 +20 %, p90 +20 %"), "{}", slower.sentence);
     let p50 = slower.change(Figure::P50).expect("known");
     assert!(p50.low.expect("tested") > 15.0 && p50.high.expect("tested") < 25.0, "{p50:?}");
@@ -161,7 +161,7 @@ fn a_generator_that_was_late_bars_only_the_figures_that_its_lag_reaches() {
 #[test]
 fn what_is_too_short_or_has_only_a_result_is_unclear() {
     let short = compared(&[run(&[50.0; 9])], &[run(&[90.0; 20])]);
-    assert_eq!((short.outcome, short.method.name), (Word::Unclear, "none"));
+    assert_eq!((short.outcome, short.method.name.as_ref()), (Word::Unclear, "none"));
     assert_eq!(short.sentence, "Unclear: a run of 9 s is too short: 10 s are needed.");
     assert_eq!(short.change(Figure::P50).expect("known").change.map(f64::round), Some(80.0));
     let mut alone = steady(50.0);
@@ -210,14 +210,14 @@ fn runs(all_ms: &[f64]) -> Vec<Run> {
 fn several_runs_are_compared_by_their_ranks_however_short_they_are() {
     let a = runs(&[50.0, 51.0, 49.0, 50.5, 49.5]);
     let slower = compared(&a, &runs(&[60.0, 59.0, 61.0, 60.5, 62.0]));
-    assert_eq!((slower.outcome, slower.method.name), (Word::Slower, "ranks"));
+    assert_eq!((slower.outcome, slower.method.name.as_ref()), (Word::Slower, "ranks"));
     let p50 = slower.change(Figure::P50).expect("known");
     assert_eq!(p50.confidence, Some(99.0), "one of five figures, and 99.2 % is the most");
     assert!((p50.change.expect("known") - 20.8).abs() < 1.0, "{p50:?}");
     // One outlier moves neither the estimate nor, with five a side, a whole family.
     assert_ne!(compared(&a, &runs(&[50.0, 51.0, 49.0, 50.5, 200.0])).outcome, Word::Slower);
     let few = compared(&a[..3], &runs(&[60.0, 59.0, 61.0]));
-    assert_eq!((few.method.name, few.method.weak, few.outcome), ("welch", true, Word::Slower));
+    assert_eq!((few.method.name.as_ref(), few.method.weak, few.outcome), ("welch", true, Word::Slower));
     let four = compared(&a[..4], &runs(&[60.0, 59.0, 61.0, 60.5]));
     assert_eq!(four.change(Figure::P50).expect("known").confidence, Some(97.143));
 }
@@ -242,7 +242,7 @@ fn in_pairs_what_both_runs_share_cancels() {
     let settings = |pairing| Settings { pairing, ..Settings::default() };
     let of = |pairing| compare(&[wave(1.0)], &[wave(1.08)], &settings(pairing)).expect("compared");
     let paired = of(Pairing::Paired);
-    assert_eq!((paired.outcome, paired.method.name), (Word::Slower, "pairs"), "{}", paired.sentence);
+    assert_eq!((paired.outcome, paired.method.name.as_ref()), (Word::Slower, "pairs"), "{}", paired.sentence);
     assert_eq!(word(&of(Pairing::Separate), Figure::P50), Word::Unclear);
 }
 

@@ -1,6 +1,7 @@
 //! The folded parts.
 
-use super::{Table, escape};
+use super::{Table, compared, escape};
+use crate::compare::Comparison;
 use crate::message::secrets;
 use crate::stats::summary::{Distribution, DriverSummary, SeriesPoint, Summary};
 use crate::units::{format_bytes, format_count, format_figure, format_ms, format_sum};
@@ -18,8 +19,9 @@ const MAX_PLAN_BYTES: usize = 4_000;
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// Every folded part, the most important first; a part without content is empty.
-pub fn all(summary: &Summary) -> [String; 6] {
+pub fn all(summary: &Summary, comparison: Option<&Comparison>) -> [String; 7] {
     [
+        folded("How A and B were compared", &comparison.map_or_else(String::new, compared::method)),
         folded("Times in ms", &times(summary)),
         folded("Errors and statuses", &errors(summary)),
         folded("Second by second", &seconds(&summary.series)),
@@ -223,8 +225,8 @@ mod tests {
             series: Vec::new(),
             ..Summary::default()
         };
-        let parts = all(&original);
+        let parts = all(&original, None);
         let filled: Vec<bool> = parts.iter().map(|part| !part.is_empty()).collect();
-        assert_eq!(filled, [false, false, false, true, false, false], "{parts:#?}");
+        assert_eq!(filled, [false, false, false, false, true, false, false], "{parts:#?}");
     }
 }

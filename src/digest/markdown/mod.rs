@@ -1,10 +1,13 @@
 //! A result as GitHub's Markdown, for step summaries and comments: the verdict, the figures and the
 //! thresholds at a glance, everything else folded.
 
+mod compared;
 mod details;
 mod table;
 
 use super::escape::markdown as escape;
+use crate::compare::{Comparison, Word};
+use crate::plan::words::request_name;
 use crate::stats::states::RunState;
 use crate::stats::summary::{Distribution, Stats, Summary, ThresholdResult};
 use crate::stats::verdict::Severity;
@@ -16,6 +19,8 @@ use table::Table;
 pub const MAX_BYTES: usize = 64_000;
 /// Most sentences of the verdict.
 const MAX_SENTENCES: usize = 20;
+/// Most request names with a row of their own.
+const MAX_NAMES: usize = 50;
 /// Most thresholds that are listed.
 const MAX_THRESHOLDS: usize = 50;
 
@@ -23,11 +28,13 @@ const MAX_THRESHOLDS: usize = 50;
 /// line says so.
 pub fn render(summary: &Summary) -> String {
     let mut page = Page::default();
-    page.add(&heading(summary));
+    let comparison = summary.comparison.as_ref().and_then(Comparison::of);
+    page.add(&heading(summary, comparison.as_ref()));
     page.add(&description(summary));
+    page.add(&comparison.as_ref().map_or_else(String::new, compared::figures));
     page.add(&figures(summary));
     page.add(&thresholds(&summary.thresholds));
-    for part in details::all(summary) {
+    for part in details::all(summary, comparison.as_ref()) {
         page.add(&part);
     }
     page.end()
@@ -71,20 +78,21 @@ impl Page {
     }
 }
 
-/// A sign and the first sentence of the verdict, then the others.
-fn heading(summary: &Summary) -> String {
-    let mut sentences = summary.verdict.iter();
+/// A sign and the first sentence, then the others: the answer of an A/B test, then the verdict.
+fn heading(summary: &Summary, comparison: Option<&Comparison>) -> String {
+    let all = || comparison.map(|compared| &compared.sentence).into_iter().chain(&summary.verdict);
+    let mut sentences = all();
     let first = match (sentences.next(), failed(&summary.thresholds)) {
         (first, 0) => first.map_or_else(|| format!("The test is {}.", summary.state), Clone::clone),
         // A broken threshold is why somebody reads this.
         (_, failed) => {
-            sentences = summary.verdict.iter();
+            sentences = all();
             let all = summary.thresholds.len();
             let noun = if all == 1 { "threshold" } else { "thresholds" };
             format!("{failed} of {all} {noun} failed.")
         }
     };
-    let mut out = format!("### {} {}\n", sign(summary), escape(&first));
+    let mut out = format!("### {} {}\n", sign(summary, comparison), escape(&first));
     let others: Vec<&String> = sentences.collect();
     if !others.is_empty() {
         out.push('\n');
@@ -99,13 +107,17 @@ fn heading(summary: &Summary) -> String {
 }
 
 /// Whether somebody must act.
-fn sign(summary: &Summary) -> &'static str {
+fn sign(summary: &Summary, comparison: Option<&Comparison>) -> &'static str {
     let is_whole = summary.state == RunState::Completed || !summary.state.is_over();
     match summary.worst_severity() {
         _ if failed(&summary.thresholds) > 0 || !is_whole => "❌",
         Some(Severity::Failure) => "❌",
         Some(Severity::Warning) => "⚠️",
-        Some(Severity::Info) => "✅",
+        Some(Severity::Info) => match comparison.map(|compared| compared.outcome) {
+            None | Some(Word::Faster | Word::Same) => "✅",
+            Some(Word::Slower) => "⚠️",
+            Some(Word::Unclear | Word::NotComparable) => "ℹ️",
+        },
         None => "ℹ️",
     }
 }
@@ -127,28 +139,44 @@ fn description(summary: &Summary) -> String {
     format!("{}\n", escape(&parts.join(", ")))
 }
 
-/// The figures that everyone asks for.
+/// The figures that everyone asks for: in total, and of each request name.
 fn figures(summary: &Summary) -> String {
-    let total = &summary.total;
+    let heads = ["requests", "responses/s", "errors", "4xx/5xx", "p50", "p90", "p99", "max"];
+    let total = cells(&summary.total, !summary.is_original_only());
+    if summary.requests.is_empty() {
+        let mut table = Table::new(&heads).figures();
+        table.add(&total);
+        return table.end();
+    }
+    let heads: Vec<&str> = std::iter::once("").chain(heads).collect();
+    let mut table = Table::new(&heads).named();
+    let mut add = |name: &str, cells: [String; 8]| {
+        let row: Vec<String> = std::iter::once(name.to_owned()).chain(cells).collect();
+        table.add(&row);
+    };
+    add("total", total);
+    for one in summary.requests.iter().take(MAX_NAMES) {
+        add(&request_name(&one.name), cells(&one.stats, true));
+    }
+    table.end()
+}
+
+fn cells(stats: &Stats, has_counts: bool) -> [String; 8] {
     let unknown = || "-".to_owned();
-    let has_counts = !summary.is_original_only();
     let count = |n: u64| if has_counts { format_count(n) } else { unknown() };
     let time = |read: fn(&Distribution) -> f64| {
-        total.latency_ms.as_ref().map(read).filter(|ms| ms.is_finite()).map_or_else(unknown, format_ms)
+        stats.latency_ms.as_ref().map(read).filter(|ms| ms.is_finite()).map_or_else(unknown, format_ms)
     };
-    let mut table =
-        Table::new(&["requests", "responses/s", "errors", "4xx/5xx", "p50", "p90", "p99", "max"]).figures();
-    table.add(&[
-        count(total.requests),
-        if has_counts { format_figure(total.throughput_rps) } else { unknown() },
-        errors(total, has_counts),
-        count(total.error_statuses()),
+    [
+        count(stats.requests),
+        if has_counts { format_figure(stats.throughput_rps) } else { unknown() },
+        errors(stats, has_counts),
+        count(stats.error_statuses()),
         time(|d| d.median),
         time(|d| d.p90),
         time(|d| d.p99),
         time(|d| d.max),
-    ]);
-    table.end()
+    ]
 }
 
 fn errors(total: &Stats, has_counts: bool) -> String {
@@ -226,12 +254,12 @@ AVALANCHE, completed, 10 s measured, 1 driver, test t-1
     fn the_sign_says_whether_somebody_must_act() {
         let mut summary = good();
         summary.findings.push(finding("queued", Severity::Warning, "Slow."));
-        assert_eq!(sign(&summary), "⚠️");
+        assert_eq!(sign(&summary, None), "⚠️");
         summary.findings.push(finding("errors", Severity::Failure, "Bad."));
-        assert_eq!(sign(&summary), "❌");
+        assert_eq!(sign(&summary, None), "❌");
         let aborted = Summary { state: RunState::Aborted, ..good() };
-        assert_eq!(sign(&aborted), "❌");
-        assert_eq!(sign(&Summary { findings: Vec::new(), ..good() }), "ℹ️");
+        assert_eq!(sign(&aborted, None), "❌");
+        assert_eq!(sign(&Summary { findings: Vec::new(), ..good() }, None), "ℹ️");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::conservation;
 use super::form::Form;
 use super::plots::Plots;
-use super::{Controls, View, drivers, errors, form, head, history, notices, thresholds, tiles};
+use super::{Controls, View, ab, drivers, errors, form, head, history, notices, thresholds, tiles};
 use crate::html::finish;
 use crate::plan::words;
 use crate::stats::summary::Summary;
@@ -105,6 +105,7 @@ fn test(summary: &Summary, view: &View) -> Markup {
     html! {
         (head::section(summary, view.controls))
         (tiles::section(summary, &view.dashboard.fleet))
+        (ab::section(summary))
         (plots.course())
         (errors::section(summary, &plots.errors()))
         (plots.generator())

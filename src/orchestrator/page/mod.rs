@@ -6,6 +6,7 @@
 //! is opened late shows the same as one that was opened early. Style and script are files of their own, so
 //! that the content security policy can forbid everything that stands inside the page.
 
+mod ab;
 mod assets;
 mod conservation;
 mod document;

@@ -10,7 +10,7 @@ use serde_json::Value;
 pub fn terms(plan: &Value) -> Vec<(&'static str, String)> {
     let Ok(config) = <TestConfig as Deserialize>::deserialize(plan) else { return Vec::new() };
     let fleet = config.fleet.clone().unwrap_or_default();
-    let mut terms = vec![("request", request(&config)), ("load", load(&config, &fleet))];
+    let mut terms = vec![("request", request(&config, plan)), ("load", load(&config, &fleet))];
     terms.extend(amount(&config, &fleet).map(|text| ("ends after", text)));
     terms.extend(connections(&config, &fleet).map(|text| ("connections", text)));
     terms.extend(config.warmup_ms.filter(|ms| *ms > 0).map(|ms| ("warm-up", format_duration_ms(ms))));
@@ -90,6 +90,8 @@ mod tests {
         let shown = |url: &str| term(json!({"test_type": "TSUNAMI", "target_url": url}), "request");
         assert_eq!(shown("http://h:1/a"), "GET http://h:1/a");
         assert_eq!(shown("http://me:pw@h/a?token=x#y"), "GET http://(hidden)@h/a?…");
+        let ab = json!({"test_type": "TSUNAMI", "ab": ["http://old/?k=1", "http://me:pw@new/"]});
+        assert_eq!(term(ab, "request"), "GET A http://old/?…, B http://(hidden)@new/");
         let post = json!({"test_type": "TSUNAMI", "request": {"method": "POST"}});
         assert_eq!(term(post, "request"), "POST each driver's own target");
         assert!(shown(&format!("http://h/{}", "a".repeat(5_000))).chars().count() < 250);

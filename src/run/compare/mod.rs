@@ -1,9 +1,8 @@
 //! `floodgate compare`: compares saved runs.
 
 mod load;
-mod text;
 
-use super::{CONDITION, FAILED, live};
+use super::{CONDITION, FAILED, comparison, live};
 use crate::compare::{self, Comparison, Judged, Run, Word, page};
 use crate::store::write_file;
 use crate::terminal;
@@ -49,7 +48,7 @@ pub fn run(settings: &Settings, out: &mut dyn Write) -> u8 {
     };
     let printed = match settings.json {
         true => comparison.document(),
-        false => text::render(&comparison, terminal::shows_colours(&std::io::stdout())),
+        false => comparison::render(&comparison, terminal::shows_colours(&std::io::stdout())),
     };
     if let Err(error) = out.write_all(printed.as_bytes()).and_then(|()| out.flush()) {
         live::say(&format!("floodgate: cannot write the result: {error}"));

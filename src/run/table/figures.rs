@@ -8,7 +8,7 @@ use crate::units::{format_count, format_figure};
 pub const MAX_ROWS: usize = 50;
 
 /// Heads of the counts.
-const COUNTS: [&str; 5] = ["requests", "per s", "errors", "4xx/5xx", "queued"];
+pub const COUNTS: [&str; 5] = ["requests", "per s", "errors", "4xx/5xx", "queued"];
 /// Heads of the shares of time, if they are known.
 const SHARES: [&str; 2] = ["busy", "CPU wait"];
 /// Heads of the times.
@@ -73,7 +73,7 @@ fn name(driver: &DriverSummary) -> String {
 }
 
 /// A driver of the original protocol reports no counts.
-fn count_cells(stats: &Stats, has_counts: bool) -> [String; COUNTS.len() + SHARES.len()] {
+pub fn count_cells(stats: &Stats, has_counts: bool) -> [String; COUNTS.len() + SHARES.len()] {
     let unknown = || "-".to_owned();
     let count = |n: u64| if has_counts { format_count(n) } else { unknown() };
     let rate = match stats.throughput_rps {

@@ -1,6 +1,7 @@
 //! The result as text: the verdict, the errors, what was run, the figures of the fleet and of each driver,
 //! and where every request went. No line is wider than 80 columns.
 
+mod ab;
 mod conservation;
 mod figures;
 pub(super) mod grid;
@@ -10,6 +11,7 @@ mod histogram;
 mod tests;
 pub(super) mod text;
 
+use crate::compare::Comparison;
 use crate::stats::causes::ErrorSample;
 use crate::stats::histogram::Histogram;
 use crate::stats::summary::{DriverSummary, Stats, Summary};
@@ -32,6 +34,8 @@ pub fn render(summary: &Summary) -> String {
 /// `colours` is set.
 pub fn render_for(summary: &Summary, latency: Option<&Histogram>, colours: bool) -> String {
     let mut page = Page { out: String::new(), colours };
+    let comparison = summary.comparison.as_ref().and_then(Comparison::of);
+    ab::answer(&mut page, comparison.as_ref());
     verdict(&mut page, summary);
     page.put("");
     page.styled(worst(summary), &heading::title(summary));
@@ -49,6 +53,7 @@ pub fn render_for(summary: &Summary, latency: Option<&Histogram>, colours: bool)
         bars.iter().enumerate().for_each(|(at, line)| page.styled(head_or_row(at), line));
         page.put("");
     }
+    ab::section(&mut page, summary, comparison.as_ref());
     notes(&mut page, summary);
     page.out
 }

@@ -1,8 +1,11 @@
 //! A comparison as one HTML document without a script: the sentence, the figures, the curves of both sides
-//! over each other, errors by kind, and how they were compared.
+//! over each other, errors by kind, and how they were compared. Its parts stand in the report and on the page
+//! of an A/B test, too.
 
-use super::MIN_MS;
-use super::document::{Change, Comparison, RunName, Word};
+mod parts;
+mod requests;
+
+use super::document::{Comparison, RunName};
 use super::figures::merged;
 use super::run::Run;
 use crate::html::standalone;
@@ -10,6 +13,8 @@ use crate::plot::{self, Compared, Timeline};
 use crate::stats::histogram::Packed;
 use crate::units::{format_count, trim_number};
 use maud::{Markup, html};
+pub use parts::{errors, figures, method, sentence};
+pub use requests::requests;
 
 const STYLE: &str = include_str!("style.css");
 /// Runs of a side that are drawn second by second.
@@ -20,33 +25,22 @@ pub fn render(comparison: &Comparison, a: &[Run], b: &[Run]) -> String {
     let title = format!("B is {} - Floodgate comparison", comparison.outcome);
     let body = html! {
         h1 { "Comparison" }
-        (head(comparison))
+        (sentence(comparison))
+        (runs(comparison))
+        h2 { "Figures" }
         (figures(comparison))
         (curves(a, b))
-        (errors(comparison))
+        h2 { "Errors by kind" }
+        @if comparison.errors.is_empty() { p { "None on either side." } } @else { (errors(comparison)) }
+        h2 { "Method" }
         (method(comparison))
     };
     standalone(&title, &[STYLE, plot::STYLE], &body)
 }
 
-fn tone(word: Word) -> &'static str {
-    match word {
-        Word::Slower => "bad",
-        Word::Faster => "good",
-        Word::Same => "",
-        Word::Unclear | Word::NotComparable => "warn",
-    }
-}
-
-fn head(comparison: &Comparison) -> Markup {
+/// What the runs were, and what became of the conditions.
+fn runs(comparison: &Comparison) -> Markup {
     html! {
-        p.sentence.(tone(comparison.outcome)) { (comparison.sentence) }
-        @if comparison.reasons.len() > 1 || !comparison.notes.is_empty() {
-            ul {
-                @for reason in comparison.reasons.iter().skip(1) { li { (reason) } }
-                @for note in &comparison.notes { li.dim { "Note: " (note) "." } }
-            }
-        }
         dl {
             dt { "A" } dd { (side(&comparison.a)) }
             dt { "B" } dd { (side(&comparison.b)) }
@@ -65,45 +59,6 @@ fn side(runs: &[RunName]) -> String {
     let seconds = trim_number(runs.iter().map(|run| run.elapsed_s).sum::<f64>().round());
     let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
     format!("{}: {requests} requests in {seconds} s", names.join(", "))
-}
-
-fn figures(comparison: &Comparison) -> Markup {
-    let range = |change: &Change| match change.low.is_some() {
-        true => format!("{} … {}", change.shown_change(change.low), change.shown_change(change.high)),
-        false => "-".to_owned(),
-    };
-    html! {
-        h2 { "Figures" }
-        div.scroll {
-            table {
-                thead { tr {
-                    th { "" } th { "A" } th { "B" } th { "change" } th { "interval" } th { "floor" } th { "" }
-                    th.why { "" }
-                } }
-                tbody {
-                    @for change in &comparison.figures {
-                        tr {
-                            td { (change.figure.name()) }
-                            td { (change.shown_value(change.a)) }
-                            td { (change.shown_value(change.b)) }
-                            td { (change.shown_change(change.change)) }
-                            td { (range(change)) }
-                            td { (change.shown_change(change.floor).trim_start_matches('+')) }
-                            td.(tone(change.word)) { @if change.tested { (change.word) } }
-                            td.why { (why(change)) }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn why(change: &Change) -> String {
-    let floor = change.floor_source.filter(|source| source.is_of_runs());
-    let floor = floor.map(|source| format!("the floor is {}", source.text()));
-    let parts: Vec<String> = change.reason.clone().into_iter().chain(floor).collect();
-    parts.join("; ")
 }
 
 /// Both sides over each other: by percentile, and second by second from their own starts.
@@ -133,48 +88,11 @@ fn curves(a: &[Run], b: &[Run]) -> Markup {
     }
 }
 
-fn errors(comparison: &Comparison) -> Markup {
-    let cell = |count: u64, percent: f64| format!("{} ({} %)", format_count(count), trim_number(percent));
-    html! {
-        h2 { "Errors by kind" }
-        @if comparison.errors.is_empty() {
-            p { "None on either side." }
-        } @else {
-            table {
-                thead { tr { th { "" } th { "A" } th { "B" } } }
-                tbody {
-                    @for kind in &comparison.errors {
-                        tr {
-                            td { (kind.kind) }
-                            td { (cell(kind.a, kind.a_percent)) }
-                            td { (cell(kind.b, kind.b_percent)) }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn method(comparison: &Comparison) -> Markup {
-    let method = &comparison.method;
-    html! {
-        h2 { "Method" }
-        p {
-            (method.text) ". Intervals hold with " (method.confidence) " % for all latencies together. "
-            "A change is called only if its interval lies beyond the floor: at least "
-            (trim_number(method.noise)) " % and " (MIN_MS) " ms."
-        }
-        @if let Some(advice) = &comparison.advice { p { (advice) } }
-        ul.dim { @for source in &method.sources { li { (source) } } }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::tests::run;
-    use super::super::{Settings, compare};
     use super::*;
+    use crate::compare::tests::run;
+    use crate::compare::{Settings, compare};
 
     fn page(a: Run, b: Run) -> String {
         let (a, b) = ([a], [b]);

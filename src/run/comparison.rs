@@ -1,7 +1,7 @@
-//! A comparison as text: the sentence, the figures, errors by kind, and how they were compared. No line is
-//! wider than 80 columns.
+//! A comparison as text: the sentence, the figures, errors by kind, and how they were compared, as a whole for
+//! `floodgate compare`, and in parts for the result of an A/B test. No line is wider than 80 columns.
 
-use crate::compare::{Change, Comparison, MIN_MS, RunName, Word, format_change};
+use crate::compare::{Comparison, Judged, MIN_MS, RunName, Word, format_change};
 use crate::run::table::grid::Grid;
 use crate::run::table::text::{labelled, wrap};
 use crate::terminal::Style;
@@ -10,40 +10,26 @@ use crate::units::{format_count, trim_number};
 /// Runs of a side that are named.
 const MAX_NAMED: usize = 10;
 
+/// Lines of one style each; a text may have several lines.
+pub type Lines = Vec<(Style, String)>;
+
 /// The whole text, with a newline at its end.
 pub fn render(comparison: &Comparison, colours: bool) -> String {
-    let mut lines: Vec<(Style, String)> = vec![(style(comparison.outcome), wrap(&comparison.sentence, 0))];
+    let mut lines: Lines = vec![sentence(comparison)];
+    lines.extend(remarks(comparison));
     let mut put = |text: String| lines.push((Style::Plain, text));
-    comparison.reasons.iter().skip(1).for_each(|reason| put(wrap(&format!("- {reason}"), 2)));
-    comparison.notes.iter().for_each(|note| put(wrap(&format!("Note: {note}."), 2)));
     put(String::new());
-    table(comparison).into_iter().for_each(&mut put);
+    let mut grid = Grid::new("", &HEADS);
+    add_figures(&mut grid, comparison);
+    grid.blocks().into_iter().flatten().for_each(&mut put);
     put(String::new());
     if !comparison.errors.is_empty() {
-        errors(comparison).into_iter().for_each(&mut put);
+        errors(comparison).blocks().into_iter().flatten().for_each(&mut put);
         put(String::new());
     }
-    put(labelled("A", &side(&comparison.a)));
-    put(labelled("B", &side(&comparison.b)));
-    put(labelled("method", &method(comparison)));
-    put(labelled("noise floor", &floor(comparison)));
-    for change in comparison.figures.iter().filter(|change| change.tested) {
-        if let Some(reason) = change.reason.as_deref().filter(|_| !change.word.is_change()) {
-            put(labelled(change.figure.name(), &format!("{}: {reason}", change.word)));
-        }
-    }
-    if let Some(advice) = &comparison.advice {
-        put(labelled("next", advice));
-    }
-    for condition in &comparison.conditions {
-        let (word, style) = match (condition.failed, condition.word) {
-            (true, _) => ("FAILED", Style::Red),
-            (false, Word::Unclear) => ("unclear", Style::Yellow),
-            (false, Word::NotComparable) => ("not comparable", Style::Yellow),
-            (false, _) => ("passed", Style::Plain),
-        };
-        lines.push((style, labelled("condition", &format!("fail if {}: {word}", condition.expression))));
-    }
+    put(labelled("A", &side("A", &comparison.a)));
+    put(labelled("B", &side("B", &comparison.b)));
+    lines.extend(details(comparison));
     let paint = |(style, text): &(Style, String)| {
         let style = if colours { *style } else { Style::Plain };
         text.split('\n').map(|line| style.paint(line) + "\n").collect::<String>()
@@ -51,16 +37,52 @@ pub fn render(comparison: &Comparison, colours: bool) -> String {
     lines.iter().map(paint).collect()
 }
 
-fn style(outcome: Word) -> Style {
-    match outcome {
+/// The result in one sentence.
+pub fn sentence(comparison: &Comparison) -> (Style, String) {
+    let style = match comparison.outcome {
         Word::Slower => Style::Red,
         Word::Faster | Word::Same => Style::Green,
         Word::Unclear | Word::NotComparable => Style::Yellow,
-    }
+    };
+    (style, wrap(&comparison.sentence, 0))
 }
 
-fn table(comparison: &Comparison) -> Vec<String> {
-    let mut grid = Grid::new("", &["A", "B", "change", "interval", ""]);
+/// Further reasons why the runs cannot be compared, and what else differs between them.
+pub fn remarks(comparison: &Comparison) -> Lines {
+    let reasons = comparison.reasons.iter().skip(1).map(|reason| format!("- {reason}"));
+    let notes = comparison.notes.iter().map(|note| format!("Note: {}.", note.trim_end_matches('.')));
+    reasons.chain(notes).map(|text| (Style::Plain, wrap(&text, 2))).collect()
+}
+
+/// How the figures were compared, what is unclear and what would help, and what became of the conditions.
+pub fn details(comparison: &Comparison) -> Lines {
+    let plain = |label: &str, text: &str| (Style::Plain, labelled(label, text));
+    let mut lines = vec![plain("method", &method(comparison)), plain("noise floor", &floor(comparison))];
+    for change in comparison.figures.iter().filter(|change| change.tested) {
+        if let Some(reason) = change.reason.as_deref().filter(|_| !change.word.is_change()) {
+            lines.push(plain(change.figure.name(), &format!("{}: {reason}", change.word)));
+        }
+    }
+    lines.extend(comparison.advice.iter().map(|advice| plain("next", advice)));
+    lines.extend(comparison.conditions.iter().map(condition));
+    lines
+}
+
+fn condition(condition: &Judged) -> (Style, String) {
+    let (word, style) = match (condition.failed, condition.word) {
+        (true, _) => ("FAILED", Style::Red),
+        (false, Word::Unclear) => ("unclear", Style::Yellow),
+        (false, Word::NotComparable) => ("not comparable", Style::Yellow),
+        (false, _) => ("passed", Style::Plain),
+    };
+    (style, labelled("condition", &format!("fail if {}: {word}", condition.expression)))
+}
+
+/// The heads of [`add_figures`]; the last column has the words.
+pub const HEADS: [&str; 5] = ["A", "B", "change", "interval", ""];
+
+/// Adds each figure with its change, the interval of that and its word.
+pub fn add_figures(grid: &mut Grid, comparison: &Comparison) {
     for change in &comparison.figures {
         // What holds for all figures is in the first line.
         let says = change.tested && comparison.outcome != Word::NotComparable;
@@ -71,22 +93,15 @@ fn table(comparison: &Comparison) -> Vec<String> {
                 change.shown_value(change.a),
                 change.shown_value(change.b),
                 change.shown_change(change.change),
-                interval(change),
+                change.shown_interval(),
                 word.to_owned(),
             ],
         );
     }
-    grid.blocks().into_iter().flatten().collect()
 }
 
-/// `+9.8 … +10.4 %`
-fn interval(change: &Change) -> String {
-    let Some((low, high)) = change.low.zip(change.high) else { return "-".to_owned() };
-    let bare = format_change(low, "");
-    format!("{} … {}", bare.trim_end(), format_change(high, change.change_unit))
-}
-
-fn errors(comparison: &Comparison) -> Vec<String> {
+/// Failed requests and error statuses of both sides; only a head if there are none.
+pub fn errors(comparison: &Comparison) -> Grid {
     let mut grid = Grid::new("errors by kind", &["A", "", "B", ""]);
     let percent = |share: f64| format!("{} %", trim_number(share));
     for kind in &comparison.errors {
@@ -98,19 +113,24 @@ fn errors(comparison: &Comparison) -> Vec<String> {
         ];
         grid.add(&kind.kind, cells);
     }
-    grid.blocks().into_iter().flatten().collect()
+    grid
 }
 
-fn side(runs: &[RunName]) -> String {
+/// The runs of a side. The names of one test's two sides begin with the side, which the label already says.
+fn side(side: &str, runs: &[RunName]) -> String {
     let requests = format_count(runs.iter().map(|run| run.requests).sum());
     let seconds = trim_number(runs.iter().map(|run| run.elapsed_s).sum::<f64>().round());
-    let names: Vec<&str> = runs.iter().take(MAX_NAMED).map(|run| run.name.as_str()).collect();
+    let names: Vec<&str> = runs.iter().take(MAX_NAMED).map(|run| bare(side, &run.name)).collect();
     let more = match runs.len().saturating_sub(MAX_NAMED) {
         0 => String::new(),
         n => format!(" and {n} more"),
     };
     let count = if runs.len() > 1 { format!("{} runs, ", runs.len()) } else { String::new() };
     format!("{count}{requests} requests in {seconds} s: {}{more}", names.join(", "))
+}
+
+fn bare<'a>(side: &str, name: &'a str) -> &'a str {
+    name.strip_prefix(side).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(name)
 }
 
 fn method(comparison: &Comparison) -> String {
@@ -132,7 +152,7 @@ fn floor(comparison: &Comparison) -> String {
     let raised = comparison.figures.iter().filter_map(|change| {
         let source = change.floor_source.filter(|source| source.is_of_runs())?;
         let floor = change.floor.map_or("unlimited".to_owned(), |floor| {
-            format_change(floor, change.change_unit).trim_start_matches('+').to_owned()
+            format_change(floor, &change.change_unit).trim_start_matches('+').to_owned()
         });
         Some(format!("{} {floor} ({})", change.figure.name(), source.text()))
     });

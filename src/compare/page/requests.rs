@@ -1,0 +1,48 @@
+//! The figures of a test by request name: of an A/B test, those of A and of B.
+
+use crate::html::{Cell, Column, table};
+use crate::plan::words::{request_name, target};
+use crate::stats::summary::{Distribution, RequestSummary, Summary};
+use maud::Markup;
+
+const COLUMNS: [Column; 12] = [
+    Column::Text("request"),
+    Column::Text("URL"),
+    Column::Number("requests"),
+    Column::Number("per s"),
+    Column::Number("errors"),
+    Column::Number("4xx/5xx"),
+    Column::Number("queued"),
+    Column::Number("p50 ms"),
+    Column::Number("p90 ms"),
+    Column::Number("p99 ms"),
+    Column::Number("p99.9 ms"),
+    Column::Number("max ms"),
+];
+/// Maximum number of rows; the JSON form has all.
+const MAX_ROWS: usize = 50;
+
+/// One row for each request name. URLs are shown without what may be a secret.
+pub fn requests(summary: &Summary) -> Markup {
+    let rows: Vec<_> = summary.requests.iter().take(MAX_ROWS).map(row).collect();
+    table("Figures by request", &COLUMNS, &rows)
+}
+
+fn row(one: &RequestSummary) -> Vec<Cell> {
+    let stats = &one.stats;
+    let latency = |read: fn(&Distribution) -> f64| Cell::figure(stats.latency_ms.as_ref().map(read));
+    vec![
+        Cell::plain(request_name(&one.name)),
+        Cell::plain(target(&one.url)),
+        Cell::count(stats.requests),
+        Cell::figure(Some(stats.throughput_rps)),
+        Cell::errors(stats.errors_total()),
+        Cell::errors(stats.error_statuses()),
+        Cell::count(stats.queued),
+        latency(|d| d.median),
+        latency(|d| d.p90),
+        latency(|d| d.p99),
+        latency(|d| d.p999),
+        latency(|d| d.max),
+    ]
+}
