@@ -34,7 +34,7 @@ mod sections;
 mod sentence;
 mod student;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 
 use crate::units::trim_number;
 pub use conditions::Condition;
@@ -289,6 +289,7 @@ fn errors(a: &[Run], b: &[Run]) -> Vec<ErrorKind> {
             }
         }
     }
+    kinds.retain(|_, (of_a, of_b)| *of_a > 0 || *of_b > 0);
     let requests =
         |runs: &[Run]| runs.iter().map(|run| run.summary.total.requests).sum::<u64>().max(1) as f64;
     let percent = |count: u64, runs| (100_000.0 * count as f64 / requests(runs)).round() / 1_000.0;

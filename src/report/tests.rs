@@ -1,6 +1,7 @@
 //! Whole reports.
 
 use super::*;
+use crate::compare::tests::ab_test;
 use crate::plot::Mark;
 use crate::stats::histogram::Histogram;
 use crate::stats::states::{DriverRowState, RunState};
@@ -201,4 +202,33 @@ fn a_result_alone_has_a_report_and_says_what_is_missing() {
     assert!(text.contains("it needs the records") && text.contains("are not saved"), "{text}");
     let nothing = Report::of(&Summary::default()).render();
     assert!(nothing.contains("No second of the test has been reported."), "{nothing}");
+}
+
+#[test]
+fn an_ab_test_has_its_answer_after_the_tiles() {
+    let test = ab_test(60.0);
+    let mut whole =
+        Summary { plan: test.plan, requests: test.requests, comparison: test.comparison, ..summary(3, 1) };
+    let text = report(&whole);
+    let at = |words: &str| text.find(words).unwrap_or_else(|| panic!("{words} in {text}"));
+    let order = [
+        "class=\"tiles\"",
+        "<h2>A and B</h2>",
+        "<p class=\"sentence bad\">B is slower than A: p50 +20 %",
+        "Figures by request",
+        "<td class=\"text\">B</td>",
+        "http://new:8000/?…",
+        "Figures of A and B",
+        "bad\">slower</td>",
+        "Pairs of sections of the same moment",
+        "Holm (1979)",
+        "<h2>Plan</h2>",
+        "GET A http://old:8000/?…, B http://new:8000/?…",
+    ];
+    assert!(order.map(at).is_sorted(), "{:?}", order.map(at));
+    assert!(!text.contains("token=x"), "a query may hold a secret");
+    whole.comparison = None;
+    let text = report(&whole);
+    assert!(text.contains("Figures by request") && !text.contains("Figures of A and B"), "{text}");
+    assert!(!report(&summary(3, 1)).contains("A and B"), "other tests have no such section");
 }

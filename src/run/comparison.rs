@@ -27,8 +27,8 @@ pub fn render(comparison: &Comparison, colours: bool) -> String {
         errors(comparison).blocks().into_iter().flatten().for_each(&mut put);
         put(String::new());
     }
-    put(labelled("A", &side("A", &comparison.a)));
-    put(labelled("B", &side("B", &comparison.b)));
+    put(labelled("A", &side(&comparison.a)));
+    put(labelled("B", &side(&comparison.b)));
     lines.extend(details(comparison));
     let paint = |(style, text): &(Style, String)| {
         let style = if colours { *style } else { Style::Plain };
@@ -116,21 +116,16 @@ pub fn errors(comparison: &Comparison) -> Grid {
     grid
 }
 
-/// The runs of a side. The names of one test's two sides begin with the side, which the label already says.
-fn side(side: &str, runs: &[RunName]) -> String {
+fn side(runs: &[RunName]) -> String {
     let requests = format_count(runs.iter().map(|run| run.requests).sum());
     let seconds = trim_number(runs.iter().map(|run| run.elapsed_s).sum::<f64>().round());
-    let names: Vec<&str> = runs.iter().take(MAX_NAMED).map(|run| bare(side, &run.name)).collect();
+    let names: Vec<&str> = runs.iter().take(MAX_NAMED).map(|run| run.name.as_str()).collect();
     let more = match runs.len().saturating_sub(MAX_NAMED) {
         0 => String::new(),
         n => format!(" and {n} more"),
     };
     let count = if runs.len() > 1 { format!("{} runs, ", runs.len()) } else { String::new() };
     format!("{count}{requests} requests in {seconds} s: {}{more}", names.join(", "))
-}
-
-fn bare<'a>(side: &str, name: &'a str) -> &'a str {
-    name.strip_prefix(side).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(name)
 }
 
 fn method(comparison: &Comparison) -> String {

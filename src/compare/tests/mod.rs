@@ -6,8 +6,9 @@ use super::judge::ALPHA;
 use super::*;
 use crate::stats::histogram::{Histogram, Packed};
 use crate::stats::states::RunState;
-use crate::stats::summary::{Distribution, SeriesPoint, Stats, Summary};
+use crate::stats::summary::{Distribution, RequestSummary, SeriesPoint, Stats, Summary};
 use crate::stats::verdict::{Finding, Severity};
+use serde_json::json;
 
 /// A distribution around this many ms.
 pub fn times(ms: f64) -> Distribution {
@@ -82,6 +83,39 @@ pub fn change(figure: Figure, a: f64, b: f64, word: Word) -> Change {
         reason: None,
         tested: true,
     }
+}
+
+/// An A/B test of 20 s that has ended: A takes 50 ms, B this long.
+pub fn ab_test(b_ms: f64) -> Summary {
+    let (a, b) = (steady(50.0), steady(b_ms));
+    let request = |name: &str, url: &str, run: &Run| RequestSummary {
+        name: name.to_owned(),
+        url: url.to_owned(),
+        stats: run.summary.total.clone(),
+    };
+    let requests =
+        vec![request("a", "http://old:8000/?token=x", &a), request("b", "http://new:8000/?token=x", &b)];
+    let settings = Settings { pairing: Pairing::Paired, ..Settings::default() };
+    let comparison = compare(&[a], &[b], &settings).expect("one pair");
+    Summary {
+        test_id: "t-1".to_owned(),
+        test_type: "AVALANCHE".to_owned(),
+        state: RunState::Completed,
+        plan: json!({"test_id": "t-1", "test_type": "AVALANCHE", "duration_ms": 20_000,
+            "ab": ["http://old:8000/?token=x", "http://new:8000/?token=x"]}),
+        requests,
+        comparison: Some(serde_json::to_value(comparison).expect("JSON")),
+        ..Summary::default()
+    }
+}
+
+/// An A/B test whose A/B answer cannot be given: B never answered.
+pub fn ab_without_answer() -> Summary {
+    let mut mute = steady(50.0);
+    mute.summary.total.latency_ms = None;
+    mute.summary.state = RunState::Aborted;
+    let comparison = compare(&[steady(50.0)], &[mute], &Settings::default()).expect("one pair");
+    Summary { comparison: Some(serde_json::to_value(comparison).expect("JSON")), ..ab_test(50.0) }
 }
 
 fn compared(a: &[Run], b: &[Run]) -> Comparison {
@@ -243,7 +277,11 @@ fn in_pairs_what_both_runs_share_cancels() {
     let of = |pairing| compare(&[wave(1.0)], &[wave(1.08)], &settings(pairing)).expect("compared");
     let paired = of(Pairing::Paired);
     assert_eq!((paired.outcome, paired.method.name.as_ref()), (Word::Slower, "pairs"), "{}", paired.sentence);
-    assert_eq!(word(&of(Pairing::Separate), Figure::P50), Word::Unclear);
+    let separate = of(Pairing::Separate);
+    assert_eq!(word(&separate, Figure::P50), Word::Unclear);
+    let advice = |of: &Comparison| of.advice.clone().unwrap_or_default();
+    assert!(advice(&separate).contains("floodgate compare A1"), "{}", advice(&separate));
+    assert!(advice(&paired).starts_with("Run it longer"), "{}", advice(&paired));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::escape::markdown as escape;
 use crate::compare::{Comparison, Word};
 use crate::plan::words::request_name;
 use crate::stats::states::RunState;
-use crate::stats::summary::{Distribution, Stats, Summary, ThresholdResult};
+use crate::stats::summary::{Distribution, RequestSummary, Stats, Summary, ThresholdResult};
 use crate::stats::verdict::Severity;
 use crate::thresholds::shown;
 use crate::units::{format_count, format_figure, format_ms, trim_number};
@@ -31,8 +31,10 @@ pub fn render(summary: &Summary) -> String {
     let comparison = summary.comparison.as_ref().and_then(Comparison::of);
     page.add(&heading(summary, comparison.as_ref()));
     page.add(&description(summary));
-    page.add(&comparison.as_ref().map_or_else(String::new, compared::figures));
-    page.add(&figures(summary));
+    page.add(&comparison.as_ref().map_or_else(String::new, |known| compared::figures(known, summary)));
+    // The comparison has the figures of A and B.
+    let requests = if comparison.is_none() { &summary.requests[..] } else { &[] };
+    page.add(&figures(summary, requests));
     page.add(&thresholds(&summary.thresholds));
     for part in details::all(summary, comparison.as_ref()) {
         page.add(&part);
@@ -140,10 +142,10 @@ fn description(summary: &Summary) -> String {
 }
 
 /// The figures that everyone asks for: in total, and of each request name.
-fn figures(summary: &Summary) -> String {
+fn figures(summary: &Summary, requests: &[RequestSummary]) -> String {
     let heads = ["requests", "responses/s", "errors", "4xx/5xx", "p50", "p90", "p99", "max"];
     let total = cells(&summary.total, !summary.is_original_only());
-    if summary.requests.is_empty() {
+    if requests.is_empty() {
         let mut table = Table::new(&heads).figures();
         table.add(&total);
         return table.end();
@@ -155,7 +157,7 @@ fn figures(summary: &Summary) -> String {
         table.add(&row);
     };
     add("total", total);
-    for one in summary.requests.iter().take(MAX_NAMES) {
+    for one in requests.iter().take(MAX_NAMES) {
         add(&request_name(&one.name), cells(&one.stats, true));
     }
     table.end()

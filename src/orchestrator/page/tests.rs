@@ -2,12 +2,14 @@
 
 use super::{Controls, Form, View, Window, fragment, page, start_page};
 use crate::clock;
+use crate::compare::Comparison;
+use crate::compare::tests::ab_without_answer;
 use crate::orchestrator::dashboard::{Dashboard, FleetRow, HistoryRow};
 use crate::orchestrator::merged::Merged;
 use crate::stats::causes::ErrorSample;
 use crate::stats::histogram::{Histogram, Packed};
 use crate::stats::states::{DriverRowState, RunState};
-use crate::stats::summary::{DriverSummary, SeriesPoint, Stats, Summary, ThresholdResult};
+use crate::stats::summary::{DriverSummary, RequestSummary, SeriesPoint, Stats, Summary, ThresholdResult};
 use crate::stats::verdict::{Finding, Severity};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -37,6 +39,15 @@ fn assert_harmless(page: &str) {
     assert!(!page.contains("alert('x')") && !page.contains("<b>"));
 }
 
+fn evil_comparison() -> serde_json::Value {
+    let mut document = ab_without_answer().comparison.expect("compared");
+    (document["sentence"], document["method"]["text"]) = (EVIL.into(), EVIL.into());
+    (document["reasons"], document["notes"]) = (json!([EVIL, EVIL]), json!([EVIL]));
+    document["figures"][0]["reason"] = EVIL.into();
+    assert!(Comparison::of(&document).is_some(), "it is shown");
+    document
+}
+
 #[test]
 fn nothing_from_outside_is_markup() {
     let evil = || EVIL.to_owned();
@@ -50,6 +61,8 @@ fn nothing_from_outside_is_markup() {
         drivers: vec![row],
         error_samples: vec![ErrorSample { kind: evil(), cause: evil(), count: 1, drivers: vec![evil()] }],
         total: Stats { status: BTreeMap::from([(format!("9{EVIL}"), 1)]), ..ten_requests() },
+        requests: vec![RequestSummary { name: evil(), url: evil(), stats: ten_requests() }],
+        comparison: Some(evil_comparison()),
         plan: json!({"test_id": EVIL, "test_type": "TSUNAMI", "target_url": EVIL,
             "request": {"method": "<b>", "headers": [[EVIL, EVIL]], "body": EVIL}}),
         series: vec![SeriesPoint { second: 1, requests: 1, complete: true, ..SeriesPoint::default() }],
@@ -78,7 +91,7 @@ fn nothing_from_outside_is_markup() {
         ..Dashboard::default()
     });
     assert_harmless(&page);
-    assert!(page.contains("&lt;b&gt;") && page.matches(ESCAPED).count() > 20, "{page}");
+    assert!(page.contains("&lt;b&gt;") && page.matches(ESCAPED).count() > 25, "{page}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::text::{WIDTH, columns};
 use super::*;
+use crate::compare::tests::{ab_test, ab_without_answer};
 use crate::stats::states::{DriverRowState, RunState};
 use crate::stats::summary::{Conservation, Distribution, ThresholdResult};
 
@@ -299,4 +300,84 @@ fn colours_follow_the_severity_and_change_no_text() {
     assert_eq!(of(Severity::Failure, "failed"), pair("31"));
     assert_eq!(of(Severity::Info, "shared_host").0, "", "a note has no colour");
     assert!(!render_for(&summary(0), None, true).contains("\x1b[32m"), "severity unknown");
+}
+
+/// An A/B test with the drivers and counts of an ordinary one.
+fn ab(test: Summary) -> Summary {
+    Summary { plan: test.plan, requests: test.requests, comparison: test.comparison, ..summary(0) }
+}
+
+#[test]
+fn the_answer_of_an_ab_test_is_the_first_line_and_its_figures_have_words() {
+    let lines = lines(&ab(ab_test(60.0)));
+    assert!(lines[0].starts_with("B is slower than A: p50 +20 %, p90 +20 %"), "{lines:#?}");
+    assert!(lines.iter().any(|line| line == "All is well."), "the verdict follows");
+    let request = "GET A http://old:8000/?token=x, B http://new:8000/?token=x";
+    assert_eq!(find(&lines, "request"), format!("request         {request}"));
+    let at = |start: &str| lines.iter().position(|line| line.starts_with(start)).expect(start);
+    let order = ["All is well.", "times in ms", "lag", "A and B", "requests", "p50", "method", "status"];
+    assert!(order.map(at).is_sorted(), "{:?}", order.map(at));
+    let cells = |start: &str| find(&lines, start).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(cells("requests"), "requests 20,000 20,000");
+    assert!(cells("p50").starts_with("p50 50.0 ms 60.0 ms +20 %"), "{}", cells("p50"));
+    assert!(cells("p50").ends_with("% slower") && cells("throughput").ends_with("same"), "{lines:#?}");
+    assert!(find(&lines, "method").contains("Pairs of sections of the same moment"), "{lines:#?}");
+}
+
+#[test]
+fn colours_say_what_the_answer_is() {
+    let first = |test: Summary| {
+        let text = render_for(&ab(test), None, true);
+        text.lines().next().unwrap_or_default().split('m').next().unwrap_or_default().to_owned()
+    };
+    let codes = [60.0, 40.0, 50.0].map(|b_ms| first(ab_test(b_ms)));
+    assert_eq!(codes, ["\x1b[31", "\x1b[32", "\x1b[32"]);
+    assert_eq!(first(ab_without_answer()), "\x1b[33");
+}
+
+#[test]
+fn an_ab_test_that_cannot_be_compared_says_every_reason() {
+    let lines = lines(&ab(ab_without_answer()));
+    assert!(lines[0].starts_with("Not comparable: B did not complete"), "{lines:#?}");
+    assert!(lines.iter().any(|line| line == "- B has no complete response"), "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.ends_with("slower")), "{lines:#?}");
+}
+
+#[test]
+fn figures_by_request_need_no_comparison() {
+    let mut test = ab(ab_test(60.0));
+    // Of a newer version, or what a program other than floodgate wrote.
+    test.comparison = Some(serde_json::json!({"schema": "floodgate.compare/2"}));
+    test.requests[1].stats.errors.insert("timeout".to_owned(), 3);
+    test.requests[1].stats.latency_ms = None;
+    let lines = lines(&test);
+    assert_eq!(lines[0], "All is well.");
+    let at = lines.iter().position(|line| line.starts_with("by request")).expect("the figures");
+    let rows: Vec<Vec<&str>> =
+        lines[at..].iter().take(11).map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows[0], ["by", "request", "A", "B"]);
+    assert_eq!(rows[1], ["requests", "20,000", "20,000"]);
+    assert_eq!(rows[3], ["errors", "0", "3"]);
+    assert_eq!(rows[6], ["p50", "50.0", "ms", "-"]);
+    assert_eq!(rows[10][0], "max");
+}
+
+#[test]
+fn no_name_of_a_comparison_steers_the_terminal_or_widens_a_line() {
+    let mut evil = ab(ab_test(60.0));
+    let long = format!("\x1b[2J{}", "http://[2001:db8::1]:8443/".repeat(10));
+    evil.plan["ab"] = serde_json::json!([long, long]);
+    for request in &mut evil.requests {
+        (request.name, request.stats.requests) = (long.clone(), u64::MAX);
+    }
+    let document = evil.comparison.as_mut().expect("compared");
+    (document["sentence"], document["advice"]) = (long.clone().into(), long.clone().into());
+    document["notes"] = serde_json::json!([long]);
+    document["errors"] = serde_json::json!([
+        {"kind": long, "a": u64::MAX, "b": 1, "a_percent": 1e15, "b_percent": 0.1}]);
+    document["figures"][0]["a"] = 1e300.into();
+    for comparison in [evil.comparison.clone(), None] {
+        evil.comparison = comparison;
+        assert!(!lines(&evil).join("\n").contains('\x1b'));
+    }
 }

@@ -43,8 +43,14 @@ const fn special(
 }
 
 /// Every field, in the order of the form.
-pub const FIELDS: [Field; 15] = [
+pub const FIELDS: [Field; 16] = [
     line("url", "Target URL", "Empty: each driver's own target.", &["target_url"]),
+    line(
+        "ab",
+        "Second URL (B)",
+        "Half of the requests go here at the same time, and B is compared with the target (A). Empty: one target.",
+        &["ab"],
+    ),
     line(
         "rate",
         "Rate in requests/s",

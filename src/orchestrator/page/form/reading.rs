@@ -3,6 +3,7 @@
 use super::fields::{FIELDS, Kind};
 use super::{Form, pairs};
 use crate::message::{OnDriverLoss, RequestSpec, TestConfig, TestType, Totals};
+use crate::plan::request::Request;
 use crate::plan::{Plan, PlanError};
 use crate::thresholds;
 use crate::units::{clip, parse_duration};
@@ -56,7 +57,7 @@ impl Form {
         };
         let test_id = self.text("id").unwrap_or_else(|| format!("test-{}", uuid::Uuid::new_v4()));
         let mut config = TestConfig::new(&test_id, test_type);
-        config.target_url = self.text("url");
+        (config.target_url, config.ab) = self.targets();
         config.duration_ms = self.ms("duration").map(whole_ms);
         config.warmup_ms = self.ms("warmup").map(whole_ms);
         config.timeout_ms = self.ms("timeout").map(whole_ms);
@@ -79,6 +80,26 @@ impl Form {
         };
         config.request = Some(request).filter(|request| *request != RequestSpec::default());
         config
+    }
+
+    /// The target, or both targets of an A/B test.
+    fn targets(&mut self) -> (Option<String>, Vec<String>) {
+        match (self.text("url"), self.text("ab")) {
+            (url, None) => (url, Vec::new()),
+            (None, Some(_)) => {
+                self.complain("url", "is needed for a comparison with the second URL".to_owned());
+                (None, Vec::new())
+            }
+            (Some(a), Some(b)) => {
+                // A plan has both in one field, the form has two.
+                for (name, url) in [("url", &a), ("ab", &b)] {
+                    if let Err(why) = Request::get(url) {
+                        self.complain(name, why);
+                    }
+                }
+                (None, vec![a, b])
+            }
+        }
     }
 
     /// What was typed, without blanks around it; `None` if nothing was.
@@ -171,6 +192,18 @@ mod tests {
     fn problems(body: &str) -> Vec<(&'static str, String)> {
         let form = Form::read(body.as_bytes()).expect_err(body);
         form.problems.into_iter().chain(form.problem.map(|why| ("", why))).collect()
+    }
+
+    #[test]
+    fn two_urls_are_an_ab_test() {
+        let (config, _) = Form::read(b"url=http%3A%2F%2Fold%2F&ab=+http%3A%2F%2Fnew%2F+").expect("a plan");
+        assert_eq!((config.target_url, config.ab), (None, vec!["http://old/".into(), "http://new/".into()]));
+        let (config, _) = Form::read(b"url=http%3A%2F%2Fold%2F&ab=+").expect("a plan");
+        assert_eq!((config.target_url.as_deref(), config.ab.len()), (Some("http://old/"), 0));
+        let names = |body: &str| problems(body).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        assert_eq!(names("ab=http%3A%2F%2Fnew%2F"), ["url"]);
+        assert_eq!(names("url=http%3A%2F%2Fold%2F&ab=ftp%3A%2F%2Fnew%2F"), ["ab"]);
+        assert_eq!(names("url=old&ab=http%3A%2F%2Fnew%2F"), ["url"]);
     }
 
     #[test]
