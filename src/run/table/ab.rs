@@ -47,7 +47,7 @@ fn beside(requests: &[RequestSummary]) -> Grid {
     let heads: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut grid = Grid::new("by request", &heads);
     let counts: Vec<_> = requests.iter().map(|one| count_cells(&one.stats, true)).collect();
-    // The shares of time belong to the drivers.
+    // Without the shares of time, which belong to the drivers.
     for (at, name) in figures::COUNTS.iter().enumerate() {
         grid.add(name, counts.iter().map(|cells| cells[at].clone()).collect());
     }
