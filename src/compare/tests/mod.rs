@@ -1,5 +1,6 @@
 //! Whole comparisons of synthetic runs.
 
+mod document;
 mod simulated;
 
 use super::judge::ALPHA;

@@ -110,7 +110,10 @@ mod tests {
     fn nothing_in_a_comparison_is_markup_and_reasons_are_listed() {
         let mut evil = ab(ab_without_answer());
         let text = render(&evil);
-        assert!(text.contains("\n- B has no complete response\n") && !text.contains("| slower |"), "{text}");
+        assert!(
+            text.contains("\n- B has no complete response\n") && !text.contains("| not comparable |"),
+            "{text}"
+        );
         let bad = "x|y\n# h\n</details><script>@all`*";
         let document = evil.comparison.as_mut().expect("compared");
         (document["sentence"], document["advice"]) = (bad.into(), bad.into());

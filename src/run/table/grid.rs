@@ -34,7 +34,6 @@ impl Grid {
 
     /// Adds a row with as many cells as the head.
     pub fn add(&mut self, name: &str, cells: Vec<String>) {
-        let cells = cells.iter().map(|cell| printable(cell)).collect();
         self.rows.push(Row { name: printable(name), cells });
     }
 

@@ -1,0 +1,50 @@
+//! A comparison that is written and read again.
+
+use super::run;
+use crate::compare::{Comparison, Figure, SCHEMA, Settings, Word, compare};
+use serde_json::{Value, json};
+
+/// Compared in sections, with every optional field somewhere.
+fn document() -> Comparison {
+    let conditions = vec!["p99 > +10%".parse().expect("valid")];
+    let settings = Settings { conditions, ..Settings::default() };
+    let mut b = run(&[60.0; 20]);
+    b.summary.started_at = Some(1_790_000_001_000.5);
+    b.summary.total.errors.insert("timeout".to_owned(), 7);
+    compare(&[run(&[50.0; 20])], &[b], &settings).expect("one pair")
+}
+
+#[test]
+fn a_document_that_is_read_again_is_the_same() {
+    let written = document();
+    let read: Comparison = serde_json::from_str(&written.document()).expect("its own form");
+    assert_eq!(read, written);
+    assert_eq!(read.document(), written.document());
+    let words = [Word::Faster, Word::Slower, Word::Same, Word::Unclear, Word::NotComparable];
+    for word in words {
+        assert_eq!(serde_json::to_value(word).expect("JSON"), json!(word.as_str()));
+    }
+    for figure in Figure::ALL {
+        assert_eq!(serde_json::to_value(figure).expect("JSON"), json!(figure.name()));
+    }
+}
+
+#[test]
+fn only_a_document_of_this_schema_and_with_known_units_is_read() {
+    let value = serde_json::to_value(document()).expect("JSON");
+    assert_eq!(Comparison::of(&value), Some(document()));
+    let with = |path: &str, part: Value| {
+        let mut value = value.clone();
+        *value.pointer_mut(path).expect(path) = part;
+        Comparison::of(&value)
+    };
+    assert!(with("/sentence", json!("Other.")).is_some());
+    assert_eq!(with("/schema", json!("floodgate.compare/2")), None);
+    assert_eq!(with("/outcome", json!("better")), None);
+    assert_eq!(with("/figures/0/name", json!("p42")), None);
+    assert_eq!(with("/figures/0/unit", json!("\u{1b}[2J")), None);
+    assert_eq!(with("/figures/0/change_unit", json!("points")), None);
+    for odd in [json!(null), json!({}), json!({"schema": SCHEMA}), json!([1])] {
+        assert_eq!(Comparison::of(&odd), None, "{odd}");
+    }
+}
