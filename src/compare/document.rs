@@ -3,6 +3,7 @@
 use super::figures::{Family, Figure};
 use super::floor::FloorSource;
 use super::format_change;
+use crate::stats::summary::Summary;
 use crate::units::format_figure;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -211,6 +212,14 @@ impl Comparison {
                 == (change.figure.unit(), change.figure.change_unit())
         };
         read.figures.iter().all(fits).then_some(read)
+    }
+
+    /// The comparison in the result of an A/B test that has ended, without the notes that its verdict says, too.
+    pub fn of_test(summary: &Summary) -> Option<Comparison> {
+        let mut comparison = Comparison::of(summary.comparison.as_ref()?)?;
+        let is_said = |note: &String| summary.verdict.iter().any(|text| text.trim_end_matches('.') == note);
+        comparison.notes.retain(|note| !is_said(note));
+        Some(comparison)
     }
 
     /// The document that `--json` prints: one line with its newline.

@@ -2,7 +2,7 @@
 
 use crate::message::{Stage, TestConfig, TestType, Totals, secrets};
 use crate::units::{clip, format_count, format_duration_ms, format_number, trim_number};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Maximum number of characters of a target that are shown.
 const MAX_TARGET_CHARS: usize = 200;
@@ -20,20 +20,14 @@ pub fn gloss(test_type: &str) -> Option<&'static str> {
     GLOSSES.iter().find(|(name, _)| *name == test_type).map(|(_, gloss)| *gloss)
 }
 
-/// The method and the target, or both targets of an A/B test. `plan` is the whole plan as a result has it.
-pub fn request(config: &TestConfig, plan: &Value) -> String {
-    let both = ab(plan).map(|[a, b]| format!("A {}, B {}", target(a), target(b)));
-    let one = || config.target_url.as_deref().map(target);
-    let target = both.or_else(one).unwrap_or_else(|| "each driver's own target".to_owned());
-    format!("{} {target}", clip(config.method(), 20))
-}
-
-/// The two URLs of an A/B test as the plan has them; `None` for any other plan.
-pub fn ab(plan: &Value) -> Option<[&str; 2]> {
-    match &plan.get("ab")?.as_array()?[..] {
-        [a, b] => Some([a.as_str()?, b.as_str()?]),
-        _ => None,
-    }
+/// The method and the target, or both targets of an A/B test.
+pub fn request(config: &TestConfig) -> String {
+    let targets = match (&config.ab[..], &config.target_url) {
+        ([a, b], _) => format!("A {}, B {}", target(a), target(b)),
+        (_, Some(url)) => target(url),
+        (_, None) => "each driver's own target".to_owned(),
+    };
+    format!("{} {targets}", clip(config.method(), 20))
 }
 
 /// The name of a request: those of an A/B test are `A` and `B` everywhere.

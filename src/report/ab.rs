@@ -7,7 +7,7 @@ use maud::{Markup, html};
 /// The figures by request name, then the comparison of an A/B test that has ended; nothing for a plan without
 /// request names.
 pub fn section(summary: &Summary) -> Markup {
-    let comparison = summary.comparison.as_ref().and_then(Comparison::of);
+    let comparison = Comparison::of_test(summary);
     html! {
         @if !summary.requests.is_empty() {
             h2 { "A and B" }

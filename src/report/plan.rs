@@ -53,7 +53,7 @@ fn terms(plan: &Value) -> Vec<(&'static str, String)> {
     let ms = |ms: Option<u64>| ms.filter(|ms| *ms > 0).map(format_duration_ms);
     let known = [
         ("type", gloss),
-        ("request", Some(request(&config, plan))),
+        ("request", Some(request(&config))),
         ("load", Some(load(&config, &fleet))),
         ("duration", ms(config.duration_ms)),
         ("requests", amount(fleet.requests, config.message_count_per_driver)),

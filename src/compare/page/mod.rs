@@ -9,6 +9,7 @@ use super::document::{Comparison, RunName};
 use super::figures::merged;
 use super::run::Run;
 use crate::html::standalone;
+use crate::plan::words::target;
 use crate::plot::{self, Compared, Timeline};
 use crate::stats::histogram::Packed;
 use crate::units::{format_count, trim_number};
@@ -57,8 +58,13 @@ fn runs(comparison: &Comparison) -> Markup {
 fn side(runs: &[RunName]) -> String {
     let requests = format_count(runs.iter().map(|run| run.requests).sum());
     let seconds = trim_number(runs.iter().map(|run| run.elapsed_s).sum::<f64>().round());
-    let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
+    let names: Vec<String> = runs.iter().map(|run| shown(&run.name)).collect();
     format!("{}: {requests} requests in {seconds} s", names.join(", "))
+}
+
+/// The sides of an A/B test have the names of their URLs, which may contain secrets.
+fn shown(name: &str) -> String {
+    if name.contains("://") { target(name) } else { name.to_owned() }
 }
 
 /// Both sides over each other: by percentile, and second by second from their own starts.
@@ -117,6 +123,15 @@ mod tests {
         let html = page(run(&[50.0; 20]), evil);
         assert!(!html.contains("<script>") && !html.contains("<b>") && !html.contains('\u{1b}'), "{html}");
         assert!(html.contains("&lt;script&gt;alert(&#39;1&#39;)"), "{html}");
+    }
+
+    #[test]
+    fn the_sides_of_an_ab_test_show_no_secrets() {
+        let mut b = run(&[60.0; 20]);
+        b.name = "http://me:pw@new/?token=x".to_owned();
+        let html = page(run(&[50.0; 20]), b);
+        assert!(html.contains("<dd>http://(hidden)@new/?…: 20,000 requests in 20 s</dd>"), "{html}");
+        assert!(!html.contains("token=x") && !html.contains("me:pw"), "{html}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A comparison that is written and read again.
 
-use super::run;
+use super::{ab_test, run};
 use crate::compare::{Comparison, Figure, SCHEMA, Settings, Word, compare};
 use serde_json::{Value, json};
 
@@ -47,4 +47,18 @@ fn only_a_document_of_this_schema_and_with_known_units_is_read() {
     for odd in [json!(null), json!({}), json!({"schema": SCHEMA}), json!([1])] {
         assert_eq!(Comparison::of(&odd), None, "{odd}");
     }
+}
+
+#[test]
+fn what_the_verdict_of_a_test_says_is_no_note() {
+    let mut test = ab_test(60.0);
+    let notes = ["The generator was late", "the run lost 1 of its drivers"];
+    test.comparison.as_mut().expect("compared")["notes"] = json!(notes);
+    test.verdict = vec!["OK.".to_owned(), "The generator was late.".to_owned()];
+    let read = Comparison::of_test(&test).expect("compared");
+    assert_eq!(read.notes, notes[1..]);
+    test.verdict.clear();
+    assert_eq!(Comparison::of_test(&test).expect("compared").notes, notes);
+    test.comparison = None;
+    assert_eq!(Comparison::of_test(&test), None);
 }

@@ -28,7 +28,7 @@ const MAX_THRESHOLDS: usize = 50;
 /// line says so.
 pub fn render(summary: &Summary) -> String {
     let mut page = Page::default();
-    let comparison = summary.comparison.as_ref().and_then(Comparison::of);
+    let comparison = Comparison::of_test(summary);
     page.add(&heading(summary, comparison.as_ref()));
     page.add(&description(summary));
     page.add(&comparison.as_ref().map_or_else(String::new, |known| compared::figures(known, summary)));

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 /// The figures by request name, and what the comparison says; nothing for a plan without request names.
 pub fn section(summary: &Summary) -> Markup {
-    let comparison = summary.comparison.as_ref().and_then(Comparison::of);
+    let comparison = Comparison::of_test(summary);
     html! {
         @if !summary.requests.is_empty() {
             section aria-labelledby="ab-title" {

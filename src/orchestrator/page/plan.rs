@@ -10,7 +10,7 @@ use serde_json::Value;
 pub fn terms(plan: &Value) -> Vec<(&'static str, String)> {
     let Ok(config) = <TestConfig as Deserialize>::deserialize(plan) else { return Vec::new() };
     let fleet = config.fleet.clone().unwrap_or_default();
-    let mut terms = vec![("request", request(&config, plan)), ("load", load(&config, &fleet))];
+    let mut terms = vec![("request", request(&config)), ("load", load(&config, &fleet))];
     terms.extend(amount(&config, &fleet).map(|text| ("ends after", text)));
     terms.extend(connections(&config, &fleet).map(|text| ("connections", text)));
     terms.extend(config.warmup_ms.filter(|ms| *ms > 0).map(|ms| ("warm-up", format_duration_ms(ms))));

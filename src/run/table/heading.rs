@@ -1,16 +1,16 @@
 //! What was run: the test type, the request and the plan.
 
-use super::text::{labelled, shorten, wrap};
+use super::text::{LABEL, labelled, shorten, wrap};
 use crate::message::secrets;
 use crate::message::{Stage, TestConfig, TestType};
-use crate::plan::words;
 use crate::plan::{DEFAULT_CONNECTIONS, DEFAULT_DELAY, DEFAULT_DURATION};
 use crate::stats::summary::Summary;
 use crate::units::{format_count, format_duration, format_duration_ms, format_number, trim_number};
-use serde_json::Value;
 
 /// Most columns of a URL.
 const MAX_URL: usize = 3 * 64;
+/// Most columns of a method that a second URL is indented by.
+const MAX_METHOD: usize = 16;
 /// Most stages that are named.
 const MAX_STAGES: usize = 8;
 
@@ -32,19 +32,14 @@ pub fn details(summary: &Summary) -> Vec<String> {
     parts.push(Some(connections(&plan)));
     parts.push(Some(counted(summary.drivers.len() as u64, "driver")));
     let parts: Vec<String> = parts.into_iter().flatten().collect();
-    let request = request(&plan, &hidden(summary));
-    vec![labelled("request", &request), labelled("plan", &parts.join(", "))]
+    vec![request(&plan), labelled("plan", &parts.join(", "))]
 }
 
 /// The plan without secrets.
 fn plan(summary: &Summary) -> Option<TestConfig> {
-    serde_json::from_value(hidden(summary)).ok()
-}
-
-fn hidden(summary: &Summary) -> Value {
     let mut plan = summary.plan.clone();
     secrets::hide(&mut plan);
-    plan
+    serde_json::from_value(plan).ok()
 }
 
 /// How the requests are paced, in the words of a newcomer.
@@ -59,12 +54,17 @@ fn gloss(plan: &TestConfig, summary: &Summary) -> &'static str {
     }
 }
 
-/// The method, and the target or both targets of an A/B test.
-fn request(plan: &TestConfig, whole: &Value) -> String {
-    let both = words::ab(whole)
-        .map(|[a, b]| format!("A {}, B {}", shorten(a, MAX_URL / 2), shorten(b, MAX_URL / 2)));
-    let url = both.or_else(|| plan.target_url.as_deref().map(|url| shorten(url, MAX_URL)));
-    format!("{} {}", plan.method(), url.as_deref().unwrap_or("(each driver's own target)"))
+/// The method and the target; of an A/B test both, below each other.
+fn request(plan: &TestConfig) -> String {
+    let method = plan.method();
+    let [a, b] = &plan.ab[..] else {
+        let url = plan.target_url.as_deref().map(|url| shorten(url, MAX_URL));
+        let url = url.as_deref().unwrap_or("(each driver's own target)");
+        return labelled("request", &format!("{method} {url}"));
+    };
+    let indent = LABEL + method.len().min(MAX_METHOD) + 1;
+    let second = wrap(&format!("{}B {}", " ".repeat(indent), shorten(b, MAX_URL)), indent);
+    format!("{}\n{second}", labelled("request", &format!("{method} A {}", shorten(a, MAX_URL))))
 }
 
 /// The rate, the stages or the delay; none of a closed loop.
@@ -132,7 +132,7 @@ fn counted(n: u64, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     /// Title and details of a plan that adds these fields to the smallest one.
     fn heading(test_type: &str, fields: Value) -> Vec<String> {
@@ -205,7 +205,7 @@ mod tests {
         let lines = heading("AVALANCHE", json!({"target_url": "http://me:pw@[2001:db8::1]:8443/"}));
         assert_eq!(lines[1], "request         GET http://(hidden)@[2001:db8::1]:8443/");
         let lines = heading("AVALANCHE", json!({"ab": ["http://old/", "http://me:pw@new/"]}));
-        assert_eq!(lines[1], "request         GET A http://old/, B http://(hidden)@new/");
+        assert_eq!(lines[1], "request         GET A http://old/\n                    B http://(hidden)@new/");
         let url = format!("http://h/{}/end", "x".repeat(5_000));
         let lines = heading("AVALANCHE", json!({"target_url": url}));
         assert!(lines[1].lines().count() <= 4 && lines[1].ends_with("/end"), "{}", lines[1]);

@@ -34,7 +34,7 @@ pub fn render(summary: &Summary) -> String {
 /// `colours` is set.
 pub fn render_for(summary: &Summary, latency: Option<&Histogram>, colours: bool) -> String {
     let mut page = Page { out: String::new(), colours };
-    let comparison = summary.comparison.as_ref().and_then(Comparison::of);
+    let comparison = Comparison::of_test(summary);
     ab::answer(&mut page, comparison.as_ref());
     verdict(&mut page, summary);
     page.put("");
