@@ -1,6 +1,6 @@
-//! A comparison as text: the sentence, the figures, errors by kind, and how they were compared. As a whole it is
-//! the output of `floodgate compare`, in parts it belongs to the result of an A/B test. No line is wider than
-//! 80 columns.
+//! A comparison as text: the sentence, the figures, errors by kind, and how they were compared. As a whole it
+//! is the output of `floodgate compare`, in parts it belongs to the result of an A/B test. No line is wider
+//! than 80 columns.
 
 use crate::compare::{Comparison, Judged, MIN_MS, RunName, Word, format_change};
 use crate::run::table::grid::Grid;

@@ -101,7 +101,6 @@ fn wrong_command_lines_and_unreadable_runs_have_their_own_codes() {
         assert!(errors.contains(why), "{words:?}: {errors}");
     };
     refused(&[], "RUN");
-    refused(&[&a[0]], "two runs are needed");
     refused(&[&a[0], &a[1], &a[2]], "separate the two sides by --");
     refused(&[&a[0], "--", &a[1], &a[2]], "1 against 2 runs");
     refused(&[&a[0], &a[1], "--noise", "x"], "--noise");
@@ -112,6 +111,9 @@ fn wrong_command_lines_and_unreadable_runs_have_their_own_codes() {
         assert_eq!((code, out.as_str()), (Some(1), ""), "{path}");
         assert!(errors.contains(why), "{errors}");
     }
+    let (code, out, errors) = compare(&[&a[0]]);
+    assert_eq!((code, out.as_str()), (Some(1), ""), "one run may be an A/B run");
+    assert!(errors.contains("by the records of the run"), "{errors}");
     let broken = dir.path().join("broken.json");
     fs::write(&broken, "{}x").expect("written");
     let (code, _, errors) = compare(&[&a[0], broken.to_str().expect("UTF-8")]);
