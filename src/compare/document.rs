@@ -214,7 +214,7 @@ impl Comparison {
         read.figures.iter().all(fits).then_some(read)
     }
 
-    /// The comparison in the result of an A/B test that has ended, without the notes that its verdict repeats.
+    /// The comparison in the result of an A/B test that has ended, without notes that its verdict repeats.
     pub fn of_test(summary: &Summary) -> Option<Comparison> {
         let mut comparison = Comparison::of(summary.comparison.as_ref()?)?;
         let is_said = |note: &String| summary.verdict.iter().any(|text| text.trim_end_matches('.') == note);

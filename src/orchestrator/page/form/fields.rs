@@ -48,7 +48,7 @@ pub const FIELDS: [Field; 16] = [
     line(
         "ab",
         "Second URL (B)",
-        "Half of the requests go here at the same time, and B is compared with the target (A). Empty: one target.",
+        "Gets half of the requests, and is compared with the target URL (A). Empty: no comparison.",
         &["ab"],
     ),
     line(
