@@ -228,6 +228,21 @@ impl Comparison {
         serde_json::to_string(self).unwrap_or_default() + "\n"
     }
 
+    /// Tested figures that are unclear or cannot be compared: the word, the reason, and the figures for which
+    /// both hold. Empty if the runs as a whole cannot be compared.
+    pub fn undecided(&self) -> Vec<(Word, &str, Vec<&'static str>)> {
+        let mut groups: Vec<(Word, &str, Vec<&'static str>)> = Vec::new();
+        let is_open = |change: &&Change| change.tested && !change.word.is_change();
+        for change in self.figures.iter().filter(|_| self.reasons.is_empty()).filter(is_open) {
+            let Some(reason) = change.reason.as_deref() else { continue };
+            match groups.iter_mut().find(|group| (group.0, group.1) == (change.word, reason)) {
+                Some(group) => group.2.push(change.figure.name()),
+                None => groups.push((change.word, reason, vec![change.figure.name()])),
+            }
+        }
+        groups
+    }
+
     /// The change of one figure.
     pub fn change(&self, figure: Figure) -> Option<&Change> {
         self.figures.iter().find(|change| change.figure == figure)

@@ -59,10 +59,8 @@ pub fn remarks(comparison: &Comparison) -> Lines {
 pub fn details(comparison: &Comparison) -> Lines {
     let plain = |label: &str, text: &str| (Style::Plain, labelled(label, text));
     let mut lines = vec![plain("method", &method(comparison)), plain("noise floor", &floor(comparison))];
-    for change in comparison.figures.iter().filter(|change| change.tested) {
-        if let Some(reason) = change.reason.as_deref().filter(|_| !change.word.is_change()) {
-            lines.push(plain(change.figure.name(), &format!("{}: {reason}", change.word)));
-        }
+    for (word, reason, figures) in comparison.undecided() {
+        lines.push(plain(word.as_str(), &format!("{}: {reason}", figures.join(", "))));
     }
     lines.extend(comparison.advice.iter().map(|advice| plain("next", advice)));
     lines.extend(comparison.conditions.iter().map(condition));
@@ -131,6 +129,9 @@ fn side(runs: &[RunName]) -> String {
 
 fn method(comparison: &Comparison) -> String {
     let method = &comparison.method;
+    if method.name == "none" {
+        return format!("{}.", method.text);
+    }
     let mut counts: Vec<usize> = comparison.figures.iter().filter_map(|change| change.sections).collect();
     counts.sort_unstable();
     counts.dedup();

@@ -83,10 +83,14 @@ pub fn errors(comparison: &Comparison) -> Markup {
 pub fn method(comparison: &Comparison) -> Markup {
     let method = &comparison.method;
     html! {
-        p {
-            (method.text) ". Intervals hold with " (method.confidence) " % for all latencies together. "
-            "A change is called only if its interval lies beyond the floor: at least "
-            (trim_number(method.noise)) " % and " (MIN_MS) " ms."
+        @if method.name == "none" {
+            p { (method.text) "." }
+        } @else {
+            p {
+                (method.text) ". Intervals hold with " (method.confidence) " % for all latencies together. "
+                "A change is called only if its interval lies beyond the floor: at least "
+                (trim_number(method.noise)) " % and " (MIN_MS) " ms."
+            }
         }
         @if let Some(advice) = &comparison.advice { p { (advice) } }
         ul.dim { @for source in &method.sources { li { (source) } } }

@@ -62,3 +62,14 @@ fn what_the_verdict_of_a_test_says_is_no_note() {
     test.comparison = None;
     assert_eq!(Comparison::of_test(&test), None);
 }
+
+#[test]
+fn figures_with_the_same_reason_are_named_together() {
+    let short = compare(&[run(&[50.0; 5])], &[run(&[60.0; 5])], &Settings::default()).expect("one pair");
+    let [(word, reason, figures)] = &short.undecided()[..] else { panic!("{:?}", short.undecided()) };
+    assert_eq!((*word, *reason), (Word::Unclear, "a run of 5 s is too short: 10 s are needed"));
+    assert_eq!(figures[..], ["p50", "p90", "p99", "p99.9", "mean", "throughput", "errors"]);
+    let clear = document();
+    assert_eq!(clear.undecided().iter().map(|group| &group.2[..]).collect::<Vec<_>>(), [["p99.9"]]);
+    assert_eq!(Comparison { reasons: vec!["x".to_owned()], ..short }.undecided(), []);
+}

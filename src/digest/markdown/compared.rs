@@ -43,6 +43,9 @@ fn word(change: &Change, outcome: Word) -> &'static str {
 /// How the figures were compared, and why some are unclear.
 pub fn method(comparison: &Comparison) -> String {
     let method = &comparison.method;
+    if method.name == "none" {
+        return format!("{}.\n", escape(&method.text));
+    }
     let mut out = format!(
         "{}. Intervals hold with {} % for all latencies together. A change is called only if its interval lies \
          beyond the noise floor: at least {} % and {MIN_MS} ms.\n",
@@ -50,16 +53,12 @@ pub fn method(comparison: &Comparison) -> String {
         method.confidence,
         trim_number(method.noise)
     );
-    let open = comparison.figures.iter().filter(|change| change.tested && !change.word.is_change());
-    let reasons: Vec<String> = open
-        .filter_map(|change| {
-            let reason = change.reason.as_deref()?;
-            Some(format!("- {}, {}: {}\n", change.figure.name(), change.word, escape(reason)))
-        })
-        .collect();
-    if !reasons.is_empty() {
+    let undecided = comparison.undecided();
+    if !undecided.is_empty() {
         out.push('\n');
-        out.extend(reasons);
+    }
+    for (word, reason, figures) in undecided {
+        out.push_str(&format!("- {word} ({}): {}\n", figures.join(", "), escape(reason)));
     }
     out
 }
@@ -91,7 +90,7 @@ mod tests {
             assert!(open.contains(row), "{row} in {open}");
         }
         assert!(text.contains("<summary>How A and B were compared</summary>"), "{text}");
-        assert!(text.contains("\n- p99.9, unclear: too few values"), "{text}");
+        assert!(text.contains("\n- unclear (p99.9): too few values"), "{text}");
     }
 
     #[test]

@@ -16,10 +16,7 @@ pub fn section(summary: &Summary) -> Markup {
                         (page::sentence(comparison))
                         (page::requests(summary))
                         (page::figures(comparison))
-                        p.dim {
-                            (comparison.method.text) "; intervals hold with " (comparison.method.confidence)
-                            " % for all latencies together. The report has more."
-                        }
+                        p.dim { (comparison.method.text) ". The report has more." }
                     }
                     None => {
                         (page::requests(summary))

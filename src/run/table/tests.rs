@@ -337,7 +337,11 @@ fn colours_say_what_the_answer_is() {
 
 #[test]
 fn an_ab_test_that_cannot_be_compared_says_every_reason() {
-    let lines = lines(&ab(ab_without_answer()));
+    let mut test = ab(ab_without_answer());
+    let method = &mut test.comparison.as_mut().expect("compared")["method"];
+    (method["name"], method["text"]) = ("none".into(), "None: too short".into());
+    let lines = lines(&test);
+    assert_eq!(find(&lines, "method"), "method          None: too short.", "no intervals hold");
     assert!(lines[0].starts_with("Not comparable: B did not complete"), "{lines:#?}");
     assert!(lines.iter().any(|line| line == "- B has no complete response"), "{lines:#?}");
     assert!(!lines.iter().any(|line| line.ends_with("not comparable")), "once is enough: {lines:#?}");
