@@ -75,9 +75,7 @@ pub fn advice(outcome: Word, figures: &[Change], runs: usize, pairing: Pairing) 
         return None;
     }
     Some(match (runs, pairing) {
-        (_, Pairing::Paired) => {
-            format!("Run it longer (at least {MIN_SECONDS} s) or with more requests.")
-        }
+        (_, Pairing::Paired) => "Run it longer or with more requests.".to_owned(),
         (1, Pairing::Separate) => format!(
             "Run both longer (at least {MIN_SECONDS} s) or with more requests, or compare several runs a side: \
              floodgate compare A1 A2 A3 A4 A5 -- B1 B2 B3 B4 B5."

@@ -66,14 +66,18 @@ fn the_comparison_is_in_the_result_and_can_be_repeated_from_its_records() {
     let dir = Scratch::new("ab");
     let summary = both(&a, &b, &["--duration", "11s", "--rate", "200", "--out", dir.word()]);
     let comparison = summary.comparison.as_ref().expect("one");
-    assert_eq!((&comparison["outcome"], &comparison["method"]["name"]), (&"slower".into(), &"pairs".into()));
+    assert_eq!(comparison["method"]["name"], "pairs");
+    assert!(comparison["figures"][0]["change"].as_f64().expect("known") > 50.0, "{comparison}");
+    // On a starved machine nothing is comparable, but never the other way round.
+    let outcome = comparison["outcome"].as_str().expect("a word");
+    assert!(["slower", "not comparable"].contains(&outcome), "{comparison}");
     let folder = dir.entries().pop().expect("saved");
     let again = run("floodgate", &["compare", "--json", folder.to_str().expect("UTF-8")], &[]);
     assert_eq!(again.status.code(), Some(0), "{}", stderr(&again));
     let again: Value = serde_json::from_str(&stdout(&again)).expect("JSON");
     assert_eq!(&again, comparison);
-    let words = ["compare", "--fail-if", "p50 > +50%", folder.to_str().expect("UTF-8")];
-    assert_eq!(run("floodgate", &words, &[]).status.code(), Some(3));
+    let words = ["compare", "--strict", "--fail-if", "p50 > +50%", folder.to_str().expect("UTF-8")];
+    assert_eq!(run("floodgate", &words, &[]).status.code(), Some(3), "called, or not known");
     let replayed = run("floodgate", &["replay", "--json", folder.to_str().expect("UTF-8")], &[]);
     assert_eq!(stdout(&replayed), std::fs::read_to_string(folder.join("summary.json")).expect("read"));
 }
