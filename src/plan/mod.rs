@@ -7,6 +7,7 @@ mod amount;
 pub mod fields;
 pub mod request;
 mod rules;
+pub mod values;
 pub mod words;
 
 use crate::message::{TestConfig, TestType, Totals};
