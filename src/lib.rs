@@ -10,9 +10,10 @@
 //!                                               heartbeat
 //! ```
 //!
-//! Data flows in one direction: command line → plan → `test_config` → bus → driver session → schedule (driver
-//! i of n takes its share) → worker (clock, HTTP client → sample → tally) → collector (the driver's tally) →
-//! reporter → `metrics` → bus → orchestrator's aggregate → summary → table, JSON, dashboard.
+//! Data flows in one direction: command line and plan file → plan → `test_config` → bus → driver session →
+//! schedule (driver i of n takes its share) → worker (clock, HTTP client → sample → tally) → collector (the
+//! driver's tally) → reporter → `metrics` → bus → orchestrator's aggregate → summary → table, JSON,
+//! dashboard.
 //!
 //! # Glossary
 //!
@@ -37,7 +38,7 @@
 //!
 //! | layer | modules | may import |
 //! |---|---|---|
-//! | 0, values: no network, threads, clock or log | [`units`] [`message`] [`plan`] [`schedule`] [`stats`] [`broker_time`] [`thresholds`] [`html`] [`plot`] [`report`] [`compare`] [`digest`] | layer 0, but `stats` not message |
+//! | 0, values: no network, threads, clock or log | [`units`] [`message`] [`plan`] [`plan_file`] [`schedule`] [`stats`] [`broker_time`] [`thresholds`] [`html`] [`plot`] [`report`] [`compare`] [`digest`] | layer 0, but `stats` not message |
 //! | 1, effects: one file or folder per dependency | [`clock`] [`complaints`] [`dns`] [`fetch`] [`host`] [`bus`] [`http`] [`logging`] [`signals`] [`store`] [`terminal`] [`threads`] | layers 0 and 1, but `bus` not stats or plan, `http` not bus, `store` not http |
 //! | 2, roles | [`driver`] [`orchestrator`] [`target`] | layers 0 and 1, never each other |
 //! | 3, combinations of roles | [`cli`] [`run`] | everything below |
@@ -68,6 +69,7 @@ pub mod logging;
 pub mod message;
 pub mod orchestrator;
 pub mod plan;
+pub mod plan_file;
 pub mod plot;
 pub mod report;
 pub mod run;

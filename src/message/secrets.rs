@@ -13,12 +13,17 @@ pub fn hide(plan: &mut Value) {
     let lines = plan.pointer_mut("/request/headers").and_then(Value::as_array_mut);
     for line in lines.into_iter().flatten() {
         let name = line.get(0).and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
-        if let Some(value) = line.get_mut(1).filter(|_| SECRET.iter().any(|part| name.contains(part))) {
+        if let Some(value) = line.get_mut(1).filter(|_| is_secret(&name)) {
             *value = HIDDEN.into();
         }
     }
     plan.get_mut("target_url").into_iter().for_each(hide_user);
     plan.get_mut("ab").and_then(Value::as_array_mut).into_iter().flatten().for_each(hide_user);
+}
+
+/// Whether the value of a header with this name, in lower case, is a secret.
+pub fn is_secret(name: &str) -> bool {
+    SECRET.iter().any(|part| name.contains(part))
 }
 
 fn hide_user(url: &mut Value) {

@@ -133,7 +133,7 @@ fn whose(field: &str) -> &'static str {
 }
 
 /// The most similar name, if one is similar enough to have been meant.
-fn nearest<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
     if name.len() > MOST_COMPARED {
         return None;
     }
@@ -144,7 +144,7 @@ fn nearest<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
 }
 
 /// An unknown name, clipped and quoted for an error message.
-fn shown(name: &str) -> String {
+pub fn shown(name: &str) -> String {
     let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_graphic());
     let clipped: String = name.chars().take(MOST_COMPARED).collect();
     if plain { clipped } else { format!("{clipped:?}") }

@@ -5,6 +5,7 @@
 
 mod amount;
 pub mod fields;
+pub mod options;
 pub mod request;
 mod rules;
 pub mod values;

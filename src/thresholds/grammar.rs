@@ -21,6 +21,18 @@ pub struct Malformed {
     why: String,
 }
 
+impl Malformed {
+    /// What is wrong and what is allowed.
+    pub fn why(&self) -> &str {
+        &self.why
+    }
+
+    /// The wrong part of the text without surrounding blanks, in bytes; empty for its end.
+    pub fn part(&self) -> Range<usize> {
+        self.at.clone()
+    }
+}
+
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = |range: Range<usize>| self.text.get(range).unwrap_or_default().chars().count();

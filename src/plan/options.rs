@@ -1,0 +1,274 @@
+//! What a user may set of a plan, wherever it is written: on a command line or in a plan file.
+
+use super::{DEFAULT_CONNECTIONS, PlanError};
+use crate::message::{OnDriverLoss, RequestSpec, Stage, TestConfig, TestType, Totals};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use std::time::Duration;
+
+/// The settings of a plan; `None` is what neither flag nor key sets. Rates, counts and connections are totals
+/// over all drivers unless their name says otherwise.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Options {
+    /// How requests are paced; by default AVALANCHE, or TSUNAMI if there is a delay.
+    pub test_type: Option<TestType>,
+    /// The URL to load, or A in an A/B test.
+    pub url: Option<String>,
+    /// B in an A/B test.
+    pub other: Option<String>,
+    /// Requests/s.
+    pub rate: Option<f64>,
+    /// Requests/s of each driver.
+    pub rate_per_driver: Option<f64>,
+    /// Maximum number of requests.
+    pub requests: Option<u64>,
+    /// Maximum number of requests of each driver.
+    pub requests_per_driver: Option<u64>,
+    /// Connections.
+    pub connections: Option<u32>,
+    /// Connections of each driver.
+    pub connections_per_driver: Option<u32>,
+    /// Duration of the test.
+    pub duration: Option<Duration>,
+    /// Load before the measurement.
+    pub warmup: Option<Duration>,
+    /// Gap between the starts of two requests of a driver.
+    pub delay: Option<Duration>,
+    /// Response timeout.
+    pub timeout: Option<Duration>,
+    /// Linear ramps of the rate.
+    pub stages: Option<Vec<Stage>>,
+    /// Conditions under which the test fails.
+    pub fail_if: Option<Vec<String>>,
+    /// What the loss of a driver means.
+    pub on_driver_loss: Option<OnDriverLoss>,
+    /// Requests after which a connection is closed.
+    pub max_requests_per_connection: Option<u64>,
+    /// The HTTP client, by name.
+    pub client: Option<String>,
+    /// What differs from a plain `GET`.
+    pub request: RequestOptions,
+}
+
+/// The settings of a request.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RequestOptions {
+    /// The method; by default `GET`, or `POST` if there is a body.
+    pub method: Option<String>,
+    /// Headers in addition to those that the client sets.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Option<Vec<u8>>,
+}
+
+impl Options {
+    /// These settings, completed by those of `below`. What excludes each other on a command line replaces
+    /// each other here: a delay replaces a rate, and a total the number per driver. But a duration does not
+    /// replace stages, because without them nothing would limit the rate.
+    pub fn over(self, mut below: Options) -> Options {
+        if self.rate.is_some() || self.rate_per_driver.is_some() || self.stages.is_some() {
+            below.delay = None;
+        }
+        if self.rate.is_some() || self.stages.is_some() {
+            below.rate_per_driver = None;
+        }
+        if self.rate_per_driver.is_some() {
+            below.rate = None;
+        }
+        if self.delay.is_some() {
+            (below.rate, below.rate_per_driver, below.stages) = (None, None, None);
+        }
+        if self.stages.is_some() {
+            below.duration = None;
+        }
+        if self.requests.or(self.requests_per_driver).is_some() {
+            (below.requests, below.requests_per_driver) = (None, None);
+        }
+        if self.connections.or(self.connections_per_driver).is_some() {
+            (below.connections, below.connections_per_driver) = (None, None);
+        }
+        Options {
+            test_type: self.test_type.or(below.test_type),
+            url: self.url.or(below.url),
+            other: self.other.or(below.other),
+            rate: self.rate.or(below.rate),
+            rate_per_driver: self.rate_per_driver.or(below.rate_per_driver),
+            requests: self.requests.or(below.requests),
+            requests_per_driver: self.requests_per_driver.or(below.requests_per_driver),
+            connections: self.connections.or(below.connections),
+            connections_per_driver: self.connections_per_driver.or(below.connections_per_driver),
+            duration: self.duration.or(below.duration),
+            warmup: self.warmup.or(below.warmup),
+            delay: self.delay.or(below.delay),
+            timeout: self.timeout.or(below.timeout),
+            stages: self.stages.or(below.stages),
+            fail_if: self.fail_if.or(below.fail_if),
+            on_driver_loss: self.on_driver_loss.or(below.on_driver_loss),
+            max_requests_per_connection: self
+                .max_requests_per_connection
+                .or(below.max_requests_per_connection),
+            client: self.client.or(below.client),
+            request: self.request.over(below.request),
+        }
+    }
+
+    /// Whether this key of a plan file is among these settings.
+    pub fn sets(&self, key: &str) -> bool {
+        match key {
+            "test_type" => self.test_type.is_some(),
+            "target_url" => self.url.is_some(),
+            "ab" => self.other.is_some(),
+            "rate" => self.rate.is_some(),
+            "rate_per_driver" => self.rate_per_driver.is_some(),
+            "requests" => self.requests.is_some(),
+            "requests_per_driver" => self.requests_per_driver.is_some(),
+            "connections" => self.connections.is_some(),
+            "connections_per_driver" => self.connections_per_driver.is_some(),
+            "duration" => self.duration.is_some(),
+            "warmup" => self.warmup.is_some(),
+            "delay" => self.delay.is_some(),
+            "timeout" => self.timeout.is_some(),
+            "stages" => self.stages.is_some(),
+            "fail_if" => self.fail_if.is_some(),
+            "on_driver_loss" => self.on_driver_loss.is_some(),
+            "max_requests_per_connection" => self.max_requests_per_connection.is_some(),
+            "client" => self.client.is_some(),
+            "request" => self.request != RequestOptions::default(),
+            _ => false,
+        }
+    }
+
+    /// The plan that these settings describe. `local_drivers` is the number of drivers if they run in this
+    /// process; on a fleet, the drivers' own settings fill in what is left open.
+    ///
+    /// # Errors
+    /// A delay for AVALANCHE. All other rules are those of [`super::Plan`].
+    pub fn config(&self, test_id: &str, local_drivers: Option<usize>) -> Result<TestConfig, PlanError> {
+        let implied = if self.delay.is_some() { TestType::Tsunami } else { TestType::Avalanche };
+        let test_type = self.test_type.unwrap_or(implied);
+        if test_type == TestType::Avalanche && self.delay.is_some() {
+            let reason = "applies to TSUNAMI only; use a rate to pace AVALANCHE".to_owned();
+            return Err(PlanError { field: "test_message_delay", reason });
+        }
+        let ms = |duration: Duration| duration.as_millis() as u64;
+        let mut plan = TestConfig::new(test_id, test_type);
+        plan.test_message_delay = self.delay.map(|delay| delay.as_secs_f64() * 1e3);
+        plan.message_count_per_driver = self.requests_per_driver;
+        plan.target_throughput = self.rate_per_driver;
+        plan.duration_ms = self.duration.map(ms);
+        plan.warmup_ms = self.warmup.map(ms);
+        plan.on_driver_loss = self.on_driver_loss;
+        plan.thresholds = self.fail_if.clone().unwrap_or_default();
+        plan.connections = self.connections_per_driver;
+        plan.fleet = Some(self.totals(local_drivers)).filter(|fleet| *fleet != Totals::default());
+        plan.timeout_ms = self.timeout.map(ms);
+        plan.max_requests_per_connection = self.max_requests_per_connection;
+        plan.client = self.client.clone();
+        match (&self.url, &self.other) {
+            (Some(a), Some(b)) => plan.ab = vec![a.clone(), b.clone()],
+            _ => plan.target_url = self.url.clone(),
+        }
+        plan.request = self.request.spec();
+        Ok(plan)
+    }
+
+    fn totals(&self, local_drivers: Option<usize>) -> Totals {
+        let each_has = if self.other.is_some() { 2 } else { 1 };
+        let open = local_drivers.filter(|_| self.connections_per_driver.is_none());
+        let usual = open.map(|drivers| DEFAULT_CONNECTIONS.max(each_has * drivers as u32));
+        Totals {
+            rate: self.rate,
+            requests: self.requests,
+            connections: self.connections.or(usual),
+            stages: self.stages.clone().unwrap_or_default(),
+        }
+    }
+}
+
+impl RequestOptions {
+    /// A header replaces those of the same name.
+    fn over(self, mut below: RequestOptions) -> RequestOptions {
+        below.headers.retain(|(name, _)| !self.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name)));
+        below.headers.extend(self.headers);
+        RequestOptions {
+            method: self.method.or(below.method),
+            headers: below.headers,
+            body: self.body.or(below.body),
+        }
+    }
+
+    /// `None` for a plain `GET`.
+    fn spec(&self) -> Option<RequestSpec> {
+        let implied = self.body.as_ref().map(|_| "POST".to_owned());
+        let method = self.method.clone().or(implied);
+        let mut spec = RequestSpec { method, headers: self.headers.clone(), ..RequestSpec::default() };
+        match self.body.as_deref().map(|body| (body, std::str::from_utf8(body))) {
+            Some((_, Ok(text))) if is_plain(text) => spec.body = Some(text.to_owned()),
+            Some((bytes, _)) => spec.body_base64 = Some(BASE64.encode(bytes)),
+            None => {}
+        }
+        Some(spec).filter(|spec| *spec != RequestSpec::default())
+    }
+}
+
+/// Whether a text takes no more space in JSON than in base64; JSON needs six bytes for each control
+/// character.
+fn is_plain(text: &str) -> bool {
+    let escaped: usize = text
+        .bytes()
+        .map(|b| match b {
+            b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 2,
+            0..0x20 => 6,
+            _ => 1,
+        })
+        .sum();
+    escaped <= text.len() / 3 * 4 + 4
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stages() -> Option<Vec<Stage>> {
+        Some(vec![Stage { duration_ms: 1, rate: 1.0 }])
+    }
+
+    #[test]
+    fn what_excludes_each_other_replaces_each_other() {
+        let second = Some(Duration::from_secs(1));
+        let below = Options {
+            rate: Some(5.0),
+            requests: Some(5),
+            connections_per_driver: Some(5),
+            duration: second,
+            ..Options::default()
+        };
+        let over = |above: Options| above.over(below.clone());
+        assert_eq!(over(Options::default()), below);
+        let paced = over(Options { delay: second, ..Options::default() });
+        assert_eq!((paced.rate, paced.delay, paced.requests), (None, second, Some(5)));
+        let each = over(Options { rate_per_driver: Some(2.0), connections: Some(7), ..Options::default() });
+        assert_eq!((each.rate, each.rate_per_driver), (None, Some(2.0)));
+        assert_eq!((each.connections, each.connections_per_driver), (Some(7), None));
+        let staged = over(Options { stages: stages(), ..Options::default() });
+        assert_eq!((staged.duration, staged.rate), (None, Some(5.0)), "the stages begin at the rate");
+        let timed = Options { duration: second, ..Options::default() };
+        let kept = timed.over(Options { stages: stages(), ..Options::default() });
+        assert_eq!((kept.stages, kept.duration), (stages(), second), "which is an error, not a flood");
+    }
+
+    #[test]
+    fn a_header_replaces_those_of_the_same_name_and_a_body_implies_post() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let headers = |headers: &[(String, String)]| RequestOptions {
+            headers: headers.to_vec(),
+            ..RequestOptions::default()
+        };
+        let below = headers(&[pair("A", "1"), pair("B", "2"), pair("a", "3")]);
+        let merged = headers(&[pair("a", "4")]).over(below);
+        assert_eq!(merged.headers, [pair("B", "2"), pair("a", "4")]);
+        let posted = RequestOptions { body: Some(b"x".to_vec()), ..merged };
+        assert_eq!(posted.spec().expect("a request").method.as_deref(), Some("POST"));
+        assert_eq!(RequestOptions::default().spec(), None);
+    }
+}

@@ -1,0 +1,89 @@
+//! What a plan does, in a few lines for people.
+
+use crate::message::{TestConfig, secrets};
+use crate::plan::words::{amount, connections, gloss, load, request, target};
+use crate::plan::{DEFAULT_CONNECTIONS, DEFAULT_DURATION, DEFAULT_TIMEOUT, Plan};
+use crate::units::{clip, format_bytes, format_duration, format_duration_ms};
+
+/// Maximum number of characters of a value.
+const MAX_CHARS: usize = 200;
+/// Maximum number of headers and conditions that are listed.
+const MAX_LISTED: usize = 20;
+
+/// Terms with their values, in the order of a test.
+pub fn terms(config: &TestConfig) -> Vec<(&'static str, String)> {
+    let fleet = config.fleet.clone().unwrap_or_default();
+    let name = config.test_type.name();
+    let ms = |ms: Option<u64>| ms.filter(|ms| *ms > 0).map(format_duration_ms);
+    let mut terms = vec![("type", format!("{name} ({})", gloss(name).unwrap_or_default()))];
+    terms.extend(sent(config));
+    terms.push(("load", load(config, &fleet)));
+    let usual =
+        || default(format!("{DEFAULT_CONNECTIONS} in total, or with --orchestrator each driver's own"));
+    terms.push(("connections", connections(config, &fleet).unwrap_or_else(usual)));
+    terms.extend(ms(config.warmup_ms).map(|text| ("warm-up", text)));
+    terms.push(("ends", ends(config)));
+    let timeout =
+        config.timeout_ms.map_or_else(|| default(format_duration(DEFAULT_TIMEOUT)), format_duration_ms);
+    terms.push(("timeout", timeout));
+    let per_connection = config.max_requests_per_connection.map(|n| format!("after {n} requests"));
+    terms.extend(per_connection.map(|text| ("reconnects", text)));
+    terms.extend(config.client.iter().map(|client| ("client", clip(client, 20))));
+    let loss = config.on_driver_loss.map(|loss| format!("{loss:?}").to_ascii_lowercase());
+    terms.extend(loss.map(|text| ("driver lost", text)));
+    let conditions = config.thresholds.iter().take(MAX_LISTED);
+    terms.extend(conditions.map(|condition| ("fails if", clip(condition, MAX_CHARS))));
+    terms
+}
+
+/// The request, its headers and its body.
+fn sent(config: &TestConfig) -> Vec<(&'static str, String)> {
+    let mut terms = match &config.ab[..] {
+        [] if config.target_url.is_none() => {
+            let method = clip(config.method(), 20);
+            vec![(
+                "request",
+                format!("{method} of the built-in target, or with --orchestrator of each driver's own"),
+            )]
+        }
+        [] => vec![("request", request(config))],
+        urls => {
+            let sides = ["request A", "request B"].into_iter().zip(urls);
+            sides
+                .map(|(side, url)| (side, format!("{} {}", clip(config.method(), 20), target(url))))
+                .collect()
+        }
+    };
+    let Some(spec) = &config.request else { return terms };
+    terms.extend(spec.headers.iter().take(MAX_LISTED).map(|(name, value)| {
+        let is_secret = secrets::is_secret(&name.to_ascii_lowercase());
+        let value = if is_secret { "(hidden)" } else { value };
+        ("header", clip(&format!("{name}: {value}"), MAX_CHARS))
+    }));
+    let length = Plan::as_written(config).map_or(0, |plan| plan.request().body().len());
+    if length > 0 {
+        terms.push(("body", format_bytes(length as u64)));
+    }
+    terms
+}
+
+/// When it ends: after a time, a number of requests, or whichever is first.
+fn ends(config: &TestConfig) -> String {
+    let fleet = config.fleet.clone().unwrap_or_default();
+    let stages = config.stages.iter().chain(&fleet.stages).map(|stage| stage.duration_ms).sum::<u64>();
+    let time = config.duration_ms.or(Some(stages).filter(|ms| *ms > 0)).map(format_duration_ms);
+    let requests = amount(fleet.requests, config.message_count_per_driver);
+    let requests = requests.map(|text| {
+        let (count, whose) = text.split_once(' ').unwrap_or((&text, ""));
+        format!("{count} requests {whose}")
+    });
+    match (time, requests) {
+        (Some(time), Some(requests)) => format!("after {time} or {requests}, whichever is first"),
+        (Some(one), None) | (None, Some(one)) => format!("after {one}"),
+        (None, None) => default(format!("after {}", format_duration(DEFAULT_DURATION))),
+    }
+}
+
+fn default(text: String) -> String {
+    format!("{text} (default)")
+}

@@ -1,0 +1,186 @@
+//! The keys of a plan file: their names, suggestions for misspelled ones, and the fields of a `test_config`
+//! that they set.
+
+use crate::plan::fields::{nearest, shown};
+
+/// Keys at the top of a plan file.
+pub const PLAN: [&str; 19] = [
+    "test_type",
+    "target_url",
+    "ab",
+    "rate",
+    "rate_per_driver",
+    "requests",
+    "requests_per_driver",
+    "connections",
+    "connections_per_driver",
+    "duration",
+    "warmup",
+    "delay",
+    "timeout",
+    "stages",
+    "fail_if",
+    "on_driver_loss",
+    "max_requests_per_connection",
+    "client",
+    "request",
+];
+/// Keys of the table `request`.
+pub const REQUEST: [&str; 4] = ["method", "headers", "body", "body_file"];
+/// Keys of a stage.
+pub const STAGE: [&str; 2] = ["duration", "rate"];
+
+/// Names from other tools, from a `test_config`, or without the right unit, and the keys they mean.
+const MEANT: [(&str, &str); 33] = [
+    ("type", "test_type"),
+    ("url", "target_url"),
+    ("target", "target_url"),
+    ("rps", "rate"),
+    ("qps", "rate"),
+    ("throughput", "rate"),
+    ("target_throughput", "rate_per_driver"),
+    ("count", "requests"),
+    ("n", "requests"),
+    ("message_count", "requests"),
+    ("message_count_per_driver", "requests_per_driver"),
+    ("concurrency", "connections"),
+    ("users", "connections"),
+    ("vus", "connections"),
+    ("duration_ms", "duration"),
+    ("duration_s", "duration"),
+    ("time", "duration"),
+    ("warmup_ms", "warmup"),
+    ("warm_up", "warmup"),
+    ("test_message_delay", "delay"),
+    ("delay_ms", "delay"),
+    ("interval", "delay"),
+    ("timeout_ms", "timeout"),
+    ("thresholds", "fail_if"),
+    ("threshold", "fail_if"),
+    ("header", "headers"),
+    ("method", "method"),
+    ("headers", "headers"),
+    ("body", "body"),
+    ("body_file", "body_file"),
+    ("payload", "body"),
+    ("data", "body"),
+    ("file", "body_file"),
+];
+
+/// A table of a plan file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Table {
+    /// The top of the file.
+    Plan,
+    /// `[request]`
+    Request,
+    /// A stage.
+    Stage,
+}
+
+impl Table {
+    fn keys(self) -> &'static [&'static str] {
+        match self {
+            Table::Plan => &PLAN,
+            Table::Request => &REQUEST,
+            Table::Stage => &STAGE,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Table::Plan => "a plan file",
+            Table::Request => "[request]",
+            Table::Stage => "a stage",
+        }
+    }
+}
+
+/// What is wrong with a key that the table does not have, and which one was probably meant.
+pub fn unknown(name: &str, table: Table) -> String {
+    let what = format!("{} is not a key of {}", shown(name), table.name());
+    let lower = name.to_ascii_lowercase().replace('-', "_");
+    let meant = MEANT.iter().find(|(other, _)| *other == lower).map(|(_, meant)| *meant);
+    let key = meant.filter(|key| table.keys().contains(key)).or_else(|| nearest(name, table.keys()));
+    if let Some(key) = key {
+        return format!("{what}: did you mean {key}?");
+    }
+    // In TOML, a key after a table's heading belongs to that table.
+    if table == Table::Request && PLAN.contains(&lower.as_str()) {
+        return format!("{what}: move {lower} to the top of the file, above [request]");
+    }
+    if table == Table::Plan
+        && let Some(key) = meant.filter(|key| REQUEST.contains(key))
+    {
+        return format!("{what}: did you mean {key} in the table [request]?");
+    }
+    match lower.as_str() {
+        "fleet" if table == Table::Plan => {
+            format!(
+                "{what}: rate, requests and connections at the top of the file are totals over all drivers"
+            )
+        }
+        _ => format!("{what}: use {}", table.keys().join(", ")),
+    }
+}
+
+/// The key that sets a field of a `test_config`.
+pub fn of_field(field: &'static str) -> &'static str {
+    match field {
+        "test_message_delay" => "delay",
+        "message_count_per_driver" => "requests_per_driver",
+        "fleet.requests" => "requests",
+        "target_throughput" => "rate_per_driver",
+        "fleet.rate" => "rate",
+        "duration_ms" => "duration",
+        "warmup_ms" => "warmup",
+        "timeout_ms" => "timeout",
+        "connections" => "connections_per_driver",
+        "fleet.connections" => "connections",
+        "fleet.stages" => "stages",
+        "thresholds" => "fail_if",
+        other => other,
+    }
+}
+
+/// The reason of a plan's error, in the terms of a plan file.
+pub fn reason(text: &str) -> String {
+    let wire = [
+        ("test_message_delay", "delay"),
+        ("message_count_per_driver", "requests_per_driver"),
+        ("target_throughput", "rate_per_driver"),
+        ("duration_ms", "duration"),
+        ("conflicts with connections,", "conflicts with connections_per_driver,"),
+        ("AVALANCHE", "avalanche"),
+        ("TSUNAMI", "tsunami"),
+    ];
+    wire.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_answered_with_the_nearest_one() {
+        for (name, table, expected) in [
+            ("rat", Table::Plan, "rat is not a key of a plan file: did you mean rate?"),
+            ("Fail-If", Table::Plan, "did you mean fail_if?"),
+            ("vus", Table::Plan, "did you mean connections?"),
+            ("target_throughput", Table::Plan, "did you mean rate_per_driver?"),
+            ("method", Table::Plan, "did you mean method in the table [request]?"),
+            ("fleet", Table::Plan, "are totals over all drivers"),
+            ("rate", Table::Request, "rate is not a key of [request]: move rate to the top of the file"),
+            ("bdy", Table::Request, "did you mean body?"),
+            ("duration_ms", Table::Stage, "did you mean duration?"),
+            ("x", Table::Stage, "x is not a key of a stage: use duration, rate"),
+            ("a\nlong name", Table::Plan, "\"a\\nlong name\" is not a key of a plan file: use test_type, "),
+        ] {
+            let text = unknown(name, table);
+            assert!(text.contains(expected), "{text}");
+        }
+        for (_, meant) in MEANT {
+            assert!(PLAN.contains(&meant) || REQUEST.contains(&meant), "{meant}");
+        }
+    }
+}
