@@ -1,5 +1,5 @@
-//! `floodgate`: runs a test and prints its result, recomputes a result or a report, compares results, or
-//! prints what shells and manuals need.
+//! `floodgate`: runs a test and prints its result, checks a plan file, recomputes a result or a report,
+//! compares results, or prints what shells and manuals need.
 
 use floodgate::cli::{self, Floodgate, Task};
 use floodgate::{logging, run};
@@ -14,6 +14,7 @@ fn main() -> ExitCode {
             cli::note_proxy();
             run::run(args.settings().unwrap_or_else(|e| cli::usage_error(&e)), &mut out)
         }
+        Task::Plan(args) => print(args.text().unwrap_or_else(|e| cli::usage_error(&e)).as_bytes(), &mut out),
         Task::Replay(args) => {
             logging::start(args.speech.level(), false);
             run::replay::run(&args.settings().unwrap_or_else(|e| cli::usage_error(&e)), &mut out)

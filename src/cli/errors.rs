@@ -3,9 +3,11 @@
 use clap::error::{ContextKind, ErrorKind};
 use std::error::Error as _;
 
+/// The word without a flag, as clap names it.
+const PLACE: &str = "[URL|PLAN.toml]";
 /// Flags whose values are not repeated, since they may contain a secret. Their parsers quote only the safe
 /// part.
-const NOT_QUOTED: [&str; 6] = ["[URL]", "--url", "--target", "--orchestrator", "--header", "--token"];
+const NOT_QUOTED: [&str; 6] = [PLACE, "--url", "--target", "--orchestrator", "--header", "--token"];
 
 /// What is wrong and how to fix it. Omits clap's usage text, which would bury the message.
 pub fn text(error: &clap::Error) -> String {
@@ -24,7 +26,7 @@ fn value(error: &clap::Error) -> Option<String> {
     // Errors that are also shown elsewhere quote the value themselves.
     let quoted = format!("{value:?}: ");
     let why = why.split_once(&quoted).filter(|(before, _)| before.len() < 20).map_or(&*why, |(_, why)| why);
-    let name = if flag == "[URL]" { String::new() } else { format!("{flag}: ") };
+    let name = if flag == PLACE { String::new() } else { format!("{flag}: ") };
     Some(match flag {
         flag if NOT_QUOTED.contains(&flag) => format!("error: {name}{why}"),
         flag if value.contains(char::is_whitespace) || value.is_empty() => {

@@ -4,9 +4,11 @@
 mod compare;
 mod documents;
 mod errors;
+mod files;
 #[doc(hidden)]
 pub mod fuzzing;
 mod output;
+mod plan;
 mod replay;
 mod report;
 mod roles;
@@ -19,6 +21,7 @@ use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 pub use compare::CompareArgs;
 pub use documents::{completions, manual};
+pub use plan::PlanArgs;
 pub use replay::ReplayArgs;
 pub use report::ReportArgs;
 pub use roles::{DriverArgs, OrchestratorArgs, TargetArgs, bus};
@@ -44,6 +47,8 @@ pub struct Floodgate {
 enum Command {
     /// Runs one test and prints its result
     Run(Box<RunArgs>),
+    /// Checks a plan file
+    Plan(PlanArgs),
     /// Recomputes the result of a test from its records
     Replay(Box<ReplayArgs>),
     /// Writes the HTML report of a test from its records
@@ -68,6 +73,8 @@ enum Command {
 pub enum Task {
     /// Run a test.
     Run(Box<RunArgs>),
+    /// Say what a plan file does.
+    Plan(PlanArgs),
     /// Recompute a result.
     Replay(Box<ReplayArgs>),
     /// Write a report.
@@ -85,6 +92,7 @@ impl Floodgate {
     pub fn into_task(self) -> Task {
         match self.command {
             Some(Command::Run(args)) => Task::Run(args),
+            Some(Command::Plan(args)) => Task::Plan(args),
             Some(Command::Replay(args)) => Task::Replay(args),
             Some(Command::Report(args)) => Task::Report(args),
             Some(Command::Compare(args)) => Task::Compare(args),

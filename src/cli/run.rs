@@ -1,17 +1,17 @@
 //! The flags of `floodgate run`.
 
+use super::files::read_limited;
 use super::output::{OutputArgs, SpeechArgs};
+use super::plan::{Merged, load};
 use super::token::TokenArgs;
-use super::values;
+use super::values::{self, Word};
 use crate::driver::prepare::ClientSettings;
 use crate::http::{ClientKind, Pinned};
-use crate::message::{OnDriverLoss, RequestSpec, TestConfig, TestType, Totals};
-use crate::plan::request::{MAX_BODY_BYTES, Request};
-use crate::plan::{DEFAULT_CONNECTIONS, Plan, PlanError, check_split};
+use crate::message::{OnDriverLoss, TestType};
+use crate::plan::check_split;
+use crate::plan::options::{Options, RequestOptions};
+use crate::plan::request::MAX_BODY_BYTES;
 use crate::run::{Place, Settings, embedded, remote};
-use crate::thresholds;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,11 +19,11 @@ use std::time::Duration;
 /// Flags of `floodgate run`; rates, counts and connections are totals over all drivers.
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
-    /// URL to load [default: a target in this process]
-    #[arg(value_name = "URL", value_parser = values::url)]
-    place: Option<String>,
+    /// URL to load [default: a target in this process], or a plan file, which flags override
+    #[arg(value_name = "URL|PLAN.toml", value_parser = values::word)]
+    place: Option<Word>,
     /// URL to load, as a flag
-    #[arg(long, value_parser = values::url, conflicts_with = "place")]
+    #[arg(long, value_parser = values::url)]
     url: Option<String>,
     /// Send half of the requests to this URL at the same time, and compare it (B) with the other one (A)
     #[arg(long, value_name = "URL_OF_B", value_parser = values::url)]
@@ -141,28 +141,36 @@ pub struct RunArgs {
 impl RunArgs {
     /// Checks the combination of flags. The error names the flag and says what is allowed.
     pub fn settings(mut self) -> Result<Settings, String> {
-        self.url = self.place.take().or(self.url);
+        let file = match self.place.take() {
+            None => None,
+            Some(Word::File(path)) => Some(load(&path)?),
+            Some(Word::Url(_)) if self.url.is_some() => {
+                return Err("the URL is given twice, as a word and with --url: omit one of them".to_owned());
+            }
+            Some(Word::Url(url)) => {
+                self.url = Some(url);
+                None
+            }
+        };
         self.check_token()?;
-        if let (Some(b), None) = (&self.ab, &self.url) {
+        let plan = Merged::new(self.options()?, file);
+        let Options { url, other, .. } = &plan.options;
+        if let (Some(b), None) = (other, url) {
             return Err(format!(
                 "--ab {b} needs another URL to compare it with: floodgate run URL_OF_A --ab {b}"
             ));
         }
-        let plan = self.plan()?;
-        thresholds::check(&plan).and_then(|()| Plan::as_written(&plan)).map_err(|errors| say(&errors))?;
-        if self.orchestrator.is_none() {
-            check_split(&plan, self.local_drivers()).map_err(|error| say(&[error]))?;
-        }
-        for url in self.url.iter().chain(&self.ab) {
-            let request = Request::get(url)?;
-            if let Some(client) = self.client.filter(|client| !client.serves(&request)) {
-                return Err(format!("--client {client} cannot send {url}: use --client ureq, or omit it"));
-            }
+        // A target of the user's is loaded by one driver unless more are asked for.
+        let drivers = self.drivers.unwrap_or(if url.is_some() { 1 } else { 2 });
+        let local = Some(drivers).filter(|_| self.orchestrator.is_none());
+        let config = plan.config(local)?;
+        if let Some(drivers) = local {
+            check_split(&config, drivers).map_err(|error| plan.say(&[error]))?;
         }
         let place = match self.orchestrator {
             Some(url) => Place::Remote(remote::Config { url, token: self.token.read()? }),
             None => Place::Embedded(embedded::Config {
-                drivers: self.local_drivers(),
+                drivers,
                 out: self.out,
                 clients: ClientSettings {
                     ca_pem: self.ca_cert.as_deref().map(read_certificates).transpose()?,
@@ -174,7 +182,7 @@ impl RunArgs {
             }),
         };
         let quiet = self.speech.is_quiet();
-        Ok(Settings { plan, place, output: self.output.output()?, quiet })
+        Ok(Settings { plan: config, place, output: self.output.output()?, quiet })
     }
 
     /// A token without an orchestrator is a mistake, unless it comes from the environment: it may be for
@@ -187,83 +195,36 @@ impl RunArgs {
         Ok(())
     }
 
-    fn plan(&self) -> Result<TestConfig, String> {
-        let implied = if self.delay.is_some() { TestType::Tsunami } else { TestType::Avalanche };
-        let test_type = self.test_type.unwrap_or(implied);
-        if test_type == TestType::Avalanche && self.delay.is_some() {
-            return Err("--delay is for --test-type tsunami; use --rate to pace avalanche".to_owned());
-        }
-        let ms = |duration: Duration| duration.as_millis() as u64;
-        let mut plan = TestConfig::new(&format!("run-{}", uuid::Uuid::new_v4()), test_type);
-        plan.test_message_delay = self.delay.map(|delay| delay.as_secs_f64() * 1e3);
-        plan.message_count_per_driver = self.requests_per_driver;
-        plan.target_throughput = self.rate_per_driver;
-        plan.duration_ms = self.duration.map(ms);
-        plan.warmup_ms = self.warmup.map(ms);
-        plan.on_driver_loss = self.on_driver_loss;
-        plan.thresholds = self.fail_if.clone();
-        plan.connections = self.connections_per_driver;
-        plan.fleet = Some(self.totals()).filter(|fleet| *fleet != Totals::default());
-        plan.timeout_ms = self.timeout.map(ms);
-        let one = self.new_connection_per_request.then_some(1);
-        plan.max_requests_per_connection = self.max_requests_per_connection.or(one);
-        plan.client = self.client.map(|client| client.to_string());
-        match (&self.url, &self.ab) {
-            (Some(a), Some(b)) => plan.ab = vec![a.clone(), b.clone()],
-            _ => plan.target_url = self.url.clone(),
-        }
-        plan.request = self.request()?;
-        Ok(plan)
-    }
-
-    fn totals(&self) -> Totals {
-        // On a remote fleet the drivers' own settings fill in what the plan leaves open.
-        let open = self.orchestrator.is_none() && self.connections_per_driver.is_none();
-        let least = if self.ab.is_some() { 2 } else { 1 } * self.local_drivers() as u32;
-        let usual = open.then(|| DEFAULT_CONNECTIONS.max(least));
-        Totals {
+    /// What the flags set of a plan.
+    fn options(&self) -> Result<Options, String> {
+        Ok(Options {
+            test_type: self.test_type,
+            url: self.url.clone(),
+            other: self.ab.clone(),
             rate: self.rate,
+            rate_per_driver: self.rate_per_driver,
             requests: self.requests,
-            connections: self.connections.or(usual),
-            stages: self.stages.clone().map_or_else(Vec::new, |stages| stages.0),
-        }
-    }
-
-    /// How many drivers are started in this process.
-    fn local_drivers(&self) -> usize {
-        self.drivers.unwrap_or(if self.url.is_some() { 1 } else { 2 })
-    }
-
-    fn request(&self) -> Result<Option<RequestSpec>, String> {
-        let implied = self.body.as_ref().map(|_| "POST".to_owned());
-        let method = self.method.clone().or(implied);
-        if method.is_none() && self.headers.is_empty() && self.body.is_none() {
-            return Ok(None);
-        }
-        let mut spec = RequestSpec { method, headers: self.headers.clone(), ..RequestSpec::default() };
-        if let Some(body) = &self.body {
-            match String::from_utf8(read_body(body)?) {
-                Ok(text) if is_plain(&text) => spec.body = Some(text),
-                Ok(text) => spec.body_base64 = Some(BASE64.encode(text)),
-                Err(bytes) => spec.body_base64 = Some(BASE64.encode(bytes.as_bytes())),
-            }
-        }
-        Ok(Some(spec))
-    }
-}
-
-/// Whether a text takes no more space in JSON than in base64; JSON needs six bytes for each control
-/// character.
-fn is_plain(text: &str) -> bool {
-    let escaped: usize = text
-        .bytes()
-        .map(|b| match b {
-            b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 2,
-            0..0x20 => 6,
-            _ => 1,
+            requests_per_driver: self.requests_per_driver,
+            connections: self.connections,
+            connections_per_driver: self.connections_per_driver,
+            duration: self.duration,
+            warmup: self.warmup,
+            delay: self.delay,
+            timeout: self.timeout,
+            stages: self.stages.clone().map(|stages| stages.0),
+            fail_if: Some(self.fail_if.clone()).filter(|conditions| !conditions.is_empty()),
+            on_driver_loss: self.on_driver_loss,
+            max_requests_per_connection: self
+                .max_requests_per_connection
+                .or(self.new_connection_per_request.then_some(1)),
+            client: self.client.map(|client| client.to_string()),
+            request: RequestOptions {
+                method: self.method.clone(),
+                headers: self.headers.clone(),
+                body: self.body.as_deref().map(read_body).transpose()?,
+            },
         })
-        .sum();
-    escaped <= text.len() / 3 * 4 + 4
+    }
 }
 
 fn read_body(given: &str) -> Result<Vec<u8>, String> {
@@ -279,46 +240,4 @@ pub fn read_certificates(path: &Path) -> Result<Vec<u8>, String> {
         return Err(format!("--ca-cert {name}: contains no PEM certificate"));
     }
     Ok(bytes)
-}
-
-fn read_limited(path: &Path, most: u64) -> Result<Vec<u8>, String> {
-    use std::io::Read as _;
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(|e| format!("cannot be opened: {e}"))?;
-    file.take(most + 1).read_to_end(&mut bytes).map_err(|e| format!("cannot be read: {e}"))?;
-    if bytes.len() as u64 > most {
-        return Err(format!("is too large: at most {most} bytes"));
-    }
-    Ok(bytes)
-}
-
-/// Translates a plan's errors into the terms of the command line.
-fn say(errors: &[PlanError]) -> String {
-    let flag = |field: &'static str| match field {
-        "test_message_delay" => "--delay",
-        "message_count_per_driver" => "--requests-per-driver",
-        "fleet.requests" => "--requests",
-        "target_throughput" => "--rate-per-driver",
-        "fleet.rate" => "--rate",
-        "duration_ms" => "--duration",
-        "warmup_ms" => "--warmup",
-        "timeout_ms" => "--timeout",
-        "connections" => "--connections-per-driver",
-        "fleet.connections" => "--connections",
-        "max_requests_per_connection" => "--max-requests-per-connection",
-        "fleet.stages" => "--stages",
-        "client" => "--client",
-        "thresholds" => "--fail-if",
-        "target_url" => "--url",
-        "ab" => "--ab",
-        other => other,
-    };
-    let wire = [("test_message_delay", "--delay"), ("AVALANCHE", "avalanche"), ("TSUNAMI", "tsunami")];
-    let reason = |text: &str| wire.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
-    let lines = errors.iter().map(|e| match e.field {
-        // The reason names the part of the request.
-        "request" => reason(&e.reason),
-        field => format!("{}: {}", flag(field), reason(&e.reason)),
-    });
-    lines.collect::<Vec<_>>().join("\n")
 }

@@ -10,6 +10,7 @@ use crate::units::parse_duration;
 use log::LevelFilter;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Maximum length of a driver name, in bytes.
@@ -46,6 +47,25 @@ pub fn history(text: &str) -> Result<Duration, String> {
         return Err("use a duration up to 365d, like 24h or 7d".to_owned());
     }
     Ok(length)
+}
+
+/// What a word of `floodgate run` names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// The URL to load.
+    Url(String),
+    /// A plan file.
+    File(PathBuf),
+}
+
+/// A plan file, if the word is the name of one, or else a URL.
+pub fn word(text: &str) -> Result<Word, String> {
+    let path = Path::new(text);
+    let is_named = path.extension().is_some_and(|kind| kind == "toml") && !text.contains("://");
+    match is_named || path.is_file() {
+        true => Ok(Word::File(path.to_owned())),
+        false => url(text).map(Word::Url),
+    }
 }
 
 /// A condition of `--fail-if`.

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 /// Command lines; a word with spaces is in single quotes.
-const LINES: [&str; 79] = [
+const LINES: [&str; 82] = [
     "floodgate --rate 0",
     "floodgate --rate fast",
     "floodgate --rate 2e9",
@@ -80,6 +80,9 @@ const LINES: [&str; 79] = [
     "floodgate --concurrency 5",
     "floodgate --requsts 5",
     "floodgate rnu",
+    "floodgate run /no/such/plan.toml",
+    "floodgate plan check /no/such/plan.toml",
+    "floodgate plan chek plan.toml",
     "floodgate-orchestrator",
     "floodgate-orchestrator --kafka localhost",
     "floodgate-orchestrator --kafka http://localhost:9092",
@@ -167,6 +170,7 @@ fn refusal(line: &str) -> String {
         "floodgate" => match try_parse::<Floodgate>(words) {
             Ok(args) => match args.into_task() {
                 Task::Run(args) => args.settings().map(drop).map_err(late),
+                Task::Plan(args) => args.text().map(drop).map_err(late),
                 Task::Replay(args) => args.settings().map(drop).map_err(late),
                 Task::Report(args) => args.settings().map(drop).map_err(late),
                 Task::Compare(args) => args.settings().map(drop).map_err(late),

@@ -1,0 +1,115 @@
+//! Plan files: reading them, merging them with the flags, and `floodgate plan check`.
+
+use super::files::read_limited;
+use crate::message::TestConfig;
+use crate::plan::options::Options;
+use crate::plan::request::MAX_BODY_BYTES;
+use crate::plan::{Plan, PlanError};
+use crate::plan_file::{self, PlanFile, describe, keys};
+use crate::thresholds;
+use clap::{Args, Subcommand};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// Flags of `floodgate plan`.
+#[derive(Args, Clone, Debug)]
+pub struct PlanArgs {
+    #[command(subcommand)]
+    command: PlanCommand,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum PlanCommand {
+    /// Says what a plan file does, or what is wrong with it
+    Check {
+        /// The plan file
+        #[arg(value_name = "PLAN.toml")]
+        file: PathBuf,
+    },
+}
+
+impl PlanArgs {
+    /// What the plan does, in a few lines.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the file.
+    pub fn text(&self) -> Result<String, String> {
+        let PlanCommand::Check { file } = &self.command;
+        let config = Merged::new(Options::default(), Some(load(file)?)).config(None)?;
+        let mut text = format!("{} is valid\n", file.display());
+        for (term, value) in describe::terms(&config) {
+            let _ = writeln!(text, "{term:<16}{value}");
+        }
+        Ok(text)
+    }
+}
+
+/// Reads a plan file and the file that contains its body.
+///
+/// # Errors
+/// What cannot be read, or everything that is wrong in it.
+pub fn load(path: &Path) -> Result<PlanFile, String> {
+    let name = path.display().to_string();
+    let bytes = read_limited(path, plan_file::MAX_BYTES as u64).map_err(|why| format!("{name}: {why}"))?;
+    let mut file = PlanFile::parse(&name, &bytes)?;
+    if let Some(body) = &file.body_file {
+        let body = path.parent().unwrap_or(Path::new("")).join(body);
+        match read_limited(&body, MAX_BODY_BYTES as u64) {
+            Ok(bytes) => file.options.request.body = Some(bytes),
+            Err(why) => {
+                let why = format!("{} {why}", body.display());
+                return Err(file.error("request.body_file", &why).unwrap_or(why));
+            }
+        }
+    }
+    Ok(file)
+}
+
+/// The settings of flags and of a plan file.
+pub struct Merged {
+    flags: Options,
+    file: Option<PlanFile>,
+    /// All of them; a flag overrides the file.
+    pub options: Options,
+}
+
+impl Merged {
+    /// Merges them.
+    pub fn new(flags: Options, file: Option<PlanFile>) -> Merged {
+        let below = file.as_ref().map(|file| file.options.clone()).unwrap_or_default();
+        Merged { options: flags.clone().over(below), flags, file }
+    }
+
+    /// The plan.
+    ///
+    /// # Errors
+    /// The rules that it breaks, each in the terms of the flag or at the place in the file that breaks it.
+    pub fn config(&self, local_drivers: Option<usize>) -> Result<TestConfig, String> {
+        let id = format!("run-{}", uuid::Uuid::new_v4());
+        let config = self.options.config(&id, local_drivers).map_err(|error| self.say(&[error]))?;
+        let checked = thresholds::check(&config).and_then(|()| Plan::as_written(&config).map(drop));
+        checked.map(|()| config).map_err(|errors| self.say(&errors))
+    }
+
+    /// Puts a plan's errors into the terms of their origin.
+    pub fn say(&self, errors: &[PlanError]) -> String {
+        let say = |error: &PlanError| {
+            let by_flag = self.flags.sets(keys::of_field(error.field));
+            let place = self.file.as_ref().filter(|_| !by_flag).and_then(|file| file.plan_error(error));
+            place.unwrap_or_else(|| in_flags(error))
+        };
+        errors.iter().map(say).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// A plan's error in the terms of the command line.
+fn in_flags(error: &PlanError) -> String {
+    let wire = [("test_message_delay", "--delay"), ("AVALANCHE", "avalanche"), ("TSUNAMI", "tsunami")];
+    let reason = wire.iter().fold(error.reason.clone(), |text, (from, to)| text.replace(from, to));
+    match keys::of_field(error.field) {
+        // The reason names the part of the request.
+        "request" => reason,
+        "target_url" => format!("--url: {reason}"),
+        key => format!("--{}: {reason}", key.replace('_', "-")),
+    }
+}
