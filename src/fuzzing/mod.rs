@@ -15,6 +15,7 @@ use crate::orchestrator::fuzzing as orchestrator;
 use crate::orchestrator::replay::Replay;
 use crate::plan::request::Request;
 use crate::plan::{Defaults, Plan};
+use crate::plan_file::{PlanFile, describe};
 use crate::schedule::Schedule;
 use crate::stats::histogram::{Histogram, fuzzing as histograms};
 use crate::store::{Lines, write_line};
@@ -33,7 +34,7 @@ pub struct Target {
 }
 
 /// All parsers.
-pub const TARGETS: [Target; 16] = [
+pub const TARGETS: [Target; 17] = [
     Target { name: "register", run: register, seeds: seeds::registers },
     Target { name: "test_config", run: test_config, seeds: seeds::plans },
     Target { name: "trigger", run: trigger, seeds: seeds::triggers },
@@ -49,6 +50,7 @@ pub const TARGETS: [Target; 16] = [
     Target { name: "configure", run: orchestrator::configure, seeds: seeds::plans },
     Target { name: "saved_records", run: saved_records, seeds: seeds::saved_records },
     Target { name: "url", run: url, seeds: seeds::urls },
+    Target { name: "plan_file", run: plan_file, seeds: seeds::plan_files },
     Target { name: "flags", run: flags::values, seeds: seeds::flags },
 ];
 
@@ -77,6 +79,15 @@ pub fn test_config(bytes: &[u8]) {
     let share = Schedule::new(&plan).share(1, 3);
     let _ = (share.start_ns(u64::from(u32::MAX)), share.planned_before(1 << 40), share.planned_end_ns());
     let _ = (share.warmup_start_ns(7), share.warmup_count(), share.phase_ns());
+}
+
+/// A plan file, up to the lines that describe it.
+pub fn plan_file(bytes: &[u8]) {
+    let Ok(file) = PlanFile::parse("plan.toml", bytes) else { return };
+    let config = file.options.config("t", Some(2));
+    let _ = config.as_ref().map(describe::terms);
+    let broken = config.and_then(|config| Plan::as_written(&config).map_err(|mut errors| errors.remove(0)));
+    let _ = broken.map_err(|error| file.plan_error(&error));
 }
 
 /// A `trigger` record, as a driver reads it.
@@ -161,8 +172,8 @@ pub fn url(bytes: &[u8]) {
 /// The entries by name, for `fuzz/`, except those in other modules.
 pub mod entries {
     pub use super::{
-        chunked, heartbeat, histogram, http_request, http_response, metrics, register, saved_records,
-        test_config, trigger, url,
+        chunked, heartbeat, histogram, http_request, http_response, metrics, plan_file, register,
+        saved_records, test_config, trigger, url,
     };
     pub use crate::bus::kafka::fuzzing::{
         answer as kafka_answer, batches as kafka_batches, frame as kafka_frame,

@@ -140,6 +140,14 @@ pub fn urls() -> Vec<Vec<u8>> {
     ])
 }
 
+pub fn plan_files() -> Vec<Vec<u8>> {
+    texts(&[
+        "target_url = \"http://h/\"\nrate = 2_000\nduration = '2m'\nfail_if = [\"p99 > 1s\"]\nstages = \"1s:5\"",
+        "ab = [\"http://a/\", \"http://b/\"]\r\n[request]\r\nmethod = \"POST\"\r\nheaders = { auth = \"é\" }\r\nbody = 7",
+        "[[stages]]\nduration = \"30s\"\nrate = 0x5\n[request.headers]\nx = \"\"\"\ny\"\"\"\n",
+    ])
+}
+
 pub fn flags() -> Vec<Vec<u8>> {
     texts(&["250us", "1.5s", "2m", "1%", "0.25", "30s:100,1m:500", "1000", "X-A: b", "host:80:127.0.0.1"])
 }
