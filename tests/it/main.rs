@@ -17,6 +17,7 @@ mod large_reports;
 mod omission;
 mod orchestrator;
 mod original;
+mod plan_files;
 mod poison;
 mod processes;
 mod raw_http;
