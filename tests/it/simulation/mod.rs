@@ -35,6 +35,8 @@ struct Table {
     kills: u64,
     freezes: u64,
     tests: u64,
+    /// How many of them were A/B tests.
+    ab: u64,
     ends: BTreeMap<String, u64>,
     failed: Vec<u64>,
 }
@@ -45,6 +47,7 @@ impl Table {
         self.kills += other.kills;
         self.freezes += other.freezes;
         self.tests += other.tests;
+        self.ab += other.ab;
         self.failed.extend(&other.failed);
         other.ends.iter().for_each(|(state, n)| *self.ends.entry(state.clone()).or_default() += n);
     }
@@ -60,7 +63,9 @@ fn simulate(seed: u64, table: &mut Table) -> Vec<String> {
     table.counts.add(&world.counts());
     table.kills += world.kills;
     table.freezes += world.freezes;
-    for end in History::of(&world.bus).ends() {
+    let history = History::of(&world.bus);
+    table.ab += history.tests.iter().filter(|test| !test.config.ab.is_empty()).count() as u64;
+    for end in history.ends() {
         table.tests += 1;
         *table.ends.entry(format!("{:?}", end.state).to_lowercase()).or_default() += 1;
     }
@@ -118,9 +123,11 @@ fn seeds() {
     });
     let (count, failed) = (seeds.end - seeds.start, table.failed.len());
     println!("{count} seeds, {} tests {:?}, {failed} seeds with violations", table.tests, table.ends);
+    println!("A/B tests: {}", table.ab);
     println!("processes killed: {}, frozen: {}", table.kills, table.freezes);
     table.counts.rows().iter().for_each(|(name, n)| println!("{name}: {n}"));
     table.failed.sort_unstable();
+    assert!(count < SEEDS || table.ab > 0, "no A/B test was simulated");
     assert!(table.failed.is_empty(), "replay one of these with FLOODGATE_SEED=n: {:?}", table.failed);
 }
 

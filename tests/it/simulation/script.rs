@@ -228,7 +228,7 @@ fn plan(number: u64, random: &mut Random) -> TestConfig {
             config.message_count_per_driver = Some(20 + random.up_to(100));
         }
     }
-    if number % 4 == 3 {
+    if number % 3 == 1 {
         config.ab = ["a", "b"].map(|path| format!("{TARGET}{path}")).to_vec();
     }
     config.duration_ms = Some(1_000 + random.up_to(8_000));
