@@ -277,7 +277,7 @@ fn exit_code(ended: &Ended) -> u8 {
         return signal.exit_code();
     }
     match &ended.summary {
-        Some(summary) if ended.error.is_some() => FAILED,
+        Some(_) if ended.error.is_some() => FAILED,
         Some(summary) if summary.state == RunState::Aborted && is_aborted_by_condition(summary) => CONDITION,
         Some(summary) if summary.state != RunState::Completed => FAILED,
         // Drivers of the original protocol report no counts; if they report latencies, there were responses.
