@@ -104,7 +104,7 @@ oldest-rust:
 
 # Builds static binaries to copy to hosts (needs `rustup target add x86_64-unknown-linux-musl` and musl-gcc)
 static:
-    CARGO_PROFILE_RELEASE_STRIP=debuginfo cargo build --locked --release --target {{musl}}
+    CARGO_PROFILE_RELEASE_DEBUG=false CARGO_PROFILE_RELEASE_STRIP=debuginfo cargo build --locked --release --target {{musl}}
     @cd target/{{musl}}/release && ls -l floodgate floodgate-orchestrator floodgate-driver floodgate-target
 
 # Sizes of files and functions
