@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// Replaces a secret.
-const HIDDEN: &str = "(hidden)";
+pub const HIDDEN: &str = "(hidden)";
 
 /// Parts of the names of header fields whose values are secrets.
 const SECRET: [&str; 8] = ["auth", "cookie", "token", "secret", "password", "api-key", "apikey", "signature"];
@@ -12,8 +12,8 @@ const SECRET: [&str; 8] = ["auth", "cookie", "token", "secret", "password", "api
 pub fn hide(plan: &mut Value) {
     let lines = plan.pointer_mut("/request/headers").and_then(Value::as_array_mut);
     for line in lines.into_iter().flatten() {
-        let name = line.get(0).and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
-        if let Some(value) = line.get_mut(1).filter(|_| is_secret(&name)) {
+        let is_secret = line.get(0).and_then(Value::as_str).is_some_and(is_secret);
+        if let Some(value) = line.get_mut(1).filter(|_| is_secret) {
             *value = HIDDEN.into();
         }
     }
@@ -21,8 +21,9 @@ pub fn hide(plan: &mut Value) {
     plan.get_mut("ab").and_then(Value::as_array_mut).into_iter().flatten().for_each(hide_user);
 }
 
-/// Whether the value of a header with this name, in lower case, is a secret.
+/// Whether the value of a header with this name is a secret.
 pub fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
     SECRET.iter().any(|part| name.contains(part))
 }
 
@@ -33,7 +34,7 @@ fn hide_user(url: &mut Value) {
 }
 
 /// A URL with its user and password hidden; `None` if it has none.
-fn without_user(url: &str) -> Option<String> {
+pub fn without_user(url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (_, host) = rest[..end].rsplit_once('@')?;

@@ -2,7 +2,6 @@
 
 use crate::message::{Stage, TestConfig, TestType, Totals, secrets};
 use crate::units::{clip, format_count, format_duration_ms, format_number, trim_number};
-use serde_json::json;
 
 /// Maximum number of characters of a target that are shown.
 const MAX_TARGET_CHARS: usize = 200;
@@ -40,10 +39,8 @@ pub fn request_name(name: &str) -> String {
 
 /// A URL without its secrets: neither user and password nor what its query says, where tokens travel too.
 pub fn target(url: &str) -> String {
-    let mut plan = json!({ "target_url": url });
-    secrets::hide(&mut plan);
-    let shown = plan["target_url"].as_str().unwrap_or_default();
-    let shown = shown.split_once('?').map_or(shown.to_owned(), |(path, _)| format!("{path}?…"));
+    let shown = secrets::without_user(url).unwrap_or_else(|| url.to_owned());
+    let shown = shown.split_once('?').map_or(shown.clone(), |(path, _)| format!("{path}?…"));
     clip(&shown, MAX_TARGET_CHARS)
 }
 

@@ -56,8 +56,7 @@ fn sent(config: &TestConfig) -> Vec<(&'static str, String)> {
     };
     let Some(spec) = &config.request else { return terms };
     terms.extend(spec.headers.iter().take(MAX_LISTED).map(|(name, value)| {
-        let is_secret = secrets::is_secret(&name.to_ascii_lowercase());
-        let value = if is_secret { "(hidden)" } else { value };
+        let value = if secrets::is_secret(name) { secrets::HIDDEN } else { value };
         ("header", clip(&format!("{name}: {value}"), MAX_CHARS))
     }));
     let length = Plan::as_written(config).map_or(0, |plan| plan.request().body().len());

@@ -49,7 +49,7 @@ impl Reader {
             return;
         };
         for (name, at, value) in in_order(table) {
-            if secrets::is_secret(&name.to_ascii_lowercase()) {
+            if secrets::is_secret(name) {
                 self.secrets.push(value.span());
             }
             let field =

@@ -1,6 +1,6 @@
 //! The text of a plan file, and how a place in it is shown: line, column, and a caret under the value.
 
-use crate::message::secrets;
+use crate::message::secrets::{self, HIDDEN};
 use crate::units::clip;
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,8 +11,6 @@ const MAX_COLUMNS: usize = 100;
 const BEFORE: usize = 40;
 /// Maximum number of characters of a message.
 const MAX_TEXT: usize = 1_000;
-/// Replaces a secret.
-const HIDDEN: &str = "(hidden)";
 
 /// Something wrong at a place.
 #[derive(Clone, Debug, PartialEq, Eq)]
