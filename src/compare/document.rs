@@ -4,7 +4,7 @@ use super::figures::{Family, Figure};
 use super::floor::FloorSource;
 use super::format_change;
 use crate::stats::summary::Summary;
-use crate::units::format_figure;
+use crate::units::{format_count, format_figure, trim_number};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -67,6 +67,15 @@ pub struct RunName {
     pub elapsed_s: f64,
     /// Requests sent.
     pub requests: u64,
+}
+
+impl RunName {
+    /// How much some runs together measured: `20,000 requests in 20 s`.
+    pub fn volume(runs: &[RunName]) -> String {
+        let requests = format_count(runs.iter().map(|run| run.requests).sum());
+        let seconds = trim_number(runs.iter().map(|run| run.elapsed_s).sum::<f64>().round());
+        format!("{requests} requests in {seconds} s")
+    }
 }
 
 /// The change of one figure.
@@ -241,6 +250,12 @@ impl Comparison {
             }
         }
         groups
+    }
+
+    /// What is said of a figure where the sentence stands beside it: nothing that holds for all figures.
+    pub fn said_of(&self, change: &Change) -> &'static str {
+        let says = change.tested && self.outcome != Word::NotComparable;
+        if says { change.word.as_str() } else { "" }
     }
 
     /// The change of one figure.

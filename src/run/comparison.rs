@@ -83,9 +83,6 @@ pub const HEADS: [&str; 5] = ["A", "B", "change", "interval", ""];
 /// Adds each figure with its change, the interval of that and its word.
 pub fn add_figures(grid: &mut Grid, comparison: &Comparison) {
     for change in &comparison.figures {
-        // What holds for all figures is in the first line.
-        let says = change.tested && comparison.outcome != Word::NotComparable;
-        let word = if says { change.word.as_str() } else { "" };
         grid.add(
             change.figure.name(),
             vec![
@@ -93,7 +90,7 @@ pub fn add_figures(grid: &mut Grid, comparison: &Comparison) {
                 change.shown_value(change.b),
                 change.shown_change(change.change),
                 change.shown_interval(),
-                word.to_owned(),
+                comparison.said_of(change).to_owned(),
             ],
         );
     }
@@ -116,15 +113,13 @@ pub fn errors(comparison: &Comparison) -> Grid {
 }
 
 fn side(runs: &[RunName]) -> String {
-    let requests = format_count(runs.iter().map(|run| run.requests).sum());
-    let seconds = trim_number(runs.iter().map(|run| run.elapsed_s).sum::<f64>().round());
     let names: Vec<&str> = runs.iter().take(MAX_NAMED).map(|run| run.name.as_str()).collect();
     let more = match runs.len().saturating_sub(MAX_NAMED) {
         0 => String::new(),
         n => format!(" and {n} more"),
     };
     let count = if runs.len() > 1 { format!("{} runs, ", runs.len()) } else { String::new() };
-    format!("{count}{requests} requests in {seconds} s: {}{more}", names.join(", "))
+    format!("{count}{}: {}{more}", RunName::volume(runs), names.join(", "))
 }
 
 fn method(comparison: &Comparison) -> String {

@@ -12,7 +12,6 @@ use crate::html::standalone;
 use crate::plan::words::target;
 use crate::plot::{self, Compared, Timeline};
 use crate::stats::histogram::Packed;
-use crate::units::{format_count, trim_number};
 use maud::{Markup, html};
 pub use parts::{errors, figures, method, sentence};
 pub use requests::requests;
@@ -56,10 +55,8 @@ fn runs(comparison: &Comparison) -> Markup {
 }
 
 fn side(runs: &[RunName]) -> String {
-    let requests = format_count(runs.iter().map(|run| run.requests).sum());
-    let seconds = trim_number(runs.iter().map(|run| run.elapsed_s).sum::<f64>().round());
     let names: Vec<String> = runs.iter().map(|run| shown(&run.name)).collect();
-    format!("{}: {requests} requests in {seconds} s", names.join(", "))
+    format!("{}: {}", names.join(", "), RunName::volume(runs))
 }
 
 /// The sides of an A/B test have the names of their URLs, which may contain secrets.

@@ -1,7 +1,7 @@
 //! A and B of an A/B test.
 
 use super::{Table, escape};
-use crate::compare::{Change, Comparison, MIN_MS, Word};
+use crate::compare::{Comparison, MIN_MS};
 use crate::stats::summary::Summary;
 use crate::units::{format_count, trim_number};
 
@@ -23,7 +23,7 @@ pub fn figures(comparison: &Comparison, summary: &Summary) -> String {
             change.shown_value(change.b),
             change.shown_change(change.change),
             change.shown_interval(),
-            word(change, comparison.outcome).to_owned(),
+            comparison.said_of(change).to_owned(),
         ]);
     }
     let reasons = comparison.reasons.iter().skip(1).cloned();
@@ -32,12 +32,6 @@ pub fn figures(comparison: &Comparison, summary: &Summary) -> String {
     let lines = all.iter().take(MAX_NOTES).map(|text| format!("- {}\n", escape(text)));
     let lines: String = lines.collect();
     table.end() + if lines.is_empty() { "" } else { "\n" } + &lines
-}
-
-/// What holds for all figures is in the sentence.
-fn word(change: &Change, outcome: Word) -> &'static str {
-    let says = change.tested && outcome != Word::NotComparable;
-    if says { change.word.as_str() } else { "" }
 }
 
 /// How the figures were compared, and why some are unclear.
