@@ -94,7 +94,7 @@ fn conduct(
     events: &Sender<Event>,
 ) {
     let Prepared { assignment, stop, mut sides, .. } = prepared;
-    let tasks = tasks(&assignment, sides.len(), start_ns, &stop);
+    let tasks = tasks(&assignment, start_ns, &stop);
     let counted = sides.iter_mut().find_map(|side| Some((side.before.take()?, side.recipe.clone())));
     let (author, offset, data) = (reporter.author.clone(), reporter.offset.clone(), reporter.data.clone());
     let (drafts, waiting) = crossbeam_channel::bounded(MAX_DRAFTS);
@@ -146,14 +146,15 @@ fn log_end(test_id: &str, counts: &Counts) {
 
 /// What the workers of each side share. Of two sides, each has every other ticket of the share: A the first
 /// one on the drivers 0, 2, 4…, B on the others, so that in the fleet's order both come first equally often.
-fn tasks(assignment: &Assignment, sides: usize, start_ns: u64, stop: &StopFlag) -> Vec<Arc<Task>> {
+pub fn tasks(assignment: &Assignment, start_ns: u64, stop: &StopFlag) -> Vec<Arc<Task>> {
+    let sides = assignment.plan.requests().count() as u64;
     let share = Schedule::new(&assignment.plan).share(assignment.part, assignment.parts);
     let task = |side: u64| {
         let own = if sides == 1 { share.clone() } else { share.half((side + assignment.part) % 2) };
         let cursor = Cursor::new(own, start_ns, clock::to_ns(assignment.plan.timeout()));
         Arc::new(Task { cursor, stop: stop.clone() })
     };
-    (0..sides as u64).map(task).collect()
+    (0..sides).map(task).collect()
 }
 
 /// A finished load.

@@ -5,6 +5,7 @@ use super::random::Random;
 use floodgate::clock::NS_PER_MS;
 use floodgate::driver::collector::Collector;
 use floodgate::driver::cursor::Cursor;
+use floodgate::driver::engine::tasks;
 use floodgate::driver::report::{Author, DraftReport, Facts};
 use floodgate::driver::reporting::Reporting;
 use floodgate::driver::session::Assignment;
@@ -66,15 +67,8 @@ impl Load {
     ) -> Load {
         let share = Schedule::new(&assignment.plan).share(assignment.part, assignment.parts);
         let timeout_ns = assignment.plan.timeout().as_nanos() as u64;
-        let urls = assignment.plan.requests().count();
-        let of_url = |url: usize| match urls {
-            1 => share.clone(),
-            _ => share.half((url as u64 + assignment.part) % 2),
-        };
-        let task = |url| {
-            let cursor = Cursor::new(of_url(url), start_ns, timeout_ns);
-            Arc::new(Task { cursor, stop: StopFlag::default() })
-        };
+        let tasks = tasks(assignment, start_ns, &StopFlag::default());
+        let urls = tasks.len();
         let test_id = assignment.test_id.clone();
         let author = Author { identity: identity.clone(), test_id: test_id.clone(), target_on: None };
         Load {
@@ -84,7 +78,7 @@ impl Load {
             sent: 0,
             last_send_ns: None,
             is_over: false,
-            tasks: (0..urls).map(task).collect(),
+            tasks,
             collector: Collector::new(urls, (0..urls).collect()),
             tallies: vec![Tally::new(); urls],
             first_url: assignment.part,
