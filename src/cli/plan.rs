@@ -5,7 +5,7 @@ use crate::message::TestConfig;
 use crate::plan::options::Options;
 use crate::plan::request::MAX_BODY_BYTES;
 use crate::plan::{Plan, PlanError};
-use crate::plan_file::{self, PlanFile, describe, keys};
+use crate::plan_file::{self, BodyFile, PlanFile, describe, keys};
 use crate::thresholds;
 use clap::{Args, Subcommand};
 use std::fmt::Write as _;
@@ -44,7 +44,7 @@ impl PlanArgs {
     }
 }
 
-/// Reads a plan file and the file that contains its body.
+/// Reads a plan file and the files that contain bodies.
 ///
 /// # Errors
 /// What cannot be read, or everything that is wrong in it.
@@ -52,14 +52,16 @@ pub fn load(path: &Path) -> Result<PlanFile, String> {
     let name = path.display().to_string();
     let bytes = read_limited(path, plan_file::MAX_BYTES as u64).map_err(|why| format!("{name}: {why}"))?;
     let mut file = PlanFile::parse(&name, &bytes)?;
-    if let Some(body) = &file.body_file {
+    for BodyFile { path: key, index, file: body } in std::mem::take(&mut file.body_files) {
         let body = path.parent().unwrap_or(Path::new("")).join(body);
-        match read_limited(&body, MAX_BODY_BYTES as u64) {
-            Ok(bytes) => file.options.request.body = Some(bytes),
-            Err(why) => {
-                let why = format!("{} {why}", body.display());
-                return Err(file.error("request.body_file", &why).unwrap_or(why));
-            }
+        let bytes = read_limited(&body, MAX_BODY_BYTES as u64).map_err(|why| {
+            let why = format!("{} {why}", body.display());
+            file.error(&key, &why).unwrap_or(why)
+        })?;
+        let named = file.options.named.iter_mut().flatten();
+        match index {
+            None => file.options.request.body = Some(bytes),
+            Some(index) => named.skip(index).take(1).for_each(|one| one.request.body = Some(bytes.clone())),
         }
     }
     Ok(file)
@@ -94,7 +96,7 @@ impl Merged {
     /// Puts a plan's errors into the terms of their origin.
     pub fn say(&self, errors: &[PlanError]) -> String {
         let say = |error: &PlanError| {
-            let by_flag = self.flags.sets(keys::of_field(error.field));
+            let by_flag = self.flags.sets(keys::of_field(&error.field));
             let place = self.file.as_ref().filter(|_| !by_flag).and_then(|file| file.plan_error(error));
             place.unwrap_or_else(|| in_flags(error))
         };
@@ -106,10 +108,12 @@ impl Merged {
 fn in_flags(error: &PlanError) -> String {
     let wire = [("test_message_delay", "--delay"), ("AVALANCHE", "avalanche"), ("TSUNAMI", "tsunami")];
     let reason = wire.iter().fold(error.reason.clone(), |text, (from, to)| text.replace(from, to));
-    match keys::of_field(error.field) {
+    match keys::of_field(&error.field) {
         // The reason names the part of the request.
         "request" => reason,
         "target_url" => format!("--url: {reason}"),
+        "count" => format!("--requests: {reason}"),
+        "count_per_driver" => format!("--requests-per-driver: {reason}"),
         key => format!("--{}: {reason}", key.replace('_', "-")),
     }
 }

@@ -223,6 +223,7 @@ impl RunArgs {
                 headers: self.headers.clone(),
                 body: self.body.as_deref().map(read_body).transpose()?,
             },
+            named: None,
         })
     }
 }

@@ -2,9 +2,7 @@
 //!
 //! Pure: hand-overs and times go in, drafts come out.
 
-use super::cursor::Cursor;
 use super::worker::{Handover, INTERVAL_NS, Task};
-use crate::plan::AB_NAMES;
 use crate::stats::causes::ErrorSample;
 use crate::stats::counts::Counts;
 use crate::stats::generator::Generator;
@@ -54,7 +52,7 @@ pub struct Draft {
 #[derive(Clone, Debug, PartialEq)]
 pub struct NamedDraft {
     /// Its name.
-    pub name: &'static str,
+    pub name: String,
     /// Counts so far.
     pub counts: Counts,
     /// Latencies so far.
@@ -65,11 +63,13 @@ pub struct NamedDraft {
     pub lag: Histogram,
 }
 
-/// The driver's tallies, one for each URL, and how far each worker has handed over.
+/// The driver's tallies, one for each request of the plan, and how far each worker has handed over.
 pub struct Collector {
     tallies: Vec<Tally>,
-    /// Which of them each worker adds to.
-    sides: Vec<usize>,
+    /// The names of the requests; empty if there is only one, without a name.
+    names: Vec<String>,
+    /// The first request of each worker's URL.
+    firsts: Vec<usize>,
     through: Vec<u64>,
     ended: Vec<bool>,
     drafted: u64,
@@ -78,13 +78,15 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// A collector for this many URLs. `sides` says which of them each worker loads.
-    pub fn new(urls: usize, sides: Vec<usize>) -> Collector {
+    /// A collector for requests with these names, or for one without a name. `firsts` says for each worker
+    /// which of them is its request 0.
+    pub fn new(names: &[String], firsts: Vec<usize>) -> Collector {
         Collector {
-            tallies: vec![Tally::new(); urls],
-            through: vec![0; sides.len()],
-            ended: vec![false; sides.len()],
-            sides,
+            tallies: vec![Tally::new(); names.len().max(1)],
+            names: names.to_vec(),
+            through: vec![0; firsts.len()],
+            ended: vec![false; firsts.len()],
+            firsts,
             drafted: 0,
             first_send_ns: None,
             last_end_ns: 0,
@@ -93,9 +95,11 @@ impl Collector {
 
     /// Adds a worker's counts.
     pub fn add(&mut self, handover: &Handover) {
-        let side = self.sides.get(handover.worker).copied().unwrap_or(0);
-        if let Some(tally) = self.tallies.get_mut(side) {
-            tally.merge(&handover.tally);
+        let first = self.firsts.get(handover.worker).copied().unwrap_or(0);
+        for (request, counted) in handover.tallies.iter() {
+            if let Some(tally) = self.tallies.get_mut(first + request) {
+                tally.merge(counted);
+            }
         }
         self.last_end_ns = self.last_end_ns.max(handover.last_end_ns);
         self.first_send_ns = match (self.first_send_ns, handover.first_send_ns) {
@@ -131,9 +135,8 @@ impl Collector {
         }
         self.drafted = through;
         let elapsed_ns = through * INTERVAL_NS;
-        let counts =
-            |(tally, task): (&Tally, &Arc<Task>)| tally.counts(planned(tally, &task.cursor, elapsed_ns), 0);
-        let counts = self.tallies.iter().zip(tasks).map(counts).collect();
+        let counts = |(tally, planned): (&Tally, u64)| tally.counts(planned.max(tally.sent), 0);
+        let counts = self.tallies.iter().zip(planned(tasks, elapsed_ns)).map(counts).collect();
         Some(self.drafted(false, origin_ns, elapsed_ns, counts))
     }
 
@@ -142,29 +145,28 @@ impl Collector {
     pub fn final_draft(&mut self, tasks: &[Arc<Task>], stopped_ns: Option<u64>) -> Draft {
         let origin_ns = origin_ns(tasks);
         let until_ns = stopped_ns.map_or(u64::MAX, |at| at.saturating_sub(origin_ns));
-        let counts = |(tally, task): (&mut Tally, &Arc<Task>)| {
+        let counts = |(tally, planned): (&mut Tally, u64)| {
             let lost = tally.sent.saturating_sub(tally.ended());
             tally.add_errors(ErrorKind::Aborted, lost);
-            let planned = planned(tally, &task.cursor, until_ns);
+            let planned = planned.max(tally.sent);
             tally.counts(planned, planned - tally.sent)
         };
-        let counts = self.tallies.iter_mut().zip(tasks).map(counts).collect();
+        let counts = self.tallies.iter_mut().zip(planned(tasks, until_ns)).map(counts).collect();
         self.drafted(true, origin_ns, self.last_end_ns.saturating_sub(origin_ns), counts)
     }
 
-    /// A draft with these counts of each URL.
+    /// A draft with these counts of each request.
     fn drafted(&self, is_final: bool, origin_ns: u64, elapsed_ns: u64, counts: Vec<Counts>) -> Draft {
         let (tally, sum) = self.merged(&counts);
         let last = |times: &Times| is_final.then(|| times.histogram());
-        let named = |((tally, counts), name): ((&Tally, Counts), &'static str)| NamedDraft {
-            name,
+        let named = |((tally, counts), name): ((&Tally, Counts), &String)| NamedDraft {
+            name: name.clone(),
             counts,
             latency: tally.latency.histogram(),
             service: last(&tally.service),
             lag: tally.lag.histogram(),
         };
-        let is_named = self.tallies.len() > 1;
-        let by_name = self.tallies.iter().zip(counts).zip(AB_NAMES).filter(|_| is_named).map(named);
+        let by_name = self.tallies.iter().zip(counts).zip(&self.names).map(named);
         Draft {
             is_final,
             origin_ns,
@@ -182,7 +184,7 @@ impl Collector {
         }
     }
 
-    /// All URLs together.
+    /// All requests together.
     fn merged(&self, counts: &[Counts]) -> (Cow<'_, Tally>, Counts) {
         let mut sum = Counts::default();
         counts.iter().for_each(|one| sum.merge(one));
@@ -198,19 +200,22 @@ fn origin_ns(tasks: &[Arc<Task>]) -> u64 {
     tasks.first().map_or(0, |task| task.cursor.origin_ns())
 }
 
-/// Requests planned in this time after the origin; those of a closed loop are planned when they are sent.
-fn planned(tally: &Tally, cursor: &Cursor, elapsed_ns: u64) -> u64 {
-    cursor.share().planned_before(elapsed_ns).unwrap_or(0).max(tally.sent)
+/// How often each request is planned in this time after the origin; in a closed loop, 0: it is planned when
+/// it is sent.
+fn planned(tasks: &[Arc<Task>], elapsed_ns: u64) -> Vec<u64> {
+    tasks.iter().flat_map(|task| task.cursor.planned_before(elapsed_ns)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::clock::{NS_PER_MS as MS, NS_PER_S as S};
+    use crate::driver::cursor::Cursor;
     use crate::message::{TestConfig, TestType};
     use crate::plan::{Defaults, Plan};
     use crate::schedule::Schedule;
     use crate::stats::outcome::Outcome;
+    use crate::stats::tallies::Tallies;
     use crate::stats::tally::Sample;
     use crate::threads::StopFlag;
 
@@ -223,19 +228,24 @@ mod tests {
         vec![Arc::new(Task { cursor, stop: StopFlag::default() })]
     }
 
+    fn names<const N: usize>(names: [&str; N]) -> Vec<String> {
+        names.map(str::to_owned).to_vec()
+    }
+
     fn handover(worker: usize, through: u64, sent: u64, ended: u64, is_last: bool) -> Handover {
-        let mut tally = Tally::new();
+        let mut tallies = Tallies::new(1);
+        let tally = tallies.of(0);
         (0..sent).for_each(|_| tally.record_sent(0, false));
         let sample =
             Sample { latency_ns: MS, service_ns: MS, outcome: Outcome::Status(200), bytes: 1, resent: false };
         (0..ended).for_each(|_| tally.record_end(&sample));
         let first_send_ns = Some(S + worker as u64);
-        Handover { worker, through, tally, first_send_ns, last_end_ns: 2 * S, ended: is_last }
+        Handover { worker, through, tallies, first_send_ns, last_end_ns: 2 * S, ended: is_last }
     }
 
     #[test]
     fn a_draft_waits_for_all_workers_but_not_indefinitely() {
-        let (mut collector, tasks) = (Collector::new(1, vec![0; 2]), tasks());
+        let (mut collector, tasks) = (Collector::new(&[], vec![0; 2]), tasks());
         collector.add(&handover(0, 1, 3, 3, false));
         assert_eq!(collector.draft(S + 510 * MS, &tasks), None);
         collector.add(&handover(1, 1, 2, 2, false));
@@ -250,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_stopped_driver_reports_what_was_planned_until_then() {
-        let (mut collector, tasks) = (Collector::new(1, vec![0]), tasks());
+        let (mut collector, tasks) = (Collector::new(&[], vec![0]), tasks());
         collector.add(&handover(0, 4, 15, 13, true));
         assert!(collector.is_over());
         let draft = collector.final_draft(&tasks, Some(3 * S));
@@ -261,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_driver_that_ran_to_the_end_reports_the_whole_plan() {
-        let (mut collector, tasks) = (Collector::new(1, vec![0]), tasks());
+        let (mut collector, tasks) = (Collector::new(&[], vec![0]), tasks());
         collector.add(&handover(0, 20, 100, 100, true));
         let draft = collector.final_draft(&tasks, None);
         assert_eq!((draft.counts.planned, draft.counts.never_sent), (100, 0));
@@ -269,18 +279,18 @@ mod tests {
     }
 
     #[test]
-    fn each_url_has_its_own_figures_and_the_total_is_their_sum() {
+    fn each_request_has_its_own_figures_and_the_total_is_their_sum() {
         let task = tasks().pop().expect("one");
         let half = |which| {
             let cursor = Cursor::new(task.cursor.share().half(which), S, S);
             Arc::new(Task { cursor, stop: StopFlag::default() })
         };
-        let (mut collector, halves) = (Collector::new(2, vec![0, 1, 1]), [half(0), half(1)]);
+        let (mut collector, halves) = (Collector::new(&names(["a", "b"]), vec![0, 1, 1]), [half(0), half(1)]);
         for (worker, sent, ended) in [(0, 7, 7), (1, 2, 1), (2, 1, 1)] {
             collector.add(&handover(worker, 2, sent, ended, false));
         }
         let draft = collector.draft(2 * S + 1, &halves).expect("all are in");
-        let sent: Vec<_> = draft.by_name.iter().map(|named| (named.name, named.counts.sent)).collect();
+        let sent: Vec<_> = draft.by_name.iter().map(|named| (&*named.name, named.counts.sent)).collect();
         assert_eq!((sent, draft.counts.sent), (vec![("a", 7), ("b", 3)], 10));
         let planned: Vec<_> = draft.by_name.iter().map(|named| named.counts.planned).collect();
         // Five each by the schedule, but seven were sent.

@@ -80,18 +80,23 @@ pub struct Side {
 pub struct Recipe {
     /// Aborts everything in flight.
     pub stop: StopFlag,
-    request: Arc<Request>,
+    requests: Arc<[Request]>,
     settings: Settings,
     addresses: Addresses,
 }
 
 impl Recipe {
-    fn new(assignment: &Assignment, request: Request, settings: &ClientSettings, stop: StopFlag) -> Recipe {
+    fn new(
+        assignment: &Assignment,
+        requests: &[Request],
+        settings: &ClientSettings,
+        stop: StopFlag,
+    ) -> Recipe {
         let timeout = assignment.plan.timeout();
         Recipe {
             stop,
-            addresses: addresses(&request, settings),
-            request: Arc::new(request),
+            addresses: addresses(&requests[0], settings),
+            requests: requests.into(),
             settings: Settings {
                 timeout,
                 connect_timeout: timeout.min(CONNECT_TIMEOUT),
@@ -103,23 +108,21 @@ impl Recipe {
 
     /// A client with many connections.
     fn native(&self, slots: usize) -> Result<NativeClient, String> {
-        let (request, addresses) = (Arc::clone(&self.request), self.addresses.clone());
-        NativeClient::new(request, &self.settings, slots, addresses, self.stop.clone())
+        let (requests, addresses) = (Arc::clone(&self.requests), self.addresses.clone());
+        NativeClient::new(&requests, &self.settings, slots, addresses, self.stop.clone())
             .map_err(|e| e.to_string())
     }
 
     /// A client with one connection.
     pub fn ureq(&self) -> Result<UreqClient, String> {
-        let (request, addresses) = (Arc::clone(&self.request), self.addresses.clone());
-        UreqClient::new(request, &self.settings, addresses, self.stop.clone()).map_err(|e| e.to_string())
+        let (requests, addresses) = (Arc::clone(&self.requests), self.addresses.clone());
+        UreqClient::new(requests, &self.settings, addresses, self.stop.clone()).map_err(|e| e.to_string())
     }
 
     /// What a floodgate-target has counted; `None` if the target is something else.
     pub fn read_target(&self) -> Option<Reading> {
-        if self.request.is_https() {
-            return None;
-        }
-        let url = format!("http://{}/metrics", self.request.uri().authority()?);
+        let request = self.requests.first().filter(|request| !request.is_https())?;
+        let url = format!("http://{}/metrics", request.uri().authority()?);
         let answer = fetch::get_from(&url, self.addresses.clone(), METRICS_BYTES, METRICS_TIMEOUT).ok()?;
         if !answer.server_header.as_deref()?.starts_with(SERVER) {
             return None;
@@ -176,7 +179,7 @@ pub fn prepare(
     let until_ns = clock::deadline(PREPARE_WITHIN);
     let kind = choose(&assignment, settings)?;
     let (part, parts) = (assignment.part, assignment.parts);
-    let requests: Vec<Request> = assignment.plan.requests().cloned().collect();
+    let requests: Vec<&[Request]> = assignment.plan.sides().collect();
     let connections = assignment.plan.connections().of(part, parts) as usize;
     let of_side = split(connections, requests.len());
     let threads = threads(settings, connections);
@@ -185,8 +188,8 @@ pub fn prepare(
     let slots = slots.collect::<Result<Vec<_>, _>>()?;
     let workers: usize = slots.iter().map(Vec::len).sum();
     limits::ensure_descriptors((connections + workers) as u64 + limits::RESERVED_DESCRIPTORS)?;
-    let sides = requests.into_iter().zip(slots).map(|(request, slots)| {
-        let recipe = Recipe::new(&assignment, request, settings, stop.clone());
+    let sides = requests.into_iter().zip(slots).map(|(requests, slots)| {
+        let recipe = Recipe::new(&assignment, requests, settings, stop.clone());
         Ok(Side { clients: recipe.clients(kind, &slots)?, before: None, recipe })
     });
     let mut sides = sides.collect::<Result<Vec<Side>, String>>()?;
@@ -264,7 +267,7 @@ fn choose(assignment: &Assignment, settings: &ClientSettings) -> Result<ClientKi
     let plan = &assignment.plan;
     let named = plan.client().map(str::parse::<ClientKind>).transpose()?;
     let kind = named.or(settings.client).unwrap_or_else(|| ClientKind::default_for(plan.request()));
-    if let Some(request) = plan.requests().find(|request| !kind.serves(request)) {
+    if let Some(request) = plan.sent().list().iter().find(|request| !kind.serves(request)) {
         return Err(format!("the {kind} client cannot send {}: use --client ureq", request.uri()));
     }
     Ok(kind)

@@ -58,7 +58,7 @@ fn named(draft: NamedDraft) -> (String, NamedFigures) {
         lag: Some(encode(&draft.lag)),
         ..Histograms::default()
     };
-    (draft.name.to_owned(), NamedFigures { counts: draft.counts, histograms })
+    (draft.name, NamedFigures { counts: draft.counts, histograms })
 }
 
 impl Author {

@@ -71,6 +71,10 @@ pub struct Ticket {
     pub planned_ns: u64,
     /// The later of the planned start and the moment its slot became free.
     pub ready_ns: u64,
+    /// Its number among the driver's tickets, from 0. The warm-up has numbers of its own.
+    pub number: u64,
+    /// What is sent, as an index into the client's requests.
+    pub request: u32,
     /// Whether it belongs to the warm-up, which counts only in `warmup_sent`.
     pub warmup: bool,
 }

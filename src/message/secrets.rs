@@ -10,15 +10,20 @@ const SECRET: [&str; 8] = ["auth", "cookie", "token", "secret", "password", "api
 
 /// Hides the values of header fields that contain secrets, and credentials in the target's URL.
 pub fn hide(plan: &mut Value) {
-    let lines = plan.pointer_mut("/request/headers").and_then(Value::as_array_mut);
+    plan.get_mut("request").into_iter().for_each(hide_headers);
+    plan.get_mut("requests").and_then(Value::as_array_mut).into_iter().flatten().for_each(hide_headers);
+    plan.get_mut("target_url").into_iter().for_each(hide_user);
+    plan.get_mut("ab").and_then(Value::as_array_mut).into_iter().flatten().for_each(hide_user);
+}
+
+fn hide_headers(request: &mut Value) {
+    let lines = request.get_mut("headers").and_then(Value::as_array_mut);
     for line in lines.into_iter().flatten() {
         let is_secret = line.get(0).and_then(Value::as_str).is_some_and(is_secret);
         if let Some(value) = line.get_mut(1).filter(|_| is_secret) {
             *value = HIDDEN.into();
         }
     }
-    plan.get_mut("target_url").into_iter().for_each(hide_user);
-    plan.get_mut("ab").and_then(Value::as_array_mut).into_iter().flatten().for_each(hide_user);
 }
 
 /// Whether the value of a header with this name is a secret.

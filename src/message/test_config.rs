@@ -1,7 +1,7 @@
 //! `test_config`: the plan of one test.
 
 use super::tolerant::{maybe, maybe_whole, number, text, whole};
-use super::{TestType, Totals, decode, encode};
+use super::{NamedRequest, RequestSpec, TestType, Totals, decode, encode};
 use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -15,23 +15,6 @@ pub struct Stage {
     /// Requests/s at the end of the stage, per driver or for the fleet, depending on the list it is in.
     #[serde(deserialize_with = "number", serialize_with = "whole")]
     pub rate: f64,
-}
-
-/// What differs from a plain `GET`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct RequestSpec {
-    /// The method; `GET` if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub method: Option<String>,
-    /// Header lines in addition to those that the client sets.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub headers: Vec<(String, String)>,
-    /// The body as text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub body: Option<String>,
-    /// The body as base64, for bytes that are not text; excludes `body`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub body_base64: Option<String>,
 }
 
 /// One driver of a test: its name and the epoch of its process.
@@ -113,6 +96,10 @@ pub struct TestConfig {
     /// What differs from a plain `GET`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestSpec>,
+    /// Several requests instead of one, each with a share of the load. `request` then has only the headers
+    /// that they have in common.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<NamedRequest>,
     /// The drivers of this test; driver i of n sends the tickets i, i+n, i+2n…
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drivers: Vec<NodeRef>,
@@ -210,6 +197,7 @@ impl TestConfig {
             target_url: None,
             ab: Vec::new(),
             request: None,
+            requests: Vec::new(),
             drivers: Vec::new(),
             fleet: None,
             thresholds: Vec::new(),

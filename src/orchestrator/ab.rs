@@ -2,26 +2,15 @@
 
 use super::aggregate::Aggregate;
 use crate::compare::{Run, Settings, compare};
-use crate::stats::summary::{RequestSummary, Stats, Summary};
+use crate::stats::summary::{RequestSummary, Summary};
 use serde_json::Value;
 
-/// The figures of each named request; the plan of the summary knows their URLs. `elapsed_s` is the running
-/// time of the fleet.
-pub fn requests(figures: &Aggregate, plan: &Value, elapsed_s: f64) -> Vec<RequestSummary> {
-    let summary = |(index, (name, own)): (usize, &(&'static str, Aggregate))| {
-        let (latency, service, lag) = own.histograms();
-        RequestSummary {
-            name: (*name).to_owned(),
-            url: plan["ab"][index].as_str().unwrap_or_default().to_owned(),
-            stats: Stats::new(own.counts(), latency, service, lag, elapsed_s),
-        }
-    };
-    figures.by_name().iter().enumerate().map(summary).collect()
-}
-
-/// The requests to A and to B of a test that has ended, each as a run of its own; `None` without them.
+/// The requests to A and to B of a test that has ended, each as a run of its own; `None` for any other
+/// test.
 pub fn runs(summary: &Summary, figures: &Aggregate) -> Option<[Run; 2]> {
-    let ([a, b], [(_, figures_a), (_, figures_b)]) = (&summary.requests[..], figures.by_name()) else {
+    let is_ab = summary.plan["ab"].is_array();
+    let (true, [a, b], [(_, figures_a), (_, figures_b)]) = (is_ab, &summary.requests[..], figures.by_name())
+    else {
         return None;
     };
     Some([run(summary, a, figures_a), run(summary, b, figures_b)])

@@ -24,6 +24,7 @@ mod inbox;
 mod journal;
 mod losses;
 mod merged;
+mod named;
 mod page;
 mod parts;
 mod prometheus;

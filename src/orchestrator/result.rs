@@ -1,9 +1,9 @@
 //! The result of a run: its state, its plan and its figures, as one [`Summary`].
 
-use super::ab;
 use super::aggregate::{Aggregate, Counted, DriverFigures};
 use super::facts::facts;
 use super::losses::{Loss, losses, planned_in};
+use super::named;
 use super::parts::{Part, parts};
 use super::runs::Run;
 use crate::message::{LatencyMs, NodeRef, TestConfig, secrets};
@@ -43,7 +43,7 @@ pub fn summary(run: &Run, figures: &Aggregate, judge: &Judge, clock_unknown: Vec
     });
     let originals = figures.originals().iter().map(|(name, latency)| original_row(name, latency));
     let plan = plan(&run.config);
-    let requests = ab::requests(figures, &plan, total.elapsed_s);
+    let requests = named::requests(figures, &plan, total.elapsed_s);
     Summary {
         schema: SCHEMA.to_owned(),
         test_id: run.config.test_id.clone(),

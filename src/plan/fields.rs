@@ -6,7 +6,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 /// Fields of a `test_config` that a user may set.
-const PLAN: [&str; 18] = [
+const PLAN: [&str; 19] = [
     "test_id",
     "test_type",
     "test_message_delay",
@@ -22,26 +22,27 @@ const PLAN: [&str; 18] = [
     "target_url",
     "ab",
     "request",
+    "requests",
     "fleet",
     "thresholds",
     "on_driver_loss",
 ];
 const FLEET: [&str; 4] = ["rate", "requests", "connections", "stages"];
 const REQUEST: [&str; 4] = ["method", "headers", "body", "body_base64"];
+const NAMED: [&str; 7] = ["name", "weight", "url", "method", "headers", "body", "body_base64"];
 const STAGE: [&str; 2] = ["duration_ms", "rate"];
 /// Accepted here but not advertised: for `drivers` and `previous` the orchestrator has its own errors, and
 /// some clients write `duration` in a stage; `fail_if` is another name of `thresholds`.
 const ALSO_TAKEN: [&str; 4] = ["drivers", "previous", "fail_if", "stages[].duration"];
 
 /// Names from other tools, or without their unit, and the fields they mean.
-const MEANT: [(&str, &str); 26] = [
+const MEANT: [(&str, &str); 25] = [
     ("id", "test_id"),
     ("type", "test_type"),
     ("rate", "fleet.rate"),
     ("rps", "fleet.rate"),
     ("qps", "fleet.rate"),
     ("throughput", "target_throughput"),
-    ("requests", "fleet.requests"),
     ("count", "fleet.requests"),
     ("message_count", "message_count_per_driver"),
     ("concurrency", "fleet.connections"),
@@ -84,6 +85,7 @@ pub fn check(plan: &Value) -> Result<(), String> {
     for stages in [&plan["stages"], &plan["fleet"]["stages"]] {
         stages.as_array().into_iter().flatten().for_each(|stage| look(stage, "stages[]", &STAGE));
     }
+    plan["requests"].as_array().into_iter().flatten().for_each(|one| look(one, "requests[]", &NAMED));
     let Some((place, _, names)) = unknown.first().cloned() else { return Ok(()) };
     let texts = unknown.iter().take(MOST_NAMED).map(|(place, name, names)| unknown_field(place, name, names));
     let holder = if place.is_empty() { "a plan" } else { &place };
@@ -185,6 +187,7 @@ pub fn kind(field: &str) -> Option<String> {
         "request" => "an object with method, headers, body or body_base64".to_owned(),
         "request.method" => "a string like \"POST\"".to_owned(),
         "request.body" | "request.body_base64" => "a string".to_owned(),
+        "requests" => "a list of requests, like [{\"name\": \"search\", \"url\": \"/search\"}]".to_owned(),
         "fleet" => "an object with rate, requests, connections or stages".to_owned(),
         "thresholds" | "fail_if" => "a list of strings, like [\"p99 > 250ms\"]".to_owned(),
         "on_driver_loss" => "\"continue\" or \"fail\"".to_owned(),
@@ -205,7 +208,7 @@ fn span<T: Display>(what: &str, range: &RangeInclusive<T>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{NodeRef, RequestSpec, Stage, TestConfig, TestType, Totals};
+    use crate::message::{NamedRequest, NodeRef, RequestSpec, Stage, TestConfig, TestType, Totals};
     use serde_json::json;
 
     /// A plan that has every field.
@@ -220,8 +223,11 @@ mod tests {
         config.ab = vec!["x".to_owned(); 2];
         config.fleet = Some(Totals { rate: number, requests: count, connections: Some(1), stages });
         let headers = vec![("a".to_owned(), "b".to_owned())];
-        config.request =
-            Some(RequestSpec { method: text.clone(), headers, body: text.clone(), body_base64: text });
+        let spec =
+            RequestSpec { method: text.clone(), headers, body: text.clone(), body_base64: text.clone() };
+        config.requests =
+            vec![NamedRequest { name: "x".to_owned(), weight: Some(1), url: text, spec: spec.clone() }];
+        config.request = Some(spec);
         config.drivers = vec![NodeRef { node_id: "a".to_owned(), epoch: 1 }];
         config.thresholds = vec!["x".to_owned()];
         config.on_driver_loss = Some(crate::message::OnDriverLoss::Fail);
@@ -237,6 +243,7 @@ mod tests {
         for (object, names) in [
             (&whole, &PLAN[..]),
             (&whole["request"], &REQUEST),
+            (&whole["requests"][0], &NAMED),
             (&whole["fleet"], &FLEET),
             (&whole["stages"][0], &STAGE),
         ] {
@@ -267,6 +274,10 @@ mod tests {
             (json!({"fleet": {"rte": 1}}), "rte is not a field of fleet: did you mean rate?"),
             (json!({"stages": [{"rates": 1}]}), "rates is not a field of stages[]: did you mean rate?"),
             (json!({"fleet": {"stages": [{"x": 1}]}}), "x is not a field of stages[]. The fields"),
+            (
+                json!({"requests": [{"weigth": 1}]}),
+                "weigth is not a field of requests[]: did you mean weight?",
+            ),
             (json!({"surprise\n": 1}), "\"surprise\\n\" is not a field of a plan. The fields"),
         ] {
             let error = check(&plan).expect_err("unknown");

@@ -5,8 +5,10 @@
 
 mod amount;
 pub mod fields;
+pub mod mix;
 pub mod options;
 pub mod request;
+pub mod requests;
 mod rules;
 pub mod values;
 pub mod words;
@@ -14,6 +16,7 @@ pub mod words;
 use crate::message::{TestConfig, TestType, Totals};
 pub use amount::{Amount, Scope};
 use request::Request;
+use requests::Requests;
 pub use rules::{PlanError, check_defaults, check_split, limits};
 use std::time::Duration;
 
@@ -111,9 +114,7 @@ pub struct Plan {
     timeout: Duration,
     max_requests_per_connection: Option<u64>,
     client: Option<String>,
-    request: Request,
-    /// The request to B in an A/B test.
-    other: Option<Request>,
+    sent: Requests,
 }
 
 impl Plan {
@@ -121,15 +122,13 @@ impl Plan {
     /// allowed.
     pub fn new(config: &TestConfig, defaults: &Defaults) -> Result<Plan, Vec<PlanError>> {
         let mut errors = rules::check(config);
-        let requests = rules::requests(config, defaults);
-        if let Err(error) = &requests {
-            errors.push(error.clone());
-        }
+        let sent = Requests::new(config, defaults);
+        errors.extend(sent.as_ref().err().into_iter().flatten().cloned());
         let load = rules::load(config, defaults);
         if let Err(error) = &load {
             errors.push(error.clone());
         }
-        let (Ok((request, other)), Ok(load), true) = (requests, load, errors.is_empty()) else {
+        let (Ok(sent), Ok(load), true) = (sent, load, errors.is_empty()) else {
             return Err(errors);
         };
         let none = Totals::default();
@@ -160,8 +159,7 @@ impl Plan {
                 .unwrap_or(DEFAULT_TIMEOUT),
             max_requests_per_connection: config.max_requests_per_connection,
             client: config.client.clone(),
-            request,
-            other,
+            sent,
         })
     }
 
@@ -212,18 +210,24 @@ impl Plan {
         self.client.as_deref()
     }
 
-    /// What is sent; in an A/B test, to A.
+    /// The first request, which names the host of all of them; in an A/B test, the one to A.
     pub fn request(&self) -> &Request {
-        &self.request
+        &self.sent.list()[0]
     }
 
-    /// Everything that is sent: one request, or those to A and to B.
-    pub fn requests(&self) -> impl Iterator<Item = &Request> {
-        std::iter::once(&self.request).chain(&self.other)
+    /// Everything that is sent.
+    pub fn sent(&self) -> &Requests {
+        &self.sent
+    }
+
+    /// The requests to each URL: in an A/B test one for each of two URLs, otherwise all for the only one.
+    pub fn sides(&self) -> impl Iterator<Item = &[Request]> {
+        let all = self.sent.list();
+        all.chunks(if self.is_ab() { 1 } else { all.len() })
     }
 
     /// Whether half of the requests go to another URL.
     pub fn is_ab(&self) -> bool {
-        self.other.is_some()
+        self.sent.is_ab()
     }
 }

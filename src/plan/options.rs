@@ -1,7 +1,7 @@
 //! What a user may set of a plan, wherever it is written: on a command line or in a plan file.
 
 use super::{DEFAULT_CONNECTIONS, PlanError};
-use crate::message::{OnDriverLoss, RequestSpec, Stage, TestConfig, TestType, Totals};
+use crate::message::{NamedRequest, OnDriverLoss, RequestSpec, Stage, TestConfig, TestType, Totals};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use std::time::Duration;
@@ -46,6 +46,21 @@ pub struct Options {
     pub max_requests_per_connection: Option<u64>,
     /// The HTTP client, by name.
     pub client: Option<String>,
+    /// What differs from a plain `GET`.
+    pub request: RequestOptions,
+    /// Several requests instead of one; `request` has the headers that they have in common.
+    pub named: Option<Vec<NamedOptions>>,
+}
+
+/// The settings of one of several requests.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NamedOptions {
+    /// Its name.
+    pub name: String,
+    /// Its weight; 1 if absent.
+    pub weight: Option<u32>,
+    /// Path and query; those of the target's URL if absent.
+    pub url: Option<String>,
     /// What differs from a plain `GET`.
     pub request: RequestOptions,
 }
@@ -109,6 +124,7 @@ impl Options {
                 .or(below.max_requests_per_connection),
             client: self.client.or(below.client),
             request: self.request.over(below.request),
+            named: self.named.or(below.named),
         }
     }
 
@@ -120,8 +136,8 @@ impl Options {
             "ab" => self.other.is_some(),
             "rate" => self.rate.is_some(),
             "rate_per_driver" => self.rate_per_driver.is_some(),
-            "requests" => self.requests.is_some(),
-            "requests_per_driver" => self.requests_per_driver.is_some(),
+            "count" => self.requests.is_some(),
+            "count_per_driver" => self.requests_per_driver.is_some(),
             "connections" => self.connections.is_some(),
             "connections_per_driver" => self.connections_per_driver.is_some(),
             "duration" => self.duration.is_some(),
@@ -148,7 +164,7 @@ impl Options {
         let test_type = self.test_type.unwrap_or(implied);
         if test_type == TestType::Avalanche && self.delay.is_some() {
             let reason = "applies to TSUNAMI only; use a rate to pace AVALANCHE".to_owned();
-            return Err(PlanError { field: "test_message_delay", reason });
+            return Err(PlanError { field: "test_message_delay".into(), reason });
         }
         let ms = |duration: Duration| duration.as_millis() as u64;
         let mut plan = TestConfig::new(test_id, test_type);
@@ -169,6 +185,7 @@ impl Options {
             _ => plan.target_url = self.url.clone(),
         }
         plan.request = self.request.spec();
+        plan.requests = self.named.iter().flatten().map(NamedOptions::entry).collect();
         Ok(plan)
     }
 
@@ -181,6 +198,17 @@ impl Options {
             requests: self.requests,
             connections: self.connections.or(usual),
             stages: self.stages.clone().unwrap_or_default(),
+        }
+    }
+}
+
+impl NamedOptions {
+    fn entry(&self) -> NamedRequest {
+        NamedRequest {
+            name: self.name.clone(),
+            weight: self.weight,
+            url: self.url.clone(),
+            spec: self.request.spec().unwrap_or_default(),
         }
     }
 }

@@ -1,10 +1,8 @@
 //! The rules that every plan must satisfy, with errors that name the field and say what is allowed.
 
-use super::request::Request;
 use super::{DEFAULT_DELAY, Defaults, Load, Scope};
-use crate::message::{RequestSpec, Stage, TestConfig, TestType, Totals};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use crate::message::{Stage, TestConfig, TestType, Totals};
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -39,13 +37,19 @@ pub mod limits {
     pub const STAGES: usize = 100;
     /// Maximum number of drivers in a test.
     pub const DRIVERS: usize = 10_000;
+    /// Maximum number of requests with a name.
+    pub const NAMED_REQUESTS: usize = 50;
+    /// Maximum length of a request's name, in characters.
+    pub const REQUEST_NAME_CHARS: usize = 40;
+    /// Weight of a request.
+    pub const WEIGHT: RangeInclusive<u32> = 1..=1_000;
 }
 
 /// A rule that a plan breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanError {
     /// The field of the `test_config`.
-    pub field: &'static str,
+    pub field: Cow<'static, str>,
     /// The invalid value, and what is allowed.
     pub reason: String,
 }
@@ -58,8 +62,8 @@ impl fmt::Display for PlanError {
     }
 }
 
-fn error(field: &'static str, reason: impl Into<String>) -> PlanError {
-    PlanError { field, reason: reason.into() }
+pub(super) fn error(field: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> PlanError {
+    PlanError { field: field.into(), reason: reason.into() }
 }
 
 fn in_range<T: PartialOrd + fmt::Display>(
@@ -239,49 +243,6 @@ pub fn load(config: &TestConfig, defaults: &Defaults) -> Result<Load, PlanError>
         (None, Some(rate)) => Load::Rate { micro_rps: micro_rps(rate), scope: Scope::Driver },
         (None, None) => Load::Closed,
     })
-}
-
-/// What is sent, and in an A/B test what is sent to B.
-pub fn requests(config: &TestConfig, defaults: &Defaults) -> Result<(Request, Option<Request>), PlanError> {
-    if !config.ab.is_empty() {
-        let [a, b] = ab(config, defaults)?;
-        return Ok((request(config, "ab", a)?, Some(request(config, "ab", b)?)));
-    }
-    let Some(url) = config.target_url.as_deref().or(defaults.target_url.as_deref()) else {
-        return Err(error("target_url", "neither the plan nor the driver names a target"));
-    };
-    Ok((request(config, "target_url", url)?, None))
-}
-
-/// The URLs of an A/B test.
-fn ab<'a>(config: &'a TestConfig, defaults: &Defaults) -> Result<[&'a str; 2], PlanError> {
-    let [a, b] = &config.ab[..] else {
-        return Err(error("ab", format!("must be a list of two URLs, A and B, not of {}", config.ab.len())));
-    };
-    if config.target_url.is_some() {
-        return Err(error("ab", "conflicts with target_url: list both URLs in ab, and omit target_url"));
-    }
-    let is_total = config.fleet.as_ref().is_some_and(|fleet| fleet.connections.is_some());
-    if !is_total && config.connections.or(defaults.connections) == Some(1) {
-        return Err(error("connections", "must be 2 or more in an A/B test, one for each URL"));
-    }
-    Ok([a, b])
-}
-
-/// The request to one URL, which is in `field`.
-fn request(config: &TestConfig, field: &'static str, url: &str) -> Result<Request, PlanError> {
-    let plain = RequestSpec::default();
-    let spec = config.request.as_ref().unwrap_or(&plain);
-    let body = match (&spec.body, &spec.body_base64) {
-        (Some(_), Some(_)) => return Err(error("request", "specify body or body_base64, not both")),
-        (Some(text), None) => text.clone().into_bytes(),
-        (None, Some(text)) => {
-            BASE64.decode(text).map_err(|e| error("request", format!("body_base64 is not base64: {e}")))?
-        }
-        (None, None) => Vec::new(),
-    };
-    super::request::parse_url(url).map_err(|reason| error(field, reason))?;
-    Request::new(config.method(), url, &spec.headers, body).map_err(|reason| error("request", reason))
 }
 
 /// Checks a driver's own settings against the limits of a plan.

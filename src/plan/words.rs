@@ -1,6 +1,6 @@
 //! What a plan asks for, in words for people.
 
-use crate::message::{Stage, TestConfig, TestType, Totals, secrets};
+use crate::message::{NamedRequest, Stage, TestConfig, TestType, Totals, secrets};
 use crate::units::{clip, format_count, format_duration_ms, format_number, trim_number};
 
 /// Maximum number of characters of a target that are shown.
@@ -21,12 +21,22 @@ pub fn gloss(test_type: &str) -> Option<&'static str> {
 
 /// The method and the target, or both targets of an A/B test.
 pub fn request(config: &TestConfig) -> String {
+    if !config.requests.is_empty() {
+        let to = config.target_url.as_deref().map_or("each driver's own target".to_owned(), target);
+        return format!("{} requests to {to}", config.requests.len());
+    }
     let targets = match (&config.ab[..], &config.target_url) {
         ([a, b], _) => format!("A {}, B {}", target(a), target(b)),
         (_, Some(url)) => target(url),
         (_, None) => "each driver's own target".to_owned(),
     };
     format!("{} {targets}", clip(config.method(), 20))
+}
+
+/// The method and the path of one of several requests: `POST /orders`.
+pub fn named(one: &NamedRequest) -> String {
+    let method = clip(one.spec.method.as_deref().unwrap_or("GET"), 20);
+    format!("{method} {}", one.url.as_deref().map_or("the path of the target".to_owned(), target))
 }
 
 /// The name of a request: those of an A/B test are `A` and `B` everywhere.

@@ -1,9 +1,9 @@
 //! What a plan does, in a few lines for people.
 
-use crate::message::{TestConfig, secrets};
-use crate::plan::words::{amount, connections, gloss, load, request, target};
+use crate::message::{NamedRequest, RequestSpec, TestConfig, secrets};
+use crate::plan::words::{self, amount, connections, gloss, load, request, target};
 use crate::plan::{DEFAULT_CONNECTIONS, DEFAULT_DURATION, DEFAULT_TIMEOUT, Plan};
-use crate::units::{clip, format_bytes, format_duration, format_duration_ms};
+use crate::units::{clip, format_bytes, format_duration, format_duration_ms, trim_number};
 
 /// Maximum number of characters of a value.
 const MAX_CHARS: usize = 200;
@@ -38,6 +38,9 @@ pub fn terms(config: &TestConfig) -> Vec<(&'static str, String)> {
 
 /// The request, its headers and its body.
 fn sent(config: &TestConfig) -> Vec<(&'static str, String)> {
+    if !config.requests.is_empty() {
+        return several(config);
+    }
     let mut terms = match &config.ab[..] {
         [] if config.target_url.is_none() => {
             let method = clip(config.method(), 20);
@@ -55,15 +58,34 @@ fn sent(config: &TestConfig) -> Vec<(&'static str, String)> {
         }
     };
     let Some(spec) = &config.request else { return terms };
-    terms.extend(spec.headers.iter().take(MAX_LISTED).map(|(name, value)| {
-        let value = if secrets::is_secret(name) { secrets::HIDDEN } else { value };
-        ("header", clip(&format!("{name}: {value}"), MAX_CHARS))
-    }));
+    terms.extend(headers(spec));
     let length = Plan::as_written(config).map_or(0, |plan| plan.request().body().len());
     if length > 0 {
         terms.push(("body", format_bytes(length as u64)));
     }
     terms
+}
+
+/// The target, what all requests have in common, and each of them with its share.
+fn several(config: &TestConfig) -> Vec<(&'static str, String)> {
+    let own = || "the built-in target, or with --orchestrator each driver's own".to_owned();
+    let mut terms = vec![("target", config.target_url.as_deref().map_or_else(own, target))];
+    terms.extend(config.request.iter().flat_map(headers));
+    let weight = |one: &NamedRequest| u64::from(one.weight.unwrap_or(1));
+    let all: u64 = config.requests.iter().map(weight).sum();
+    terms.extend(config.requests.iter().map(|one| {
+        let share = weight(one) as f64 * 100.0 / all.max(1) as f64;
+        ("request", format!("{:<16}{:>6} %  {}", one.name, trim_number(share), words::named(one)))
+    }));
+    terms
+}
+
+fn headers(spec: &RequestSpec) -> Vec<(&'static str, String)> {
+    let line = |(name, value): &(String, String)| {
+        let value = if secrets::is_secret(name) { secrets::HIDDEN } else { value };
+        ("header", clip(&format!("{name}: {value}"), MAX_CHARS))
+    };
+    spec.headers.iter().take(MAX_LISTED).map(line).collect()
 }
 
 /// When it ends: after a time, a number of requests, or whichever is first.

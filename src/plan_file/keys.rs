@@ -4,14 +4,14 @@
 use crate::plan::fields::{nearest, shown};
 
 /// Keys at the top of a plan file.
-pub const PLAN: [&str; 19] = [
+pub const PLAN: [&str; 20] = [
     "test_type",
     "target_url",
     "ab",
     "rate",
     "rate_per_driver",
-    "requests",
-    "requests_per_driver",
+    "count",
+    "count_per_driver",
     "connections",
     "connections_per_driver",
     "duration",
@@ -24,14 +24,17 @@ pub const PLAN: [&str; 19] = [
     "max_requests_per_connection",
     "client",
     "request",
+    "requests",
 ];
 /// Keys of the table `request`.
 pub const REQUEST: [&str; 4] = ["method", "headers", "body", "body_file"];
+/// Keys of a table in `requests`.
+pub const NAMED: [&str; 7] = ["name", "weight", "url", "method", "headers", "body", "body_file"];
 /// Keys of a stage.
 pub const STAGE: [&str; 2] = ["duration", "rate"];
 
 /// Names from other tools, from a `test_config`, or without the right unit, and the keys they mean.
-const MEANT: [(&str, &str); 33] = [
+const MEANT: [(&str, &str); 36] = [
     ("type", "test_type"),
     ("url", "target_url"),
     ("target", "target_url"),
@@ -39,10 +42,13 @@ const MEANT: [(&str, &str); 33] = [
     ("qps", "rate"),
     ("throughput", "rate"),
     ("target_throughput", "rate_per_driver"),
-    ("count", "requests"),
-    ("n", "requests"),
-    ("message_count", "requests"),
-    ("message_count_per_driver", "requests_per_driver"),
+    ("n", "count"),
+    ("message_count", "count"),
+    ("message_count_per_driver", "count_per_driver"),
+    ("requests_per_driver", "count_per_driver"),
+    ("path", "url"),
+    ("share", "weight"),
+    ("id", "name"),
     ("concurrency", "connections"),
     ("users", "connections"),
     ("vus", "connections"),
@@ -74,6 +80,8 @@ pub enum Table {
     Plan,
     /// `[request]`
     Request,
+    /// One of `[[requests]]`.
+    Named,
     /// A stage.
     Stage,
 }
@@ -83,6 +91,7 @@ impl Table {
         match self {
             Table::Plan => &PLAN,
             Table::Request => &REQUEST,
+            Table::Named => &NAMED,
             Table::Stage => &STAGE,
         }
     }
@@ -91,6 +100,7 @@ impl Table {
         match self {
             Table::Plan => "a plan file",
             Table::Request => "[request]",
+            Table::Named => "a request in [[requests]]",
             Table::Stage => "a stage",
         }
     }
@@ -106,8 +116,13 @@ pub fn unknown(name: &str, table: Table) -> String {
         return format!("{what}: did you mean {key}?");
     }
     // In TOML, a key after a table's heading belongs to that table.
-    if table == Table::Request && PLAN.contains(&lower.as_str()) {
-        return format!("{what}: move {lower} to the top of the file, above [request]");
+    let heading = match table {
+        Table::Request => Some("[request]"),
+        Table::Named => Some("the first [[requests]]"),
+        Table::Plan | Table::Stage => None,
+    };
+    if let Some(heading) = heading.filter(|_| PLAN.contains(&lower.as_str())) {
+        return format!("{what}: move {lower} to the top of the file, above {heading}");
     }
     if table == Table::Plan
         && let Some(key) = meant.filter(|key| REQUEST.contains(key))
@@ -116,20 +131,18 @@ pub fn unknown(name: &str, table: Table) -> String {
     }
     match lower.as_str() {
         "fleet" if table == Table::Plan => {
-            format!(
-                "{what}: rate, requests and connections at the top of the file are totals over all drivers"
-            )
+            format!("{what}: rate, count and connections at the top of the file are totals over all drivers")
         }
         _ => format!("{what}: use {}", table.keys().join(", ")),
     }
 }
 
 /// The key that sets a field of a `test_config`.
-pub fn of_field(field: &'static str) -> &'static str {
+pub fn of_field(field: &str) -> &str {
     match field {
         "test_message_delay" => "delay",
-        "message_count_per_driver" => "requests_per_driver",
-        "fleet.requests" => "requests",
+        "message_count_per_driver" => "count_per_driver",
+        "fleet.requests" => "count",
         "target_throughput" => "rate_per_driver",
         "fleet.rate" => "rate",
         "duration_ms" => "duration",
@@ -147,7 +160,7 @@ pub fn of_field(field: &'static str) -> &'static str {
 pub fn reason(text: &str) -> String {
     let wire = [
         ("test_message_delay", "delay"),
-        ("message_count_per_driver", "requests_per_driver"),
+        ("message_count_per_driver", "count_per_driver"),
         ("target_throughput", "rate_per_driver"),
         ("duration_ms", "duration"),
         ("conflicts with connections,", "conflicts with connections_per_driver,"),
@@ -180,7 +193,8 @@ mod tests {
             assert!(text.contains(expected), "{text}");
         }
         for (_, meant) in MEANT {
-            assert!(PLAN.contains(&meant) || REQUEST.contains(&meant), "{meant}");
+            let known = [&PLAN[..], &REQUEST, &NAMED];
+            assert!(known.iter().any(|keys| keys.contains(&meant)), "{meant}");
         }
     }
 }

@@ -13,6 +13,7 @@ mod value;
 
 use crate::plan::PlanError;
 use crate::plan::options::Options;
+pub use reader::BodyFile;
 use source::{Problem, Source};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -28,8 +29,8 @@ const MAX_SHOWN: usize = 10;
 pub struct PlanFile {
     /// What it sets.
     pub options: Options,
-    /// The file that contains the body, relative to the plan file.
-    pub body_file: Option<String>,
+    /// The files that contain bodies.
+    pub body_files: Vec<BodyFile>,
     source: Source,
     /// Where the value of each key is, by path: `rate`, `request.body`, `fail_if[1]`.
     places: BTreeMap<String, Range<usize>>,
@@ -53,11 +54,11 @@ impl PlanFile {
         }
         let mut reader = reader::Reader::default();
         reader.plan(table.get_ref());
-        let reader::Reader { options, body_file, places, secrets, problems } = reader;
+        let reader::Reader { options, body_files, places, secrets, problems } = reader;
         let mut source = source.clone();
         source.hide(secrets);
         if problems.is_empty() {
-            return Ok(PlanFile { options, body_file, source, places });
+            return Ok(PlanFile { options, body_files, source, places });
         }
         Err(source.show_all(problems, MAX_SHOWN))
     }
@@ -68,13 +69,21 @@ impl PlanFile {
     }
 
     fn error_at(&self, path: &str, key: &str, reason: &str) -> Option<String> {
-        let at = self.places.get(path)?.clone();
+        let mut path = path;
+        // What the file does not set is an error of the table that lacks it.
+        let at = loop {
+            match (self.places.get(path), path.rsplit_once('.')) {
+                (Some(at), _) => break at.clone(),
+                (None, Some((table, _))) => path = table,
+                (None, None) => return None,
+            }
+        };
         Some(self.source.show(&Problem { at, text: format!("{key}: {reason}") }))
     }
 
     /// A rule that the plan breaks, at the value that breaks it; `None` if the file does not set it.
     pub fn plan_error(&self, error: &PlanError) -> Option<String> {
-        let key = keys::of_field(error.field);
+        let key = keys::of_field(&error.field);
         let reason = keys::reason(&error.reason);
         // A condition is named by its text.
         let mut conditions = self.options.fail_if.iter().flatten();

@@ -11,11 +11,22 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
+/// A file that contains the body of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BodyFile {
+    /// The key that names it.
+    pub path: String,
+    /// Of which request in `[[requests]]`; `None` for the one in `[request]`.
+    pub index: Option<usize>,
+    /// The file, relative to the plan file.
+    pub file: String,
+}
+
 /// What was read so far.
 #[derive(Default)]
 pub struct Reader {
     pub options: Options,
-    pub body_file: Option<String>,
+    pub body_files: Vec<BodyFile>,
     pub places: BTreeMap<String, Range<usize>>,
     pub secrets: Vec<Range<usize>>,
     pub problems: Vec<Problem>,
@@ -46,8 +57,8 @@ impl Reader {
             "ab" => self.ab(value),
             "rate" => self.options.rate = self.take(key, number(value, values::fleet_rate)),
             "rate_per_driver" => self.options.rate_per_driver = self.take(key, number(value, values::rate)),
-            "requests" => self.options.requests = self.take(key, requests(value)),
-            "requests_per_driver" => {
+            "count" => self.options.requests = self.take(key, whole(value, values::requests)),
+            "count_per_driver" => {
                 self.options.requests_per_driver = self.take(key, whole(value, values::requests));
             }
             "connections" => {
@@ -74,6 +85,7 @@ impl Reader {
             }
             "client" => self.options.client = self.take(key, text(value, "\"native\"", client)),
             "request" => self.request(value),
+            "requests" => self.requests(value),
             _ => self.problems.push(Problem { at, text: unknown(key, Table::Plan) }),
         }
     }
@@ -145,18 +157,6 @@ fn condition(value: &Value) -> Result<String, Wrong> {
     let is_plain = span.len() == text.len() + 2 && text.trim() == text.as_ref() && !part.is_empty();
     let at = if is_plain { span.start + 1 + part.start..span.start + 1 + part.end } else { span };
     Err((at, wrong.why().to_owned()))
-}
-
-fn requests(value: &Value) -> Result<u64, Wrong> {
-    match value.get_ref() {
-        DeValue::Array(_) | DeValue::Table(_) => Err((
-            value.span(),
-            "must be the total number of requests, like 10_000; several requests in one plan are not \
-             supported yet: describe the one in [request]"
-                .to_owned(),
-        )),
-        _ => value::whole(value, values::requests),
-    }
 }
 
 fn client(name: &str) -> Result<String, String> {

@@ -1,53 +1,138 @@
-//! The table `[request]`.
+//! The table `[request]`, and the list `[[requests]]`.
 
 use super::keys::{Table, unknown};
-use super::reader::Reader;
+use super::reader::{BodyFile, Reader};
 use super::source::Problem;
-use super::value::{Value, in_order, not, text};
+use super::value::{Value, in_order, not, text, whole};
 use crate::message::secrets;
 use crate::plan::fields::shown;
+use crate::plan::limits;
+use crate::plan::options::{NamedOptions, RequestOptions};
+use crate::plan::requests::check_name;
 use crate::plan::values;
-use toml::de::DeValue;
+use toml::de::{DeTable, DeValue};
 
 impl Reader {
-    /// Reads the table.
+    /// Reads `[request]`.
     pub fn request(&mut self, value: &Value) {
         let DeValue::Table(table) = value.get_ref() else {
             self.take::<()>("request", Err(not(value, "a table with method, headers, body or body_file")));
             return;
         };
-        let any = |text: &str| Ok(text.to_owned());
+        let mut options = RequestOptions::default();
         for (key, at, value) in in_order(table) {
-            let path = format!("request.{key}");
-            self.places.insert(path.clone(), value.span());
-            match key {
-                "method" => {
-                    self.options.request.method = self.take(&path, text(value, "\"POST\"", values::method));
-                }
-                "headers" => self.headers(value),
-                "body" => {
-                    // A body may be a login.
-                    self.secrets.push(value.span());
-                    let body = self.take(&path, text(value, "'{\"id\": 7}'", any));
-                    self.options.request.body = body.map(String::into_bytes);
-                }
-                "body_file" => self.body_file = self.take(&path, text(value, "\"body.json\"", any)),
-                _ => self.problems.push(Problem { at, text: unknown(key, Table::Request) }),
+            if !self.request_key("request", key, value, &mut options) {
+                self.problems.push(Problem { at, text: unknown(key, Table::Request) });
             }
         }
-        let both = self.places.contains_key("request.body");
-        if let Some(at) = self.places.get("request.body_file").filter(|_| both) {
-            let text = "request.body_file: conflicts with body: omit one of them".to_owned();
+        self.one_body("request");
+        self.options.request = options;
+    }
+
+    /// Reads `[[requests]]`.
+    pub fn requests(&mut self, value: &Value) {
+        let DeValue::Array(list) = value.get_ref() else {
+            let wrong = match value.get_ref() {
+                DeValue::Integer(_) => {
+                    (value.span(), "must be a list of requests, not a number: did you mean count?".to_owned())
+                }
+                _ => not(value, "a list of requests, each under [[requests]]"),
+            };
+            self.take::<()>("requests", Err(wrong));
+            return;
+        };
+        if list.is_empty() {
+            let why = "needs at least one request; omit it to send the one in [request]".to_owned();
+            self.take::<()>("requests", Err((value.span(), why)));
+            return;
+        }
+        let mut named = Vec::new();
+        for (index, one) in list.iter().enumerate().take(limits::NAMED_REQUESTS + 1) {
+            let path = format!("requests[{index}]");
+            match one.get_ref() {
+                DeValue::Table(table) => named.extend(self.named(&path, one, table)),
+                _ => {
+                    self.take::<()>(&path, Err(not(one, "a table, like { name = \"search\", url = \"/\" }")));
+                }
+            }
+        }
+        self.options.named = Some(named);
+    }
+
+    /// One of the requests; `None` if it has no valid name.
+    fn named(&mut self, path: &str, value: &Value, table: &DeTable) -> Option<NamedOptions> {
+        self.places.insert(path.to_owned(), value.span());
+        let (mut name, mut named) = (None, NamedOptions::default());
+        for (key, at, value) in in_order(table) {
+            let own = format!("{path}.{key}");
+            match key {
+                "name" => {
+                    self.places.insert(own.clone(), value.span());
+                    let parse = |text: &str| check_name(text).map(|()| text.to_owned());
+                    name = Some(self.take(&own, text(value, "\"search\"", parse)));
+                }
+                "weight" => {
+                    self.places.insert(own.clone(), value.span());
+                    named.weight = self.take(&own, whole(value, weight));
+                }
+                "url" => {
+                    self.places.insert(own.clone(), value.span());
+                    named.url = self.take(&own, text(value, "\"/search?q=x\"", |url| Ok(url.to_owned())));
+                }
+                _ if self.request_key(path, key, value, &mut named.request) => {}
+                _ => self.problems.push(Problem { at, text: unknown(key, Table::Named) }),
+            }
+        }
+        self.one_body(path);
+        if name.is_none() {
+            let why = "a request needs a name, like name = \"search\": results and conditions use it";
+            self.problems.push(Problem { at: value.span(), text: format!("{path}: {why}") });
+        }
+        named.name = name.flatten()?;
+        Some(named)
+    }
+
+    /// Reads a key that both kinds of tables have; false if it is another key.
+    fn request_key(&mut self, table: &str, key: &str, value: &Value, into: &mut RequestOptions) -> bool {
+        let path = format!("{table}.{key}");
+        self.places.insert(path.clone(), value.span());
+        let any = |text: &str| Ok(text.to_owned());
+        match key {
+            "method" => into.method = self.take(&path, text(value, "\"POST\"", values::method)),
+            "headers" => into.headers = self.headers(&path, value),
+            "body" => {
+                // A body may be a login.
+                self.secrets.push(value.span());
+                let body = self.take(&path, text(value, "'{\"id\": 7}'", any));
+                into.body = body.map(String::into_bytes);
+            }
+            "body_file" => {
+                let file = self.take(&path, text(value, "\"body.json\"", any));
+                let request = table.strip_prefix("requests[").and_then(|rest| rest.strip_suffix(']'));
+                let index = request.and_then(|index| index.parse().ok());
+                self.body_files.extend(file.map(|file| BodyFile { path, index, file }));
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn one_body(&mut self, table: &str) {
+        let both = self.places.contains_key(&format!("{table}.body"));
+        let path = format!("{table}.body_file");
+        if let Some(at) = self.places.get(&path).filter(|_| both) {
+            let text = format!("{path}: conflicts with body: omit one of them");
             self.problems.push(Problem { at: at.clone(), text });
         }
     }
 
-    fn headers(&mut self, value: &Value) {
+    fn headers(&mut self, path: &str, value: &Value) -> Vec<(String, String)> {
         let DeValue::Table(table) = value.get_ref() else {
             let wrong = not(value, "a table, like { accept = \"text/plain\" }");
-            self.take::<()>("request.headers", Err(wrong));
-            return;
+            self.take::<()>(path, Err(wrong));
+            return Vec::new();
         };
+        let mut fields = Vec::new();
         for (name, at, value) in in_order(table) {
             if secrets::is_secret(name) {
                 self.secrets.push(value.span());
@@ -58,8 +143,14 @@ impl Reader {
                 Ok(()) => Ok(field),
                 Err(why) => Err((at, why)),
             });
-            let field = self.take(&format!("request.headers.{}", shown(name)), field);
-            self.options.request.headers.extend(field);
+            fields.extend(self.take(&format!("{path}.{}", shown(name)), field));
         }
+        fields
     }
+}
+
+fn weight(text: &str) -> Result<u32, String> {
+    let (least, most) = (*limits::WEIGHT.start(), *limits::WEIGHT.end());
+    let weight = text.parse().ok().filter(|weight| limits::WEIGHT.contains(weight));
+    weight.ok_or_else(|| format!("must be a whole number, {least} to {most}, not {text}"))
 }

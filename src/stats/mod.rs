@@ -10,6 +10,7 @@ pub mod openings;
 pub mod outcome;
 pub mod states;
 pub mod summary;
+pub mod tallies;
 pub mod tally;
 pub mod times;
 pub mod verdict;

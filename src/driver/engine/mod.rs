@@ -108,7 +108,8 @@ fn conduct(
         let _ = broken.send(Event::Broken(what));
     };
     let reporting = threads::spawn("reporter", body, on_panic);
-    let ended = load(&tasks, sides, &drafts, events);
+    let names = assignment.plan.sent().names().to_vec();
+    let ended = load(&tasks, sides, &names, &drafts, events);
     log_end(&author.test_id, &ended.draft.counts);
     let own = document(&author, &ended.draft, offset.get().map_or(0.0, |offset| offset.offset_ms));
     let target = counted.and_then(|(before, recipe)| count_of_target(before, &recipe));
@@ -147,12 +148,13 @@ fn log_end(test_id: &str, counts: &Counts) {
 /// What the workers of each side share. Of two sides, each has every other ticket of the share: A the first
 /// one on the drivers 0, 2, 4…, B on the others, so that in the fleet's order both come first equally often.
 pub fn tasks(assignment: &Assignment, start_ns: u64, stop: &StopFlag) -> Vec<Arc<Task>> {
-    let sides = assignment.plan.requests().count() as u64;
+    let sides = assignment.plan.sides().count() as u64;
+    let turns = assignment.plan.sent().mix().turns(assignment.part, assignment.parts);
     let share = Schedule::new(&assignment.plan).share(assignment.part, assignment.parts);
     let task = |side: u64| {
         let own = if sides == 1 { share.clone() } else { share.half((side + assignment.part) % 2) };
         let cursor = Cursor::new(own, start_ns, clock::to_ns(assignment.plan.timeout()));
-        Arc::new(Task { cursor, stop: stop.clone() })
+        Arc::new(Task { cursor: cursor.taking(turns.clone()), stop: stop.clone() })
     };
     (0..sides).map(task).collect()
 }
@@ -167,6 +169,7 @@ struct Ended {
 fn load(
     tasks: &[Arc<Task>],
     sides: Vec<Side>,
+    names: &[String],
     drafts: &Sender<DraftReport>,
     events: &Sender<Event>,
 ) -> Ended {
@@ -184,9 +187,9 @@ fn load(
     }
     // All sides have the same kind of client.
     if ureq.is_empty() {
-        run_all(tasks, native, drafts, events)
+        run_all(tasks, native, names, drafts, events)
     } else {
-        run_all(tasks, ureq, drafts, events)
+        run_all(tasks, ureq, names, drafts, events)
     }
 }
 
@@ -194,6 +197,7 @@ fn load(
 fn run_all<C, F>(
     tasks: &[Arc<Task>],
     makes: Vec<(usize, F)>,
+    names: &[String],
     drafts: &Sender<DraftReport>,
     events: &Sender<Event>,
 ) -> Ended
@@ -203,7 +207,8 @@ where
 {
     let sides: Vec<usize> = makes.iter().map(|(side, _)| *side).collect();
     let (workers, handovers) = spawn(tasks, makes, events);
-    let mut collector = Collector::new(tasks.len(), sides[..workers.len()].to_vec());
+    let firsts = |side: &usize| tasks[..*side].iter().map(|task| task.cursor.requests()).sum();
+    let mut collector = Collector::new(names, sides[..workers.len()].iter().map(firsts).collect());
     let stopped_ns = collect(&mut collector, &handovers, tasks, drafts);
     let draft = last_draft(&mut collector, &handovers, tasks, stopped_ns);
     Ended { draft, workers }

@@ -3,7 +3,8 @@ use crate::http::{Completion, Ticket};
 use crate::message::{TestConfig, TestType};
 use crate::plan::{Defaults, Plan};
 use crate::stats::outcome::{ErrorKind, Outcome};
-use crate::stats::tally::{Sample, Tally};
+use crate::stats::tallies::Tallies;
+use crate::stats::tally::Sample;
 use crossbeam_channel::{bounded, unbounded};
 
 /// A client with one slot that responds at once, until it panics or gets stuck.
@@ -69,7 +70,7 @@ fn a_worker_panic_ends_the_load_and_keeps_its_reason_and_the_counts_of_the_other
     let (task, (drafts, _kept), (events, happened)) =
         (task(), crossbeam_channel::bounded(MAX_DRAFTS), unbounded());
     let make = |panics_at: u64| move || Ok(Fake::new(panics_at, None));
-    let ended = run_all(&[task], vec![(0, make(u64::MAX)), (0, make(300))], &drafts, &events);
+    let ended = run_all(&[task], vec![(0, make(u64::MAX)), (0, make(300))], &[], &drafts, &events);
     ended.workers.into_iter().for_each(Thread::join);
     let Ok(Event::Broken(why)) = happened.try_recv() else { panic!("no event") };
     assert_eq!(why, "thread worker-1 panicked: request 300 is one too many");
@@ -84,7 +85,7 @@ fn a_worker_stuck_after_a_stop_does_not_delay_the_last_report() {
     let (release, stuck) = bounded::<()>(0);
     task.stop.stop();
     let make = move || Ok(Fake::new(u64::MAX, Some(stuck)));
-    let ended = run_all(&[task], vec![(0, make)], &drafts, &events);
+    let ended = run_all(&[task], vec![(0, make)], &[], &drafts, &events);
     // The worker is released only below, so waiting for it would hang.
     assert!(ended.draft.is_final);
     drop(release);
@@ -95,14 +96,15 @@ fn a_worker_stuck_after_a_stop_does_not_delay_the_last_report() {
 fn queued_hand_overs_are_in_the_last_report() {
     let (task, (out, handovers)) = (task(), bounded(4));
     for (sent, worker) in [(3u64, 0), (4, 1)] {
-        let mut tally = Tally::new();
+        let mut tallies = Tallies::new(1);
+        let tally = tallies.of(0);
         (0..sent).for_each(|_| tally.record_sent(0, false));
         let sample =
             Sample { latency_ns: 1, service_ns: 1, outcome: Outcome::Status(200), resent: false, bytes: 1 };
         (0..sent).for_each(|_| tally.record_end(&sample));
         let nothing = Handover::nothing(worker);
-        out.send(Handover { tally, ended: false, ..nothing }).expect("room");
+        out.send(Handover { tallies, ended: false, ..nothing }).expect("room");
     }
-    let draft = last_draft(&mut Collector::new(1, vec![0; 2]), &handovers, &[task], None);
+    let draft = last_draft(&mut Collector::new(&[], vec![0; 2]), &handovers, &[task], None);
     assert_eq!((draft.counts.sent, draft.counts.responses, draft.counts.unaccounted()), (7, 7, 0));
 }

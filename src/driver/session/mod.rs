@@ -227,7 +227,10 @@ impl Session {
     fn understand(&self, config: &TestConfig, part: u64, parts: u64) -> Result<Assignment, String> {
         let plan = Plan::new(config, &self.defaults)
             .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
-        plan.requests().try_for_each(|request| self.allowed.check(request.host(), request.port()))?;
+        plan.sent()
+            .list()
+            .iter()
+            .try_for_each(|request| self.allowed.check(request.host(), request.port()))?;
         Ok(Assignment { test_id: config.test_id.clone(), plan_hash: config.plan_hash(), part, parts, plan })
     }
 

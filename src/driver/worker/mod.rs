@@ -7,9 +7,10 @@ use super::coalescing::Coalescing;
 use super::cursor::{Cursor, Due};
 use super::watch::Watch;
 use crate::clock::Clock;
-use crate::http::{Client, Completion, Ticket};
+use crate::http::{Client, Completion};
 use crate::stats::outcome::Outcome;
-use crate::stats::tally::{Sample, Tally};
+use crate::stats::tallies::Tallies;
+use crate::stats::tally::Sample;
 use crate::threads::StopFlag;
 use crossbeam_channel::Sender;
 use std::time::Duration;
@@ -31,8 +32,8 @@ pub struct Handover {
     pub worker: usize,
     /// Everything up to this many intervals after the origin is included.
     pub through: u64,
-    /// What was counted.
-    pub tally: Tally,
+    /// What was counted, by request.
+    pub tallies: Tallies,
     /// Its first measured send, if any yet.
     pub first_send_ns: Option<u64>,
     /// The end of its last measured request so far.
@@ -44,8 +45,8 @@ pub struct Handover {
 impl Handover {
     /// The hand-over of a worker that never ran.
     pub fn nothing(worker: usize) -> Handover {
-        let tally = Tally::new();
-        Handover { worker, through: 0, tally, first_send_ns: None, last_end_ns: 0, ended: true }
+        let tallies = Tallies::new(1);
+        Handover { worker, through: 0, tallies, first_send_ns: None, last_end_ns: 0, ended: true }
     }
 }
 
@@ -66,7 +67,7 @@ pub fn run<C: Client, K: Clock>(
     task: &Task,
     handovers: &Sender<Handover>,
 ) {
-    let mut recorder = Recorder::new(worker, task.cursor.is_open());
+    let mut recorder = Recorder::new(worker, &task.cursor);
     let mut hand = Hand { held: None, over: false };
     let mut coalescing = Coalescing::new(clock.now_ns());
     let mut completed = 0;
@@ -77,7 +78,7 @@ pub fn run<C: Client, K: Clock>(
             break;
         }
         if now_ns >= recorder.next_handover_ns(&task.cursor) {
-            let sent = recorder.tally.sent;
+            let sent = recorder.tallies.sent();
             recorder.watch.look_if_worthwhile(now_ns, sent, || clock.cpu_times());
             recorder.collect(&mut client);
             recorder.hand_over(now_ns, &task.cursor, handovers);
@@ -149,7 +150,7 @@ impl Hand {
             let ready_ns = due.planned_ns.max(free_ns);
             // One clock reading per send: the send time of this request is also the current time for the next
             // one.
-            now_ns = client.send(Ticket { planned_ns: due.planned_ns, ready_ns, warmup: due.warmup });
+            now_ns = client.send(due.ticket(ready_ns));
             recorder.record_sent(now_ns, ready_ns, &due);
         }
         u64::MAX
@@ -160,7 +161,7 @@ impl Hand {
 struct Recorder {
     worker: usize,
     open: bool,
-    tally: Tally,
+    tallies: Tallies,
     watch: Watch,
     handed_through: u64,
     first_send_ns: Option<u64>,
@@ -170,11 +171,11 @@ struct Recorder {
 }
 
 impl Recorder {
-    fn new(worker: usize, open: bool) -> Recorder {
+    fn new(worker: usize, cursor: &Cursor) -> Recorder {
         Recorder {
             worker,
-            open,
-            tally: Tally::new(),
+            open: cursor.is_open(),
+            tallies: Tallies::new(cursor.requests()),
             watch: Watch::default(),
             handed_through: 0,
             first_send_ns: None,
@@ -186,12 +187,13 @@ impl Recorder {
 
     #[inline]
     fn record_sent(&mut self, now_ns: u64, ready_ns: u64, due: &Due) {
+        let tally = self.tallies.of(due.request);
         if due.warmup {
-            self.tally.warmup_sent += 1;
+            tally.warmup_sent += 1;
             return;
         }
         self.first_send_ns.get_or_insert(now_ns);
-        self.tally.record_sent(now_ns.saturating_sub(ready_ns), self.open && ready_ns > due.planned_ns);
+        tally.record_sent(now_ns.saturating_sub(ready_ns), self.open && ready_ns > due.planned_ns);
     }
 
     #[inline]
@@ -200,12 +202,13 @@ impl Recorder {
             Outcome::Error(kind) if kind.is_before_send() && !self.open => self.pause(completion.ended_ns),
             _ => self.pause_ns = 0,
         }
+        let tally = self.tallies.of(completion.ticket.request);
         if completion.ticket.warmup {
-            self.tally.warmup_errors += u64::from(matches!(completion.outcome, Outcome::Error(_)));
+            tally.warmup_errors += u64::from(matches!(completion.outcome, Outcome::Error(_)));
             return;
         }
         self.last_end_ns = self.last_end_ns.max(completion.ended_ns);
-        self.tally.record_end(&Sample {
+        tally.record_end(&Sample {
             latency_ns: completion.ended_ns.saturating_sub(completion.ticket.planned_ns),
             service_ns: completion.ended_ns.saturating_sub(completion.sent_ns),
             outcome: completion.outcome,
@@ -219,10 +222,11 @@ impl Recorder {
         self.pause_until_ns = now_ns + self.pause_ns;
     }
 
-    /// Adds what the client counted by itself.
+    /// Adds what the client counted by itself, for all requests together.
     fn collect(&mut self, client: &mut impl Client) {
-        self.tally.causes.merge(&client.take_causes());
-        self.tally.openings.merge(&client.take_openings());
+        let tally = self.tallies.of(0);
+        tally.causes.merge(&client.take_causes());
+        tally.openings.merge(&client.take_openings());
     }
 
     fn next_handover_ns(&self, cursor: &Cursor) -> u64 {
@@ -234,7 +238,7 @@ impl Recorder {
         let handover = self.take(false);
         // If the channel is full, the collector is late: these counts are handed over next time.
         if let Err(refused) = handovers.try_send(handover) {
-            self.tally = refused.into_inner().tally;
+            self.tallies = refused.into_inner().tallies;
         }
     }
 
@@ -245,12 +249,12 @@ impl Recorder {
     }
 
     fn take(&mut self, ended: bool) -> Handover {
-        self.tally.witness.merge(&self.watch.take());
-        let fresh = self.tally.fresh();
+        self.tallies.of(0).witness.merge(&self.watch.take());
+        let fresh = self.tallies.fresh();
         Handover {
             worker: self.worker,
             through: self.handed_through,
-            tally: std::mem::replace(&mut self.tally, fresh),
+            tallies: std::mem::replace(&mut self.tallies, fresh),
             first_send_ns: self.first_send_ns,
             last_end_ns: self.last_end_ns,
             ended,

@@ -1,10 +1,12 @@
 use super::*;
 use crate::clock::{CpuTimes, ManualClock, NS_PER_MS as MS, NS_PER_S as S};
+use crate::http::Ticket;
 use crate::message::{TestConfig, TestType};
 use crate::plan::{Defaults, Plan};
 use crate::schedule::Schedule;
 use crate::stats::openings::Openings;
 use crate::stats::outcome::ErrorKind;
+use crate::stats::tally::Tally;
 use std::collections::VecDeque;
 
 /// When a request sent at this time ends, and how.
@@ -96,7 +98,7 @@ fn run_with(
     run(0, client, &clock, &task, &out);
     let (mut tally, mut through, mut last_end_ns) = (Tally::new(), Vec::new(), 0);
     for handover in handovers.try_iter() {
-        tally.merge(&handover.tally);
+        handover.tallies.iter().for_each(|(_, part)| tally.merge(part));
         through.push(handover.through);
         last_end_ns = handover.last_end_ns;
     }
@@ -319,20 +321,22 @@ fn counts_that_a_late_collector_has_no_room_for_come_with_the_next_hand_over() {
     let plan = Plan::new(&config, &Defaults::default()).expect("a valid plan");
     let cursor = Cursor::new(Schedule::new(&plan).share(0, 1), 0, S);
     let (out, handovers) = crossbeam_channel::bounded(1);
-    let mut recorder = Recorder::new(0, false);
+    let mut recorder = Recorder::new(0, &cursor);
+    let due = Due { planned_ns: 0, number: 0, request: 0, warmup: false };
     let mut sends = 0;
     for interval in 1..=3 {
         // Few times at first, then more than are listed.
         for _ in 0..interval * 1_500 {
             sends += 1;
-            recorder.record_sent(sends * MS, 0, &Due { planned_ns: 0, warmup: false });
+            recorder.record_sent(sends * MS, 0, &due);
         }
         recorder.hand_over(interval * INTERVAL_NS, &cursor, &out);
     }
     let first = handovers.try_recv().expect("there was room for one");
-    assert_eq!((first.through, first.tally.sent), (1, 1_500));
+    assert_eq!((first.through, first.tallies.sent()), (1, 1_500));
     recorder.hand_over(4 * INTERVAL_NS, &cursor, &out);
     let rest = handovers.try_recv().expect("there is room again");
-    assert_eq!((rest.through, rest.tally.sent, rest.tally.lag.count()), (4, 7_500, 7_500));
-    assert!(recorder.tally.is_empty());
+    let lags: u64 = rest.tallies.iter().map(|(_, tally)| tally.lag.count()).sum();
+    assert_eq!((rest.through, rest.tallies.sent(), lags), (4, 7_500, 7_500));
+    assert!(recorder.tallies.of(0).is_empty());
 }

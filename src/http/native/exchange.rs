@@ -21,10 +21,11 @@ impl NativeClient {
     /// Writes as much of the request as the kernel accepts.
     pub(super) fn write(&mut self, slot: u32) {
         let state = &mut self.slots[slot as usize];
+        let message = &self.messages[state.request()];
         let Some(stream) = state.stream.as_mut() else { return };
         state.phase = Phase::Sending;
         let is_last = state.carried + 1 >= self.max_requests;
-        let request = if is_last { &self.last_request } else { &self.request };
+        let request = if is_last { &message.last_bytes } else { &message.bytes };
         loop {
             let rest = &request[state.written..];
             match if rest.is_empty() { stream.flush().map(|()| 0) } else { stream.write(rest) } {
@@ -66,7 +67,7 @@ impl NativeClient {
 
     /// One read; returns true if the response has ended or nothing is left to read.
     fn read_once(&mut self, slot: u32) -> io::Result<bool> {
-        let expects_much = self.expects_much();
+        let expects_much = self.expects_much(slot);
         let state = &mut self.slots[slot as usize];
         let Some(stream) = state.stream.as_mut() else { return Ok(true) };
         let (left, reads_in_full) = (state.response.body_left(), stream.reads_in_full());
@@ -107,9 +108,11 @@ impl NativeClient {
         Ok(count < room && !state.hangup)
     }
 
-    /// Whether the next response is likely to have a large body, judging by the last one on any connection.
-    fn expects_much(&self) -> bool {
-        self.known_head.meaning().is_some_and(|known| known.body_bytes() >= DISCARD_FROM)
+    /// Whether the next response is likely to have a large body, judging by the last one to the same request
+    /// on any connection.
+    fn expects_much(&self, slot: u32) -> bool {
+        let message = &self.messages[self.slots[slot as usize].request()];
+        message.known_head.meaning().is_some_and(|known| known.body_bytes() >= DISCARD_FROM)
     }
 
     /// Continues the TLS handshake, and sends the request when it is done.
@@ -155,7 +158,8 @@ impl NativeClient {
         let state = &mut self.slots[slot as usize];
         let input = &self.buffer[..length];
         let before = state.response.bytes();
-        match state.response.advance_knowing(input, &mut self.known_head) {
+        let known_head = &mut self.messages[state.request()].known_head;
+        match state.response.advance_knowing(input, known_head) {
             Err(kind) => {
                 state.held.clear();
                 state.response.count_refused(before + length as u64);
@@ -229,7 +233,7 @@ impl NativeClient {
     pub(super) fn send_again(&mut self, slot: u32) {
         let state = &mut self.slots[slot as usize];
         state.close();
-        state.restart(self.is_head);
+        state.restart(self.messages[state.request()].is_head);
         state.retried = true;
         self.want_connection(slot, clock::now_ns());
     }

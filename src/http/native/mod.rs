@@ -33,7 +33,6 @@ use response::KnownHead;
 use slot::{Phase, Slot};
 use std::collections::VecDeque;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Maximum slots per client.
@@ -52,11 +51,9 @@ const BUFFER_BYTES: usize = 2 * crate::http::MAX_HEAD_BYTES;
 /// closes idle connections causes this, and that is not a failure. Any other loss is an error.
 #[derive(Debug)]
 pub struct NativeClient {
-    request: Vec<u8>,
-    /// The request as sent last on a connection with a limited number of requests.
-    last_request: Vec<u8>,
+    /// What it sends; a ticket says which of them.
+    messages: Vec<Message>,
     max_requests: u64,
-    is_head: bool,
     timeout_ns: u64,
     connect_timeout_ns: u64,
     /// Maximum time for an address while others remain.
@@ -94,17 +91,38 @@ pub struct NativeClient {
     /// Ended, completion not yet handed over.
     ended: Vec<(u32, Completion)>,
     buffer: Box<[u8]>,
+}
+
+/// A request as it is sent, and what is known about its responses.
+#[derive(Debug)]
+struct Message {
+    bytes: Vec<u8>,
+    /// As sent last on a connection with a limited number of requests.
+    last_bytes: Vec<u8>,
+    is_head: bool,
     known_head: KnownHead,
 }
 
+impl Message {
+    fn new(request: &Request) -> Message {
+        Message {
+            bytes: render(request),
+            last_bytes: render_last(request),
+            is_head: request.method() == http::Method::HEAD,
+            known_head: KnownHead::default(),
+        }
+    }
+}
+
 impl NativeClient {
-    /// A client with at most `slots` connections, opened as needed.
+    /// A client that sends `requests`, at least one and all to the same host, over at most `slots`
+    /// connections, opened as needed.
     ///
     /// # Errors
     /// If the number of slots is not in 1..=[`MAX_SLOTS`], the certificates in the settings cannot be read,
     /// or no file descriptor is left.
     pub fn new(
-        request: Arc<Request>,
+        requests: &[Request],
         settings: &Settings,
         slots: usize,
         addresses: Addresses,
@@ -114,14 +132,13 @@ impl NativeClient {
             return Err(ClientError::new(format!("{slots} connections: use 1 to {MAX_SLOTS} per thread")));
         }
         let poller = Poller::new().map_err(unusable)?;
+        let request = &requests[0];
         let tls = request.is_https().then(|| TlsClient::new(settings, request.host())).transpose()?;
         let now_ns = clock::now_ns();
         let connect_timeout_ns = clock::to_ns(settings.connect_timeout.min(settings.timeout));
         Ok(NativeClient {
-            request: render(&request),
-            last_request: render_last(&request),
+            messages: requests.iter().map(Message::new).collect(),
             max_requests: settings.max_requests_per_connection.unwrap_or(u64::MAX).max(1),
-            is_head: request.method() == http::Method::HEAD,
             timeout_ns: clock::to_ns(settings.timeout),
             connect_timeout_ns,
             attempt_ns: addresses.attempt_ns(connect_timeout_ns),
@@ -147,7 +164,6 @@ impl NativeClient {
             more: VecDeque::with_capacity(slots),
             ended: Vec::with_capacity(slots),
             buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
-            known_head: KnownHead::default(),
         })
     }
 
@@ -331,7 +347,8 @@ impl Client for NativeClient {
             // The connection may not have been checked since it was opened.
             self.check_idle(slot);
         }
-        self.slots[slot as usize].begin(ticket, now_ns, self.is_head);
+        let is_head = self.messages[ticket.request as usize].is_head;
+        self.slots[slot as usize].begin(ticket, now_ns, is_head);
         self.in_flight.push_back(slot);
         if self.stop.is_stopped() {
             self.fail(slot, ErrorKind::Aborted);

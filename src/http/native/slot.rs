@@ -120,6 +120,11 @@ impl Slot {
         self.restart(is_head);
     }
 
+    /// What it sends, as an index into the client's requests.
+    pub fn request(&self) -> usize {
+        self.ticket.request as usize
+    }
+
     /// Resets the slot for a resend.
     pub fn restart(&mut self, is_head: bool) {
         self.written = 0;

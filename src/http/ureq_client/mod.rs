@@ -25,7 +25,7 @@ const BUFFER_BYTES: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct UreqClient {
     agent: BoundedAgent,
-    request: Arc<Request>,
+    requests: Arc<[Request]>,
     done: Option<Completion>,
     free_since_ns: u64,
     is_precise: bool,
@@ -33,19 +33,19 @@ pub struct UreqClient {
 }
 
 impl UreqClient {
-    /// A client that sends `request` to `addresses`.
+    /// A client that sends `requests`, at least one and all to the same host, to `addresses`.
     ///
     /// # Errors
     /// If the certificates in the settings cannot be read.
     pub fn new(
-        request: Arc<Request>,
+        requests: Arc<[Request]>,
         settings: &Settings,
         addresses: Addresses,
         stop: StopFlag,
     ) -> Result<UreqClient, ClientError> {
         Ok(UreqClient {
-            agent: BoundedAgent::new(&request, settings, addresses, stop)?,
-            request,
+            agent: BoundedAgent::new(&requests[0], settings, addresses, stop)?,
+            requests,
             done: None,
             free_since_ns: clock::now_ns(),
             is_precise: false,
@@ -54,16 +54,16 @@ impl UreqClient {
     }
 
     /// How the request ended, and whether it was resent.
-    fn exchange(&mut self, sent_ns: u64) -> (Outcome, bool) {
-        let first = self.attempt(sent_ns);
+    fn exchange(&mut self, request: u32, sent_ns: u64) -> (Outcome, bool) {
+        let first = self.attempt(request, sent_ns);
         let is_lost = first == Err(ErrorKind::Closed);
         let resent = is_lost && self.agent.state().may_repeat();
-        let last = if resent { self.attempt(sent_ns) } else { first };
+        let last = if resent { self.attempt(request, sent_ns) } else { first };
         (last.map_or_else(Outcome::Error, Outcome::Status), resent)
     }
 
-    fn attempt(&mut self, sent_ns: u64) -> Result<u16, ErrorKind> {
-        let mut response = self.agent.send(&self.request, sent_ns)?;
+    fn attempt(&mut self, request: u32, sent_ns: u64) -> Result<u16, ErrorKind> {
+        let mut response = self.agent.send(&self.requests[request as usize], sent_ns)?;
         let mut reader = response.body_mut().as_reader();
         let mut length = 0u64;
         loop {
@@ -99,7 +99,7 @@ impl Client for UreqClient {
             debug_assert!(false, "send without a free slot");
             return sent_ns;
         }
-        let (outcome, resent) = self.exchange(sent_ns);
+        let (outcome, resent) = self.exchange(ticket.request, sent_ns);
         let (ended_ns, bytes) = (clock::now_ns(), self.agent.state().received());
         self.done = Some(Completion { ticket, sent_ns, ended_ns, outcome, bytes, resent });
         sent_ns

@@ -58,7 +58,7 @@ pub struct Aggregate {
     owing: usize,
     finished: bool,
     /// The figures of each named request: the same fold over that part of the reports.
-    by_name: Vec<(&'static str, Aggregate)>,
+    by_name: Vec<(String, Aggregate)>,
 }
 
 impl Aggregate {
@@ -85,8 +85,8 @@ impl Aggregate {
     }
 
     /// Empty figures for these drivers and the requests with these names.
-    pub fn with_names(drivers: &[NodeRef], names: &[&'static str]) -> Aggregate {
-        let by_name = names.iter().map(|name| (*name, Aggregate::new(drivers))).collect();
+    pub fn with_names(drivers: &[NodeRef], names: &[String]) -> Aggregate {
+        let by_name = names.iter().map(|name| (name.clone(), Aggregate::new(drivers))).collect();
         Aggregate { by_name, ..Aggregate::new(drivers) }
     }
 
@@ -171,7 +171,7 @@ impl Aggregate {
     }
 
     /// The figures of each named request.
-    pub fn by_name(&self) -> &[(&'static str, Aggregate)] {
+    pub fn by_name(&self) -> &[(String, Aggregate)] {
         &self.by_name
     }
 

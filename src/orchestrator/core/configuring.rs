@@ -7,7 +7,7 @@ use crate::orchestrator::aggregate::Aggregate;
 use crate::orchestrator::published::{count, published};
 use crate::orchestrator::runs::{Command, Now, Run};
 use crate::orchestrator::{ApiError, Configured};
-use crate::plan::{AB_NAMES, Plan, check_split, limits};
+use crate::plan::{Plan, check_split, limits};
 use crate::thresholds;
 
 /// How long a written plan may take to be read back, in ns.
@@ -145,8 +145,7 @@ impl Core {
         originals.dedup();
         match Plan::as_written(&config) {
             Ok(plan) => {
-                let names: &[_] = if plan.is_ab() { &AB_NAMES } else { &[] };
-                let figures = Aggregate::with_names(&config.drivers, names);
+                let figures = Aggregate::with_names(&config.drivers, plan.sent().names());
                 let run = Run::new(config, plan, configured_ms, own, now).with_originals(originals);
                 Some(Test::new(run, figures))
             }

@@ -212,7 +212,8 @@ pub fn tickets_and_times<F: Factory>() {
     });
     let mut client = getter::<F>(&server);
     for number in 1..4u64 {
-        let ticket = Ticket { planned_ns: number, ready_ns: 2 * number, warmup: number == 2 };
+        let ticket =
+            Ticket { planned_ns: number, ready_ns: 2 * number, number, request: 0, warmup: number == 2 };
         let before_ns = clock::now_ns();
         assert!(client.free_since_ns().is_some_and(|since_ns| since_ns <= before_ns));
         client.send(ticket);

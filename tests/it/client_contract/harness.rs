@@ -41,7 +41,7 @@ impl Factory for Native {
     const KIND: ClientKind = ClientKind::Native;
 
     fn try_build((request, settings, addresses, stop): Parts) -> Result<NativeClient, ClientError> {
-        NativeClient::new(request, &settings, 1, addresses, stop)
+        NativeClient::new(&[Request::clone(&request)], &settings, 1, addresses, stop)
     }
 }
 
@@ -65,7 +65,7 @@ impl Factory for Ureq {
     const KIND: ClientKind = ClientKind::Ureq;
 
     fn try_build((request, settings, addresses, stop): Parts) -> Result<UreqClient, ClientError> {
-        UreqClient::new(request, &settings, addresses, stop)
+        UreqClient::new(Arc::new([Request::clone(&request)]), &settings, addresses, stop)
     }
 }
 

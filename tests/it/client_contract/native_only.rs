@@ -10,7 +10,6 @@ use floodgate::plan::request::Request;
 use floodgate::stats::outcome::{ErrorKind, Outcome};
 use floodgate::threads::StopFlag;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 pub const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -21,8 +20,8 @@ fn client(server: &Server, slots: usize, settings: Settings) -> NativeClient {
 
 /// A client that gets `/` from a server at this address, if one exists.
 pub fn client_at(address: SocketAddr, slots: usize, settings: Settings) -> NativeClient {
-    let request = Arc::new(Request::get(&format!("http://{address}/")).unwrap());
-    NativeClient::new(request, &settings, slots, vec![address].into(), StopFlag::default()).unwrap()
+    let request = [Request::get(&format!("http://{address}/")).unwrap()];
+    NativeClient::new(&request, &settings, slots, vec![address].into(), StopFlag::default()).unwrap()
 }
 
 fn ticket(number: u64) -> Ticket {
@@ -215,10 +214,10 @@ fn every_slot_tries_every_address_once() {
     let server = Server::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     let (listener, filled) = silent_listener();
     let addresses = vec![listener.local_addr().unwrap(), server.address];
-    let request = Arc::new(Request::get(&server.url("/")).unwrap());
+    let request = [Request::get(&server.url("/")).unwrap()];
     let slots = 20;
     let mut client =
-        NativeClient::new(request, &settings(), slots, addresses.into(), StopFlag::default()).unwrap();
+        NativeClient::new(&request, &settings(), slots, addresses.into(), StopFlag::default()).unwrap();
     for n in 0..slots as u64 {
         client.send(ticket(n));
         client.poll(clock::now_ns() + 10 * NS_PER_MS, |_| panic!("the first address does not answer"));
@@ -233,16 +232,10 @@ fn every_slot_tries_every_address_once() {
 
 #[test]
 fn absurd_numbers_of_slots_are_refused() {
-    let request = Arc::new(Request::get("http://127.0.0.1/").unwrap());
+    let request = [Request::get("http://127.0.0.1/").unwrap()];
     for slots in [0, 100_001] {
         let addresses = vec!["127.0.0.1:80".parse().unwrap()];
-        let built = NativeClient::new(
-            Arc::clone(&request),
-            &settings(),
-            slots,
-            addresses.into(),
-            StopFlag::default(),
-        );
+        let built = NativeClient::new(&request, &settings(), slots, addresses.into(), StopFlag::default());
         assert!(built.is_err_and(|e| e.to_string().contains(&slots.to_string())));
     }
 }

@@ -9,7 +9,7 @@ fn a_plan_file_is_run_against_the_built_in_target() {
     let scratch = scratch();
     // The name alone does not say that it is a plan file.
     let path = scratch.path().join("smoke");
-    let text = "requests = 300\nrate = 1_000\nconnections = 4\nfail_if = [\"errors > 0\"]\n\
+    let text = "count = 300\nrate = 1_000\nconnections = 4\nfail_if = [\"errors > 0\"]\n\
                 [request]\nmethod = \"POST\"\nbody = \"hello\"\n";
     std::fs::write(&path, text).expect("writes");
     let name = path.to_str().expect("UTF-8");

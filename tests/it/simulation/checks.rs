@@ -318,9 +318,10 @@ fn counts_hold(
         found
             .push(format!("{} requests in total, by the drivers' own count {total}", summary.total.requests));
     }
-    let by_url: u64 = summary.requests.iter().map(|request| request.stats.requests).sum();
-    if !test.config.ab.is_empty() && by_url != total {
-        found.push(format!("the requests to A and B add up to {by_url}, not {total}"));
+    let by_name: u64 = summary.requests.iter().map(|request| request.stats.requests).sum();
+    let has_names = !test.config.ab.is_empty() || !test.config.requests.is_empty();
+    if has_names && by_name != total {
+        found.push(format!("the requests of all names add up to {by_name}, not {total}"));
     }
     let second_by_second: u64 = summary.series.iter().map(|point| point.requests).sum();
     if second_by_second != total {

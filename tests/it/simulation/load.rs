@@ -4,7 +4,7 @@
 use super::random::Random;
 use floodgate::clock::NS_PER_MS;
 use floodgate::driver::collector::Collector;
-use floodgate::driver::cursor::Cursor;
+use floodgate::driver::cursor::{Cursor, Due};
 use floodgate::driver::engine::tasks;
 use floodgate::driver::report::{Author, DraftReport, Facts};
 use floodgate::driver::reporting::Reporting;
@@ -13,7 +13,8 @@ use floodgate::driver::worker::{Handover, INTERVAL_NS, Task};
 use floodgate::message::NodeRef;
 use floodgate::schedule::Schedule;
 use floodgate::stats::outcome::{ErrorKind, Outcome};
-use floodgate::stats::tally::{Sample, Tally};
+use floodgate::stats::tallies::Tallies;
+use floodgate::stats::tally::Sample;
 use floodgate::threads::StopFlag;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,12 +43,12 @@ pub struct Load {
     /// What the collector knows of each URL.
     tasks: Vec<Arc<Task>>,
     collector: Collector,
-    /// One for each URL.
-    tallies: Vec<Tally>,
+    /// Those of each URL.
+    tallies: Vec<Tallies>,
     /// The URL of the first ticket.
     first_url: u64,
-    /// Requests in flight: when they end, and to which URL they went.
-    in_flight: Vec<(u64, usize, Sample)>,
+    /// Requests in flight: when they end, to which URL they went, and which of its requests they are.
+    in_flight: Vec<(u64, (usize, u32), Sample)>,
     first_send_ns: Option<u64>,
     last_end_ns: u64,
     handed: u64,
@@ -68,7 +69,9 @@ impl Load {
         let share = Schedule::new(&assignment.plan).share(assignment.part, assignment.parts);
         let timeout_ns = assignment.plan.timeout().as_nanos() as u64;
         let tasks = tasks(assignment, start_ns, &StopFlag::default());
-        let urls = tasks.len();
+        let sent = assignment.plan.sent();
+        let tallies = tasks.iter().map(|task| Tallies::new(task.cursor.requests()));
+        let turns = sent.mix().turns(assignment.part, assignment.parts);
         let test_id = assignment.test_id.clone();
         let author = Author { identity: identity.clone(), test_id: test_id.clone(), target_on: None };
         Load {
@@ -78,11 +81,11 @@ impl Load {
             sent: 0,
             last_send_ns: None,
             is_over: false,
+            collector: Collector::new(sent.names(), (0..tasks.len()).collect()),
+            tallies: tallies.collect(),
             tasks,
-            collector: Collector::new(urls, (0..urls).collect()),
-            tallies: vec![Tally::new(); urls],
             first_url: assignment.part,
-            cursor: Cursor::new(share, start_ns, timeout_ns),
+            cursor: Cursor::new(share, start_ns, timeout_ns).taking(turns),
             in_flight: Vec::new(),
             first_send_ns: None,
             last_end_ns: start_ns,
@@ -138,13 +141,14 @@ impl Load {
                 return None;
             }
             let due = self.cursor.claim(now_ns, now_ns).expect("a ticket that is due");
-            self.record(due.planned_ns, now_ns);
+            self.record(&due, now_ns);
         }
     }
 
-    fn record(&mut self, planned_ns: u64, now_ns: u64) {
+    fn record(&mut self, due: &Due, now_ns: u64) {
+        let (planned_ns, request) = (due.planned_ns, due.request);
         let url = ((self.first_url + self.sent) % self.tallies.len() as u64) as usize;
-        self.tallies[url].record_sent(now_ns - planned_ns, false);
+        self.tallies[url].of(request).record_sent(now_ns - planned_ns, false);
         self.sent += 1;
         self.last_send_ns = Some(now_ns);
         self.first_send_ns.get_or_insert(now_ns);
@@ -160,16 +164,16 @@ impl Load {
         };
         let latency_ns = now_ns - planned_ns + service_ns;
         let sample = Sample { latency_ns, service_ns, outcome, bytes: 100, resent: false };
-        self.in_flight.push((now_ns + service_ns, url, sample));
+        self.in_flight.push((now_ns + service_ns, (url, request), sample));
     }
 
     fn finish_requests(&mut self, now_ns: u64) {
         let (ended, open) =
             std::mem::take(&mut self.in_flight).into_iter().partition(|(at, ..)| *at <= now_ns);
         self.in_flight = open;
-        let ended: Vec<(u64, usize, Sample)> = ended;
-        for (at_ns, url, sample) in ended {
-            self.tallies[url].record_end(&sample);
+        let ended: Vec<(u64, (usize, u32), Sample)> = ended;
+        for (at_ns, (url, request), sample) in ended {
+            self.tallies[url].of(request).record_end(&sample);
             self.last_end_ns = self.last_end_ns.max(at_ns);
         }
     }
@@ -177,9 +181,10 @@ impl Load {
     fn hand_over(&mut self, ended: bool) {
         let (first_send_ns, last_end_ns) = (self.first_send_ns, self.last_end_ns);
         let through = self.handed;
-        for (worker, tally) in self.tallies.iter_mut().enumerate() {
-            let tally = std::mem::replace(tally, Tally::new());
-            self.collector.add(&Handover { worker, through, tally, first_send_ns, last_end_ns, ended });
+        for (worker, counted) in self.tallies.iter_mut().enumerate() {
+            let fresh = counted.fresh();
+            let tallies = std::mem::replace(counted, fresh);
+            self.collector.add(&Handover { worker, through, tallies, first_send_ns, last_end_ns, ended });
         }
     }
 

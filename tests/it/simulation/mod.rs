@@ -37,6 +37,8 @@ struct Table {
     tests: u64,
     /// How many of them were A/B tests.
     ab: u64,
+    /// How many had several requests.
+    mixed: u64,
     ends: BTreeMap<String, u64>,
     failed: Vec<u64>,
 }
@@ -48,6 +50,7 @@ impl Table {
         self.freezes += other.freezes;
         self.tests += other.tests;
         self.ab += other.ab;
+        self.mixed += other.mixed;
         self.failed.extend(&other.failed);
         other.ends.iter().for_each(|(state, n)| *self.ends.entry(state.clone()).or_default() += n);
     }
@@ -65,6 +68,7 @@ fn simulate(seed: u64, table: &mut Table) -> Vec<String> {
     table.freezes += world.freezes;
     let history = History::of(&world.bus);
     table.ab += history.tests.iter().filter(|test| !test.config.ab.is_empty()).count() as u64;
+    table.mixed += history.tests.iter().filter(|test| !test.config.requests.is_empty()).count() as u64;
     for end in history.ends() {
         table.tests += 1;
         *table.ends.entry(format!("{:?}", end.state).to_lowercase()).or_default() += 1;
@@ -123,11 +127,12 @@ fn seeds() {
     });
     let (count, failed) = (seeds.end - seeds.start, table.failed.len());
     println!("{count} seeds, {} tests {:?}, {failed} seeds with violations", table.tests, table.ends);
-    println!("A/B tests: {}", table.ab);
+    println!("A/B tests: {}, with several requests: {}", table.ab, table.mixed);
     println!("processes killed: {}, frozen: {}", table.kills, table.freezes);
     table.counts.rows().iter().for_each(|(name, n)| println!("{name}: {n}"));
     table.failed.sort_unstable();
     assert!(count < SEEDS || table.ab > 0, "no A/B test was simulated");
+    assert!(count < SEEDS || table.mixed > 0, "no test with several requests was simulated");
     assert!(table.failed.is_empty(), "replay one of these with FLOODGATE_SEED=n: {:?}", table.failed);
 }
 

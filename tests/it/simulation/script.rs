@@ -4,7 +4,7 @@
 use super::driver::TARGET;
 use super::random::Random;
 use floodgate::clock::{NS_PER_MS, NS_PER_S};
-use floodgate::message::{OnDriverLoss, TestConfig, TestType, Totals};
+use floodgate::message::{NamedRequest, OnDriverLoss, TestConfig, TestType, Totals};
 
 /// When faults end: from then on everything works, and every test must come to its end.
 pub const CALM_NS: u64 = 45 * NS_PER_S;
@@ -215,6 +215,10 @@ pub fn last_plan() -> TestConfig {
     config
 }
 
+fn named(name: &str, weight: u32) -> NamedRequest {
+    NamedRequest { name: name.to_owned(), weight: Some(weight), ..NamedRequest::default() }
+}
+
 fn plan(number: u64, random: &mut Random) -> TestConfig {
     let mut config = TestConfig::new(&format!("t{number}"), TestType::Tsunami);
     match random.up_to(2) {
@@ -228,8 +232,10 @@ fn plan(number: u64, random: &mut Random) -> TestConfig {
             config.message_count_per_driver = Some(20 + random.up_to(100));
         }
     }
-    if number % 3 == 1 {
-        config.ab = ["a", "b"].map(|path| format!("{TARGET}{path}")).to_vec();
+    match number % 3 {
+        1 => config.ab = ["a", "b"].map(|path| format!("{TARGET}{path}")).to_vec(),
+        2 => config.requests = vec![named("search", 3), named("order", 1), named("cart", 2)],
+        _ => {}
     }
     config.duration_ms = Some(1_000 + random.up_to(8_000));
     config.timeout_ms = Some(500 + random.up_to(2_000));

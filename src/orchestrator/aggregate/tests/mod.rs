@@ -369,7 +369,7 @@ fn by_name(sequence: u64, elapsed_ms: f64, parts: [&Tally; 2], is_final: bool) -
 
 #[test]
 fn the_requests_of_a_known_name_have_their_own_seconds_and_totals() {
-    let mut figures = Aggregate::with_names(&[node("a")], &["a", "b"]);
+    let mut figures = Aggregate::with_names(&[node("a")], &["a".to_owned(), "b".to_owned()]);
     let (mut first, mut second) = (Tally::new(), Tally::new());
     work(&mut first, 20, 5);
     work(&mut second, 10, 50);
@@ -378,7 +378,7 @@ fn the_requests_of_a_known_name_have_their_own_seconds_and_totals() {
     figures.numbered(&by_name(2, 2_000.0, [&first, &second], true), 10);
     figures.finish(|_| true);
     let [(a, of_a), (b, of_b)] = figures.by_name() else { panic!("two names") };
-    assert_eq!((*a, *b), ("a", "b"));
+    assert_eq!((&**a, &**b), ("a", "b"));
     assert_eq!((of_a.counts().sent, of_b.counts().sent, figures.counts().sent), (50, 0, 60));
     let requests = |figures: &Aggregate| -> Vec<u64> {
         figures.series(|_| false).iter().map(|point| point.requests).collect()

@@ -1,0 +1,26 @@
+//! The figures of each named request.
+
+use super::aggregate::Aggregate;
+use crate::stats::summary::{RequestSummary, Stats};
+use serde_json::Value;
+
+/// The figures by name; the plan of the summary knows what each request is. `elapsed_s` is the running time of
+/// the fleet.
+pub fn requests(figures: &Aggregate, plan: &Value, elapsed_s: f64) -> Vec<RequestSummary> {
+    let summary = |(index, (name, own)): (usize, &(String, Aggregate))| {
+        let (latency, service, lag) = own.histograms();
+        RequestSummary {
+            name: name.clone(),
+            url: url(plan, index),
+            stats: Stats::new(own.counts(), latency, service, lag, elapsed_s),
+        }
+    };
+    figures.by_name().iter().enumerate().map(summary).collect()
+}
+
+/// Where the request with this index goes: a URL of an A/B test, otherwise a path on the target.
+fn url(plan: &Value, index: usize) -> String {
+    let path = plan["requests"][index]["url"].as_str();
+    let of_ab = plan["ab"][index].as_str();
+    path.or(of_ab).or(plan["target_url"].as_str()).unwrap_or_default().to_owned()
+}

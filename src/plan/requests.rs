@@ -1,0 +1,202 @@
+//! What a plan sends: one request, several with weights, or one to each of two URLs.
+
+use super::mix::Mix;
+use super::request::{Request, parse_url};
+use super::rules::{PlanError, error, limits};
+use super::{AB_NAMES, Defaults};
+use crate::message::{NamedRequest, RequestSpec, TestConfig};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use std::borrow::Cow;
+
+/// The requests of a plan, at least one. They all go to one host, except in an A/B test.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Requests {
+    list: Vec<Request>,
+    /// Their names; empty if there is only one, without a name.
+    names: Vec<String>,
+    mix: Mix,
+    is_ab: bool,
+}
+
+impl Requests {
+    /// The requests of a `test_config`, to the target of `defaults` if it names none.
+    ///
+    /// # Errors
+    /// Every broken rule, with the field that breaks it: `requests[2].url`.
+    pub fn new(config: &TestConfig, defaults: &Defaults) -> Result<Requests, Vec<PlanError>> {
+        if !config.ab.is_empty() {
+            return of_ab(config, defaults).map_err(|error| vec![error]);
+        }
+        let Some(url) = config.target_url.as_deref().or(defaults.target_url.as_deref()) else {
+            return Err(vec![error("target_url", "neither the plan nor the driver names a target")]);
+        };
+        if config.requests.is_empty() {
+            let list = vec![single(config, "target_url", url).map_err(|error| vec![error])?];
+            return Ok(Requests { list, names: Vec::new(), mix: Mix::single(), is_ab: false });
+        }
+        several(config, url)
+    }
+
+    /// All of them, in the order of the plan.
+    pub fn list(&self) -> &[Request] {
+        &self.list
+    }
+
+    /// Their names, in the same order: `a` and `b` in an A/B test. Empty if there is only one, without a
+    /// name.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Which of them each ticket sends. In an A/B test, it is the same for both URLs: each has one.
+    pub fn mix(&self) -> &Mix {
+        &self.mix
+    }
+
+    /// Whether half of the requests go to another URL.
+    pub fn is_ab(&self) -> bool {
+        self.is_ab
+    }
+}
+
+fn several(config: &TestConfig, target: &str) -> Result<Requests, Vec<PlanError>> {
+    let origin = parse_url(target).map_err(|reason| vec![error("target_url", reason)])?;
+    let origin = format!(
+        "{}://{}",
+        origin.scheme_str().unwrap_or("http"),
+        origin.authority().map_or("", |authority| authority.as_str())
+    );
+    let mut errors = check(config);
+    let (mut list, mut weights) = (Vec::new(), Vec::new());
+    let common = config.request.as_ref().map_or(&[][..], |spec| &spec.headers);
+    for (index, one) in config.requests.iter().enumerate().take(limits::NAMED_REQUESTS) {
+        match named(one, index, &origin, target, common) {
+            Ok(request) => list.push(request),
+            Err(error) => errors.push(error),
+        }
+        weights.push(one.weight.unwrap_or(1));
+    }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let names = config.requests.iter().map(|one| one.name.clone()).collect();
+    Ok(Requests { list, names, mix: Mix::new(&weights), is_ab: false })
+}
+
+/// The rules about all requests together, and about their names and weights.
+fn check(config: &TestConfig) -> Vec<PlanError> {
+    let mut errors = Vec::new();
+    let all = &config.requests;
+    if all.len() > limits::NAMED_REQUESTS {
+        let reason = format!("{} requests: at most {} are allowed", all.len(), limits::NAMED_REQUESTS);
+        errors.push(error("requests", reason));
+    }
+    let alone = config.request.as_ref();
+    if alone.is_some_and(|spec| *spec != RequestSpec { headers: spec.headers.clone(), ..Default::default() })
+    {
+        let reason = "conflicts with requests: only headers apply to all of them; set the method and the body \
+                      of each one in requests";
+        errors.push(error("request", reason));
+    }
+    for (index, one) in all.iter().enumerate().take(limits::NAMED_REQUESTS) {
+        if let Err(reason) = check_name(&one.name) {
+            errors.push(error(part(index, "name"), reason));
+        } else if let Some(first) = all[..index].iter().position(|other| other.name == one.name) {
+            let reason = format!("{:?} is also the name of requests[{first}]: use another one", one.name);
+            errors.push(error(part(index, "name"), reason));
+        }
+        if let Some(weight) = one.weight.filter(|weight| !limits::WEIGHT.contains(weight)) {
+            let (least, most) = (limits::WEIGHT.start(), limits::WEIGHT.end());
+            let reason = format!("must be a whole number, {least} to {most}, not {weight}");
+            errors.push(error(part(index, "weight"), reason));
+        }
+    }
+    errors
+}
+
+/// Whether results and conditions can use this name.
+///
+/// # Errors
+/// What is allowed.
+pub fn check_name(name: &str) -> Result<(), String> {
+    let most = limits::REQUEST_NAME_CHARS;
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if (1..=most).contains(&name.len()) && name.chars().all(is_allowed) {
+        return Ok(());
+    }
+    let clipped: String = name.chars().take(most).collect();
+    Err(format!("{clipped:?} must be 1 to {most} letters, digits and the characters _ -"))
+}
+
+/// The path of a part of one request, as plan files and errors write it.
+fn part(index: usize, part: &str) -> String {
+    format!("requests[{index}].{part}")
+}
+
+fn named(
+    one: &NamedRequest,
+    index: usize,
+    origin: &str,
+    target: &str,
+    common: &[(String, String)],
+) -> Result<Request, PlanError> {
+    let url = match one.url.as_deref() {
+        None => Cow::Borrowed(target),
+        Some(path) if path.starts_with('/') => Cow::Owned(format!("{origin}{path}")),
+        Some(other) => {
+            let reason = format!(
+                "{other:?} must be a path that begins with /, like \"/search?q=x\": all requests of a plan go to \
+                 target_url"
+            );
+            return Err(error(part(index, "url"), reason));
+        }
+    };
+    parse_url(&url).map_err(|reason| error(part(index, "url"), reason))?;
+    let own = &one.spec.headers;
+    let is_replaced = |name: &str| own.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
+    let common = common.iter().filter(|(name, _)| !is_replaced(name));
+    let headers: Vec<_> = common.chain(own).cloned().collect();
+    let of_part = |reason: String| error(format!("requests[{index}]"), reason);
+    let body = body(&one.spec).map_err(of_part)?;
+    Request::new(one.spec.method.as_deref().unwrap_or("GET"), &url, &headers, body).map_err(of_part)
+}
+
+/// The requests of an A/B test.
+fn of_ab(config: &TestConfig, defaults: &Defaults) -> Result<Requests, PlanError> {
+    let [a, b] = &config.ab[..] else {
+        return Err(error("ab", format!("must be a list of two URLs, A and B, not of {}", config.ab.len())));
+    };
+    if config.target_url.is_some() {
+        return Err(error("ab", "conflicts with target_url: list both URLs in ab, and omit target_url"));
+    }
+    if !config.requests.is_empty() {
+        return Err(error("ab", "conflicts with requests: an A/B test sends one request to two URLs"));
+    }
+    let is_total = config.fleet.as_ref().is_some_and(|fleet| fleet.connections.is_some());
+    if !is_total && config.connections.or(defaults.connections) == Some(1) {
+        return Err(error("connections", "must be 2 or more in an A/B test, one for each URL"));
+    }
+    let list = vec![single(config, "ab", a)?, single(config, "ab", b)?];
+    let names = AB_NAMES.iter().map(|name| (*name).to_owned()).collect();
+    Ok(Requests { list, names, mix: Mix::single(), is_ab: true })
+}
+
+/// The request to one URL, which is in `field`.
+fn single(config: &TestConfig, field: &'static str, url: &str) -> Result<Request, PlanError> {
+    let plain = RequestSpec::default();
+    let spec = config.request.as_ref().unwrap_or(&plain);
+    let body = body(spec).map_err(|reason| error("request", reason))?;
+    parse_url(url).map_err(|reason| error(field, reason))?;
+    Request::new(config.method(), url, &spec.headers, body).map_err(|reason| error("request", reason))
+}
+
+fn body(spec: &RequestSpec) -> Result<Vec<u8>, String> {
+    match (&spec.body, &spec.body_base64) {
+        (Some(_), Some(_)) => Err("specify body or body_base64, not both".to_owned()),
+        (Some(text), None) => Ok(text.clone().into_bytes()),
+        (None, Some(text)) => BASE64.decode(text).map_err(|e| format!("body_base64 is not base64: {e}")),
+        (None, None) => Ok(Vec::new()),
+    }
+}
