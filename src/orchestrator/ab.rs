@@ -8,8 +8,8 @@ use serde_json::Value;
 /// The requests to A and to B of a test that has ended, each as a run of its own; `None` for any other
 /// test.
 pub fn runs(summary: &Summary, figures: &Aggregate) -> Option<[Run; 2]> {
-    let is_ab = summary.plan["ab"].is_array();
-    let (true, [a, b], [(_, figures_a), (_, figures_b)]) = (is_ab, &summary.requests[..], figures.by_name())
+    let (true, [a, b], [(_, figures_a), (_, figures_b)]) =
+        (summary.is_ab(), &summary.requests[..], figures.by_name())
     else {
         return None;
     };

@@ -4,18 +4,24 @@ use super::aggregate::Aggregate;
 use crate::stats::summary::{RequestSummary, Stats};
 use serde_json::Value;
 
-/// The figures by name; the plan of the summary knows what each request is. `elapsed_s` is the running time of
-/// the fleet.
+/// The figures by name; the plan of the summary knows what each request is. `elapsed_s` is the running time
+/// of the fleet.
 pub fn requests(figures: &Aggregate, plan: &Value, elapsed_s: f64) -> Vec<RequestSummary> {
     let summary = |(index, (name, own)): (usize, &(String, Aggregate))| {
         let (latency, service, lag) = own.histograms();
         RequestSummary {
             name: name.clone(),
+            method: method(plan, index).to_owned(),
             url: url(plan, index),
             stats: Stats::new(own.counts(), latency, service, lag, elapsed_s),
         }
     };
     figures.by_name().iter().enumerate().map(summary).collect()
+}
+
+fn method(plan: &Value, index: usize) -> &str {
+    let own = plan["requests"].get(index);
+    own.map_or(&plan["request"], |own| own)["method"].as_str().unwrap_or("GET")
 }
 
 /// Where the request with this index goes: a URL of an A/B test, otherwise a path on the target.

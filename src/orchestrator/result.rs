@@ -31,7 +31,9 @@ pub fn summary(run: &Run, figures: &Aggregate, judge: &Judge, clock_unknown: Vec
     (facts.generator, facts.causes) = (generator, error_samples.clone());
     facts.clock_unknown = run.end.as_ref().map_or(clock_unknown, |end| end.clock_unknown.clone());
     facts.lost = losses.into_iter().map(lost_driver).collect();
-    let thresholds = judge.results(&total, &conservation);
+    let plan = plan(&run.config);
+    let requests = named::requests(figures, &plan, total.elapsed_s);
+    let thresholds = judge.results(&total, &requests, &conservation);
     facts.conditions = conditions(&thresholds);
     let findings = findings(&facts);
     let earliest_ms = starts_ms(run, figures).into_iter().flatten().reduce(f64::min);
@@ -42,8 +44,6 @@ pub fn summary(run: &Run, figures: &Aggregate, judge: &Judge, clock_unknown: Vec
         row
     });
     let originals = figures.originals().iter().map(|(name, latency)| original_row(name, latency));
-    let plan = plan(&run.config);
-    let requests = named::requests(figures, &plan, total.elapsed_s);
     Summary {
         schema: SCHEMA.to_owned(),
         test_id: run.config.test_id.clone(),

@@ -1,11 +1,10 @@
 //! Which of several requests a ticket sends: a pure function of its number.
 //!
 //! The requests take turns by smooth weighted round-robin, as in nginx
-//! (<https://nginx.org/en/docs/http/load_balancing.html#nginx_weighted_load_balancing>; the algorithm is
-//! described in its commit 52327e0627f4): each turn adds to every request's credit its weight, and the request
-//! with the highest credit is next and pays the sum of all weights. After as many turns as that sum, each has
-//! had exactly its weight, and none comes more often than needed in between. The turns are computed once, as a
-//! table that repeats.
+//! (<https://github.com/nginx/nginx/commit/52327e0627f4>): each turn adds to every request's credit its
+//! weight, and the request with the highest credit is next and pays the sum of all weights. After as many
+//! turns as that sum, each has had exactly its weight, and none comes more often than needed in between. The
+//! turns are computed once, as a table that repeats.
 
 use std::sync::Arc;
 
@@ -40,8 +39,8 @@ impl Mix {
         Mix { table: (0..all.max(1)).map(|_| turn()).collect(), requests: weights.len().max(1) }
     }
 
-    /// The turns of driver `part` (from 0) of `parts`. The drivers begin at evenly spaced places of the table,
-    /// so that the fleet has the right shares at any moment.
+    /// The turns of driver `part` (from 0) of `parts`. The drivers begin at evenly spaced places of the
+    /// table, so that the fleet has the right shares at any moment.
     pub fn turns(&self, part: u64, parts: u64) -> Turns {
         let length = self.table.len() as u128;
         let offset = u128::from(part) * length / u128::from(parts.max(1)) % length;

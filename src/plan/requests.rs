@@ -5,10 +5,12 @@ use super::request::{Request, parse_url};
 use super::rules::{PlanError, error, limits};
 use super::{AB_NAMES, Defaults};
 use crate::message::{NamedRequest, RequestSpec, TestConfig};
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use std::borrow::Cow;
+
+/// What conditions begin with besides a name: `lag.p99 > 1ms`.
+const RESERVED: [&str; 5] = ["latency", "service", "lag", "status", "p99"];
 
 /// The requests of a plan, at least one. They all go to one host, except in an A/B test.
 #[derive(Clone, Debug, PartialEq)]
@@ -96,8 +98,8 @@ fn check(config: &TestConfig) -> Vec<PlanError> {
     let alone = config.request.as_ref();
     if alone.is_some_and(|spec| *spec != RequestSpec { headers: spec.headers.clone(), ..Default::default() })
     {
-        let reason = "conflicts with requests: only headers apply to all of them; set the method and the body \
-                      of each one in requests";
+        let reason = "conflicts with requests: only headers apply to all of them; set the method and the \
+                      body of each one in requests";
         errors.push(error("request", reason));
     }
     for (index, one) in all.iter().enumerate().take(limits::NAMED_REQUESTS) {
@@ -123,6 +125,9 @@ fn check(config: &TestConfig) -> Vec<PlanError> {
 pub fn check_name(name: &str) -> Result<(), String> {
     let most = limits::REQUEST_NAME_CHARS;
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if RESERVED.contains(&name) {
+        return Err(format!("{name:?} is the name of a figure in conditions: use another one"));
+    }
     if (1..=most).contains(&name.len()) && name.chars().all(is_allowed) {
         return Ok(());
     }

@@ -10,7 +10,7 @@ pub fn section(summary: &Summary) -> Markup {
     let comparison = Comparison::of_test(summary);
     html! {
         @if !summary.requests.is_empty() {
-            h2 { "A and B" }
+            h2 { (page::title(summary)) }
             @if let Some(comparison) = &comparison { (page::sentence(comparison)) }
             (page::requests(summary))
             @if let Some(comparison) = &comparison {

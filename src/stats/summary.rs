@@ -190,7 +190,10 @@ impl<'de> Deserialize<'de> for DriverSummary {
 pub struct RequestSummary {
     /// Its name: `a` or `b` in an A/B test.
     pub name: String,
-    /// Where it goes.
+    /// Its method.
+    #[serde(default = "get")]
+    pub method: String,
+    /// Where it goes: a URL in an A/B test, otherwise path and query on the target.
     pub url: String,
     /// Its figures; `start_skew_ms`, `busy` and the like belong to the drivers and are omitted.
     #[serde(flatten)]
@@ -373,7 +376,17 @@ pub struct Summary {
     pub series: Vec<SeriesPoint>,
 }
 
+/// Before requests had a method, all of them were alike.
+fn get() -> String {
+    "GET".to_owned()
+}
+
 impl Summary {
+    /// Whether half of the requests went to another URL.
+    pub fn is_ab(&self) -> bool {
+        self.plan["ab"].is_array()
+    }
+
     /// The document that `--json` prints and a saved run contains: one line with its newline.
     pub fn document(&self) -> String {
         // It contains only texts, numbers, and maps with text keys, which always have a JSON form.

@@ -11,7 +11,6 @@ const MAX_BYTES: usize = 200;
 const MAX_FOR_S: u64 = 86_400;
 const METRICS: &str = "min, mean, p50, p90, p95, p99, p99.9, max (the same with service. or lag. before it), \
                        errors, status.5xx, throughput, achieved or never_sent";
-const NO_NAMES: &str = "requests have no names yet";
 
 /// Why a text is no condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,14 +83,28 @@ pub fn parse(text: &str) -> Result<Threshold, Malformed> {
     }
     let mut words = Words { whole: text, at: 0 };
     let name = words.next();
-    let named = metric(name.text).map_err(|why| words.wrong(&name.at, why))?;
+    let (request, figure) = of_request(name.text);
+    let named = match (request, metric(figure)) {
+        (Some(_), Ok(Metric::Achieved | Metric::NeverSent(_))) => {
+            Err(format!("{figure} is known of all requests together only: leave out the name"))
+        }
+        (_, read) => read,
+    };
+    let named = named.map_err(|why| words.wrong(&name.at, why))?;
     let operator = words.next();
     let comparison = comparison(operator.text)
         .ok_or_else(|| words.wrong(&operator.at, format!("after {} comes one of > >= < <=", name.text)))?;
     let value = words.next();
     let (metric, limit) = limit(named, value.text).map_err(|why| words.wrong(&value.at, why))?;
-    let mut threshold =
-        Threshold { expression: text.to_owned(), metric, comparison, limit, for_s: None, abort: false };
+    let mut threshold = Threshold {
+        expression: text.to_owned(),
+        request: request.map(str::to_owned),
+        metric,
+        comparison,
+        limit,
+        for_s: None,
+        abort: false,
+    };
     let mut word = words.next();
     if word.text == "for" {
         let time = words.next();
@@ -125,6 +138,16 @@ fn only_while_running(words: &Words, metric: &Metric, word: &Word) -> Result<(),
     Err(words.wrong(&word.at, format!("{name} known at the end only: leave out {}", word.text)))
 }
 
+/// The name of the request that a metric is about, if any, and the rest: `order.p95`, `order.service.p95`.
+fn of_request(name: &str) -> (Option<&str>, &str) {
+    match name.split_once('.') {
+        Some((request, rest)) if figure(name).is_none() && metric(name).is_err() && metric(rest).is_ok() => {
+            (Some(request), rest)
+        }
+        _ => (None, name),
+    }
+}
+
 /// The metric, with a count where a share is possible, too.
 fn metric(name: &str) -> Result<Metric, String> {
     let unknown = || format!("{name:?} is not a metric: use {METRICS}");
@@ -147,9 +170,6 @@ fn metric(name: &str) -> Result<Metric, String> {
         "status" => {
             let statuses = statuses(rest).ok_or("use a class like status.5xx or a code like status.503")?;
             return Ok(Metric::Status(statuses, Amount::Count));
-        }
-        _ if figure(rest).is_some() || rest == "errors" => {
-            return Err(format!("{NO_NAMES}, so {group:?} is unknown: use {rest}"));
         }
         _ => return Err(unknown()),
     };
@@ -270,8 +290,15 @@ mod tests {
             ("achieved < 99%", Metric::Achieved, Comparison::Below, 99.0, None, false),
             ("never_sent > 0", Metric::NeverSent(Amount::Count), Comparison::Above, 0.0, None, false),
         ] {
-            let expected = Threshold { expression: text.to_owned(), metric, comparison, limit, for_s, abort };
+            let expression = text.to_owned();
+            let expected = Threshold { expression, request: None, metric, comparison, limit, for_s, abort };
             assert_eq!(parse(text), Ok(expected.clone()));
+            if !matches!(metric, Metric::Achieved | Metric::NeverSent(_)) {
+                let expression = format!("order.{text}");
+                let request = Some("order".to_owned());
+                let named = Threshold { expression: expression.clone(), request, ..expected.clone() };
+                assert_eq!(parse(&expression), Ok(named));
+            }
             assert_eq!(parse(&format!("  {text} ")), Ok(expected), "spaces around it");
         }
     }
@@ -290,7 +317,8 @@ mod tests {
         };
         for (text, part, why) in [
             ("p98 > 1s", "p98", "use min, mean, p50"),
-            ("order.p95 > 400ms", "order.p95", "\"order\" is unknown: use p95"),
+            ("order.p98 > 400ms", "order.p98", "\"order.p98\" is not a metric: use min, mean, p50"),
+            ("order.achieved < 99%", "order.achieved", "leave out the name"),
             ("failed_checks > 0", "failed_checks", "no checks yet"),
             ("status.6y > 1", "status.6y", "status.503"),
             ("p99 = 1s", "=", "one of > >= < <="),

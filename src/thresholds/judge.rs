@@ -3,7 +3,7 @@
 use super::Threshold;
 use super::figures::{SecondFigures, Sums, of_result};
 use crate::stats::histogram::round_ms;
-use crate::stats::summary::{Conservation, Stats, ThresholdResult};
+use crate::stats::summary::{Conservation, RequestSummary, Stats, ThresholdResult};
 
 /// The conditions of one test, and what is known about them.
 #[derive(Clone, Debug, Default)]
@@ -11,8 +11,15 @@ pub struct Judge {
     watches: Vec<Watch>,
     /// Conditions that this version does not understand.
     unknown: Vec<String>,
-    /// Only if there are conditions.
-    sums: Option<Box<Sums>>,
+    /// What the conditions are about.
+    parts: Vec<Part>,
+}
+
+/// All requests together, or those with one name, as far as conditions are about them.
+#[derive(Clone, Debug, Default)]
+struct Part {
+    request: Option<String>,
+    sums: Box<Sums>,
     /// The newest second that was judged.
     judged: u64,
 }
@@ -48,28 +55,32 @@ impl Judge {
                 Err(_) => unknown.push(text.clone()),
             }
         }
-        let sums = (!watches.is_empty()).then(Box::default);
-        Judge { watches, unknown, sums, ..Judge::default() }
-    }
-
-    /// Whether there is nothing to judge.
-    pub fn is_empty(&self) -> bool {
-        self.watches.is_empty()
-    }
-
-    /// The newest second that was judged; 0 before the first.
-    pub fn judged(&self) -> u64 {
-        self.judged
-    }
-
-    /// Judges the next second; earlier ones are ignored.
-    pub fn second(&mut self, second: &SecondFigures) {
-        let Some(sums) = self.sums.as_mut().filter(|_| second.second > self.judged) else { return };
-        self.judged = second.second;
-        sums.add(second);
-        for watch in &mut self.watches {
-            watch.second(second, sums);
+        let mut parts: Vec<Part> = Vec::new();
+        for Watch { threshold, .. } in &watches {
+            if !parts.iter().any(|part| part.request == threshold.request) {
+                parts.push(Part { request: threshold.request.clone(), ..Part::default() });
+            }
         }
+        Judge { watches, unknown, parts }
+    }
+
+    /// What the conditions are about: all requests together (`None`), or those with a name. With it, the
+    /// newest second that was judged; 0 before the first.
+    pub fn subjects(&self) -> impl Iterator<Item = (Option<&str>, u64)> {
+        self.parts.iter().map(|part| (part.request.as_deref(), part.judged))
+    }
+
+    /// Judges the next second of a subject; earlier ones are ignored.
+    pub fn second(&mut self, subject: Option<&str>, second: &SecondFigures) {
+        let mut parts = self.parts.iter_mut();
+        let Some(part) = parts.find(|part| part.request.as_deref() == subject) else { return };
+        if second.second <= part.judged {
+            return;
+        }
+        part.judged = second.second;
+        part.sums.add(second);
+        let about = |watch: &&mut Watch| watch.threshold.request.as_deref() == subject;
+        self.watches.iter_mut().filter(about).for_each(|watch| watch.second(second, &part.sums));
     }
 
     /// Why the test must be stopped, if a condition says so.
@@ -79,9 +90,22 @@ impl Judge {
     }
 
     /// The results, by the figures so far.
-    pub fn results(&self, total: &Stats, conservation: &Conservation) -> Vec<ThresholdResult> {
-        let planned = self.sums.as_ref().and_then(|sums| sums.planned());
-        let known = self.watches.iter().map(|watch| watch.result(total, conservation, planned));
+    pub fn results(
+        &self,
+        total: &Stats,
+        requests: &[RequestSummary],
+        conservation: &Conservation,
+    ) -> Vec<ThresholdResult> {
+        let planned = self.parts.iter().find(|part| part.request.is_none());
+        let planned = planned.and_then(|part| part.sums.planned());
+        let nothing = Stats::default();
+        let known = self.watches.iter().map(|watch| match &watch.threshold.request {
+            None => watch.result(total, conservation, planned),
+            Some(name) => {
+                let own = requests.iter().find(|one| one.name == *name);
+                watch.result(own.map_or(&nothing, |one| &one.stats), conservation, None)
+            }
+        });
         let unknown = self.unknown.iter().map(|text| ThresholdResult {
             expression: text.clone(),
             value: None,
@@ -170,22 +194,25 @@ mod tests {
             let mut latency = Histogram::new();
             ms.iter().for_each(|ms| (0..10).for_each(|_| latency.record_us(ms * 1_000)));
             let responses = latency.count();
-            judge.second(&SecondFigures {
-                second: before as u64 + 1,
-                planned: Some(20),
-                requests: 10,
-                responses,
-                errors: 10 - responses,
-                status: &[(200, responses / 2), (503, responses / 2)],
-                latency: &Packed::from(&latency),
-                lag: &lag,
-            });
+            judge.second(
+                None,
+                &SecondFigures {
+                    second: before as u64 + 1,
+                    planned: Some(20),
+                    requests: 10,
+                    responses,
+                    errors: 10 - responses,
+                    status: &[(200, responses / 2), (503, responses / 2)],
+                    latency: &Packed::from(&latency),
+                    lag: &lag,
+                },
+            );
         }
         judge
     }
 
     fn result(expression: &str, seconds: &[Option<u64>]) -> (bool, Option<f64>, Option<u64>) {
-        let results = judged(expression, seconds).results(&Stats::default(), &Conservation::default());
+        let results = judged(expression, seconds).results(&Stats::default(), &[], &Conservation::default());
         (results[0].passed, results[0].value.map(f64::round), results[0].since_s)
     }
 
@@ -243,7 +270,7 @@ mod tests {
         let judge = judged("errors > 5", &[Some(5), None]);
         let of = |errors: u64| {
             let total = Stats { errors: [("timeout".to_owned(), errors)].into(), ..Stats::default() };
-            judge.results(&total, &Conservation::default()).remove(0)
+            judge.results(&total, &[], &Conservation::default()).remove(0)
         };
         assert_eq!((of(12).passed, of(12).value, of(12).since_s), (false, Some(12.0), Some(1)));
         assert_eq!((of(5).passed, of(5).since_s), (true, None), "the result decides");
@@ -252,9 +279,9 @@ mod tests {
     #[test]
     fn seconds_are_judged_once_and_nothing_is_kept_without_conditions() {
         let mut judge = Judge::new(&[]);
-        assert!(judge.is_empty() && judge.sums.is_none());
-        let newer = Judge::new(&["order.p99 > 1s".to_owned()]);
-        let results = newer.results(&Stats::default(), &Conservation::default());
+        assert!(judge.subjects().next().is_none());
+        let newer = Judge::new(&["p99 > 1s through 3s".to_owned()]);
+        let results = newer.results(&Stats::default(), &[], &Conservation::default());
         assert_eq!((results[0].value, results[0].passed), (None, true), "of a newer version");
         assert_eq!(judge.abort(), None);
         judge = judged("errors > 15", &[None]);
@@ -269,9 +296,9 @@ mod tests {
             latency: &packed,
             lag: &packed,
         };
-        judge.second(&again);
-        assert_eq!((judge.judged(), judge.watches[0].since), (1, None));
-        judge.second(&SecondFigures { second: 2, ..again });
+        judge.second(None, &again);
+        assert_eq!((judge.subjects().next(), judge.watches[0].since), (Some((None, 1)), None));
+        judge.second(None, &SecondFigures { second: 2, ..again });
         assert_eq!(judge.watches[0].since, Some(2));
     }
 }

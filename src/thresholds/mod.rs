@@ -1,9 +1,10 @@
 //! The conditions of `--fail-if`: their grammar, and whether they are true.
 //!
 //! ```text
-//! METRIC OP VALUE [for DURATION][, abort]
+//! [REQUEST.]METRIC OP VALUE [for DURATION][, abort]
 //! ```
 //!
+//! A condition is about all requests together, or about the one with this name.
 //! A condition without `for` is about the whole test so far; with `for`, it must be true of each second
 //! through that time. A condition that is true means that the test has failed.
 
@@ -16,7 +17,7 @@ pub use grammar::Malformed;
 pub use judge::Judge;
 
 use crate::message::TestConfig;
-use crate::plan::{Fixed, PlanError};
+use crate::plan::{AB_NAMES, Fixed, PlanError};
 use crate::stats::summary::ThresholdResult;
 use crate::units::{format_count, format_duration_ms, format_figure, format_ms, trim_number};
 
@@ -28,6 +29,8 @@ pub const MAX_THRESHOLDS: usize = 50;
 pub struct Threshold {
     /// As it was written.
     pub expression: String,
+    /// The name of the request that it is about; `None` for all together.
+    pub request: Option<String>,
     /// What is compared.
     pub metric: Metric,
     /// How.
@@ -201,10 +204,23 @@ pub fn check(config: &TestConfig) -> Result<(), Vec<PlanError>> {
         Ok(threshold) if threshold.metric == Metric::Achieved && !is_paced => {
             Some(error(format!("{text}: this plan sets no rate to achieve: set one, or use throughput")))
         }
-        Ok(_) => None,
+        Ok(threshold) => unknown_name(config, &threshold).map(|why| error(format!("{text}: {why}"))),
     };
     let errors: Vec<PlanError> = config.thresholds.iter().filter_map(check).collect();
     if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
+/// What is wrong if a condition is about a request that the plan does not have.
+fn unknown_name(config: &TestConfig, threshold: &Threshold) -> Option<String> {
+    let name = threshold.request.as_deref()?;
+    let of_ab: &[&str] = if config.ab.is_empty() { &[] } else { &AB_NAMES };
+    let names: Vec<&str> =
+        config.requests.iter().map(|one| one.name.as_str()).chain(of_ab.iter().copied()).collect();
+    match &names[..] {
+        [] => Some(format!("{name:?} is no request of this plan: it has no requests with names")),
+        all if all.contains(&name) => None,
+        all => Some(format!("{name:?} is no request of this plan: use {}", all.join(", "))),
+    }
 }
 
 /// The measured value of a condition with its unit; `None` if nothing was measured.
@@ -237,7 +253,7 @@ pub fn sentence(result: &ThresholdResult) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::TestType;
+    use crate::message::{NamedRequest, TestType};
 
     #[test]
     fn conditions_are_checked_against_the_plan() {
@@ -253,6 +269,21 @@ mod tests {
         assert_eq!(check(&config), Ok(()));
         config.thresholds = vec!["p99 > 1s".to_owned(); MAX_THRESHOLDS + 1];
         assert!(check(&config).is_err_and(|errors| errors[0].reason.contains("at most 50 conditions")));
+        let why = |condition: &str, config: &TestConfig| {
+            let config = TestConfig { thresholds: vec![condition.to_owned()], ..config.clone() };
+            check(&config).err().map(|errors| errors[0].reason.clone())
+        };
+        let none = why("order.p99 > 1s", &config).expect("no names");
+        assert_eq!(
+            none,
+            "order.p99 > 1s: \"order\" is no request of this plan: it has no requests with names"
+        );
+        let named = |name: &str| NamedRequest { name: name.to_owned(), ..NamedRequest::default() };
+        config.requests = vec![named("search"), named("order")];
+        assert_eq!(why("order.p99 > 1s", &config), None);
+        assert!(why("cart.p99 > 1s", &config).is_some_and(|why| why.ends_with("use search, order")));
+        config = TestConfig { requests: Vec::new(), ab: vec!["http://a/".to_owned(); 2], ..config };
+        assert_eq!((why("b.errors > 1%", &config), why("c.p99 > 1s", &config).is_some()), (None, true));
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod recreated_topics;
 mod saved;
 mod schema;
 mod server;
+mod several;
 mod simulation;
 mod support;
 mod system;

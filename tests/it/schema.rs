@@ -85,7 +85,12 @@ fn filled() -> Summary {
         started_at: Some(1.0),
         total: stats.clone(),
         drivers: vec![driver],
-        requests: vec![RequestSummary { name: "a".to_owned(), url: "http://h/".to_owned(), stats }],
+        requests: vec![RequestSummary {
+            name: "a".to_owned(),
+            method: "GET".to_owned(),
+            url: "http://h/".to_owned(),
+            stats,
+        }],
         comparison: Some(json!({})),
         thresholds: vec![ThresholdResult {
             expression: "p99 > 1s".to_owned(),

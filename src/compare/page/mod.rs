@@ -14,7 +14,7 @@ use crate::plot::{self, Compared, Timeline};
 use crate::stats::histogram::Packed;
 use maud::{Markup, html};
 pub use parts::{errors, figures, method, sentence};
-pub use requests::requests;
+pub use requests::{requests, title};
 
 const STYLE: &str = include_str!("style.css");
 /// Runs of a side that are drawn second by second.

@@ -3,11 +3,12 @@
 use crate::html::{Cell, Column, table};
 use crate::plan::words::{request_name, target};
 use crate::stats::summary::{Distribution, RequestSummary, Summary};
+use crate::units::clip;
 use maud::Markup;
 
 const COLUMNS: [Column; 12] = [
     Column::Text("request"),
-    Column::Text("URL"),
+    Column::Text("sends"),
     Column::Number("requests"),
     Column::Number("per s"),
     Column::Number("errors"),
@@ -22,6 +23,11 @@ const COLUMNS: [Column; 12] = [
 /// Maximum number of rows; the JSON form has all.
 const MAX_ROWS: usize = 50;
 
+/// What the rows are called together.
+pub fn title(summary: &Summary) -> &'static str {
+    if summary.is_ab() { "A and B" } else { "Requests" }
+}
+
 /// One row for each request name. URLs are shown without what may be a secret.
 pub fn requests(summary: &Summary) -> Markup {
     let rows: Vec<_> = summary.requests.iter().take(MAX_ROWS).map(row).collect();
@@ -33,7 +39,7 @@ fn row(one: &RequestSummary) -> Vec<Cell> {
     let latency = |read: fn(&Distribution) -> f64| Cell::figure(stats.latency_ms.as_ref().map(read));
     vec![
         Cell::plain(request_name(&one.name)),
-        Cell::plain(target(&one.url)),
+        Cell::plain(format!("{} {}", clip(&one.method, 20), target(&one.url))),
         Cell::count(stats.requests),
         Cell::figure(Some(stats.throughput_rps)),
         Cell::errors(stats.errors_total()),

@@ -91,6 +91,7 @@ pub fn ab_test(b_ms: f64) -> Summary {
     let (a, b) = (steady(50.0), steady(b_ms));
     let request = |name: &str, url: &str, run: &Run| RequestSummary {
         name: name.to_owned(),
+        method: "GET".to_owned(),
         url: url.to_owned(),
         stats: run.summary.total.clone(),
     };

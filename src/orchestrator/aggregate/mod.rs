@@ -175,6 +175,14 @@ impl Aggregate {
         &self.by_name
     }
 
+    /// The figures of the request with this name, or of all together; `None` if the plan has no such request.
+    pub fn of_request(&self, name: Option<&str>) -> Option<&Aggregate> {
+        match name {
+            None => Some(self),
+            Some(name) => self.by_name.iter().find(|(known, _)| known == name).map(|(_, figures)| figures),
+        }
+    }
+
     /// Each driver's figures, in the order of the plan.
     pub fn drivers(&self) -> &[DriverFigures] {
         &self.drivers

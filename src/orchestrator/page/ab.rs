@@ -10,7 +10,7 @@ pub fn section(summary: &Summary) -> Markup {
     html! {
         @if !summary.requests.is_empty() {
             section aria-labelledby="ab-title" {
-                h3 id="ab-title" { "A and B" }
+                h3 id="ab-title" { (page::title(summary)) }
                 @match &comparison {
                     Some(comparison) => {
                         (page::sentence(comparison))
@@ -20,7 +20,7 @@ pub fn section(summary: &Summary) -> Markup {
                     }
                     None => {
                         (page::requests(summary))
-                        @if !summary.state.is_over() {
+                        @if summary.is_ab() && !summary.state.is_over() {
                             p.dim { "They are compared when the test has ended." }
                         }
                     }
@@ -45,8 +45,8 @@ mod tests {
             "{ended}"
         );
         let both = [
-            "<td class=\"text\">A</td><td class=\"text\">http://old:8000/?…</td><td>20,000</td>",
-            "<td class=\"text\">B</td><td class=\"text\">http://new:8000/?…</td><td>20,000</td>",
+            "<td class=\"text\">A</td><td class=\"text\">GET http://old:8000/?…</td><td>20,000</td>",
+            "<td class=\"text\">B</td><td class=\"text\">GET http://new:8000/?…</td><td>20,000</td>",
         ];
         let running = Summary { state: RunState::Running, comparison: None, ..ab_test(60.0) };
         let running = section(&running).into_string();

@@ -61,7 +61,7 @@ fn nothing_from_outside_is_markup() {
         drivers: vec![row],
         error_samples: vec![ErrorSample { kind: evil(), cause: evil(), count: 1, drivers: vec![evil()] }],
         total: Stats { status: BTreeMap::from([(format!("9{EVIL}"), 1)]), ..ten_requests() },
-        requests: vec![RequestSummary { name: evil(), url: evil(), stats: ten_requests() }],
+        requests: vec![RequestSummary { name: evil(), method: evil(), url: evil(), stats: ten_requests() }],
         comparison: Some(evil_comparison()),
         plan: json!({"test_id": EVIL, "test_type": "TSUNAMI", "target_url": EVIL,
             "request": {"method": "<b>", "headers": [[EVIL, EVIL]], "body": EVIL}}),

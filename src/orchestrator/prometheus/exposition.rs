@@ -1,6 +1,7 @@
 //! The text format (<https://prometheus.io/docs/instrumenting/exposition_formats/>): families of samples,
 //! each sample on a line.
 
+use crate::stats::histogram::Cumulative;
 use std::fmt::Write as _;
 
 /// The media type of the format.
@@ -61,6 +62,13 @@ impl Family<'_> {
         self.line("_bucket", &[labels, &[("le", "+Inf")]].concat(), count as f64);
         self.line("_sum", labels, sum);
         self.line("_count", labels, count as f64);
+    }
+
+    /// Adds a histogram of times.
+    pub fn times(&mut self, labels: &[(&str, &str)], times: &Cumulative) {
+        let buckets: Vec<(f64, u64)> =
+            times.up_to.iter().map(|(bound_us, n)| (*bound_us as f64 / 1e6, *n)).collect();
+        self.histogram(labels, &buckets, times.sum_us / 1e6, times.count);
     }
 
     fn line(&mut self, suffix: &str, labels: &[(&str, &str)], value: f64) {

@@ -2,6 +2,7 @@
 
 use super::exposition::{Exposition, Kind};
 use super::figures::{Scrape, TestFigures};
+use super::named;
 use crate::stats::histogram::Cumulative;
 use crate::stats::states::RunState;
 
@@ -41,6 +42,7 @@ pub fn render(scrape: &Scrape) -> String {
          delay. A bucket may also count values up to 0.1 % above its bound.",
         |test| &test.lag,
     );
+    named::families(&mut out, tests);
     out.end()
 }
 
@@ -186,9 +188,6 @@ fn times(
 ) {
     let mut family = out.family(name, Kind::Histogram, help);
     for test in tests {
-        let times = read(test);
-        let buckets: Vec<(f64, u64)> =
-            times.up_to.iter().map(|(bound_us, n)| (*bound_us as f64 / 1e6, *n)).collect();
-        family.histogram(&[("test_id", &test.test_id)], &buckets, times.sum_us / 1e6, times.count);
+        family.times(&[("test_id", &test.test_id)], read(test));
     }
 }

@@ -5,6 +5,7 @@ use crate::clock::to_ns;
 use crate::orchestrator::aggregate::Aggregate;
 use crate::orchestrator::dashboard::FleetRow;
 use crate::orchestrator::runs::Run;
+use crate::stats::counts::Counts;
 use crate::stats::histogram::{Cumulative, Packed};
 use crate::stats::outcome::ErrorKind;
 use crate::stats::states::RunState;
@@ -60,6 +61,8 @@ pub struct TestFigures {
     pub received_bytes: u64,
     /// Numbered reports that never arrived.
     pub reports_missing: u64,
+    /// Each named request, in the order of the plan.
+    pub requests: Vec<(String, NamedFigures)>,
     /// Each driver by name.
     pub drivers: BTreeMap<String, Driver>,
     /// Latencies.
@@ -70,7 +73,18 @@ pub struct TestFigures {
     pub thresholds: BTreeMap<String, bool>,
 }
 
-/// The figures of one driver of a test.
+/// The figures of one named request.
+#[derive(Clone, Debug, Default)]
+pub struct NamedFigures {
+    /// Requests that were sent.
+    pub sent: u64,
+    /// How they ended.
+    pub outcomes: Driver,
+    /// Latencies.
+    pub latency: Cumulative,
+}
+
+/// The figures of one driver of a test, or of one named request.
 #[derive(Clone, Debug, Default)]
 pub struct Driver {
     /// Responses by status.
@@ -94,8 +108,7 @@ impl TestFigures {
             // A plan of another program may name a driver twice.
             let known = drivers.entry(driver.node.node_id.clone()).or_insert_with(Driver::ready);
             let Some(shown) = &driver.shown else { continue };
-            shown.counts.status.iter().for_each(|(code, n)| known.responded(code, *n));
-            shown.counts.errors.iter().for_each(|(kind, n)| known.failed(kind, *n));
+            known.add(&shown.counts);
             known.busy = shown.generator.as_ref().and_then(|generator| generator.busy).unwrap_or(0.0);
         }
         TestFigures {
@@ -110,12 +123,21 @@ impl TestFigures {
             never_sent: counts.never_sent,
             received_bytes: counts.bytes_received,
             reports_missing: figures.reports_missing(),
+            requests: figures.by_name().iter().map(named).collect(),
             drivers,
             latency: latency.cumulative(&BOUNDS_US),
             lag: lag.cumulative(&BOUNDS_US),
             thresholds: unjudged.chain(judged).collect(),
         }
     }
+}
+
+fn named((name, figures): &(String, Aggregate)) -> (String, NamedFigures) {
+    let counts = figures.counts();
+    let mut outcomes = Driver::ready();
+    outcomes.add(counts);
+    let latency = figures.histograms().0.cumulative(&BOUNDS_US);
+    (name.clone(), NamedFigures { sent: counts.sent, outcomes, latency })
 }
 
 impl Driver {
@@ -126,6 +148,11 @@ impl Driver {
             errors: ErrorKind::ALL.iter().map(|kind| (kind.name(), 0)).collect(),
             busy: 0.0,
         }
+    }
+
+    fn add(&mut self, counts: &Counts) {
+        counts.status.iter().for_each(|(code, n)| self.responded(code, *n));
+        counts.errors.iter().for_each(|(kind, n)| self.failed(kind, *n));
     }
 
     fn responded(&mut self, code: &str, n: u64) {

@@ -7,6 +7,7 @@
 mod exposition;
 mod families;
 mod figures;
+mod named;
 #[cfg(test)]
 mod tests;
 

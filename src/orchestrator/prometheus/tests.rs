@@ -1,6 +1,6 @@
 //! The whole document, and the dashboard that reads it.
 
-use super::figures::{BOUNDS_US, Driver};
+use super::figures::{BOUNDS_US, Driver, NamedFigures};
 use super::*;
 use crate::clock::to_ns;
 use crate::orchestrator::dashboard::FleetRow;
@@ -90,6 +90,26 @@ fn all_series_exist_at_0_from_the_beginning() {
     ] {
         assert!(text.contains(expected), "{expected} in {text}");
     }
+}
+
+#[test]
+fn named_requests_have_families_of_their_own() {
+    let mut latency = Histogram::new();
+    latency.record_us(1_500);
+    let figures =
+        NamedFigures { sent: 3, outcomes: Driver::ready(), latency: latency.cumulative(&BOUNDS_US) };
+    let test = TestFigures { requests: vec![("order".to_owned(), figures)], ..ready("t-1") };
+    let text = scrape(vec![test, ready("t-2")]);
+    for expected in [
+        "floodgate_named_requests_sent_total{test_id=\"t-1\",name=\"order\"} 3\n",
+        "floodgate_named_responses_total{test_id=\"t-1\",name=\"order\",code=\"200\"} 0\n",
+        "floodgate_named_request_errors_total{test_id=\"t-1\",name=\"order\",kind=\"timeout\"} 0\n",
+        "floodgate_named_latency_seconds_bucket{test_id=\"t-1\",name=\"order\",le=\"0.0016\"} 1\n",
+        "floodgate_named_latency_seconds_count{test_id=\"t-1\",name=\"order\"} 1\n",
+    ] {
+        assert!(text.contains(expected), "{expected} in {text}");
+    }
+    assert_eq!(families(&text).difference(&BTreeSet::from(NAMES)).count(), 4);
 }
 
 #[test]

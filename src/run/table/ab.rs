@@ -1,13 +1,12 @@
 //! Figures by request name: of an A/B test, A and B beside each other, with the comparison if it has ended.
 
-use super::figures::count_cells;
 use super::grid::Grid;
 use super::{Page, figures};
 use crate::compare::Comparison;
 use crate::plan::words;
 use crate::run::comparison;
-use crate::stats::summary::{Distribution, RequestSummary, Summary};
-use crate::units::{format_count, format_ms};
+use crate::stats::summary::{RequestSummary, Summary};
+use crate::units::format_count;
 
 /// What the user of an A/B test asked: nothing for other tests, and before the end.
 pub fn answer(page: &mut Page, comparison: Option<&Comparison>) {
@@ -22,7 +21,7 @@ pub fn section(page: &mut Page, summary: &Summary, comparison: Option<&Compariso
     match (&summary.requests[..], comparison) {
         ([], _) => return,
         ([a, b], Some(comparison)) => compared(page, a, b, comparison),
-        (requests, _) => page.grid(&beside(requests)),
+        (requests, _) => rows(page, requests),
     }
     page.put("");
 }
@@ -41,35 +40,18 @@ fn compared(page: &mut Page, a: &RequestSummary, b: &RequestSummary, comparison:
     lines.for_each(|(style, text)| page.styled(style, &text));
 }
 
-/// One column for each name.
-fn beside(requests: &[RequestSummary]) -> Grid {
-    let names: Vec<String> = requests.iter().map(|one| words::request_name(&one.name)).collect();
-    let heads: Vec<&str> = names.iter().map(String::as_str).collect();
-    let mut grid = Grid::new("by request", &heads);
-    let counts: Vec<_> = requests.iter().map(|one| count_cells(&one.stats, true)).collect();
+/// One row for each name: its counts, then its latency.
+fn rows(page: &mut Page, requests: &[RequestSummary]) {
     // Without the shares of time, which belong to the drivers.
-    for (at, name) in figures::COUNTS.iter().enumerate() {
-        grid.add(name, counts.iter().map(|cells| cells[at].clone()).collect());
+    let mut counts = Grid::new("by request", &figures::COUNTS);
+    let mut times = Grid::new("latency in ms", &figures::TIMES);
+    for one in requests.iter().take(figures::MAX_ROWS) {
+        let name = format!("  {}", words::request_name(&one.name));
+        let cells = figures::count_cells(&one.stats, true).into_iter().take(figures::COUNTS.len());
+        counts.add(&name, cells.collect());
+        times.add(&name, figures::time_cells(one.stats.latency_ms.as_ref()));
     }
-    for (name, read) in TIMES {
-        let cell = |one: &RequestSummary| time(one, read).map_or("-".to_owned(), format_ms);
-        grid.add(name, requests.iter().map(cell).collect());
-    }
-    grid
-}
-
-/// A percentile, or another part of a distribution, in ms.
-type Read = fn(&Distribution) -> f64;
-
-const TIMES: [(&str, Read); 5] = [
-    ("p50", |d| d.median),
-    ("p90", |d| d.p90),
-    ("p99", |d| d.p99),
-    ("p99.9", |d| d.p999),
-    ("max", |d| d.max),
-];
-
-/// `None` if it is not known.
-fn time(one: &RequestSummary, read: Read) -> Option<f64> {
-    one.stats.latency_ms.as_ref().map(read).filter(|ms| ms.is_finite())
+    page.grid(&counts);
+    page.put("");
+    page.grid(&times);
 }

@@ -12,7 +12,7 @@ pub const COUNTS: [&str; 5] = ["requests", "per s", "errors", "4xx/5xx", "queued
 /// Heads of the shares of time, if they are known.
 const SHARES: [&str; 2] = ["busy", "CPU wait"];
 /// Heads of the times.
-const TIMES: [&str; 8] = ["min", "mean", "p50", "p90", "p95", "p99", "p99.9", "max"];
+pub const TIMES: [&str; 8] = ["min", "mean", "p50", "p90", "p95", "p99", "p99.9", "max"];
 
 /// How much was sent, what failed and what the generator did with its time: in total and on each driver.
 pub fn counts(summary: &Summary) -> Grid {
@@ -93,7 +93,8 @@ pub fn count_cells(stats: &Stats, has_counts: bool) -> [String; COUNTS.len() + S
     ]
 }
 
-fn time_cells(of: Option<&Distribution>) -> Vec<String> {
+/// A distribution in ms.
+pub fn time_cells(of: Option<&Distribution>) -> Vec<String> {
     match of {
         Some(d) => [d.min, d.mean, d.median, d.p90, d.p95, d.p99, d.p999, d.max].map(figure).to_vec(),
         None => TIMES.map(|_| "-".to_owned()).to_vec(),

@@ -29,7 +29,7 @@ fn plan_check_says_what_a_plan_does_or_what_is_wrong() {
     let path = scratch.path().join("plan.toml");
     let name = path.to_str().expect("UTF-8");
     let text = "target_url = \"https://shop.example/search?token=swordfish\"\nrate = 2_000\n\
-                duration = \"90s\"\nrequests = 1000\nwarmup = \"5s\"\nconnections = 64\ntimeout = \"2s\"\n\
+                duration = \"90s\"\ncount = 1000\nwarmup = \"5s\"\nconnections = 64\ntimeout = \"2s\"\n\
                 on_driver_loss = \"fail\"\n\
                 fail_if = [\"p99 > 250ms\"]\nclient = \"native\"\nmax_requests_per_connection = 100\n\
                 [request]\nbody = \"hello\"\nheaders = { accept = \"*/*\", Authorization = \"swordfish\" }\n";

@@ -8,7 +8,7 @@ use floodgate::cli::{Floodgate, Task, try_parse};
 use std::fmt::Write as _;
 
 /// Plan files that `floodgate plan check` refuses.
-const FILES: [&[u8]; 46] = [
+const FILES: [&[u8]; 59] = [
     b"rat = 5",
     b"vus = 10\nduration = \"10s\"",
     b"test_type = \"AVALANCHE\"\n[fleet]\nrate = 100",
@@ -24,7 +24,20 @@ const FILES: [&[u8]; 46] = [
     b"rate = nan",
     b"count = 1.5",
     b"count = 99_999_999_999_999_999_999_999_999_999_999_999_999_999",
-    b"[[requests]]\nname = \"search\"",
+    b"requests = 10_000",
+    b"requests = []",
+    b"requests = { name = \"search\" }",
+    b"requests_per_driver = 10",
+    b"[[requests]]\nname = \"search\"\nweigth = 6",
+    b"rate = 5\n\n[[requests]]\nurl = \"/\"\n\n[[requests]]\nname = \"order.p95\"\nweight = 0",
+    b"[[requests]]\nname = \"lag\"\nurl = \"http://other/\"\nduration = \"10s\"",
+    b"[[requests]]\nname = \"a\"\n[[requests]]\nname = \"a\"\nurl = \"search\"",
+    b"[[requests]]\nname = \"a\"\nbody = 'x'\nbody_file = 'y'",
+    b"[[requests]]\nname = \"a\"\nurl = \"/a b\"",
+    b"[request]\nmethod = \"PUT\"\n[[requests]]\nname = \"a\"",
+    b"ab = [\"http://a/\", \"http://b/\"]\n[[requests]]\nname = \"a\"",
+    b"fail_if = [\"order.p95 > 1s\"]\n[[requests]]\nname = \"search\"\n[[requests]]\nname = \"cart\"",
+    b"fail_if = [\"order.p95 > 1s\"]",
     b"connections = -1",
     b"connections = 0x1_0000_0000",
     b"duration = 10",
