@@ -1,5 +1,6 @@
 //! The result of a comparison, `floodgate.compare/1`.
 
+use super::by_name::NamedComparison;
 use super::figures::{Family, Figure};
 use super::floor::FloorSource;
 use super::format_change;
@@ -203,6 +204,9 @@ pub struct Comparison {
     pub method: Method,
     /// Figure by figure.
     pub figures: Vec<Change>,
+    /// The requests of each name; empty if the plans name none, or different ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<NamedComparison>,
     /// Errors by kind, the most frequent first.
     pub errors: Vec<ErrorKind>,
     /// What would show a difference; null if nothing is unclear.

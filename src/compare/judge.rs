@@ -34,15 +34,15 @@ pub struct Tested {
     pub sections: Option<usize>,
 }
 
-/// Judges all figures, each family by itself.
-pub fn judge(evidence: Vec<Evidence>) -> Vec<Change> {
-    let levels = levels(&evidence);
+/// Judges all figures, each family by itself, with this chance of a wrong call in a family.
+pub fn judge(evidence: Vec<Evidence>, alpha: f64) -> Vec<Change> {
+    let levels = levels(&evidence, alpha);
     evidence.iter().zip(levels).map(|(one, level)| change(one, level)).collect()
 }
 
 /// The level of each figure's interval.
-fn levels(evidence: &[Evidence]) -> Vec<f64> {
-    let mut levels = vec![ALPHA; evidence.len()];
+fn levels(evidence: &[Evidence], alpha: f64) -> Vec<f64> {
+    let mut levels = vec![alpha; evidence.len()];
     for family in [Family::Latency, Family::Volume] {
         let known = |one: &Evidence| match &one.tested {
             Some(Ok(tested)) if one.figure.family() == family => {
@@ -53,7 +53,7 @@ fn levels(evidence: &[Evidence]) -> Vec<f64> {
         let members: Vec<(usize, f64)> =
             evidence.iter().enumerate().filter_map(|(at, one)| Some((at, known(one)?))).collect();
         let chances: Vec<f64> = members.iter().map(|(_, chance)| *chance).collect();
-        for ((at, _), level) in members.iter().zip(holm(&chances, ALPHA)) {
+        for ((at, _), level) in members.iter().zip(holm(&chances, alpha)) {
             levels[*at] = level;
         }
     }
@@ -172,7 +172,7 @@ mod tests {
     }
 
     fn word(figure: Figure, center: f64, error: f64) -> Word {
-        judge(vec![one(figure, center, error, 0.05)])[0].word
+        judge(vec![one(figure, center, error, 0.05)], ALPHA)[0].word
     }
 
     #[test]
@@ -192,25 +192,25 @@ mod tests {
         // 2.5 errors beyond the floor: 95 % confidence (2.1) is reached, 98.75 % (2.8) is not.
         let close = || one(Figure::P99, 0.075, 0.01, 0.05);
         let none = |figure| one(figure, 0.0, 0.01, 0.05);
-        assert_eq!(judge(vec![close()])[0].word, Word::Slower);
+        assert_eq!(judge(vec![close()], ALPHA)[0].word, Word::Slower);
         let family = vec![none(Figure::P50), close(), none(Figure::P90), none(Figure::Mean)];
-        let judged = judge(family);
+        let judged = judge(family, ALPHA);
         assert_eq!((judged[1].word, judged[1].confidence), (Word::Unclear, Some(98.75)));
-        let other = judge(vec![close(), none(Figure::Throughput), none(Figure::Errors)]);
+        let other = judge(vec![close(), none(Figure::Throughput), none(Figure::Errors)], ALPHA);
         assert_eq!(other[0].word, Word::Slower, "the other family does not count");
     }
 
     #[test]
     fn what_is_unclear_says_what_would_help() {
         let reason = |center, error| {
-            judge(vec![one(Figure::P50, center, error, 0.05)])[0].reason.clone().expect("unclear")
+            judge(vec![one(Figure::P50, center, error, 0.05)], ALPHA)[0].reason.clone().expect("unclear")
         };
         assert_eq!(reason(0.10, 0.04), "about 3 times as many measurements would show a change");
         assert_eq!(reason(0.0, 0.04), "about 3 times as many measurements would show that there is none");
         assert_eq!(reason(0.0501, 0.04), "too close to the floor (--noise)");
-        let drifting = judge(vec![one(Figure::P50, 0.10, 0.01, 0.3)]);
+        let drifting = judge(vec![one(Figure::P50, 0.10, 0.01, 0.3)], ALPHA);
         assert_eq!(drifting[0].reason.as_deref(), Some("no larger than --noise"));
-        let near = judge(vec![one(Figure::P50, 0.01, 0.001, 0.3)]);
+        let near = judge(vec![one(Figure::P50, 0.01, 0.001, 0.3)], ALPHA);
         assert_eq!(
             near[0].word,
             Word::Same,
@@ -222,7 +222,7 @@ mod tests {
     fn untested_figures_stay_unclear_and_swapped_runs_mirror_the_word() {
         let untested = Evidence { tested: None, ..one(Figure::Max, 0.0, 0.0, 0.0) };
         let short = Evidence { tested: Some(Err("short".to_owned())), ..one(Figure::P999, 0.0, 0.0, 0.0) };
-        let judged = judge(vec![untested, short, one(Figure::P50, 0.1, 0.001, 0.05)]);
+        let judged = judge(vec![untested, short, one(Figure::P50, 0.1, 0.001, 0.05)], ALPHA);
         assert_eq!((judged[0].word, judged[0].tested), (Word::Unclear, false));
         assert_eq!((judged[1].reason.as_deref(), judged[1].low), (Some("short"), None));
         assert_eq!(judged[2].confidence, Some(95.0), "what cannot be tested does not count");

@@ -20,6 +20,7 @@
 //! Kalibera and Jones, Rigorous benchmarking in reasonable time, ISMM 2013; Mann and Whitney (1947); Hodges
 //! and Lehmann (1963); Welch (1947); Holm (1979); <https://pkg.go.dev/golang.org/x/perf/cmd/benchstat>.
 
+mod by_name;
 mod comparable;
 mod conditions;
 mod document;
@@ -37,6 +38,7 @@ mod student;
 pub mod tests;
 
 use crate::units::trim_number;
+pub use by_name::NamedComparison;
 pub use conditions::Condition;
 pub use document::{Change, Comparison, ErrorKind, Judged, Method, RunName, SCHEMA, Word};
 use estimate::Estimate;
@@ -104,12 +106,8 @@ pub fn compare(a: &[Run], b: &[Run], settings: &Settings) -> Result<Comparison, 
         Pairing::Separate => comparable::check(a, b),
         Pairing::Paired => comparable::check_one(a, b),
     };
-    let design = Design::of(a, b, settings);
-    let evidence = Figure::ALL.into_iter().map(|figure| evidence(&design, figure, a, b, settings)).collect();
-    let mut figures = judge::judge(evidence);
-    if !checked.reasons.is_empty() {
-        figures.iter_mut().for_each(|change| change.word = Word::NotComparable);
-    }
+    let figures = judged(a, b, settings, ALPHA, &checked.reasons);
+    let requests = by_name::by_name(a, b, settings, &checked.reasons);
     let (outcome, sentence) = sentence::of(&figures, &checked.reasons);
     Ok(Comparison {
         schema: SCHEMA.into(),
@@ -119,12 +117,24 @@ pub fn compare(a: &[Run], b: &[Run], settings: &Settings) -> Result<Comparison, 
         notes: checked.notes,
         a: a.iter().map(named).collect(),
         b: b.iter().map(named).collect(),
-        method: design.method(settings),
+        method: Design::of(a, b, settings).method(settings),
         errors: errors(a, b),
         advice: sentence::advice(outcome, &figures, a.len().max(b.len()), settings.pairing),
         conditions: settings.conditions.iter().map(|condition| condition.judge(&figures)).collect(),
         figures,
+        requests,
     })
+}
+
+/// Every figure; nothing is called if there are `reasons` not to compare.
+fn judged(a: &[Run], b: &[Run], settings: &Settings, alpha: f64, reasons: &[String]) -> Vec<Change> {
+    let design = Design::of(a, b, settings);
+    let evidence = Figure::ALL.into_iter().map(|figure| evidence(&design, figure, a, b, settings)).collect();
+    let mut figures = judge::judge(evidence, alpha);
+    if !reasons.is_empty() {
+        figures.iter_mut().for_each(|change| change.word = Word::NotComparable);
+    }
+    figures
 }
 
 /// Whether this many runs of each side can be compared.

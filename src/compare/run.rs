@@ -3,12 +3,13 @@
 use super::figures::{Figure, Part, merged};
 use crate::plot::Timeline;
 use crate::stats::histogram::Packed;
-use crate::stats::summary::Summary;
+use crate::stats::summary::{RequestSummary, Summary};
 
 /// How much of the last second may be missing, in s: a run ends with the last response, not on a full second.
 const LAST_SECOND_S: f64 = 0.1;
 
 /// The result of a run with its latencies second by second.
+#[derive(Clone)]
 pub struct Run {
     /// How the user named it: a path, or the id of a test.
     pub name: String,
@@ -16,6 +17,8 @@ pub struct Run {
     pub summary: Summary,
     /// Its whole seconds, oldest first; empty if only the result is known.
     pub seconds: Vec<Part>,
+    /// The requests of each name as runs of their own; empty if the plan names none.
+    pub requests: Vec<Run>,
     /// The number of the first one; a run begins with 1, but of a very long one the oldest are forgotten.
     first: u64,
 }
@@ -37,7 +40,21 @@ impl Run {
             let second = Part { seconds: 1, requests, responses, errors, latency, times: None };
             seconds.push(second);
         }
-        Run { name: name.to_owned(), summary, seconds, first }
+        let requests = summary.requests.iter().map(|one| Run::of_request(&summary, one)).collect();
+        Run { name: name.to_owned(), summary, seconds, requests, first }
+    }
+
+    /// The same run with the latencies of each name second by second.
+    #[must_use]
+    pub fn with_requests(self, requests: Vec<Run>) -> Run {
+        Run { requests, ..self }
+    }
+
+    /// The requests of one name, of which only the result is known.
+    fn of_request(summary: &Summary, one: &RequestSummary) -> Run {
+        let total = one.stats.clone();
+        let (requests, series) = (Vec::new(), Vec::new());
+        Run::new(&one.name, Summary { total, requests, series, ..summary.clone() }, Vec::new())
     }
 
     /// Whether the errors of each second are known: results of older versions have no error statuses there.

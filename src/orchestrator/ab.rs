@@ -1,8 +1,9 @@
 //! A/B in one run: the requests to A and those to B as two runs at the same time.
 
 use super::aggregate::Aggregate;
+use super::named;
 use crate::compare::{Run, Settings, compare};
-use crate::stats::summary::{RequestSummary, Summary};
+use crate::stats::summary::Summary;
 use serde_json::Value;
 
 /// The requests to A and to B of a test that has ended, each as a run of its own; `None` for any other
@@ -13,18 +14,7 @@ pub fn runs(summary: &Summary, figures: &Aggregate) -> Option<[Run; 2]> {
     else {
         return None;
     };
-    Some([run(summary, a, figures_a), run(summary, b, figures_b)])
-}
-
-fn run(summary: &Summary, request: &RequestSummary, figures: &Aggregate) -> Run {
-    let own = Summary {
-        total: request.stats.clone(),
-        requests: Vec::new(),
-        comparison: None,
-        series: figures.series(|_| false),
-        ..summary.clone()
-    };
-    Run::new(&request.url, own, figures.intervals().collect())
+    Some([named::run(summary, a, &a.url, figures_a), named::run(summary, b, &b.url, figures_b)])
 }
 
 /// B against A, as a `floodgate.compare/1` document; `None` if it is no A/B test that has ended.

@@ -1,7 +1,8 @@
 //! The figures of each named request.
 
 use super::aggregate::Aggregate;
-use crate::stats::summary::{RequestSummary, Stats};
+use crate::compare::Run;
+use crate::stats::summary::{RequestSummary, Stats, Summary};
 use serde_json::Value;
 
 /// The figures by name; the plan of the summary knows what each request is. `elapsed_s` is the running time
@@ -17,6 +18,24 @@ pub fn requests(figures: &Aggregate, plan: &Value, elapsed_s: f64) -> Vec<Reques
         }
     };
     figures.by_name().iter().enumerate().map(summary).collect()
+}
+
+/// The requests of each name of a test that has ended, each as a run of its own.
+pub fn runs(summary: &Summary, figures: &Aggregate) -> Vec<Run> {
+    let all = summary.requests.iter().zip(figures.by_name());
+    all.map(|(one, (_, own))| run(summary, one, &one.name, own)).collect()
+}
+
+/// The requests of one name as a run of its own, called `name`.
+pub fn run(summary: &Summary, request: &RequestSummary, name: &str, figures: &Aggregate) -> Run {
+    let own = Summary {
+        total: request.stats.clone(),
+        requests: Vec::new(),
+        comparison: None,
+        series: figures.series(|_| false),
+        ..summary.clone()
+    };
+    Run::new(name, own, figures.intervals().collect())
 }
 
 fn method(plan: &Value, index: usize) -> &str {

@@ -2,11 +2,11 @@
 //! is the output of `floodgate compare`, in parts it belongs to the result of an A/B test. No line is wider
 //! than 80 columns.
 
-use crate::compare::{Comparison, Judged, MIN_MS, RunName, Word, format_change};
+use crate::compare::{Comparison, Figure, Judged, MIN_MS, RunName, Word, format_change};
 use crate::run::table::grid::Grid;
 use crate::run::table::text::{labelled, wrap};
 use crate::terminal::Style;
-use crate::units::{format_count, trim_number};
+use crate::units::{format_count, format_ms, trim_number};
 
 /// Runs of a side that are named.
 const MAX_NAMED: usize = 10;
@@ -26,6 +26,10 @@ pub fn render(comparison: &Comparison, colours: bool) -> String {
     put(String::new());
     if !comparison.errors.is_empty() {
         errors(comparison).blocks().into_iter().flatten().for_each(&mut put);
+        put(String::new());
+    }
+    if !comparison.requests.is_empty() {
+        requests(comparison).blocks().into_iter().flatten().for_each(&mut put);
         put(String::new());
     }
     put(labelled("A", &side(&comparison.a)));
@@ -108,6 +112,23 @@ pub fn errors(comparison: &Comparison) -> Grid {
             percent(kind.b_percent),
         ];
         grid.add(&kind.kind, cells);
+    }
+    grid
+}
+
+/// The medians and the 99th percentiles of each name, and what can be said of all its figures.
+fn requests(comparison: &Comparison) -> Grid {
+    let mut grid = Grid::new("by request", &["p50 in A", "in B", "change", "p99 in A", "in B", "change", ""]);
+    for one in &comparison.requests {
+        let of = |figure: Figure| {
+            let change = one.figures.iter().find(|change| change.figure == figure);
+            change.map_or(["-", "-", "-"].map(str::to_owned), |change| {
+                let shown = |value: Option<f64>| value.map_or("-".to_owned(), format_ms);
+                [shown(change.a), shown(change.b), change.shown_change(change.change)]
+            })
+        };
+        let word = one.outcome.as_str().to_owned();
+        grid.add(&one.name, [of(Figure::P50), of(Figure::P99)].into_iter().flatten().chain([word]).collect());
     }
     grid
 }

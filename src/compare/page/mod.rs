@@ -13,7 +13,7 @@ use crate::plan::words::target;
 use crate::plot::{self, Compared, Timeline};
 use crate::stats::histogram::Packed;
 use maud::{Markup, html};
-pub use parts::{errors, figures, method, sentence};
+pub use parts::{errors, figures, method, named, sentence};
 pub use requests::{requests, title};
 
 const STYLE: &str = include_str!("style.css");
@@ -29,6 +29,10 @@ pub fn render(comparison: &Comparison, a: &[Run], b: &[Run]) -> String {
         (runs(comparison))
         h2 { "Figures" }
         (figures(comparison))
+        @for request in &comparison.requests {
+            h2 { "Request " (request.name) }
+            (named(request))
+        }
         (curves(a, b))
         h2 { "Errors by kind" }
         @if comparison.errors.is_empty() { p { "None on either side." } } @else { (errors(comparison)) }

@@ -1,7 +1,7 @@
 //! The parts of a comparison, for its own document, and for the report and the page of an A/B test.
 
-use crate::compare::MIN_MS;
 use crate::compare::document::{Change, Comparison, Word};
+use crate::compare::{MIN_MS, NamedComparison};
 use crate::html::{Cell, Column, Tone, table};
 use crate::units::{format_count, trim_number};
 use maud::{Markup, html};
@@ -30,6 +30,18 @@ fn tone(word: Word) -> Tone {
 
 /// Figure by figure: the change, its interval, the floor, the word, and why it is no other one.
 pub fn figures(comparison: &Comparison) -> Markup {
+    changes(&comparison.figures)
+}
+
+/// The sentence and the figures of the requests with one name.
+pub fn named(request: &NamedComparison) -> Markup {
+    html! {
+        p.sentence.(tone(request.outcome).class()) { (request.sentence) }
+        (changes(&request.figures))
+    }
+}
+
+fn changes(figures: &[Change]) -> Markup {
     const COLUMNS: [Column; 8] = [
         Column::Text("figure"),
         Column::Number("A"),
@@ -40,7 +52,7 @@ pub fn figures(comparison: &Comparison) -> Markup {
         Column::Number("result"),
         Column::Prose("why"),
     ];
-    let rows: Vec<_> = comparison.figures.iter().map(row).collect();
+    let rows: Vec<_> = figures.iter().map(row).collect();
     table("Figures of A and B", &COLUMNS, &rows)
 }
 

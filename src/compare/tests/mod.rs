@@ -155,6 +155,36 @@ fn a_pair_is_compared_in_sections() {
     );
 }
 
+/// A run with two requests: the whole is that of the first.
+fn mixed(search_ms: f64, order_ms: f64) -> Run {
+    let named = |name: &str, ms: f64| {
+        let mut run = steady(ms);
+        run.name = name.to_owned();
+        run
+    };
+    steady(search_ms).with_requests(vec![named("search", search_ms), named("order", order_ms)])
+}
+
+#[test]
+fn requests_are_compared_by_name_and_more_names_need_more_confidence() {
+    let slower = compared(&[mixed(50.0, 50.0)], &[mixed(50.0, 60.0)]);
+    assert_eq!(slower.outcome, Word::Same, "the whole");
+    let words: Vec<_> = slower.requests.iter().map(|one| (one.name.as_str(), one.outcome)).collect();
+    assert_eq!(words, [("search", Word::Same), ("order", Word::Slower)]);
+    assert!(slower.requests[1].sentence.starts_with("B is slower than A: p50 +20 %"), "{slower:?}");
+    assert_eq!((slower.method.confidence, slower.requests[1].confidence), (95.0, 97.5));
+    let whole = slower.change(Figure::P50).expect("known");
+    let of_order = &slower.requests[0].figures[0];
+    assert!(of_order.high > whole.high && of_order.low < whole.low, "wider: {of_order:?} than {whole:?}");
+    let read: Comparison = serde_json::from_str(&slower.document()).expect("JSON");
+    assert_eq!(read, slower);
+    let (mut barred, fine) = (mixed(50.0, 60.0), mixed(50.0, 50.0));
+    barred.summary.state = RunState::Aborted;
+    let barred = compared(&[fine], &[barred]);
+    assert!(barred.requests.iter().all(|one| one.outcome == Word::NotComparable), "{barred:?}");
+    assert!(compared(&[mixed(50.0, 50.0)], &[steady(50.0)]).requests.is_empty(), "no name is in both");
+}
+
 #[test]
 fn a_small_time_or_a_run_that_drifts_raises_the_floor() {
     let fast = compared(&[steady(0.5)], &[steady(0.6)]);

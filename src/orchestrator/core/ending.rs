@@ -3,11 +3,11 @@
 use super::{Core, Early, Test};
 use crate::compare;
 use crate::message::{DriverEnd, End, Fate, NodeRef, Trigger};
-use crate::orchestrator::ab;
 use crate::orchestrator::aggregate::Aggregate;
 use crate::orchestrator::dashboard::{HistoryRow, MAX_HISTORY};
 use crate::orchestrator::prometheus::TestFigures;
 use crate::orchestrator::runs::{Command, Now};
+use crate::orchestrator::{ab, named};
 use crate::plot::Mark;
 use crate::stats::histogram::{Histogram, Packed};
 use crate::stats::summary::Summary;
@@ -55,6 +55,11 @@ impl Finished {
     /// The requests to A and to B, each as a run of its own; `None` if it is no A/B test.
     pub fn sides(&self) -> Option<[compare::Run; 2]> {
         ab::runs(&self.summary, &self.figures)
+    }
+
+    /// The requests of each name, each as a run of its own; empty if the plan names none.
+    pub fn requests(&self) -> Vec<compare::Run> {
+        named::runs(&self.summary, &self.figures)
     }
 
     /// The latencies of each second.

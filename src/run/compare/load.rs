@@ -18,8 +18,11 @@ pub fn run(path: &Path) -> Result<Run, String> {
     let (records, summary) = places(path);
     if records.is_file() || !summary.is_file() {
         let recomputed = replay::from_path(&records, None)?;
-        let seconds = recomputed.whole.map_or(Vec::new(), |whole| whole.intervals());
-        return Ok(Run::new(&name, recomputed.summary, seconds));
+        let run = |seconds| Run::new(&name, recomputed.summary.clone(), seconds);
+        return Ok(match recomputed.whole {
+            None => run(Vec::new()),
+            Some(whole) => run(whole.intervals()).with_requests(whole.requests()),
+        });
     }
     let text = text(&summary).map_err(|e| format!("{}: {e}", summary.display()))?;
     let read = serde_json::from_str::<Summary>(&text);

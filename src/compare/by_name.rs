@@ -1,0 +1,44 @@
+//! The requests of runs that have several, name by name.
+
+use super::document::{Change, Word};
+use super::judge::ALPHA;
+use super::run::Run;
+use super::{Settings, judged, sentence};
+use serde::{Deserialize, Serialize};
+
+/// B against A, as far as the requests with one name are concerned.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NamedComparison {
+    /// The name.
+    pub name: String,
+    /// The word for all its figures together.
+    pub outcome: Word,
+    /// The same in one sentence.
+    pub sentence: String,
+    /// Confidence for each family of its figures, in %: higher than that of the whole, so that the chance of a
+    /// wrong call over all names together stays the same (Bonferroni).
+    pub confidence: f64,
+    /// Figure by figure.
+    pub figures: Vec<Change>,
+}
+
+/// Compares the requests of every name that all runs have, in the order of the first run of A. `reasons` say
+/// why the runs must not be compared.
+pub fn by_name(a: &[Run], b: &[Run], settings: &Settings, reasons: &[String]) -> Vec<NamedComparison> {
+    let names = a.first().map_or(&[][..], |run| &run.requests).iter().map(|one| one.name.as_str());
+    let sides = names.filter_map(|name| Some((name, of_name(a, name)?, of_name(b, name)?)));
+    let sides: Vec<(&str, Vec<Run>, Vec<Run>)> = sides.collect();
+    let alpha = ALPHA / sides.len().max(1) as f64;
+    let compared = |(name, a, b): &(&str, Vec<Run>, Vec<Run>)| {
+        let figures = judged(a, b, settings, alpha, reasons);
+        let (outcome, sentence) = sentence::of(&figures, reasons);
+        let confidence = (1e4 * (1.0 - alpha)).round() / 100.0;
+        NamedComparison { name: (*name).to_owned(), outcome, sentence, confidence, figures }
+    };
+    sides.iter().map(compared).collect()
+}
+
+/// The requests with this name of each run; `None` if a run has none.
+fn of_name(runs: &[Run], name: &str) -> Option<Vec<Run>> {
+    runs.iter().map(|run| run.requests.iter().find(|one| one.name == name).cloned()).collect()
+}
