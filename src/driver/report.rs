@@ -113,6 +113,8 @@ impl Author {
 pub enum Detail {
     /// Everything.
     All,
+    /// Requests with names have counts only; the histograms of all together are complete.
+    Totals,
     /// Only the latency histogram.
     Latency,
     /// No histograms and no error samples.
@@ -120,10 +122,11 @@ pub enum Detail {
 }
 
 impl Detail {
-    /// The next lower level.
-    pub fn less(self) -> Option<Detail> {
+    /// The next lower level of reports, which may have figures by name.
+    pub fn less(self, has_names: bool) -> Option<Detail> {
         match self {
-            Detail::All => Some(Detail::Latency),
+            Detail::All if has_names => Some(Detail::Totals),
+            Detail::All | Detail::Totals => Some(Detail::Latency),
             Detail::Latency => Some(Detail::Counts),
             Detail::Counts => None,
         }
@@ -133,6 +136,7 @@ impl Detail {
     pub fn words(self) -> &'static str {
         match self {
             Detail::All => "with all figures",
+            Detail::Totals => "without histograms by request name",
             Detail::Latency => "with no histogram but that of latency",
             Detail::Counts => "without histograms",
         }
@@ -140,18 +144,19 @@ impl Detail {
 
     /// Drops what is above this level.
     pub fn limit(self, report: &mut Metrics) {
+        if self != Detail::All {
+            report.by_name.values_mut().for_each(|named| named.histograms = Histograms::default());
+        }
         match self {
-            Detail::All => {}
+            Detail::All | Detail::Totals => {}
             Detail::Latency => {
-                let named = report.by_name.values_mut().map(|named| &mut named.histograms);
-                for histograms in report.histograms.iter_mut().chain(named) {
+                if let Some(histograms) = &mut report.histograms {
                     let latency = std::mem::take(&mut histograms.latency);
                     *histograms = Histograms { latency, ..Histograms::default() };
                 }
             }
             Detail::Counts => {
                 report.histograms = None;
-                report.by_name.values_mut().for_each(|named| named.histograms = Histograms::default());
                 report.error_samples = Default::default();
             }
         }

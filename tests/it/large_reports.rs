@@ -3,9 +3,13 @@
 use crate::orchestrator::support::{SOON, orchestrator, wait, wait_alive, wait_state};
 use floodgate::bus::local::LocalConnector;
 use floodgate::bus::{Appended, Bus, BusError, Connector, Position, Record, Start, Topic};
+use floodgate::driver::collector::{Draft, NamedDraft};
+use floodgate::driver::report::{Author, Detail, DraftReport, Facts};
 use floodgate::driver::{self, Driver};
-use floodgate::message::{End, Heartbeat, Metrics, decode};
+use floodgate::message::{End, Heartbeat, Metrics, NodeRef, decode};
 use floodgate::plan::Defaults;
+use floodgate::stats::counts::Counts;
+use floodgate::stats::histogram::Histogram;
 use floodgate::stats::summary::Summary;
 use floodgate::target::{self, Target};
 use serde_json::json;
@@ -145,6 +149,68 @@ fn a_final_report_that_is_refused_is_sent_without_service_and_lag_then_without_h
 
 fn says(result: &Summary, words: &str) -> bool {
     result.verdict.iter().any(|line| line.contains(words))
+}
+
+/// A final report about 50 requests, whose responses took this many µs and up to that many times as long.
+fn of_fifty(shortest_us: u64, times: u64) -> Metrics {
+    let mut histogram = Histogram::new();
+    // Every bucket that such times have is used, each with another count.
+    for k in 0..200_000u64 {
+        let us = shortest_us as f64 * (times as f64).powf(k as f64 / 200_000.0);
+        (0..k * 2_654_435_761 % 7).for_each(|_| histogram.record_us(us as u64));
+    }
+    let counts = Counts { planned: 1_000_000, sent: 1_000_000, responses: 1_000_000, ..Counts::default() };
+    let named = |n: usize| NamedDraft {
+        name: format!("{n:0>40}"),
+        counts: counts.clone(),
+        latency: histogram.clone(),
+        service: Some(histogram.clone()),
+        lag: histogram.clone(),
+    };
+    let draft = Draft {
+        is_final: true,
+        origin_ns: 0,
+        first_send_ns: Some(0),
+        elapsed_ns: 36_000_000_000_000,
+        counts: counts.clone(),
+        latency: histogram.clone(),
+        service: Some(histogram.clone()),
+        lag: histogram.clone(),
+        connect: None,
+        tls: None,
+        causes: Vec::new(),
+        generator: None,
+        by_name: (0..50).map(named).collect(),
+    };
+    let identity = NodeRef { node_id: "d".to_owned(), epoch: 1 };
+    let author = Author { identity, test_id: "t".to_owned(), target_on: None };
+    author.metrics(DraftReport { draft, target: None }, Facts::default())
+}
+
+#[test]
+fn reports_about_many_requests_lose_the_histograms_by_name_before_all_others() {
+    let bytes = |report: &Metrics| serde_json::to_vec(report).expect("json").len();
+    let usual = of_fifty(1_000, 100);
+    println!("1 to 100 ms: {} bytes", bytes(&usual));
+    let mut wide = of_fifty(100, 600_000);
+    println!("0.1 ms to 60 s: {} bytes", bytes(&wide));
+    // A record of Kafka has at most 1,000,000 bytes by default.
+    assert!(bytes(&usual) < bytes(&wide) && bytes(&wide) < 1_000_000);
+    let whole = wide.histograms.clone();
+    Detail::Totals.limit(&mut wide);
+    println!("without histograms by name: {} bytes", bytes(&wide));
+    assert!(bytes(&wide) < 200_000, "{} bytes", bytes(&wide));
+    assert_eq!(wide.histograms, whole, "those of all requests together are complete");
+    assert!(wide.by_name.values().all(|named| named.counts.sent == 1_000_000));
+    let levels = |has_names| {
+        let mut levels = vec![Detail::All];
+        while let Some(less) = levels.last().and_then(|level: &Detail| level.less(has_names)) {
+            levels.push(less);
+        }
+        levels
+    };
+    assert_eq!(levels(true), [Detail::All, Detail::Totals, Detail::Latency, Detail::Counts]);
+    assert_eq!(levels(false), [Detail::All, Detail::Latency, Detail::Counts]);
 }
 
 #[test]

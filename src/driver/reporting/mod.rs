@@ -62,6 +62,8 @@ pub struct Reporting {
     author: Author,
     outbox: Outbox<Box<Metrics>>,
     detail: Detail,
+    /// Whether the newest report has figures by name.
+    has_names: bool,
     /// Why the bus will never accept the last report.
     refused: Option<String>,
     is_closed: bool,
@@ -81,6 +83,7 @@ impl Reporting {
             author,
             outbox: Outbox::default(),
             detail: Detail::All,
+            has_names: false,
             refused: None,
             is_closed: false,
             limit_ns: u64::MAX,
@@ -138,6 +141,7 @@ impl Reporting {
         let number = |sequence, report: &mut Box<Metrics>| report.sequence = Some(sequence);
         match self.outbox.next(number) {
             Some(report) => {
+                self.has_names = !report.by_name.is_empty();
                 self.detail.limit(report);
                 Next::Send(report)
             }
@@ -159,7 +163,7 @@ impl Reporting {
                 return Some(Failed::Later(text));
             }
             Err(BusError::TooLarge { bytes, text }) => {
-                if let Some(less) = self.detail.less() {
+                if let Some(less) = self.detail.less(self.has_names) {
                     self.detail = less;
                     return Some(Failed::Reduced(text, less));
                 }
