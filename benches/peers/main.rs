@@ -3,18 +3,19 @@
 //! as they are installed.
 //!
 //! `just bench [--seconds 5] [--rounds 5] [--connections 32,256] [--bytes 4] [--only floodgate,wrk]
-//! [--https on|off|only] [--out results/bench.md]`
+//! [--https on|off|only] [--plan on] [--out results/bench.md]`
 //!
 //! The server is nginx on one core; the client is pinned to another. The clients take turns, so that a
 //! machine whose speed drifts treats all of them equally. The results are medians over the rounds, and the
 //! median of each round's ratio to wrk. The HTTP part is followed by HTTPS if openssl can make a certificate;
-//! nginx then offers one cipher to all.
+//! nginx then offers one cipher to all. With `--plan on`, the clients send a mix of requests instead, over HTTP.
 
 mod calls;
 mod certificate;
 mod counts;
 mod floor;
 mod measure;
+mod plans;
 mod server;
 mod table;
 mod tools;
@@ -34,6 +35,7 @@ struct Options {
     only: Option<Vec<String>>,
     http: bool,
     https: bool,
+    plan: bool,
     out: String,
 }
 
@@ -58,6 +60,7 @@ fn options(arguments: &[String]) -> Result<Options, String> {
         only: None,
         http: true,
         https: true,
+        plan: false,
         out: "results/bench.md".to_owned(),
     };
     let number = |text: &str| text.parse::<usize>().map_err(|_| format!("{text:?} is not a number"));
@@ -79,6 +82,10 @@ fn options(arguments: &[String]) -> Result<Options, String> {
                     _ => return Err(format!("--https {value}: use on, off or only")),
                 }
             }
+            "--plan" => {
+                options.plan = value == "on";
+                options.https &= !options.plan;
+            }
             "--out" => options.out = value.clone(),
             _ => return Err(format!("unknown option {flag}")),
         }
@@ -88,7 +95,8 @@ fn options(arguments: &[String]) -> Result<Options, String> {
 
 fn bench(options: &Options) -> Result<(), String> {
     let server = server::Nginx::start(options.https, options.bytes)?;
-    let mut tools = tools::installed(options.only.as_deref())?;
+    let mut tools = if options.plan { plans::tools() } else { tools::all()? };
+    tools::keep_installed(&mut tools, options.only.as_deref());
     // The floor assumes that each read is a whole answer.
     tools.retain(|tool| options.bytes == SMALL_BODY.len() || !tool.is_floor());
     let mut text = table::head(options.rounds, options.seconds, options.bytes);

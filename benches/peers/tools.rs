@@ -17,6 +17,16 @@ pub struct Tool {
 }
 
 impl Tool {
+    /// A client with this program, command line and output.
+    pub fn new(
+        name: &'static str,
+        program: &str,
+        build: fn(&str, &Load) -> Vec<String>,
+        count: fn(&str) -> Option<Counted>,
+    ) -> Tool {
+        Tool { name, program: program.to_owned(), build, count }
+    }
+
     /// The full command line.
     pub fn command(&self, load: &Load) -> Vec<String> {
         let mut command = calls::words(&format!("taskset -c {CLIENT_CORE}"));
@@ -35,10 +45,10 @@ impl Tool {
     }
 }
 
-/// All available clients, in table order; floodgate and the floor always.
-pub fn installed(only: Option<&[String]>) -> Result<Vec<Tool>, String> {
+/// All clients that send one request, in table order.
+pub fn all() -> Result<Vec<Tool>, String> {
     let itself = std::env::current_exe().map_err(|e| e.to_string())?.display().to_string();
-    let all = [
+    Ok(vec![
         Tool { name: "floor", program: itself.clone(), build: calls::floor, count: counts::floor },
         Tool { name: "floor-resting", program: itself, build: calls::floor_resting, count: counts::floor },
         Tool {
@@ -59,13 +69,15 @@ pub fn installed(only: Option<&[String]>) -> Result<Vec<Tool>, String> {
         Tool { name: "hey", program: "hey".to_owned(), build: calls::hey, count: counts::hey },
         Tool { name: "vegeta", program: "vegeta".to_owned(), build: calls::vegeta, count: counts::vegeta },
         Tool { name: "k6", program: "k6".to_owned(), build: calls::k6, count: counts::k6 },
-    ];
-    let wanted = |tool: &Tool| only.is_none_or(|only| only.iter().any(|name| name == tool.name));
-    Ok(all
-        .into_iter()
-        .filter(wanted)
-        .filter(|tool| tool.program.contains('/') || exists(&tool.program))
-        .collect())
+    ])
+}
+
+/// Keeps those that are wanted and installed; floodgate and the floor always are.
+pub fn keep_installed(tools: &mut Vec<Tool>, only: Option<&[String]>) {
+    tools.retain(|tool| {
+        let is_wanted = only.is_none_or(|only| only.iter().any(|name| name == tool.name));
+        is_wanted && (tool.program.contains('/') || exists(&tool.program))
+    });
 }
 
 fn exists(program: &str) -> bool {
