@@ -95,6 +95,13 @@ fn check(config: &TestConfig) -> Vec<PlanError> {
         let reason = format!("{} requests: at most {} are allowed", all.len(), limits::NAMED_REQUESTS);
         errors.push(error("requests", reason));
     }
+    let (drivers, most) = (config.drivers.len(), limits::DRIVERS_BY_REQUESTS);
+    if all.len() * drivers > most {
+        let few = most / drivers;
+        let reason =
+            format!("{} requests on {drivers} drivers: at most {few}, or use fewer drivers", all.len());
+        errors.push(error("requests", reason));
+    }
     let alone = config.request.as_ref();
     if alone.is_some_and(|spec| *spec != RequestSpec { headers: spec.headers.clone(), ..Default::default() })
     {
@@ -203,5 +210,66 @@ fn body(spec: &RequestSpec) -> Result<Vec<u8>, String> {
         (Some(text), None) => Ok(text.clone().into_bytes()),
         (None, Some(text)) => BASE64.decode(text).map_err(|e| format!("body_base64 is not base64: {e}")),
         (None, None) => Ok(Vec::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{NodeRef, TestType};
+
+    fn named(n: usize) -> NamedRequest {
+        NamedRequest { name: format!("n{n}"), ..NamedRequest::default() }
+    }
+
+    fn errors(change: impl FnOnce(&mut TestConfig)) -> Vec<String> {
+        let mut config = TestConfig::new("t", TestType::Avalanche);
+        config.target_url = Some("http://h:81/base?x=1".to_owned());
+        config.requests = vec![named(0), named(1)];
+        change(&mut config);
+        let read = Requests::new(&config, &Defaults::default());
+        read.err().into_iter().flatten().map(|error| error.to_string()).collect()
+    }
+
+    #[test]
+    fn requests_share_a_host_and_headers() {
+        let mut config = TestConfig::new("t", TestType::Avalanche);
+        config.target_url = Some("http://h:81/base?x=1".to_owned());
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        config.request = Some(RequestSpec {
+            headers: vec![pair("Accept", "text/plain"), pair("X-A", "1")],
+            ..RequestSpec::default()
+        });
+        let mut other = named(1);
+        (other.url, other.weight) = (Some("/other".to_owned()), Some(3));
+        other.spec.headers = vec![pair("x-a", "2")];
+        config.requests = vec![named(0), other];
+        let requests = Requests::new(&config, &Defaults::default()).expect("valid");
+        let [first, second] = requests.list() else { panic!("two") };
+        assert_eq!((first.path(), second.path()), ("/base?x=1", "/other"));
+        assert_eq!((second.authority().as_str(), requests.mix().requests()), ("h:81", 2));
+        let headers = |request: &Request| -> Vec<String> {
+            let text = |value: &http::HeaderValue| value.to_str().expect("ASCII").to_owned();
+            request.headers().iter().map(|(name, value)| format!("{name}: {}", text(value))).collect()
+        };
+        assert_eq!(headers(first), ["accept: text/plain", "x-a: 1"]);
+        assert_eq!(headers(second), ["accept: text/plain", "x-a: 2"], "its own replaces the common one");
+    }
+
+    #[test]
+    fn numbers_of_requests_and_drivers_are_limited() {
+        assert_eq!(errors(|_| ()), [""; 0]);
+        let many = errors(|config| config.requests = (0..51).map(named).collect());
+        assert_eq!(many, ["requests: 51 requests: at most 50 are allowed"]);
+        let fleet = |drivers: u64| {
+            errors(|config| {
+                config.requests = (0..50).map(named).collect();
+                let node = |epoch| NodeRef { node_id: "d".to_owned(), epoch };
+                config.drivers = (0..drivers).map(node).collect();
+            })
+        };
+        assert_eq!(fleet(1_000), [""; 0]);
+        let expected = "requests: 50 requests on 2000 drivers: at most 25, or use fewer drivers";
+        assert_eq!(fleet(2_000), [expected]);
     }
 }

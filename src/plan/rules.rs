@@ -39,6 +39,8 @@ pub mod limits {
     pub const DRIVERS: usize = 10_000;
     /// Maximum number of requests with a name.
     pub const NAMED_REQUESTS: usize = 50;
+    /// Maximum product of drivers and named requests: the orchestrator keeps about 10 KB for each pair.
+    pub const DRIVERS_BY_REQUESTS: usize = 50_000;
     /// Maximum length of a request's name, in characters.
     pub const REQUEST_NAME_CHARS: usize = 40;
     /// Weight of a request.
