@@ -8,7 +8,8 @@
 //! The server is nginx on one core; the client is pinned to another. The clients take turns, so that a
 //! machine whose speed drifts treats all of them equally. The results are medians over the rounds, and the
 //! median of each round's ratio to wrk. The HTTP part is followed by HTTPS if openssl can make a certificate;
-//! nginx then offers one cipher to all. With `--plan on`, the clients send a mix of requests instead, over HTTP.
+//! nginx then offers one cipher to all. With `--plan on`, the clients send a mix of requests instead, over
+//! HTTP.
 
 mod calls;
 mod certificate;

@@ -99,7 +99,8 @@ end
 const K6_VARIED: &str = r#"
 import http from 'k6/http';
 import { SharedArray } from 'k6/data';
-const users = new SharedArray('users', () => [...Array(10000).keys()].map((i) => 'u' + String(i).padStart(6, '0')));
+const user = (i) => 'u' + String(i).padStart(6, '0');
+const users = new SharedArray('users', () => [...Array(10000).keys()].map(user));
 const kinds = [1, 2, 1, 1, 3, 1, 1, 2, 1];
 const origin = __ENV.ORIGIN, json = { headers: { 'content-type': 'application/json' } };
 let n = __VU * 1000000;
@@ -107,7 +108,8 @@ const upTo = (most) => 1 + Math.floor(Math.random() * most);
 export default function () {
   n += 1;
   const kind = kinds[n % 9];
-  if (kind === 1) http.get(`${origin}/search?q=term%20${n % 10000}&page=${upTo(20)}`, { tags: { name: 'search' } });
+  const search = `${origin}/search?q=term%20${n % 10000}&page=${upTo(20)}`;
+  if (kind === 1) http.get(search, { tags: { name: 'search' } });
   else if (kind === 2) http.get(`${origin}/products/${n}`, { tags: { name: 'product' } });
   else http.post(`${origin}/orders`, `{"user": "${users[n % 10000]}", "items": ${upTo(5)}}`, json);
 }

@@ -1,26 +1,9 @@
 //! The requests of runs that have several, name by name.
 
-use super::document::{Change, Word};
+use super::document::NamedComparison;
 use super::judge::ALPHA;
 use super::run::Run;
 use super::{Settings, judged, sentence};
-use serde::{Deserialize, Serialize};
-
-/// B against A, as far as the requests with one name are concerned.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct NamedComparison {
-    /// The name.
-    pub name: String,
-    /// The word for all its figures together.
-    pub outcome: Word,
-    /// The same in one sentence.
-    pub sentence: String,
-    /// Confidence for each family of its figures, in %: higher than that of the whole, so that the chance of a
-    /// wrong call over all names together stays the same (Bonferroni).
-    pub confidence: f64,
-    /// Figure by figure.
-    pub figures: Vec<Change>,
-}
 
 /// Compares the requests of every name that all runs have, in the order of the first run of A. `reasons` say
 /// why the runs must not be compared.

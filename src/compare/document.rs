@@ -1,6 +1,5 @@
 //! The result of a comparison, `floodgate.compare/1`.
 
-use super::by_name::NamedComparison;
 use super::figures::{Family, Figure};
 use super::floor::FloorSource;
 use super::format_change;
@@ -181,6 +180,22 @@ pub struct Method {
     pub weak: bool,
     /// Where the method comes from.
     pub sources: Vec<Cow<'static, str>>,
+}
+
+/// B against A, as far as the requests with one name are concerned.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NamedComparison {
+    /// The name.
+    pub name: String,
+    /// The word for all its figures together.
+    pub outcome: Word,
+    /// The same in one sentence.
+    pub sentence: String,
+    /// Confidence for each family of its figures, in %: higher than that of the whole, so that the chance of
+    /// a wrong call over all names together stays the same (Bonferroni).
+    pub confidence: f64,
+    /// Figure by figure.
+    pub figures: Vec<Change>,
 }
 
 /// The whole document.

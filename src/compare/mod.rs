@@ -38,9 +38,8 @@ mod student;
 pub mod tests;
 
 use crate::units::trim_number;
-pub use by_name::NamedComparison;
 pub use conditions::Condition;
-pub use document::{Change, Comparison, ErrorKind, Judged, Method, RunName, SCHEMA, Word};
+pub use document::{Change, Comparison, ErrorKind, Judged, Method, NamedComparison, RunName, SCHEMA, Word};
 use estimate::Estimate;
 pub use figures::{Family, Figure, Part};
 use floor::Floor;
