@@ -3,6 +3,7 @@
 //! A client offers **slots**. The hot loop puts one request into a free slot and collects completions.
 //! `native` has many slots (connections) on one thread; `ureq` has one slot and a blocking `send`.
 
+pub mod capture;
 mod cause;
 mod kind;
 pub mod native;

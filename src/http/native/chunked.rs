@@ -1,6 +1,7 @@
-//! The chunked transfer coding (RFC 9112, section 7.1), decoded only as far as needed to find its end.
+//! The chunked transfer coding (RFC 9112, section 7.1), decoded in place: a sink gets the data.
 
 use crate::http::MAX_HEAD_BYTES;
+use crate::http::capture::{Dropped, Sink};
 use crate::stats::outcome::ErrorKind;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,11 +50,20 @@ impl Chunked {
     /// # Errors
     /// [`ErrorKind::Protocol`] for malformed chunks, and for an endless size line or trailer.
     pub fn advance(&mut self, input: &[u8]) -> Result<usize, ErrorKind> {
+        self.advance_into(input, &mut Dropped)
+    }
+
+    /// Like [`Chunked::advance`], and passes the data to `sink`.
+    ///
+    /// # Errors
+    /// As [`Chunked::advance`].
+    pub fn advance_into(&mut self, input: &[u8], sink: &mut impl Sink) -> Result<usize, ErrorKind> {
         let mut at = 0;
         while at < input.len() && self.state != State::Done {
             if self.state == State::Data {
                 let taken = (input.len() - at).min(usize::try_from(self.left).unwrap_or(usize::MAX));
                 self.left -= taken as u64;
+                sink.body(&input[at..at + taken]);
                 at += taken;
                 if self.left == 0 {
                     self.state = State::DataEnd;

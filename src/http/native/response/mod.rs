@@ -6,6 +6,7 @@
 use super::chunked::Chunked;
 use super::fault::Fault;
 use super::known::Known;
+use crate::http::capture::{Dropped, Sink};
 use crate::http::{MAX_BODY_BYTES, MAX_HEAD_BYTES, MAX_HEADERS};
 use crate::stats::outcome::ErrorKind;
 use httparse::Header;
@@ -146,14 +147,34 @@ impl Response {
     /// # Errors
     /// As [`Response::advance`].
     pub fn advance_knowing(&mut self, input: &[u8], known: &mut KnownHead) -> Result<Step, ErrorKind> {
+        self.advance_into(input, known, &mut Dropped)
+    }
+
+    /// Like [`Response::advance_knowing`], and passes the final head and the unframed body to `sink`.
+    ///
+    /// # Errors
+    /// As [`Response::advance`].
+    pub fn advance_into(
+        &mut self,
+        input: &[u8],
+        known: &mut KnownHead,
+        sink: &mut impl Sink,
+    ) -> Result<Step, ErrorKind> {
         let mut consumed = 0;
         while self.state != State::Done {
             let rest = &input[consumed..];
             let taken = match self.state {
-                State::Head => self.head(rest, known)?,
-                State::Length(left) => self.counted(rest.len(), left),
-                State::Chunked(state) => self.chunked(rest, state)?,
-                State::UntilClose => self.limited(rest.len())?,
+                State::Head => self.head(rest, known, sink)?,
+                State::Length(left) => {
+                    let taken = self.counted(rest.len(), left);
+                    sink.body(&rest[..taken]);
+                    taken
+                }
+                State::Chunked(state) => self.chunked(rest, state, sink)?,
+                State::UntilClose => {
+                    sink.body(rest);
+                    self.limited(rest.len())?
+                }
                 State::Done => 0,
             };
             consumed += taken;
@@ -190,8 +211,8 @@ impl Response {
         taken
     }
 
-    fn chunked(&mut self, rest: &[u8], mut state: Chunked) -> Result<usize, ErrorKind> {
-        let taken = state.advance(rest)?;
+    fn chunked(&mut self, rest: &[u8], mut state: Chunked, sink: &mut impl Sink) -> Result<usize, ErrorKind> {
+        let taken = state.advance_into(rest, sink)?;
         self.state = if state.is_done() { State::Done } else { State::Chunked(state) };
         self.limited(taken)
     }
@@ -203,9 +224,10 @@ impl Response {
     }
 
     /// Consumes the head if it is complete, otherwise nothing.
-    fn head(&mut self, rest: &[u8], known: &mut KnownHead) -> Result<usize, ErrorKind> {
+    fn head(&mut self, rest: &[u8], known: &mut KnownHead, sink: &mut impl Sink) -> Result<usize, ErrorKind> {
         if let Some((length, meaning)) = known.recall(rest) {
             (self.status, self.keep_alive, self.state) = (meaning.status, meaning.keep_alive, meaning.state);
+            sink.head(self.status, &rest[..length]);
             return Ok(length);
         }
         if !self.is_worth_parsing(rest) {
@@ -218,6 +240,7 @@ impl Response {
                 if self.state != State::Head {
                     let Response { status, keep_alive, state, .. } = *self;
                     known.learn(&rest[..length], Meaning { status, keep_alive, state });
+                    sink.head(status, &rest[..length]);
                 }
                 Ok(length)
             }
@@ -365,135 +388,4 @@ fn decimal(digits: &[u8]) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Status, reuse and length of a response that arrives in one piece on a connection that stays open.
-    fn whole(text: &str) -> Result<Option<(u16, bool, u64)>, ErrorKind> {
-        let mut response = Response::new(false);
-        let step = response.advance(text.as_bytes())?;
-        Ok(step.done.then(|| (response.status(), response.keep_alive(), response.bytes())))
-    }
-
-    fn head(fields: &str) -> Result<Option<(u16, bool, u64)>, ErrorKind> {
-        whole(&format!("HTTP/1.1 200 OK\r\n{fields}\r\nhello"))
-    }
-
-    #[test]
-    fn lengths_must_be_decimal_and_agree() {
-        let length = |value: &str| head(&format!("Content-Length: {value}\r\n")).map(|end| end.map(|e| e.0));
-        assert_eq!(length("5"), Ok(Some(200)));
-        assert_eq!(length("0005, 5"), Ok(Some(200)));
-        assert_eq!(length("6"), Ok(None));
-        for bad in ["", "+5", "-5", "5 5", "0x5", "5,", "5, 6", "1e1", "18446744073709551616"] {
-            assert_eq!(length(bad), Err(ErrorKind::Protocol), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn reuse_follows_version_and_connection_field() {
-        let reuse = |minor: u8, fields: &str| {
-            whole(&format!("HTTP/1.{minor} 200 OK\r\n{fields}Content-Length: 0\r\n\r\n"))
-                .map(|end| end.map(|e| e.1))
-        };
-        assert_eq!(reuse(1, ""), Ok(Some(true)));
-        assert_eq!(reuse(1, "Connection: Close\r\n"), Ok(Some(false)));
-        assert_eq!(reuse(1, "Connection: upgrade, close\r\n"), Ok(Some(false)));
-        assert_eq!(reuse(1, "Connection: keep-alive\r\nConnection: close\r\n"), Ok(Some(false)));
-        assert_eq!(reuse(0, ""), Ok(Some(false)));
-        assert_eq!(reuse(0, "Connection: Keep-Alive\r\n"), Ok(Some(true)));
-    }
-
-    #[test]
-    fn without_a_length_the_close_ends_the_body() {
-        for fields in
-            ["", "Transfer-Encoding: gzip\r\n", "Transfer-Encoding: chunked, gzip\r\nContent-Length: 5\r\n"]
-        {
-            let mut response = Response::new(false);
-            let text = format!("HTTP/1.1 200 OK\r\n{fields}\r\nhello");
-            let step = response.advance(text.as_bytes()).unwrap();
-            assert_eq!(step, Step { consumed: text.len(), done: false });
-            assert_eq!(response.finish(b""), Ok(()));
-            assert!(!response.keep_alive());
-        }
-    }
-
-    #[test]
-    fn a_known_head_changes_nothing() {
-        let texts = [
-            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
-            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nworld",
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
-            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n",
-            "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n",
-            "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
-        ];
-        let mut known = KnownHead::default();
-        for text in texts.iter().chain(&texts).chain(texts.iter().rev()) {
-            for cut in 0..=text.len() {
-                let (mut plain, mut knowing) = (Response::new(false), Response::new(false));
-                let mut from = 0;
-                for to in [cut, text.len()] {
-                    let input = &text.as_bytes()[from..to];
-                    let step = plain.advance(input);
-                    assert_eq!(knowing.advance_knowing(input, &mut known), step, "{text:?} cut at {cut}");
-                    let end = |r: &Response| (r.status(), r.keep_alive(), r.bytes(), r.state);
-                    assert_eq!(end(&knowing), end(&plain), "{text:?} cut at {cut}");
-                    let Ok(step) = step else { break };
-                    from += step.consumed;
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_body_may_be_skipped_in_part() {
-        let mut response = Response::new(false);
-        let head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n";
-        response.skip(1);
-        assert_eq!((response.bytes(), response.body_left()), (0, 0), "no body before the head");
-        assert_eq!(response.advance(head), Ok(Step { consumed: head.len(), done: false }));
-        assert_eq!(response.body_left(), 10);
-        response.skip(9);
-        assert_eq!((response.body_left(), response.bytes()), (1, head.len() as u64 + 9));
-        assert_eq!(response.advance(b"xHTTP"), Ok(Step { consumed: 1, done: true }));
-        response.skip(1);
-        assert_eq!(
-            (response.body_left(), response.bytes()),
-            (0, head.len() as u64 + 10),
-            "nothing is left to skip"
-        );
-    }
-
-    #[test]
-    fn each_limit_is_named() {
-        let fault = |text: &str| {
-            let mut response = Response::new(false);
-            assert_eq!(response.advance(text.as_bytes()), Err(ErrorKind::Protocol));
-            response.fault()
-        };
-        let lines = |count: usize| format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(count));
-        assert!(whole(&lines(MAX_HEADERS)).is_ok());
-        assert!(fault(&lines(MAX_HEADERS + 1)).contains(&MAX_HEADERS.to_string()));
-        assert!(fault("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n").contains("101"));
-        let long = format!("HTTP/1.1 200 OK\r\nA: {}\r\n\r\n", "a".repeat(MAX_HEAD_BYTES));
-        assert!(fault(&long).contains("65,536") && MAX_HEAD_BYTES == 65_536);
-        assert!(fault("\x15\x03\x01\x00\x02\x02\x0a").contains("expect https"), "a TLS alert");
-        assert!(fault("garbage\r\n\r\n").contains("malformed"));
-    }
-
-    #[test]
-    fn a_premature_end_is_closed_and_malformed_input_is_protocol() {
-        let end = |text: &[u8]| {
-            let mut response = Response::new(false);
-            let step = response.advance(text)?;
-            response.finish(&text[step.consumed..])
-        };
-        assert_eq!(end(b""), Err(ErrorKind::Closed));
-        assert_eq!(end(b"HTTP/1.1 200 O"), Err(ErrorKind::Closed));
-        assert_eq!(end(b"HTTP/1.1 100 Continue\r\n\r\n"), Err(ErrorKind::Closed));
-        assert_eq!(end(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n1"), Err(ErrorKind::Closed));
-        assert_eq!(end(b"garbage"), Err(ErrorKind::Protocol));
-        assert_eq!(end(b"HTTP/1.1 099 Low\r\n\r\n"), Err(ErrorKind::Protocol));
-    }
-}
+mod tests;
