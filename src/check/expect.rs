@@ -32,6 +32,44 @@ pub struct Expect {
     pub capture_bytes: Option<u64>,
 }
 
+impl Expect {
+    /// These expectations, completed by those of `below`: each key replaces the same one.
+    #[must_use]
+    pub fn over(self, below: Expect) -> Expect {
+        let texts = |own: Texts, below: Texts| if own.is_empty() { below } else { own };
+        Expect {
+            status: self.status.or(below.status),
+            contains: texts(self.contains, below.contains),
+            not_contains: texts(self.not_contains, below.not_contains),
+            json: if self.json.is_empty() { below.json } else { self.json },
+            header: if self.header.is_empty() { below.header } else { self.header },
+            max_bytes: self.max_bytes.or(below.max_bytes),
+            capture_bytes: self.capture_bytes.or(below.capture_bytes),
+        }
+    }
+}
+
+/// The keys of [`Expect`].
+pub const KEYS: [&str; 7] =
+    ["status", "contains", "not_contains", "json", "header", "max_bytes", "capture_bytes"];
+
+/// Completes "must be …" for a key of [`Expect`], or for all of it if the key is empty.
+pub fn kind(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "" => "an object, like {\"status\": 200, \"contains\": \"hits\"}",
+        "status" => "a status like 200, a class like \"2xx\", or a list of these",
+        "contains" | "not_contains" => "a string or a list of strings",
+        "max_bytes" | "capture_bytes" => "a whole number of bytes",
+        _ if key.starts_with("json") => {
+            "an object of JSON pointers and conditions, like {\"/items\": \"length > 0\"}"
+        }
+        _ if key.starts_with("header") => {
+            "an object of names and texts, like {\"content-type\": \"application/json\"}"
+        }
+        _ => return None,
+    })
+}
+
 /// One allowed status, or a class of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {

@@ -4,6 +4,7 @@
 
 use super::worker::{Handover, INTERVAL_NS, Task};
 use crate::stats::causes::ErrorSample;
+use crate::stats::check_samples::{CheckSample, Failing, samples};
 use crate::stats::counts::Counts;
 use crate::stats::generator::Generator;
 use crate::stats::histogram::Histogram;
@@ -42,6 +43,8 @@ pub struct Draft {
     pub tls: Option<Histogram>,
     /// Why requests failed.
     pub causes: Vec<ErrorSample>,
+    /// The first responses that failed a check.
+    pub check_samples: Vec<CheckSample>,
     /// How the workers spent their time.
     pub generator: Option<Generator>,
     /// The same by request name; empty if there is only one request.
@@ -68,6 +71,8 @@ pub struct Collector {
     tallies: Vec<Tally>,
     /// The names of the requests; empty if there is only one, without a name.
     names: Vec<String>,
+    /// The names of each request's checks.
+    checks: Vec<Vec<String>>,
     /// The first request of each worker's URL.
     firsts: Vec<usize>,
     through: Vec<u64>,
@@ -84,6 +89,7 @@ impl Collector {
         Collector {
             tallies: vec![Tally::new(); names.len().max(1)],
             names: names.to_vec(),
+            checks: Vec::new(),
             through: vec![0; firsts.len()],
             ended: vec![false; firsts.len()],
             firsts,
@@ -91,6 +97,12 @@ impl Collector {
             first_send_ns: None,
             last_end_ns: 0,
         }
+    }
+
+    /// The same collector for requests with checks of these names.
+    #[must_use]
+    pub fn with_checks(self, checks: Vec<Vec<String>>) -> Collector {
+        Collector { checks, ..self }
     }
 
     /// Adds a worker's counts.
@@ -156,7 +168,10 @@ impl Collector {
     }
 
     /// A draft with these counts of each request.
-    fn drafted(&self, is_final: bool, origin_ns: u64, elapsed_ns: u64, counts: Vec<Counts>) -> Draft {
+    fn drafted(&self, is_final: bool, origin_ns: u64, elapsed_ns: u64, mut counts: Vec<Counts>) -> Draft {
+        for ((counts, tally), checks) in counts.iter_mut().zip(&self.tallies).zip(&self.checks) {
+            counts.checks = tally.failed_by(checks);
+        }
         let (tally, sum) = self.merged(&counts);
         let last = |times: &Times| is_final.then(|| times.histogram());
         let named = |((tally, counts), name): ((&Tally, Counts), &String)| NamedDraft {
@@ -179,9 +194,20 @@ impl Collector {
             connect: tally.openings.connect.known().filter(|_| is_final),
             tls: tally.openings.tls.known().filter(|_| is_final),
             causes: tally.causes.samples(),
+            check_samples: self.check_samples(origin_ns),
             generator: tally.witness.generator(),
             by_name: by_name.collect(),
         }
+    }
+
+    fn check_samples(&self, origin_ns: u64) -> Vec<CheckSample> {
+        let all = self.tallies.iter().zip(&self.checks).enumerate();
+        let failing = all.map(|(request, (tally, checks))| Failing {
+            request: self.names.get(request).map(String::as_str),
+            checks,
+            failures: &tally.failures,
+        });
+        samples(&failing.collect::<Vec<_>>(), origin_ns)
     }
 
     /// All requests together.
@@ -209,6 +235,7 @@ fn planned(tasks: &[Arc<Task>], elapsed_ns: u64) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::Failed;
     use crate::clock::{NS_PER_MS as MS, NS_PER_S as S};
     use crate::driver::cursor::Cursor;
     use crate::message::{TestConfig, TestType};
@@ -236,8 +263,15 @@ mod tests {
         let mut tallies = Tallies::new(1);
         let tally = tallies.of(0);
         (0..sent).for_each(|_| tally.record_sent(0, false));
-        let sample =
-            Sample { latency_ns: MS, service_ns: MS, outcome: Outcome::Status(200), bytes: 1, resent: false };
+        let failed = Failed::default();
+        let sample = Sample {
+            latency_ns: MS,
+            service_ns: MS,
+            outcome: Outcome::Status(200),
+            bytes: 1,
+            resent: false,
+            failed,
+        };
         (0..ended).for_each(|_| tally.record_end(&sample));
         let first_send_ns = Some(S + worker as u64);
         Handover { worker, through, tallies, first_send_ns, last_end_ns: 2 * S, ended: is_last }

@@ -94,6 +94,7 @@ impl Author {
             counts: Some(draft.counts),
             generator: draft.generator.map(|generator| self.with_host(generator, facts.ports_waiting)),
             error_samples: draft.causes,
+            check_samples: draft.check_samples,
             target_restarted: target == Some(TargetCount::Restarted),
             target_seen: target.and_then(TargetCount::seen),
         }
@@ -115,9 +116,9 @@ pub enum Detail {
     All,
     /// Requests with names have counts only; the histograms of all together are complete.
     Totals,
-    /// Only the latency histogram.
+    /// Only the latency histogram, and no samples of failed checks.
     Latency,
-    /// No histograms and no error samples.
+    /// No histograms and no samples.
     Counts,
 }
 
@@ -154,10 +155,12 @@ impl Detail {
                     let latency = std::mem::take(&mut histograms.latency);
                     *histograms = Histograms { latency, ..Histograms::default() };
                 }
+                report.check_samples = Vec::new();
             }
             Detail::Counts => {
                 report.histograms = None;
                 report.error_samples = Default::default();
+                report.check_samples = Vec::new();
             }
         }
     }

@@ -81,6 +81,21 @@ pub struct Keeping<'a> {
     pub checks: &'a Checks,
 }
 
+impl Keeping<'_> {
+    /// The head, if it is known as a list of fields.
+    pub fn fields<'f>(&mut self, status: u16, fields: impl Iterator<Item = (&'f str, &'f [u8])>) {
+        self.head(status, b"");
+        if self.checks.needs_head() {
+            for (name, value) in fields {
+                self.kept.0.head.extend_from_slice(name.as_bytes());
+                self.kept.0.head.extend_from_slice(b": ");
+                self.kept.0.head.extend_from_slice(value);
+                self.kept.0.head.push(b'\n');
+            }
+        }
+    }
+}
+
 impl Sink for Keeping<'_> {
     fn head(&mut self, status: u16, head: &[u8]) {
         self.kept.0.most = self.checks.needs_body(status);

@@ -14,8 +14,10 @@ pub mod server;
 mod tls;
 pub mod ureq_client;
 
+use crate::check::Failed;
 use crate::clock::NS_PER_MS;
 use crate::stats::causes::Causes;
+use crate::stats::failures::Failures;
 use crate::stats::openings::Openings;
 use crate::stats::outcome::Outcome;
 pub use kind::ClientKind;
@@ -95,6 +97,8 @@ pub struct Completion {
     pub bytes: u64,
     /// Whether it was resent on a new connection, because the first attempt cannot have reached the server.
     pub resent: bool,
+    /// The checks that a complete response failed. Those to warm-up requests are not checked.
+    pub failed: Failed,
 }
 
 /// A generator of HTTP load, used by one thread.
@@ -127,6 +131,12 @@ pub trait Client {
     /// Why requests failed since the last call, as text. Called occasionally, never per request.
     fn take_causes(&mut self) -> Causes {
         Causes::default()
+    }
+
+    /// The first responses to a request that failed a check, of those since the last call. Called
+    /// occasionally, never per request.
+    fn take_failures(&mut self, _request: u32) -> Failures {
+        Failures::default()
     }
 
     /// How long connections took to open since the last call. Called occasionally, never per request.

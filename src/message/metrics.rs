@@ -3,6 +3,7 @@
 use super::LatencyMs;
 use super::tolerant::{maybe, text};
 use crate::stats::causes::ErrorSample;
+use crate::stats::check_samples::CheckSample;
 use crate::stats::counts::Counts;
 use crate::stats::generator::Generator;
 use serde::{Deserialize, Serialize};
@@ -122,6 +123,9 @@ pub struct Metrics {
     /// Why requests have failed so far: the most frequent causes of each kind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub error_samples: Vec<ErrorSample>,
+    /// The first responses that failed a check.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub check_samples: Vec<CheckSample>,
     /// In the final report, if the target is a floodgate-target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_seen: Option<TargetSeen>,

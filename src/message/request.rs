@@ -1,6 +1,7 @@
 //! What a plan sends, as it is written in a `test_config`.
 
 use super::tolerant::{maybe, text};
+use crate::check::Expect;
 use serde::{Deserialize, Serialize};
 
 /// What differs from a plain `GET`.
@@ -18,6 +19,9 @@ pub struct RequestSpec {
     /// The body as base64, for bytes that are not text; excludes `body`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_base64: Option<String>,
+    /// What its responses must look like; nothing is checked if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<Expect>,
 }
 
 /// One of several requests.

@@ -8,6 +8,7 @@ use super::parts::{Part, parts};
 use super::runs::Run;
 use crate::message::{LatencyMs, NodeRef, TestConfig, secrets};
 use crate::stats::causes::{ErrorSample, Samples};
+use crate::stats::check_samples::{self, CheckSample};
 use crate::stats::generator::Generator;
 use crate::stats::histogram::round_ms;
 use crate::stats::states::DriverRowState;
@@ -61,6 +62,7 @@ pub fn summary(run: &Run, figures: &Aggregate, judge: &Judge, clock_unknown: Vec
         verdict: verdict(&findings),
         findings,
         error_samples,
+        check_samples: check_samples(figures),
         series: series(run, figures, &parts),
     }
 }
@@ -208,6 +210,16 @@ fn error_samples(figures: &Aggregate) -> Vec<ErrorSample> {
         causes.for_each(|one| samples.add(&one.kind, &one.cause, one.count, Some(&driver.node.node_id)));
     }
     samples.sorted()
+}
+
+/// The first responses of all drivers that failed a check.
+fn check_samples(figures: &Aggregate) -> Vec<CheckSample> {
+    let names: Vec<&str> = figures.by_name().iter().map(|(name, _)| name.as_str()).collect();
+    let samples = figures.drivers().iter().flat_map(|driver| {
+        let shown = driver.shown.iter().flat_map(|shown| &shown.check_samples);
+        shown.map(|sample| (driver.node.node_id.as_str(), sample))
+    });
+    check_samples::merged(samples, &names)
 }
 
 #[cfg(test)]

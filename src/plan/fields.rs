@@ -1,6 +1,7 @@
 //! The fields of a plan: their names, what each must be, and suggestions for misspelled names.
 
 use super::limits;
+use crate::check;
 use serde_json::Value;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -28,8 +29,8 @@ const PLAN: [&str; 19] = [
     "on_driver_loss",
 ];
 const FLEET: [&str; 4] = ["rate", "requests", "connections", "stages"];
-const REQUEST: [&str; 4] = ["method", "headers", "body", "body_base64"];
-const NAMED: [&str; 7] = ["name", "weight", "url", "method", "headers", "body", "body_base64"];
+const REQUEST: [&str; 5] = ["method", "headers", "body", "body_base64", "expect"];
+const NAMED: [&str; 8] = ["name", "weight", "url", "method", "headers", "body", "body_base64", "expect"];
 const STAGE: [&str; 2] = ["duration_ms", "rate"];
 /// Accepted here but not advertised: for `drivers` and `previous` the orchestrator has its own errors, and
 /// some clients write `duration` in a stage; `fail_if` is another name of `thresholds`.
@@ -81,11 +82,15 @@ pub fn check(plan: &Value) -> Result<(), String> {
     };
     look(plan, "", &PLAN);
     look(&plan["request"], "request", &REQUEST);
+    look(&plan["request"]["expect"], "request.expect", &check::KEYS);
     look(&plan["fleet"], "fleet", &FLEET);
     for stages in [&plan["stages"], &plan["fleet"]["stages"]] {
         stages.as_array().into_iter().flatten().for_each(|stage| look(stage, "stages[]", &STAGE));
     }
-    plan["requests"].as_array().into_iter().flatten().for_each(|one| look(one, "requests[]", &NAMED));
+    for one in plan["requests"].as_array().into_iter().flatten() {
+        look(one, "requests[]", &NAMED);
+        look(&one["expect"], "requests[].expect", &check::KEYS);
+    }
     let Some((place, _, names)) = unknown.first().cloned() else { return Ok(()) };
     let texts = unknown.iter().take(MOST_NAMED).map(|(place, name, names)| unknown_field(place, name, names));
     let holder = if place.is_empty() { "a plan" } else { &place };
@@ -184,13 +189,17 @@ pub fn kind(field: &str) -> Option<String> {
         "client" => "native or ureq".to_owned(),
         "target_url" => "a string like \"http://127.0.0.1:8000/ping\"".to_owned(),
         "ab" => "a list of two URLs, A and B".to_owned(),
-        "request" => "an object with method, headers, body or body_base64".to_owned(),
+        "request" => "an object with method, headers, body or body_base64, and expect".to_owned(),
         "request.method" => "a string like \"POST\"".to_owned(),
         "request.body" | "request.body_base64" => "a string".to_owned(),
         "requests" => "a list of requests, like [{\"name\": \"search\", \"url\": \"/search\"}]".to_owned(),
         "fleet" => "an object with rate, requests, connections or stages".to_owned(),
         "thresholds" | "fail_if" => "a list of strings, like [\"p99 > 250ms\"]".to_owned(),
         "on_driver_loss" => "\"continue\" or \"fail\"".to_owned(),
+        _ if field.contains(".expect") => {
+            let (_, key) = field.split_once(".expect")?;
+            check::kind(key.trim_start_matches('.'))?.to_owned()
+        }
         _ if field.starts_with("request.headers") => {
             "a list of pairs, like [[\"X-Key\", \"value\"]]".to_owned()
         }
@@ -223,8 +232,17 @@ mod tests {
         config.ab = vec!["x".to_owned(); 2];
         config.fleet = Some(Totals { rate: number, requests: count, connections: Some(1), stages });
         let headers = vec![("a".to_owned(), "b".to_owned())];
-        let spec =
-            RequestSpec { method: text.clone(), headers, body: text.clone(), body_base64: text.clone() };
+        let expect = json!({
+            "status": 200, "contains": "x", "not_contains": "x", "json": {"/x": 1}, "header": {"x": "x"},
+            "max_bytes": 1, "capture_bytes": 1,
+        });
+        let spec = RequestSpec {
+            method: text.clone(),
+            headers,
+            body: text.clone(),
+            body_base64: text.clone(),
+            expect: serde_json::from_value(expect).expect("an expectation"),
+        };
         config.requests =
             vec![NamedRequest { name: "x".to_owned(), weight: Some(1), url: text, spec: spec.clone() }];
         config.request = Some(spec);
@@ -243,7 +261,9 @@ mod tests {
         for (object, names) in [
             (&whole, &PLAN[..]),
             (&whole["request"], &REQUEST),
+            (&whole["request"]["expect"], &check::KEYS),
             (&whole["requests"][0], &NAMED),
+            (&whole["requests"][0]["expect"], &check::KEYS),
             (&whole["fleet"], &FLEET),
             (&whole["stages"][0], &STAGE),
         ] {
@@ -254,7 +274,8 @@ mod tests {
         for name in PLAN {
             assert!(kind(name).is_some(), "{name} has no description");
         }
-        for (place, names) in [("fleet", &FLEET), ("request", &REQUEST)] {
+        for (place, names) in [("fleet", &FLEET[..]), ("request", &REQUEST), ("request.expect", &check::KEYS)]
+        {
             names.iter().for_each(|name| assert!(kind(&join(place, name)).is_some(), "{place}.{name}"));
         }
     }
@@ -277,6 +298,14 @@ mod tests {
             (
                 json!({"requests": [{"weigth": 1}]}),
                 "weigth is not a field of requests[]: did you mean weight?",
+            ),
+            (
+                json!({"requests": [{"expect": {"contain": "x"}}]}),
+                "contain is not a field of requests[].expect: did you mean contains?",
+            ),
+            (
+                json!({"request": {"expect": {"header": {"any": "x"}, "max_byte": 1}}}),
+                "did you mean max_bytes?",
             ),
             (json!({"surprise\n": 1}), "\"surprise\\n\" is not a field of a plan. The fields"),
         ] {

@@ -1,6 +1,8 @@
 //! The request that a plan sends repeatedly.
 
+use crate::check::Checks;
 use http::{HeaderName, HeaderValue, Method, Uri};
+use std::sync::Arc;
 
 /// A validated request, ready to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,6 +11,7 @@ pub struct Request {
     uri: Uri,
     headers: Vec<(HeaderName, HeaderValue)>,
     body: Vec<u8>,
+    checks: Option<Arc<Checks>>,
 }
 
 /// Maximum size of a request body, in bytes. A plan is one record of at most 1,000,000 bytes: base64 turns
@@ -39,7 +42,13 @@ impl Request {
             return Err(format!("body of {} bytes: at most {MAX_BODY_BYTES} are allowed", body.len()));
         }
         let headers = headers.iter().map(|(n, v)| parse_header(n, v)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Request { method, uri, headers, body })
+        Ok(Request { method, uri, headers, body, checks: None })
+    }
+
+    /// The same request, whose responses are checked.
+    #[must_use]
+    pub fn checked(self, checks: Option<Checks>) -> Request {
+        Request { checks: checks.map(Arc::new), ..self }
     }
 
     /// The method.
@@ -81,6 +90,11 @@ impl Request {
     /// The headers that the plan adds, in order; a `Host` among them replaces the default one.
     pub fn headers(&self) -> &[(HeaderName, HeaderValue)] {
         &self.headers
+    }
+
+    /// What its responses must look like, if anything.
+    pub fn checks(&self) -> Option<&Arc<Checks>> {
+        self.checks.as_ref()
     }
 
     /// The body; empty if none.

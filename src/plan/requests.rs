@@ -4,6 +4,7 @@ use super::mix::Mix;
 use super::request::{Request, parse_url};
 use super::rules::{PlanError, error, limits};
 use super::{AB_NAMES, Defaults};
+use crate::check::{Checks, Expect};
 use crate::message::{NamedRequest, RequestSpec, TestConfig};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -29,13 +30,13 @@ impl Requests {
     /// Every broken rule, with the field that breaks it: `requests[2].url`.
     pub fn new(config: &TestConfig, defaults: &Defaults) -> Result<Requests, Vec<PlanError>> {
         if !config.ab.is_empty() {
-            return of_ab(config, defaults).map_err(|error| vec![error]);
+            return of_ab(config, defaults);
         }
         let Some(url) = config.target_url.as_deref().or(defaults.target_url.as_deref()) else {
             return Err(vec![error("target_url", "neither the plan nor the driver names a target")]);
         };
         if config.requests.is_empty() {
-            let list = vec![single(config, "target_url", url).map_err(|error| vec![error])?];
+            let list = vec![single(config, "target_url", url)?];
             return Ok(Requests { list, names: Vec::new(), mix: Mix::single(), is_ab: false });
         }
         several(config, url)
@@ -50,6 +51,13 @@ impl Requests {
     /// name.
     pub fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// The names of each one's checks.
+    pub fn check_names(&self) -> Vec<Vec<String>> {
+        let names =
+            |request: &Request| request.checks().map_or_else(Vec::new, |checks| checks.names().to_vec());
+        self.list.iter().map(names).collect()
     }
 
     /// Which of them each ticket sends. In an A/B test, it is the same for both URLs: each has one.
@@ -72,11 +80,12 @@ fn several(config: &TestConfig, target: &str) -> Result<Requests, Vec<PlanError>
     );
     let mut errors = check(config);
     let (mut list, mut weights) = (Vec::new(), Vec::new());
-    let common = config.request.as_ref().map_or(&[][..], |spec| &spec.headers);
+    let plain = RequestSpec::default();
+    let common = config.request.as_ref().unwrap_or(&plain);
     for (index, one) in config.requests.iter().enumerate().take(limits::NAMED_REQUESTS) {
         match named(one, index, &origin, target, common) {
             Ok(request) => list.push(request),
-            Err(error) => errors.push(error),
+            Err(wrong) => errors.extend(wrong),
         }
         weights.push(one.weight.unwrap_or(1));
     }
@@ -103,10 +112,9 @@ fn check(config: &TestConfig) -> Vec<PlanError> {
         errors.push(error("requests", reason));
     }
     let alone = config.request.as_ref();
-    if alone.is_some_and(|spec| *spec != RequestSpec { headers: spec.headers.clone(), ..Default::default() })
-    {
-        let reason = "conflicts with requests: only headers apply to all of them; set the method and the \
-                      body of each one in requests";
+    if alone.is_some_and(|spec| spec.method.is_some() || spec.body.is_some() || spec.body_base64.is_some()) {
+        let reason = "conflicts with requests: only headers and expect apply to all of them; set the method and \
+                      the body of each one in requests";
         errors.push(error("request", reason));
     }
     for (index, one) in all.iter().enumerate().take(limits::NAMED_REQUESTS) {
@@ -152,8 +160,8 @@ fn named(
     index: usize,
     origin: &str,
     target: &str,
-    common: &[(String, String)],
-) -> Result<Request, PlanError> {
+    common: &RequestSpec,
+) -> Result<Request, Vec<PlanError>> {
     let url = match one.url.as_deref() {
         None => Cow::Borrowed(target),
         Some(path) if path.starts_with('/') => Cow::Owned(format!("{origin}{path}")),
@@ -162,33 +170,51 @@ fn named(
                 "{other:?} must be a path that begins with /, like \"/search?q=x\": all requests of a plan go to \
                  target_url"
             );
-            return Err(error(part(index, "url"), reason));
+            return Err(vec![error(part(index, "url"), reason)]);
         }
     };
-    parse_url(&url).map_err(|reason| error(part(index, "url"), reason))?;
+    parse_url(&url).map_err(|reason| vec![error(part(index, "url"), reason)])?;
     let own = &one.spec.headers;
     let is_replaced = |name: &str| own.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
-    let common = common.iter().filter(|(name, _)| !is_replaced(name));
-    let headers: Vec<_> = common.chain(own).cloned().collect();
-    let of_part = |reason: String| error(format!("requests[{index}]"), reason);
+    let headers = common.headers.iter().filter(|(name, _)| !is_replaced(name));
+    let headers: Vec<_> = headers.chain(own).cloned().collect();
+    let path = format!("requests[{index}]");
+    let of_part = |reason: String| vec![error(path.clone(), reason)];
     let body = body(&one.spec).map_err(of_part)?;
-    Request::new(one.spec.method.as_deref().unwrap_or("GET"), &url, &headers, body).map_err(of_part)
+    let request = Request::new(one.spec.method.as_deref().unwrap_or("GET"), &url, &headers, body);
+    let expect = one.spec.expect.clone().unwrap_or_default();
+    let expect = expect.over(common.expect.clone().unwrap_or_default());
+    checked(request.map_err(of_part)?, &path, &expect)
+}
+
+/// A request with its checks. `path` is where it stands in the plan.
+fn checked(request: Request, path: &str, expect: &Expect) -> Result<Request, Vec<PlanError>> {
+    let checks = Checks::new(expect, request.method() == http::Method::HEAD);
+    let field = |key: &str| format!("{path}.expect{}{key}", if key.is_empty() { "" } else { "." });
+    let checks = checks.map_err(|wrong| {
+        wrong.into_iter().map(|one| error(field(&one.key), one.reason)).collect::<Vec<_>>()
+    })?;
+    Ok(request.checked(checks))
 }
 
 /// The requests of an A/B test.
-fn of_ab(config: &TestConfig, defaults: &Defaults) -> Result<Requests, PlanError> {
+fn of_ab(config: &TestConfig, defaults: &Defaults) -> Result<Requests, Vec<PlanError>> {
+    let wrong = |field: &'static str, reason: String| Err(vec![error(field, reason)]);
     let [a, b] = &config.ab[..] else {
-        return Err(error("ab", format!("must be a list of two URLs, A and B, not of {}", config.ab.len())));
+        return wrong("ab", format!("must be a list of two URLs, A and B, not of {}", config.ab.len()));
     };
     if config.target_url.is_some() {
-        return Err(error("ab", "conflicts with target_url: list both URLs in ab, and omit target_url"));
+        return wrong(
+            "ab",
+            "conflicts with target_url: list both URLs in ab, and omit target_url".to_owned(),
+        );
     }
     if !config.requests.is_empty() {
-        return Err(error("ab", "conflicts with requests: an A/B test sends one request to two URLs"));
+        return wrong("ab", "conflicts with requests: an A/B test sends one request to two URLs".to_owned());
     }
     let is_total = config.fleet.as_ref().is_some_and(|fleet| fleet.connections.is_some());
     if !is_total && config.connections.or(defaults.connections) == Some(1) {
-        return Err(error("connections", "must be 2 or more in an A/B test, one for each URL"));
+        return wrong("connections", "must be 2 or more in an A/B test, one for each URL".to_owned());
     }
     let list = vec![single(config, "ab", a)?, single(config, "ab", b)?];
     let names = AB_NAMES.iter().map(|name| (*name).to_owned()).collect();
@@ -196,12 +222,14 @@ fn of_ab(config: &TestConfig, defaults: &Defaults) -> Result<Requests, PlanError
 }
 
 /// The request to one URL, which is in `field`.
-fn single(config: &TestConfig, field: &'static str, url: &str) -> Result<Request, PlanError> {
+fn single(config: &TestConfig, field: &'static str, url: &str) -> Result<Request, Vec<PlanError>> {
+    let of = |field: &'static str| move |reason: String| vec![error(field, reason)];
     let plain = RequestSpec::default();
     let spec = config.request.as_ref().unwrap_or(&plain);
-    let body = body(spec).map_err(|reason| error("request", reason))?;
-    parse_url(url).map_err(|reason| error(field, reason))?;
-    Request::new(config.method(), url, &spec.headers, body).map_err(|reason| error("request", reason))
+    let body = body(spec).map_err(of("request"))?;
+    parse_url(url).map_err(of(field))?;
+    let request = Request::new(config.method(), url, &spec.headers, body).map_err(of("request"))?;
+    checked(request, "request", &spec.expect.clone().unwrap_or_default())
 }
 
 fn body(spec: &RequestSpec) -> Result<Vec<u8>, String> {

@@ -31,6 +31,16 @@ pub struct Counts {
     pub errors: BTreeMap<String, u64>,
     /// Responses by status code.
     pub status: BTreeMap<String, u64>,
+    /// Responses that failed a check of their request; they are responses and no errors.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub failed_checks: u64,
+    /// Those of them that failed a check because only the first bytes of their body were kept.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub truncated_checks: u64,
+    /// Failed responses by check: its name, such as `status`, and how many failed it. A response may fail
+    /// several.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub checks: BTreeMap<String, u64>,
     /// Bytes of all responses.
     pub bytes_received: u64,
     /// Requests of the warm-up; no other count includes them.
@@ -47,7 +57,7 @@ pub fn is_zero(count: &u64) -> bool {
 
 /// Maximum sum of counts: sums of a dozen such sums stay in range, whatever numbers the bus delivers.
 const MAX_SUM: u64 = 1_000_000_000_000_000_000;
-/// Maximum number of error kinds, and of status codes, in a sum; further names count as [`OTHER`].
+/// Maximum number of error kinds, of status codes, and of checks in a sum; further names count as [`OTHER`].
 const MAX_KEYS: usize = 2_000;
 /// The name for counts beyond [`MAX_KEYS`].
 const OTHER: &str = "other";
@@ -64,6 +74,9 @@ impl Counts {
         add(&mut self.bytes_received, other.bytes_received);
         add(&mut self.warmup_sent, other.warmup_sent);
         add(&mut self.warmup_errors, other.warmup_errors);
+        add(&mut self.failed_checks, other.failed_checks);
+        add(&mut self.truncated_checks, other.truncated_checks);
+        add_all(&mut self.checks, &other.checks);
         add_all(&mut self.errors, &other.errors);
         add_all(&mut self.status, &other.status);
     }

@@ -1,8 +1,10 @@
 //! Honest statistics: exact counts, mergeable histograms, and the result built from them.
 
 pub mod causes;
+pub mod check_samples;
 pub mod counts;
 pub mod distribution;
+pub mod failures;
 pub mod generator;
 pub mod histogram;
 pub mod history;

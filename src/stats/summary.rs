@@ -1,6 +1,7 @@
 //! The result of a test, `floodgate.summary/1`: the same in `--json`, on the dashboard and in saved runs.
 
 use super::causes::ErrorSample;
+use super::check_samples::CheckSample;
 use super::counts::{Counts, is_error_status, is_zero};
 pub use super::distribution::Distribution;
 use super::generator::Generator;
@@ -33,6 +34,17 @@ pub struct Stats {
     pub errors: BTreeMap<String, u64>,
     /// Responses by status code.
     pub status: BTreeMap<String, u64>,
+    /// Responses that failed a check of their request; they are responses and no errors. Omitted if there
+    /// are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failed_checks: u64,
+    /// Those of them that failed a check because only the first bytes of their body were kept; omitted if
+    /// there are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub truncated_checks: u64,
+    /// Failed responses by check. A response may fail several. Omitted if there are none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub checks: BTreeMap<String, u64>,
     /// Bytes of all responses.
     pub bytes_received: u64,
     /// Running time in s; for the fleet, the union of its drivers' running times.
@@ -96,6 +108,9 @@ impl Stats {
             resent: counts.resent,
             errors: counts.errors.clone(),
             status: counts.status.clone(),
+            failed_checks: counts.failed_checks,
+            truncated_checks: counts.truncated_checks,
+            checks: counts.checks.clone(),
             bytes_received: counts.bytes_received,
             elapsed_s: round_ms(elapsed_s),
             throughput_rps: round_ms(throughput),
@@ -372,6 +387,9 @@ pub struct Summary {
     /// Why requests failed: the most frequent causes of each kind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub error_samples: Vec<ErrorSample>,
+    /// The first responses that failed a check, of each request up to ten.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub check_samples: Vec<CheckSample>,
     /// Second by second.
     pub series: Vec<SeriesPoint>,
 }

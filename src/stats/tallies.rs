@@ -39,6 +39,11 @@ impl Tallies {
         self.0.iter().enumerate().filter_map(|(index, tally)| Some((index, tally.as_deref()?)))
     }
 
+    /// How many requests the plan has.
+    pub fn requests(&self) -> u32 {
+        self.0.len() as u32
+    }
+
     /// Requests whose sending began.
     pub fn sent(&self) -> u64 {
         self.iter().map(|(_, tally)| tally.sent).sum()

@@ -3,10 +3,13 @@
 
 use super::causes::Causes;
 use super::counts::Counts;
+use super::failures::Failures;
 use super::generator::Witness;
 use super::openings::Openings;
 use super::outcome::{ErrorKind, Outcome};
 use super::times::Times;
+use crate::check::{Failed, limits};
+use std::collections::BTreeMap;
 
 /// One measured request, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +24,8 @@ pub struct Sample {
     pub bytes: u64,
     /// Whether it was resent.
     pub resent: bool,
+    /// The checks that a complete response failed.
+    pub failed: Failed,
 }
 
 const STATUSES: usize = 1_000;
@@ -42,6 +47,14 @@ pub struct Tally {
     pub bytes_received: u64,
     errors: [u64; ErrorKind::ALL.len()],
     status: Box<[u64; STATUSES]>,
+    /// Complete responses that failed a check.
+    failed: u64,
+    /// Those that failed one because only the first bytes of their body were kept.
+    truncated: u64,
+    /// By check.
+    checks: [u64; limits::CHECKS],
+    /// The first responses that failed a check.
+    pub failures: Failures,
     /// Planned start to last byte, of complete responses.
     pub latency: Times,
     /// Send to last byte, of complete responses.
@@ -83,6 +96,10 @@ impl Tally {
             bytes_received: 0,
             errors: [0; ErrorKind::ALL.len()],
             status: Box::new([0; STATUSES]),
+            failed: 0,
+            truncated: 0,
+            checks: [0; limits::CHECKS],
+            failures: Failures::default(),
             latency,
             service,
             lag,
@@ -110,9 +127,18 @@ impl Tally {
                 self.status[usize::from(code).min(STATUSES - 1)] += 1;
                 self.latency.record_ns(sample.latency_ns);
                 self.service.record_ns(sample.service_ns);
+                if !sample.failed.is_none() {
+                    self.record_failed(sample.failed);
+                }
             }
             Outcome::Error(kind) => self.errors[kind as usize] += 1,
         }
+    }
+
+    fn record_failed(&mut self, failed: Failed) {
+        self.failed += 1;
+        self.truncated += u64::from(failed.is_truncated);
+        failed.checks().for_each(|check| self.checks[check] += 1);
     }
 
     /// Adds all of `other`.
@@ -125,6 +151,10 @@ impl Tally {
         self.bytes_received += other.bytes_received;
         self.errors.iter_mut().zip(other.errors).for_each(|(mine, theirs)| *mine += theirs);
         self.status.iter_mut().zip(other.status.iter()).for_each(|(mine, theirs)| *mine += theirs);
+        self.failed += other.failed;
+        self.truncated += other.truncated;
+        self.checks.iter_mut().zip(other.checks).for_each(|(mine, theirs)| *mine += theirs);
+        self.failures.merge(&other.failures);
         self.latency.merge(&other.latency);
         self.service.merge(&other.service);
         self.lag.merge(&other.lag);
@@ -153,7 +183,14 @@ impl Tally {
         self.errors[kind as usize] += n;
     }
 
-    /// The counts as reports contain them; the caller supplies `planned` and `never_sent`.
+    /// Responses that failed each check, by the names of the checks; those that none failed are omitted.
+    pub fn failed_by(&self, names: &[String]) -> BTreeMap<String, u64> {
+        let named = names.iter().zip(self.checks).filter(|(_, n)| *n > 0);
+        named.map(|(name, n)| (name.clone(), n)).collect()
+    }
+
+    /// The counts as reports contain them; the caller supplies `planned` and `never_sent`, and what knows the
+    /// names of checks.
     pub fn counts(&self, planned: u64, never_sent: u64) -> Counts {
         let errors = ErrorKind::ALL.iter().map(|kind| (kind.name().to_owned(), self.errors[*kind as usize]));
         let status = self.status.iter().enumerate().map(|(code, n)| (code.to_string(), *n));
@@ -166,6 +203,9 @@ impl Tally {
             responses: self.responses(),
             errors: errors.filter(|(_, n)| *n > 0).collect(),
             status: status.filter(|(_, n)| *n > 0).collect(),
+            failed_checks: self.failed,
+            truncated_checks: self.truncated,
+            checks: BTreeMap::new(),
             bytes_received: self.bytes_received,
             warmup_sent: self.warmup_sent,
             warmup_errors: self.warmup_errors,
@@ -191,7 +231,14 @@ mod tests {
         for (latency_ns, bytes, outcome) in samples.iter().copied() {
             tally.record_sent(latency_ns / 10, latency_ns % 2 == 0);
             let resent = bytes % 3 == 0;
-            tally.record_end(&Sample { latency_ns, service_ns: latency_ns / 2, outcome, bytes, resent });
+            tally.record_end(&Sample {
+                latency_ns,
+                service_ns: latency_ns / 2,
+                outcome,
+                bytes,
+                resent,
+                failed: Failed::default(),
+            });
         }
         tally
     }
@@ -243,6 +290,7 @@ mod tests {
                 outcome: Outcome::Error(ErrorKind::Closed),
                 bytes: 0,
                 resent: true,
+                failed: Failed::default(),
             });
             assert!(!tally.is_empty());
             let fresh = tally.fresh();

@@ -3,6 +3,7 @@
 
 use floodgate::message::*;
 use floodgate::stats::causes::ErrorSample;
+use floodgate::stats::check_samples::CheckSample;
 use floodgate::stats::counts::Counts;
 use floodgate::stats::generator::{Generator, TargetOn};
 use floodgate::stats::histogram::Histogram;
@@ -62,6 +63,7 @@ fn test_config() {
         headers: vec![("X-Test".to_owned(), "yes".to_owned())],
         body: Some("hello".to_owned()),
         body_base64: None,
+        expect: None,
     });
     config.drivers = vec![NodeRef { node_id: "driver-1".to_owned(), epoch: 1_790_000_000_000 }];
     config.thresholds = vec!["p99 > 250ms".to_owned()];
@@ -124,6 +126,9 @@ fn metrics() {
         responses: 10,
         errors: [("timeout".to_owned(), 1)].into(),
         status: [("200".to_owned(), 9), ("500".to_owned(), 1)].into(),
+        failed_checks: 3,
+        truncated_checks: 1,
+        checks: [("status".to_owned(), 1), ("json /id".to_owned(), 3)].into(),
         bytes_received: 1_234,
         warmup_sent: 5,
         warmup_errors: 0,
@@ -170,6 +175,15 @@ fn metrics() {
                 cause: "no response head".to_owned(),
                 count: 1,
                 drivers: Vec::new(),
+            }],
+            check_samples: vec![CheckSample {
+                request: Some("a".to_owned()),
+                at_ms: 250,
+                driver: None,
+                checks: vec!["status".to_owned(), "json /id".to_owned()],
+                status: 500,
+                body: "{}".to_owned(),
+                body_bytes: 2,
             }],
             target_seen: Some(TargetSeen {
                 before: 3,

@@ -2,6 +2,7 @@
 //! every field of the schema is written by the code. `.ci/saved.py` validates real results with a library.
 
 use floodgate::stats::causes::ErrorSample;
+use floodgate::stats::check_samples::CheckSample;
 use floodgate::stats::states::{DriverRowState, RunState};
 use floodgate::stats::summary::{
     Conservation, Distribution, DriverSummary, RequestSummary, SCHEMA, SeriesPoint, Stats, Summary,
@@ -36,6 +37,9 @@ fn filled() -> Summary {
         resent: 1,
         errors: [("timeout".to_owned(), 1)].into(),
         status: [("200".to_owned(), 1)].into(),
+        failed_checks: 1,
+        truncated_checks: 1,
+        checks: [("status".to_owned(), 1)].into(),
         bytes_received: 1,
         elapsed_s: 1.0,
         throughput_rps: 1.0,
@@ -103,6 +107,15 @@ fn filled() -> Summary {
         verdict: vec!["Lost.".to_owned()],
         findings: vec![finding],
         error_samples: vec![sample],
+        check_samples: vec![CheckSample {
+            request: Some("a".to_owned()),
+            at_ms: 1,
+            driver: Some("d".to_owned()),
+            checks: vec!["status".to_owned()],
+            status: 500,
+            body: "x".to_owned(),
+            body_bytes: 1,
+        }],
         series: vec![point],
     }
 }

@@ -13,6 +13,7 @@ use crate::bus::Bus;
 use crate::clock::{self, SystemClock};
 use crate::http::Client;
 use crate::message::TargetCount;
+use crate::plan::requests::Requests;
 use crate::schedule::Schedule;
 use crate::stats::counts::Counts;
 use crate::threads::StopFlag;
@@ -108,8 +109,7 @@ fn conduct(
         let _ = broken.send(Event::Broken(what));
     };
     let reporting = threads::spawn("reporter", body, on_panic);
-    let names = assignment.plan.sent().names().to_vec();
-    let ended = load(&tasks, sides, &names, &drafts, events);
+    let ended = load(&tasks, sides, assignment.plan.sent(), &drafts, events);
     log_end(&author.test_id, &ended.draft.counts);
     let own = document(&author, &ended.draft, offset.get().map_or(0.0, |offset| offset.offset_ms));
     let target = counted.and_then(|(before, recipe)| count_of_target(before, &recipe));
@@ -169,7 +169,7 @@ struct Ended {
 fn load(
     tasks: &[Arc<Task>],
     sides: Vec<Side>,
-    names: &[String],
+    sent: &Requests,
     drafts: &Sender<DraftReport>,
     events: &Sender<Event>,
 ) -> Ended {
@@ -187,9 +187,9 @@ fn load(
     }
     // All sides have the same kind of client.
     if ureq.is_empty() {
-        run_all(tasks, native, names, drafts, events)
+        run_all(tasks, native, sent, drafts, events)
     } else {
-        run_all(tasks, ureq, names, drafts, events)
+        run_all(tasks, ureq, sent, drafts, events)
     }
 }
 
@@ -197,7 +197,7 @@ fn load(
 fn run_all<C, F>(
     tasks: &[Arc<Task>],
     makes: Vec<(usize, F)>,
-    names: &[String],
+    sent: &Requests,
     drafts: &Sender<DraftReport>,
     events: &Sender<Event>,
 ) -> Ended
@@ -208,7 +208,8 @@ where
     let sides: Vec<usize> = makes.iter().map(|(side, _)| *side).collect();
     let (workers, handovers) = spawn(tasks, makes, events);
     let firsts = |side: &usize| tasks[..*side].iter().map(|task| task.cursor.requests()).sum();
-    let mut collector = Collector::new(names, sides[..workers.len()].iter().map(firsts).collect());
+    let firsts = sides[..workers.len()].iter().map(firsts).collect();
+    let mut collector = Collector::new(sent.names(), firsts).with_checks(sent.check_names());
     let stopped_ns = collect(&mut collector, &handovers, tasks, drafts);
     let draft = last_draft(&mut collector, &handovers, tasks, stopped_ns);
     Ended { draft, workers }

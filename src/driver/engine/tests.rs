@@ -1,4 +1,5 @@
 use super::*;
+use crate::check::Failed;
 use crate::http::{Completion, Ticket};
 use crate::message::{TestConfig, TestType};
 use crate::plan::{Defaults, Plan};
@@ -36,8 +37,15 @@ impl Client for Fake {
         assert!(self.sent < self.panics_at, "request {} is one too many", self.sent);
         let now_ns = clock::now_ns();
         let outcome = Outcome::Status(200);
-        self.held =
-            Some(Completion { ticket, sent_ns: now_ns, ended_ns: now_ns, outcome, resent: false, bytes: 1 });
+        self.held = Some(Completion {
+            ticket,
+            sent_ns: now_ns,
+            ended_ns: now_ns,
+            outcome,
+            resent: false,
+            bytes: 1,
+            failed: Failed::default(),
+        });
         now_ns
     }
 
@@ -56,12 +64,15 @@ impl Client for Fake {
 }
 
 /// An endless closed loop.
-fn task() -> Arc<Task> {
+fn plan() -> Plan {
     let mut config = TestConfig::new("t", TestType::Avalanche);
     config.target_url = Some("http://127.0.0.1/".to_owned());
     config.duration_ms = Some(600_000);
-    let plan = Plan::new(&config, &Defaults::default()).expect("a plan");
-    let cursor = Cursor::new(Schedule::new(&plan).share(0, 1), clock::now_ns(), clock::NS_PER_S);
+    Plan::new(&config, &Defaults::default()).expect("a plan")
+}
+
+fn task() -> Arc<Task> {
+    let cursor = Cursor::new(Schedule::new(&plan()).share(0, 1), clock::now_ns(), clock::NS_PER_S);
     Arc::new(Task { cursor, stop: StopFlag::default() })
 }
 
@@ -70,7 +81,7 @@ fn a_worker_panic_ends_the_load_and_keeps_its_reason_and_the_counts_of_the_other
     let (task, (drafts, _kept), (events, happened)) =
         (task(), crossbeam_channel::bounded(MAX_DRAFTS), unbounded());
     let make = |panics_at: u64| move || Ok(Fake::new(panics_at, None));
-    let ended = run_all(&[task], vec![(0, make(u64::MAX)), (0, make(300))], &[], &drafts, &events);
+    let ended = run_all(&[task], vec![(0, make(u64::MAX)), (0, make(300))], plan().sent(), &drafts, &events);
     ended.workers.into_iter().for_each(Thread::join);
     let Ok(Event::Broken(why)) = happened.try_recv() else { panic!("no event") };
     assert_eq!(why, "thread worker-1 panicked: request 300 is one too many");
@@ -85,7 +96,7 @@ fn a_worker_stuck_after_a_stop_does_not_delay_the_last_report() {
     let (release, stuck) = bounded::<()>(0);
     task.stop.stop();
     let make = move || Ok(Fake::new(u64::MAX, Some(stuck)));
-    let ended = run_all(&[task], vec![(0, make)], &[], &drafts, &events);
+    let ended = run_all(&[task], vec![(0, make)], plan().sent(), &drafts, &events);
     // The worker is released only below, so waiting for it would hang.
     assert!(ended.draft.is_final);
     drop(release);
@@ -99,8 +110,14 @@ fn queued_hand_overs_are_in_the_last_report() {
         let mut tallies = Tallies::new(1);
         let tally = tallies.of(0);
         (0..sent).for_each(|_| tally.record_sent(0, false));
-        let sample =
-            Sample { latency_ns: 1, service_ns: 1, outcome: Outcome::Status(200), resent: false, bytes: 1 };
+        let sample = Sample {
+            latency_ns: 1,
+            service_ns: 1,
+            outcome: Outcome::Status(200),
+            resent: false,
+            bytes: 1,
+            failed: Failed::default(),
+        };
         (0..sent).for_each(|_| tally.record_end(&sample));
         let nothing = Handover::nothing(worker);
         out.send(Handover { tallies, ended: false, ..nothing }).expect("room");

@@ -23,6 +23,7 @@ fn report(half_seconds: u64, is_final: bool) -> DraftReport {
         connect: None,
         tls: None,
         causes: Vec::new(),
+        check_samples: Vec::new(),
         generator: None,
         by_name: Vec::new(),
     };

@@ -214,6 +214,7 @@ impl Recorder {
             outcome: completion.outcome,
             bytes: completion.bytes,
             resent: completion.resent,
+            failed: completion.failed,
         });
     }
 
@@ -227,6 +228,12 @@ impl Recorder {
         let tally = self.tallies.of(0);
         tally.causes.merge(&client.take_causes());
         tally.openings.merge(&client.take_openings());
+        for request in 0..self.tallies.requests() {
+            let failures = client.take_failures(request);
+            if !failures.is_empty() {
+                self.tallies.of(request).failures.merge(&failures);
+            }
+        }
     }
 
     fn next_handover_ns(&self, cursor: &Cursor) -> u64 {

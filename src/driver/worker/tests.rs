@@ -1,4 +1,5 @@
 use super::*;
+use crate::check::Failed;
 use crate::clock::{CpuTimes, ManualClock, NS_PER_MS as MS, NS_PER_S as S};
 use crate::http::Ticket;
 use crate::message::{TestConfig, TestType};
@@ -35,7 +36,8 @@ impl Client for FakeClient {
         let sent_ns = self.clock.now_ns();
         let (ended_ns, outcome) = (self.target)(sent_ns);
         self.sends.borrow_mut().push(sent_ns);
-        let completion = Completion { ticket, sent_ns, ended_ns, outcome, bytes: 100, resent: false };
+        let failed = Failed::default();
+        let completion = Completion { ticket, sent_ns, ended_ns, outcome, bytes: 100, resent: false, failed };
         self.in_flight.push((ended_ns, completion));
         sent_ns
     }

@@ -7,7 +7,7 @@ use crate::clock;
 use crate::http::cause;
 use crate::http::os::poller::Readiness;
 use crate::http::os::socket::start_connect;
-use crate::stats::outcome::{ErrorKind, Outcome};
+use crate::stats::outcome::ErrorKind;
 use std::io;
 use std::net::SocketAddr;
 
@@ -103,7 +103,7 @@ impl NativeClient {
         let error = io::Error::from_raw_os_error(number);
         self.note(ErrorKind::Connect, cause::key(&error), || cause::words(&error));
         self.slots[slot as usize].close();
-        self.end(slot, Outcome::Error(ErrorKind::Connect), clock::now_ns());
+        self.end(slot, ErrorKind::Connect, clock::now_ns());
     }
 
     fn begin_connect(&mut self, slot: u32, address: SocketAddr) -> io::Result<()> {

@@ -4,6 +4,7 @@ use super::slot::Phase;
 use super::stream::Stream;
 use super::{BUFFER_BYTES, NativeClient};
 use crate::clock;
+use crate::http::capture::Keeping;
 use crate::http::cause::{self, HANDSHAKE_CLOSED};
 use crate::http::os::socket::{ONE_SEGMENT_BYTES, discard};
 use crate::stats::outcome::{ErrorKind, Outcome};
@@ -69,9 +70,10 @@ impl NativeClient {
     fn read_once(&mut self, slot: u32) -> io::Result<bool> {
         let expects_much = self.expects_much(slot);
         let state = &mut self.slots[slot as usize];
+        let has_enough = state.has_enough();
         let Some(stream) = state.stream.as_mut() else { return Ok(true) };
         let (left, reads_in_full) = (state.response.body_left(), stream.reads_in_full());
-        if left >= DISCARD_FROM && reads_in_full {
+        if left >= DISCARD_FROM && reads_in_full && has_enough {
             // The last byte is read, so that anything after the body is seen.
             return self.discard_once(slot, left - 1);
         }
@@ -105,6 +107,7 @@ impl NativeClient {
             return Ok(true);
         }
         state.response.skip(count);
+        state.kept.iter_mut().for_each(|kept| kept.skip(count));
         Ok(count < room && !state.hangup)
     }
 
@@ -158,8 +161,16 @@ impl NativeClient {
         let state = &mut self.slots[slot as usize];
         let input = &self.buffer[..length];
         let before = state.response.bytes();
-        let known_head = &mut self.messages[state.request()].known_head;
-        match state.response.advance_knowing(input, known_head) {
+        let message = &mut self.messages[state.request()];
+        let advanced = match &message.checks {
+            None => state.response.advance_knowing(input, &mut message.known_head),
+            Some(checks) => {
+                let kept = state.kept.get_or_insert_with(|| self.spare.take());
+                let mut keeping = Keeping { kept, checks };
+                state.response.advance_into(input, &mut message.known_head, &mut keeping)
+            }
+        };
+        match advanced {
             Err(kind) => {
                 state.held.clear();
                 state.response.count_refused(before + length as u64);
@@ -192,7 +203,8 @@ impl NativeClient {
         } else if !state.response.keep_alive() || state.carried >= self.max_requests {
             self.linger(slot, ended_ns);
         }
-        self.end(slot, Outcome::Status(status), ended_ns);
+        let failed = self.check(slot, ended_ns);
+        self.end_with(slot, Outcome::Status(status), failed, ended_ns);
     }
 
     fn ended_by_server(&mut self, slot: u32) {

@@ -5,6 +5,7 @@
 //! the rest of a split head is copied to its connection.
 
 mod ahead;
+mod checking;
 pub mod chunked;
 pub mod closing;
 mod connect;
@@ -16,7 +17,9 @@ pub mod response;
 mod slot;
 mod stream;
 
+use crate::check::{Checks, Failed};
 use crate::clock;
+use crate::http::capture::Spare;
 use crate::http::cause;
 use crate::http::os::poller::{Poller, Readiness, wait_precisely};
 use crate::http::os::socket::wait_writable;
@@ -25,6 +28,7 @@ use crate::http::tls::TlsClient;
 use crate::http::{Addresses, Client, ClientError, Completion, STOP_LOOK_NS, Settings, Ticket};
 use crate::plan::request::Request;
 use crate::stats::causes::{Causes, Key};
+use crate::stats::failures::Failures;
 use crate::stats::openings::Openings;
 use crate::stats::outcome::{ErrorKind, Outcome};
 use crate::threads::StopFlag;
@@ -33,6 +37,7 @@ use response::KnownHead;
 use slot::{Phase, Slot};
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Maximum slots per client.
@@ -91,6 +96,7 @@ pub struct NativeClient {
     /// Ended, completion not yet handed over.
     ended: Vec<(u32, Completion)>,
     buffer: Box<[u8]>,
+    spare: Spare,
 }
 
 /// A request as it is sent, and what is known about its responses.
@@ -101,6 +107,8 @@ struct Message {
     last_bytes: Vec<u8>,
     is_head: bool,
     known_head: KnownHead,
+    checks: Option<Arc<Checks>>,
+    failures: Failures,
 }
 
 impl Message {
@@ -110,6 +118,8 @@ impl Message {
             last_bytes: render_last(request),
             is_head: request.method() == http::Method::HEAD,
             known_head: KnownHead::default(),
+            checks: request.checks().cloned(),
+            failures: Failures::default(),
         }
     }
 }
@@ -164,6 +174,7 @@ impl NativeClient {
             more: VecDeque::with_capacity(slots),
             ended: Vec::with_capacity(slots),
             buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
+            spare: Spare::default(),
         })
     }
 
@@ -177,10 +188,19 @@ impl NativeClient {
         Ok(self)
     }
 
+    /// Ends a slot's request with an error. The next poll hands over the completion and frees the slot.
+    fn end(&mut self, slot: u32, kind: ErrorKind, ended_ns: u64) {
+        self.end_with(slot, Outcome::Error(kind), Failed::default(), ended_ns);
+    }
+
     /// Ends a slot's request. The next poll hands over the completion and frees the slot.
-    fn end(&mut self, slot: u32, outcome: Outcome, ended_ns: u64) {
+    fn end_with(&mut self, slot: u32, outcome: Outcome, failed: Failed, ended_ns: u64) {
         self.in_flight.remove(slot);
-        let completion = self.slots[slot as usize].end(outcome, ended_ns);
+        let state = &mut self.slots[slot as usize];
+        if let Some(kept) = state.kept.take() {
+            self.spare.give(kept);
+        }
+        let completion = state.end(outcome, failed, ended_ns);
         self.ended.push((slot, completion));
     }
 
@@ -188,7 +208,7 @@ impl NativeClient {
     fn fail(&mut self, slot: u32, kind: ErrorKind) {
         self.leave_opening(slot);
         self.slots[slot as usize].close();
-        self.end(slot, Outcome::Error(kind), clock::now_ns());
+        self.end(slot, kind, clock::now_ns());
         self.open_waiting();
     }
 
@@ -276,7 +296,7 @@ impl NativeClient {
             self.leave_opening(slot);
             self.forget_closing(slot);
             self.slots[slot as usize].close();
-            self.end(slot, Outcome::Error(ErrorKind::Aborted), clock::now_ns());
+            self.end(slot, ErrorKind::Aborted, clock::now_ns());
         }
     }
 
@@ -390,6 +410,10 @@ impl Client for NativeClient {
 
     fn take_causes(&mut self) -> Causes {
         self.causes.take()
+    }
+
+    fn take_failures(&mut self, request: u32) -> Failures {
+        self.messages[request as usize].failures.take()
     }
 
     fn take_openings(&mut self) -> Openings {

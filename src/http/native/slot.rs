@@ -2,6 +2,8 @@
 
 use super::response::Response;
 use super::stream::Stream;
+use crate::check::Failed;
+use crate::http::capture::Kept;
 use crate::http::{Completion, Ticket};
 use crate::stats::outcome::Outcome;
 use std::net::TcpStream;
@@ -58,6 +60,8 @@ pub struct Slot {
     pub response: Response,
     /// The bytes of an incomplete head.
     pub held: Vec<u8>,
+    /// What its checks need of the response, if it has checks and any byte arrived.
+    pub kept: Option<Kept>,
     /// Complete exchanges on this connection before the current one.
     pub carried: u64,
     /// Whether the connection was opened ahead of any request.
@@ -97,6 +101,7 @@ impl Slot {
             written: 0,
             response: Response::new(false),
             held: Vec::new(),
+            kept: None,
             carried: 0,
             is_ahead: false,
             retried: false,
@@ -152,13 +157,25 @@ impl Slot {
         self.response.bytes() > 0 || !self.held.is_empty()
     }
 
+    /// Whether the rest of the body need not be seen.
+    #[inline]
+    pub fn has_enough(&self) -> bool {
+        self.kept.as_ref().is_none_or(Kept::is_full)
+    }
+
+    /// The request that it carries.
+    pub fn ticket(&self) -> &Ticket {
+        &self.ticket
+    }
+
     /// Ends the request.
-    pub fn end(&mut self, outcome: Outcome, ended_ns: u64) -> Completion {
+    pub fn end(&mut self, outcome: Outcome, failed: Failed, ended_ns: u64) -> Completion {
         let bytes = self.response.bytes() + self.held.len() as u64;
         self.phase = Phase::Ended;
         self.clear_held();
         let resent = self.retried;
-        Completion { ticket: self.ticket, sent_ns: self.sent_ns, ended_ns, outcome, bytes, resent }
+        let (ticket, sent_ns) = (self.ticket, self.sent_ns);
+        Completion { ticket, sent_ns, ended_ns, outcome, bytes, resent, failed }
     }
 
     /// Closes the connection. Its pending events will not be taken for those of the next one.

@@ -4,11 +4,14 @@ pub(crate) mod agent;
 mod secure;
 mod transport;
 
+use crate::check::Failed;
 use crate::clock;
+use crate::http::capture::{Keeping, Kept, Sink};
 use crate::http::os::poller::wait_precisely;
 use crate::http::{Addresses, Client, ClientError, Completion, MAX_BODY_BYTES, Settings, Ticket};
 use crate::plan::request::Request;
 use crate::stats::causes::Causes;
+use crate::stats::failures::Failures;
 use crate::stats::openings::Openings;
 use crate::stats::outcome::{ErrorKind, Outcome};
 use crate::threads::StopFlag;
@@ -30,6 +33,9 @@ pub struct UreqClient {
     free_since_ns: u64,
     is_precise: bool,
     buffer: Box<[u8]>,
+    kept: Kept,
+    /// The first failed responses to each request.
+    failures: Vec<Failures>,
 }
 
 impl UreqClient {
@@ -45,7 +51,9 @@ impl UreqClient {
     ) -> Result<UreqClient, ClientError> {
         Ok(UreqClient {
             agent: BoundedAgent::new(&requests[0], settings, addresses, stop)?,
+            failures: requests.iter().map(|_| Failures::default()).collect(),
             requests,
+            kept: Kept::default(),
             done: None,
             free_since_ns: clock::now_ns(),
             is_precise: false,
@@ -63,24 +71,48 @@ impl UreqClient {
     }
 
     fn attempt(&mut self, request: u32, sent_ns: u64) -> Result<u16, ErrorKind> {
-        let mut response = self.agent.send(&self.requests[request as usize], sent_ns)?;
+        let request = &self.requests[request as usize];
+        let mut response = self.agent.send(request, sent_ns)?;
+        let status = response.status().as_u16();
+        self.kept.clear();
+        let mut keeping = request.checks().map(|checks| Keeping { kept: &mut self.kept, checks });
+        if let Some(keeping) = &mut keeping {
+            let fields = response.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+            keeping.fields(status, fields);
+        }
         let mut reader = response.body_mut().as_reader();
         let mut length = 0u64;
         loop {
             match reader.read(&mut self.buffer) {
                 Ok(0) => break,
-                Ok(count) => length += count as u64,
+                Ok(count) => {
+                    length += count as u64;
+                    keeping.iter_mut().for_each(|keeping| keeping.body(&self.buffer[..count]));
+                }
                 Err(error) => return Err(transport::kind_of(&ureq::Error::from(error), self.agent.state())),
             }
             if length > MAX_BODY_BYTES {
                 return Err(ErrorKind::Protocol);
             }
         }
-        match response.status().as_u16() {
+        match status {
             // What follows is another protocol, which no client here speaks.
             101 => Err(ErrorKind::Protocol),
             status => Ok(status),
         }
+    }
+
+    /// Which checks the response fails; notes the first ones.
+    fn check(&mut self, ticket: &Ticket, outcome: Outcome, ended_ns: u64) -> Failed {
+        let index = ticket.request as usize;
+        let checks = self.requests[index].checks().filter(|_| !ticket.warmup);
+        let (Some(checks), Outcome::Status(status)) = (checks, outcome) else { return Failed::default() };
+        let seen = self.kept.seen(status);
+        let failed = checks.failed(&seen);
+        if !failed.is_none() {
+            self.failures[index].note(ended_ns, failed, &seen);
+        }
+        failed
     }
 }
 
@@ -101,7 +133,8 @@ impl Client for UreqClient {
         }
         let (outcome, resent) = self.exchange(ticket.request, sent_ns);
         let (ended_ns, bytes) = (clock::now_ns(), self.agent.state().received());
-        self.done = Some(Completion { ticket, sent_ns, ended_ns, outcome, bytes, resent });
+        let failed = self.check(&ticket, outcome, ended_ns);
+        self.done = Some(Completion { ticket, sent_ns, ended_ns, outcome, bytes, resent, failed });
         sent_ns
     }
 
@@ -124,6 +157,10 @@ impl Client for UreqClient {
 
     fn take_causes(&mut self) -> Causes {
         self.agent.state().take_causes()
+    }
+
+    fn take_failures(&mut self, request: u32) -> Failures {
+        self.failures[request as usize].take()
     }
 
     fn take_openings(&mut self) -> Openings {

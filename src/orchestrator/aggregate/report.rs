@@ -1,8 +1,10 @@
 //! One report of a driver, decoded and checked before it is merged. Needs no lock and no state.
 
 use super::target_count;
+use crate::check::limits::CHECKS;
 use crate::message::{Histograms, LatencyMs, Metrics, NodeRef, TargetCount};
 use crate::stats::causes::{ErrorSample, MAX_CAUSES};
+use crate::stats::check_samples::{self, CheckSample};
 use crate::stats::counts::Counts;
 use crate::stats::generator::Generator;
 use crate::stats::histogram::{self, Packed};
@@ -24,6 +26,8 @@ const MAX_KINDS: usize = 64;
 const MAX_KIND_BYTES: usize = 64;
 /// Maximum number of request names in one report.
 const MAX_NAMES: usize = 50;
+/// Maximum length of a check's name, in bytes.
+const MAX_CHECK_BYTES: usize = 256;
 /// Maximum length of a report id quoted in an error, in characters.
 const MAX_ID_CHARS: usize = 100;
 
@@ -46,6 +50,8 @@ pub struct Snapshot {
     pub generator: Option<Generator>,
     /// Why requests failed.
     pub causes: Vec<ErrorSample>,
+    /// The first responses that failed a check.
+    pub check_samples: Vec<CheckSample>,
 }
 
 /// A histogram of a report.
@@ -189,6 +195,7 @@ impl Report {
         let causes = message.error_samples.iter().take(MAX_CAUSES * ErrorKind::ALL.len());
         let snapshot = Arc::make_mut(&mut report.snapshot);
         snapshot.causes = causes.cloned().collect();
+        snapshot.check_samples = check_samples::read(&message.check_samples);
         snapshot.generator = message.generator.map(Generator::checked);
         report.target = target_count::read(message);
         Ok(Report::Numbered(report))
@@ -224,6 +231,7 @@ impl Source<'_> {
             lag_ms: lag.distribution(),
             generator: None,
             causes: Vec::new(),
+            check_samples: Vec::new(),
         };
         let moment = |ms: Option<f64>| ms.filter(|ms| (0.0..=MAX_MOMENT_MS).contains(ms));
         Ok(NumberedReport {
@@ -264,9 +272,20 @@ fn check_counts(counts: &Counts) -> Result<(), String> {
     if !counts.status.keys().all(is_status) {
         return Err("a status that is not a number of up to three digits".to_owned());
     }
+    let checks = &counts.checks;
+    if checks.len() > MAX_NAMES * CHECKS || checks.keys().any(|name| name.len() > MAX_CHECK_BYTES) {
+        return Err(format!("too many checks, or one with a name of more than {MAX_CHECK_BYTES} bytes"));
+    }
     let single = [counts.planned, counts.sent, counts.never_sent, counts.queued, counts.responses];
-    let mapped = counts.errors.values().chain(counts.status.values());
-    let rest = [&counts.bytes_received, &counts.resent, &counts.warmup_sent, &counts.warmup_errors];
+    let mapped = counts.errors.values().chain(counts.status.values()).chain(checks.values());
+    let rest = [
+        &counts.bytes_received,
+        &counts.resent,
+        &counts.warmup_sent,
+        &counts.warmup_errors,
+        &counts.failed_checks,
+        &counts.truncated_checks,
+    ];
     let all = single.iter().chain(rest).chain(mapped).copied();
     // The sum over all kinds is also a count.
     let errors = counts.errors.values().fold(0u64, |sum, n| sum.saturating_add(*n));
@@ -309,6 +328,8 @@ mod tests {
                 r#","sequence":1,"counts":{"errors":{"timeout":900000000000000,"closed":900000000000000}}"#,
                 "more than any driver",
             ),
+            (r#","sequence":1,"counts":{"failed_checks":10000000000000000}"#, "more than any driver"),
+            (r#","sequence":1,"counts":{"checks":{"status":10000000000000000}}"#, "more than any driver"),
             (r#","sequence":1,"counts":{"status":{"20x":1}}"#, "three digits"),
             (r#","sequence":1,"counts":{"status":{"":1}}"#, "three digits"),
             (r#","sequence":18446744073709551615,"counts":{}"#, "no sequence"),
@@ -322,7 +343,12 @@ mod tests {
         let kinds: Vec<String> = (0..65).map(|n| format!(r#""k{n}":1"#)).collect();
         let many = format!(r#","sequence":1,"counts":{{"errors":{{{}}}}}"#, kinds.join(","));
         let long = format!(r#","sequence":1,"counts":{{"errors":{{"{}":1}}}}"#, "k".repeat(65));
-        let named = [(many.as_str(), "kinds of errors"), (long.as_str(), "kinds of errors")];
+        let check = format!(r#","sequence":1,"counts":{{"checks":{{"{}":1}}}}"#, "c".repeat(257));
+        let named = [
+            (many.as_str(), "kinds of errors"),
+            (long.as_str(), "kinds of errors"),
+            (check.as_str(), "name of more than 256 bytes"),
+        ];
         for (more, expected) in cases.into_iter().chain(named) {
             let error = with(more);
             assert!(error.contains(expected) && error.contains("report r7 of driver a"), "{error}");

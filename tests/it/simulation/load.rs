@@ -2,6 +2,7 @@
 //! sockets.
 
 use super::random::Random;
+use floodgate::check::Failed;
 use floodgate::clock::NS_PER_MS;
 use floodgate::driver::collector::Collector;
 use floodgate::driver::cursor::{Cursor, Due};
@@ -163,7 +164,8 @@ impl Load {
             _ => Outcome::Status(200),
         };
         let latency_ns = now_ns - planned_ns + service_ns;
-        let sample = Sample { latency_ns, service_ns, outcome, bytes: 100, resent: false };
+        let sample =
+            Sample { latency_ns, service_ns, outcome, bytes: 100, resent: false, failed: Failed::default() };
         self.in_flight.push((now_ns + service_ns, (url, request), sample));
     }
 

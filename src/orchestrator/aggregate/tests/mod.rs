@@ -1,6 +1,7 @@
 mod order;
 
 use super::*;
+use crate::check::Failed;
 use crate::message::{Histograms, Metrics};
 use crate::stats::outcome::{ErrorKind, Outcome};
 use crate::stats::tally::{Sample, Tally};
@@ -36,6 +37,7 @@ fn report(name: &str, sequence: u64, elapsed_ms: f64, tally: &Tally, is_final: b
         by_name: BTreeMap::new(),
         generator: None,
         error_samples: Vec::new(),
+        check_samples: Vec::new(),
         target_seen: None,
         target_restarted: false,
     };
@@ -56,6 +58,7 @@ fn work(tally: &mut Tally, n: u64, ms: u64) {
             outcome,
             bytes: 7,
             resent: false,
+            failed: Failed::default(),
         });
     }
 }
@@ -267,6 +270,7 @@ fn told(samples: &[(u64, bool)], into: &mut Tally) {
             outcome,
             bytes: us % 99,
             resent: false,
+            failed: Failed::default(),
         });
     }
 }

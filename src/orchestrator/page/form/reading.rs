@@ -76,7 +76,7 @@ impl Form {
             headers: self.headers(),
             // Blanks may be part of a body.
             body: self.values.get("body").filter(|body| !body.is_empty()).cloned(),
-            body_base64: None,
+            ..RequestSpec::default()
         };
         config.request = Some(request).filter(|request| *request != RequestSpec::default());
         config
