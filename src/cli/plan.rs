@@ -1,5 +1,6 @@
 //! Plan files: reading them, merging them with the flags, and `floodgate plan check`.
 
+use super::expect;
 use super::files::read_limited;
 use crate::message::TestConfig;
 use crate::plan::options::Options;
@@ -114,6 +115,9 @@ fn in_flags(error: &PlanError) -> String {
         "target_url" => format!("--url: {reason}"),
         "count" => format!("--requests: {reason}"),
         "count_per_driver" => format!("--requests-per-driver: {reason}"),
-        key => format!("--{}: {reason}", key.replace('_', "-")),
+        key => match expect::flag(key) {
+            Some(flag) => format!("{flag}: {reason}"),
+            None => format!("--{}: {reason}", key.replace('_', "-")),
+        },
     }
 }

@@ -1,5 +1,6 @@
 //! The flags of `floodgate run`.
 
+use super::expect::ExpectArgs;
 use super::files::read_limited;
 use super::output::{OutputArgs, SpeechArgs};
 use super::plan::{Merged, load};
@@ -92,6 +93,9 @@ pub struct RunArgs {
     /// Request body, or @FILE to read it from a file; at most 700,000 bytes
     #[arg(long, value_name = "TEXT|@FILE")]
     body: Option<String>,
+    /// What a response must look like.
+    #[command(flatten)]
+    expect: ExpectArgs,
     /// Rejected because tools disagree on its meaning: a wrk user's duration would be sent as a body.
     #[arg(short = 'd', hide = true, value_parser = values::neither)]
     ambiguous: Option<String>,
@@ -222,6 +226,7 @@ impl RunArgs {
                 method: self.method.clone(),
                 headers: self.headers.clone(),
                 body: self.body.as_deref().map(read_body).transpose()?,
+                expect: self.expect.expect(),
             },
             named: None,
         })

@@ -32,6 +32,10 @@ pub fn facts(run: &Run, figures: &Aggregate, total: &Stats, conservation: &Conse
         responses: total.responses,
         errors: total.errors.clone(),
         status: total.status.clone(),
+        has_checks: run.plan.sent().list().iter().any(|request| request.checks().is_some()),
+        failed_checks: total.failed_checks,
+        truncated_checks: total.truncated_checks,
+        checks: checks(figures),
         lag: total.lag_ms.clone(),
         due_in_pauses: rates_rps
             .map_or(0.0, |(planned_rps, _)| due_in_pauses(&max_lags_ms(figures), planned_rps)),
@@ -54,6 +58,18 @@ pub fn facts(run: &Run, figures: &Aggregate, total: &Stats, conservation: &Conse
         notes: notes(run).chain(uncounted(figures)).collect(),
         ..Facts::default()
     }
+}
+
+/// How many responses failed each check: by request if the plan names several.
+fn checks(figures: &Aggregate) -> Vec<(String, u64)> {
+    if figures.by_name().is_empty() {
+        return figures.counts().checks.clone().into_iter().collect();
+    }
+    let of = |(request, own): &(String, Aggregate)| {
+        let checks = own.counts().checks.clone().into_iter();
+        checks.map(|(check, n)| (format!("{request} {check}"), n)).collect::<Vec<_>>()
+    };
+    figures.by_name().iter().flat_map(of).collect()
 }
 
 /// How many drivers sent their final report after a STOP, of how many.

@@ -1,6 +1,7 @@
 //! What a user may set of a plan, wherever it is written: on a command line or in a plan file.
 
 use super::{DEFAULT_CONNECTIONS, PlanError};
+use crate::check::Expect;
 use crate::message::{NamedRequest, OnDriverLoss, RequestSpec, Stage, TestConfig, TestType, Totals};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -74,6 +75,8 @@ pub struct RequestOptions {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Option<Vec<u8>>,
+    /// What responses must look like.
+    pub expect: Expect,
 }
 
 impl Options {
@@ -150,6 +153,7 @@ impl Options {
             "max_requests_per_connection" => self.max_requests_per_connection.is_some(),
             "client" => self.client.is_some(),
             "request" => self.request != RequestOptions::default(),
+            _ if key.starts_with("request.expect") => self.request.expect != Expect::default(),
             _ => false,
         }
     }
@@ -222,6 +226,7 @@ impl RequestOptions {
             method: self.method.or(below.method),
             headers: below.headers,
             body: self.body.or(below.body),
+            expect: self.expect.over(below.expect),
         }
     }
 
@@ -230,6 +235,7 @@ impl RequestOptions {
         let implied = self.body.as_ref().map(|_| "POST".to_owned());
         let method = self.method.clone().or(implied);
         let mut spec = RequestSpec { method, headers: self.headers.clone(), ..RequestSpec::default() };
+        spec.expect = Some(self.expect.clone()).filter(|expect| *expect != Expect::default());
         match self.body.as_deref().map(|body| (body, std::str::from_utf8(body))) {
             Some((_, Ok(text))) if is_plain(text) => spec.body = Some(text.to_owned()),
             Some((bytes, _)) => spec.body_base64 = Some(BASE64.encode(bytes)),

@@ -1,6 +1,7 @@
 //! The keys of a plan file: their names, suggestions for misspelled ones, and the fields of a `test_config`
 //! that they set.
 
+use crate::check;
 use crate::plan::fields::{nearest, shown};
 
 /// Keys at the top of a plan file.
@@ -27,14 +28,14 @@ pub const PLAN: [&str; 20] = [
     "requests",
 ];
 /// Keys of the table `request`.
-pub const REQUEST: [&str; 4] = ["method", "headers", "body", "body_file"];
+pub const REQUEST: [&str; 5] = ["method", "headers", "body", "body_file", "expect"];
 /// Keys of a table in `requests`.
-pub const NAMED: [&str; 7] = ["name", "weight", "url", "method", "headers", "body", "body_file"];
+pub const NAMED: [&str; 8] = ["name", "weight", "url", "method", "headers", "body", "body_file", "expect"];
 /// Keys of a stage.
 pub const STAGE: [&str; 2] = ["duration", "rate"];
 
 /// Names from other tools, from a `test_config`, or without the right unit, and the keys they mean.
-const MEANT: [(&str, &str); 36] = [
+const MEANT: [(&str, &str); 43] = [
     ("type", "test_type"),
     ("url", "target_url"),
     ("target", "target_url"),
@@ -71,6 +72,13 @@ const MEANT: [(&str, &str); 36] = [
     ("payload", "body"),
     ("data", "body"),
     ("file", "body_file"),
+    ("check", "expect"),
+    ("checks", "expect"),
+    ("assert", "expect"),
+    ("code", "status"),
+    ("text", "contains"),
+    ("headers", "header"),
+    ("size", "max_bytes"),
 ];
 
 /// A table of a plan file.
@@ -82,6 +90,8 @@ pub enum Table {
     Request,
     /// One of `[[requests]]`.
     Named,
+    /// `expect` of a request.
+    Expect,
     /// A stage.
     Stage,
 }
@@ -92,6 +102,7 @@ impl Table {
             Table::Plan => &PLAN,
             Table::Request => &REQUEST,
             Table::Named => &NAMED,
+            Table::Expect => &check::KEYS,
             Table::Stage => &STAGE,
         }
     }
@@ -101,6 +112,7 @@ impl Table {
             Table::Plan => "a plan file",
             Table::Request => "[request]",
             Table::Named => "a request in [[requests]]",
+            Table::Expect => "expect",
             Table::Stage => "a stage",
         }
     }
@@ -110,7 +122,9 @@ impl Table {
 pub fn unknown(name: &str, table: Table) -> String {
     let what = format!("{} is not a key of {}", shown(name), table.name());
     let lower = name.to_ascii_lowercase().replace('-', "_");
-    let meant = MEANT.iter().find(|(other, _)| *other == lower).map(|(_, meant)| *meant);
+    let here = |(other, meant): &&(&str, &str)| *other == lower && table.keys().contains(meant);
+    let meant = MEANT.iter().find(here).or_else(|| MEANT.iter().find(|(other, _)| *other == lower));
+    let meant = meant.map(|(_, meant)| *meant);
     let key = meant.filter(|key| table.keys().contains(key)).or_else(|| nearest(name, table.keys()));
     if let Some(key) = key {
         return format!("{what}: did you mean {key}?");
@@ -119,7 +133,7 @@ pub fn unknown(name: &str, table: Table) -> String {
     let heading = match table {
         Table::Request => Some("[request]"),
         Table::Named => Some("the first [[requests]]"),
-        Table::Plan | Table::Stage => None,
+        Table::Plan | Table::Expect | Table::Stage => None,
     };
     if let Some(heading) = heading.filter(|_| PLAN.contains(&lower.as_str())) {
         return format!("{what}: move {lower} to the top of the file, above {heading}");
@@ -186,6 +200,8 @@ mod tests {
             ("rate", Table::Request, "rate is not a key of [request]: move rate to the top of the file"),
             ("bdy", Table::Request, "did you mean body?"),
             ("duration_ms", Table::Stage, "did you mean duration?"),
+            ("headers", Table::Expect, "headers is not a key of expect: did you mean header?"),
+            ("assert", Table::Named, "did you mean expect?"),
             ("x", Table::Stage, "x is not a key of a stage: use duration, rate"),
             ("a\nlong name", Table::Plan, "\"a\\nlong name\" is not a key of a plan file: use test_type, "),
         ] {
@@ -193,7 +209,7 @@ mod tests {
             assert!(text.contains(expected), "{text}");
         }
         for (_, meant) in MEANT {
-            let known = [&PLAN[..], &REQUEST, &NAMED];
+            let known = [&PLAN[..], &REQUEST, &NAMED, &check::KEYS];
             assert!(known.iter().any(|keys| keys.contains(&meant)), "{meant}");
         }
     }

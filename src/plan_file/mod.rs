@@ -4,6 +4,7 @@
 //! [`crate::plan`], and their errors find their place by the name of the key.
 
 pub mod describe;
+mod expect;
 pub mod keys;
 mod reader;
 mod request;

@@ -16,7 +16,10 @@ impl Reader {
     /// Reads `[request]`.
     pub fn request(&mut self, value: &Value) {
         let DeValue::Table(table) = value.get_ref() else {
-            self.take::<()>("request", Err(not(value, "a table with method, headers, body or body_file")));
+            self.take::<()>(
+                "request",
+                Err(not(value, "a table with method, headers, body or body_file, and expect")),
+            );
             return;
         };
         let mut options = RequestOptions::default();
@@ -112,6 +115,7 @@ impl Reader {
                 let index = request.and_then(|index| index.parse().ok());
                 self.body_files.extend(file.map(|file| BodyFile { path, index, file }));
             }
+            "expect" => into.expect = self.expect(&path, value).unwrap_or_default(),
             _ => return false,
         }
         true

@@ -35,6 +35,7 @@ fn point(second: u64) -> SeriesPoint {
     SeriesPoint {
         second,
         error_statuses: 0,
+        failed_checks: 0,
         planned: Some(2_000),
         requests: sent,
         responses: sent - second % 3,

@@ -324,6 +324,9 @@ pub struct SeriesPoint {
     /// Responses of this second with a status of 400 or more; omitted if there are none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub error_statuses: u64,
+    /// Responses of this second that failed a check; omitted if there are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failed_checks: u64,
     /// Sent requests that had to wait for a free slot.
     #[serde(default)]
     pub queued: u64,

@@ -9,7 +9,8 @@ use std::io::{self, Write};
 pub fn write_series(points: &[SeriesPoint], out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
-        "second,planned,requests,responses,errors,error_statuses,queued,p50_ms,p90_ms,p99_ms,max_ms,lag_p99_ms,busy,complete"
+        "second,planned,requests,responses,errors,error_statuses,failed_checks,queued,p50_ms,p90_ms,p99_ms,\
+         max_ms,lag_p99_ms,busy,complete"
     )?;
     for point in points {
         // Names every field, so that a new one is not forgotten here.
@@ -20,6 +21,7 @@ pub fn write_series(points: &[SeriesPoint], out: &mut dyn Write) -> io::Result<(
             responses,
             errors,
             error_statuses,
+            failed_checks,
             queued,
             p50_ms,
             p90_ms,
@@ -30,7 +32,10 @@ pub fn write_series(points: &[SeriesPoint], out: &mut dyn Write) -> io::Result<(
             complete,
         } = point;
         let planned = planned.map_or(String::new(), |planned| planned.to_string());
-        write!(out, "{second},{planned},{requests},{responses},{errors},{error_statuses},{queued},")?;
+        write!(
+            out,
+            "{second},{planned},{requests},{responses},{errors},{error_statuses},{failed_checks},{queued},"
+        )?;
         for figure in [p50_ms, p90_ms, p99_ms, max_ms, lag_p99_ms, busy] {
             write!(out, "{},", figure.map_or(String::new(), |figure| figure.to_string()))?;
         }
@@ -122,6 +127,7 @@ mod tests {
             responses: 9,
             errors: 1,
             error_statuses: 3,
+            failed_checks: 4,
             queued: 2,
             p50_ms: Some(0.5),
             p90_ms: Some(3.0),
@@ -134,9 +140,9 @@ mod tests {
         let unknown = SeriesPoint { second: 2, ..SeriesPoint::default() };
         let mut out = Vec::new();
         write_series(&[known, unknown], &mut out).expect("written");
-        let expected = "second,planned,requests,responses,errors,error_statuses,queued,p50_ms,p90_ms,p99_ms,\
+        let expected = "second,planned,requests,responses,errors,error_statuses,failed_checks,queued,p50_ms,p90_ms,p99_ms,\
              max_ms,lag_p99_ms,busy,complete\n\
-             1,11,10,9,1,3,2,0.5,3,12.25,20,0.25,0.5,true\n2,,0,0,0,0,0,,,,,,,false\n";
+             1,11,10,9,1,3,4,2,0.5,3,12.25,20,0.25,0.5,true\n2,,0,0,0,0,0,0,,,,,,,false\n";
         assert_eq!(String::from_utf8(out).expect("text"), expected);
     }
 

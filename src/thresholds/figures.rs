@@ -18,6 +18,8 @@ pub struct SecondFigures<'a> {
     pub responses: u64,
     /// Failed requests.
     pub errors: u64,
+    /// Responses that failed a check.
+    pub failed_checks: u64,
     /// Responses by status.
     pub status: &'a [(u16, u64)],
     /// Latencies.
@@ -33,6 +35,7 @@ impl SecondFigures<'_> {
             requests: self.requests,
             responses: self.responses,
             errors: self.errors,
+            failed_checks: self.failed_checks,
             planned: self.planned,
         };
         match metric {
@@ -60,6 +63,7 @@ struct Counts {
     requests: u64,
     responses: u64,
     errors: u64,
+    failed_checks: u64,
     planned: Option<u64>,
 }
 
@@ -70,6 +74,7 @@ impl Sums {
             (&mut counts.requests, second.requests),
             (&mut counts.responses, second.responses),
             (&mut counts.errors, second.errors),
+            (&mut counts.failed_checks, second.failed_checks),
         ] {
             *sum = sum.saturating_add(n);
         }
@@ -109,6 +114,7 @@ impl Counts {
         match metric {
             Metric::Errors(Amount::Count) => Some(self.errors as f64),
             Metric::Errors(Amount::Percent) => percent(self.errors, self.requests),
+            Metric::FailedChecks(amount) => self.share(self.failed_checks, amount),
             Metric::Achieved => percent(self.requests, self.planned?),
             _ => None,
         }
@@ -138,6 +144,7 @@ pub fn of_result(
         requests: total.requests,
         responses: total.responses,
         errors: total.errors_total(),
+        failed_checks: total.failed_checks,
         planned,
     };
     let times = |times: Times| match times {

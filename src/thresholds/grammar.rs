@@ -10,7 +10,7 @@ const MAX_BYTES: usize = 200;
 /// Longest time that a condition can be required to be true, in s.
 const MAX_FOR_S: u64 = 86_400;
 const METRICS: &str = "min, mean, p50, p90, p95, p99, p99.9, max (the same with service. or lag. before it), \
-                       errors, status.5xx, throughput, achieved or never_sent";
+                       errors, failed_checks, status.5xx, throughput, achieved or never_sent";
 
 /// Why a text is no condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,7 +159,7 @@ fn metric(name: &str) -> Result<Metric, String> {
         "throughput" => return Ok(Metric::Throughput),
         "achieved" => return Ok(Metric::Achieved),
         "never_sent" => return Ok(Metric::NeverSent(Amount::Count)),
-        "failed_checks" => return Err("responses have no checks yet: use errors or status.5xx".to_owned()),
+        "failed_checks" => return Ok(Metric::FailedChecks(Amount::Count)),
         _ => {}
     }
     let Some((group, rest)) = name.split_once('.') else { return Err(unknown()) };
@@ -223,6 +223,7 @@ fn limit(metric: Metric, text: &str) -> Result<(Metric, f64), String> {
         }
         (Metric::Errors(_), Some(limit)) => Ok((Metric::Errors(Amount::Percent), limit)),
         (Metric::Status(which, _), Some(limit)) => Ok((Metric::Status(which, Amount::Percent), limit)),
+        (Metric::FailedChecks(_), Some(limit)) => Ok((Metric::FailedChecks(Amount::Percent), limit)),
         (Metric::NeverSent(_), Some(limit)) => Ok((Metric::NeverSent(Amount::Percent), limit)),
         (_, None) => number(text)
             .map(|limit| (metric, limit))
@@ -288,6 +289,15 @@ mod tests {
             ),
             ("throughput <= 950/s", Metric::Throughput, Comparison::AtMost, 950.0, None, false),
             ("achieved < 99%", Metric::Achieved, Comparison::Below, 99.0, None, false),
+            ("failed_checks > 0", Metric::FailedChecks(Amount::Count), Comparison::Above, 0.0, None, false),
+            (
+                "failed_checks >= 0.1% for 5s, abort",
+                Metric::FailedChecks(Amount::Percent),
+                Comparison::AtLeast,
+                0.1,
+                Some(5),
+                true,
+            ),
             ("never_sent > 0", Metric::NeverSent(Amount::Count), Comparison::Above, 0.0, None, false),
         ] {
             let expression = text.to_owned();
@@ -319,7 +329,7 @@ mod tests {
             ("p98 > 1s", "p98", "use min, mean, p50"),
             ("order.p98 > 400ms", "order.p98", "\"order.p98\" is not a metric: use min, mean, p50"),
             ("order.achieved < 99%", "order.achieved", "leave out the name"),
-            ("failed_checks > 0", "failed_checks", "no checks yet"),
+            ("failed_checks > some", "some", "10 or 1%"),
             ("status.6y > 1", "status.6y", "status.503"),
             ("p99 = 1s", "=", "one of > >= < <="),
             ("p99 => 1s", "=>", "one of > >= < <="),

@@ -16,7 +16,8 @@ pub use figures::SecondFigures;
 pub use grammar::Malformed;
 pub use judge::Judge;
 
-use crate::message::TestConfig;
+use crate::check::Expect;
+use crate::message::{NamedRequest, RequestSpec, TestConfig};
 use crate::plan::{AB_NAMES, Fixed, PlanError};
 use crate::stats::summary::ThresholdResult;
 use crate::units::{format_count, format_duration_ms, format_figure, format_ms, trim_number};
@@ -52,6 +53,8 @@ pub enum Metric {
     Errors(Amount),
     /// Responses with this status.
     Status(Statuses, Amount),
+    /// Responses that failed a check.
+    FailedChecks(Amount),
     /// Responses per second.
     Throughput,
     /// Requests sent, as a share of those that the plan has.
@@ -166,11 +169,13 @@ impl Threshold {
             Metric::Time(..) => format_ms(value),
             Metric::Errors(Amount::Count)
             | Metric::Status(_, Amount::Count)
+            | Metric::FailedChecks(Amount::Count)
             | Metric::NeverSent(Amount::Count) => format_count(value as u64),
             Metric::Throughput => format!("{}/s", format_figure(value)),
             Metric::Achieved
             | Metric::Errors(Amount::Percent)
             | Metric::Status(_, Amount::Percent)
+            | Metric::FailedChecks(Amount::Percent)
             | Metric::NeverSent(Amount::Percent) => format!("{} %", trim_number(value)),
         }
     }
@@ -204,7 +209,9 @@ pub fn check(config: &TestConfig) -> Result<(), Vec<PlanError>> {
         Ok(threshold) if threshold.metric == Metric::Achieved && !is_paced => {
             Some(error(format!("{text}: this plan sets no rate to achieve: set one, or use throughput")))
         }
-        Ok(threshold) => unknown_name(config, &threshold).map(|why| error(format!("{text}: {why}"))),
+        Ok(threshold) => unknown_name(config, &threshold)
+            .or_else(|| unchecked(config, &threshold))
+            .map(|why| error(format!("{text}: {why}"))),
     };
     let errors: Vec<PlanError> = config.thresholds.iter().filter_map(check).collect();
     if errors.is_empty() { Ok(()) } else { Err(errors) }
@@ -221,6 +228,19 @@ fn unknown_name(config: &TestConfig, threshold: &Threshold) -> Option<String> {
         all if all.contains(&name) => None,
         all => Some(format!("{name:?} is no request of this plan: use {}", all.join(", "))),
     }
+}
+
+/// What is wrong if a condition is about checks and the plan has none.
+fn unchecked(config: &TestConfig, threshold: &Threshold) -> Option<String> {
+    let has = |spec: Option<&RequestSpec>| {
+        spec.and_then(|spec| spec.expect.as_ref()).is_some_and(|expect| *expect != Expect::default())
+    };
+    let is_meant = |one: &&NamedRequest| threshold.request.as_ref().is_none_or(|name| *name == one.name);
+    let has_checks = has(config.request.as_ref())
+        || config.requests.iter().filter(is_meant).any(|one| has(Some(&one.spec)));
+    let is_about = matches!(threshold.metric, Metric::FailedChecks(_));
+    (is_about && !has_checks)
+        .then(|| "nothing is checked: say with expect what a response must look like".to_owned())
 }
 
 /// The measured value of a condition with its unit; `None` if nothing was measured.
@@ -253,7 +273,7 @@ pub fn sentence(result: &ThresholdResult) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{NamedRequest, TestType};
+    use crate::message::TestType;
 
     #[test]
     fn conditions_are_checked_against_the_plan() {
@@ -282,6 +302,11 @@ mod tests {
         config.requests = vec![named("search"), named("order")];
         assert_eq!(why("order.p99 > 1s", &config), None);
         assert!(why("cart.p99 > 1s", &config).is_some_and(|why| why.ends_with("use search, order")));
+        let checks = ["failed_checks > 0", "order.failed_checks > 1%"].map(|text| why(text, &config));
+        assert!(checks.iter().flatten().filter(|why| why.contains("nothing is checked")).count() == 2);
+        config.requests[0].spec.expect = Some(serde_json::from_str(r#"{"status": 200}"#).expect("checks"));
+        let checks = ["failed_checks > 0", "order.failed_checks > 1%"].map(|text| why(text, &config));
+        assert!(checks[0].is_none() && checks[1].is_some(), "only search is checked: {checks:?}");
         config = TestConfig { requests: Vec::new(), ab: vec!["http://a/".to_owned(); 2], ..config };
         assert_eq!((why("b.errors > 1%", &config), why("c.p99 > 1s", &config).is_some()), (None, true));
     }

@@ -71,6 +71,7 @@ fn filled() -> Summary {
         responses: 1,
         errors: 1,
         error_statuses: 1,
+        failed_checks: 1,
         queued: 1,
         p50_ms: Some(1.0),
         p90_ms: Some(1.0),

@@ -215,6 +215,7 @@ impl DriverFigures {
             responses: count(|s| s.counts.responses),
             errors: count(|s| s.counts.errors_total()),
             error_statuses: count(|s| s.counts.error_statuses()),
+            failed_checks: count(|s| s.counts.failed_checks),
             queued: count(|s| s.counts.queued),
             status: statuses(&snapshot, before.as_ref().map(|state| &*state.snapshot)),
             work: Work { busy_us: count(|s| worked(s).busy_us), known_us: count(|s| worked(s).known_us) },

@@ -35,6 +35,8 @@ pub struct Part {
     pub errors: u64,
     /// Responses with a status of 400 or more.
     pub error_statuses: u64,
+    /// Responses that failed a check.
+    pub failed_checks: u64,
     /// Sent requests that waited for a slot.
     pub queued: u64,
     /// Responses by status.
@@ -63,6 +65,7 @@ struct Second {
     responses: u64,
     errors: u64,
     error_statuses: u64,
+    failed_checks: u64,
     queued: u64,
     status: Vec<(u16, u64)>,
     work: Work,
@@ -126,6 +129,7 @@ impl Series {
             add(&mut one.responses, part.responses);
             add(&mut one.errors, part.errors);
             add(&mut one.error_statuses, part.error_statuses);
+            add(&mut one.failed_checks, part.failed_checks);
             add(&mut one.queued, part.queued);
             add(&mut one.work.busy_us, part.work.busy_us);
             add(&mut one.work.known_us, part.work.known_us);
@@ -200,6 +204,7 @@ impl Series {
                 responses: one.responses,
                 errors: one.errors,
                 error_statuses: one.error_statuses,
+                failed_checks: one.failed_checks,
                 queued: one.queued,
                 p50_ms: one.latency_ms.map(|ms| ms[0]),
                 p90_ms: one.latency_ms.map(|ms| ms[1]),
@@ -227,6 +232,7 @@ impl Series {
             requests: one.requests,
             responses: one.responses,
             errors: one.errors,
+            failed_checks: one.failed_checks,
             status: &one.status,
             latency: &one.times.latency,
             lag: &one.times.lag,

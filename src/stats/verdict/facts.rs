@@ -42,6 +42,14 @@ pub struct Facts {
     pub causes: Vec<ErrorSample>,
     /// Responses by status.
     pub status: BTreeMap<String, u64>,
+    /// Whether the plan checks responses.
+    pub has_checks: bool,
+    /// Responses that failed a check.
+    pub failed_checks: u64,
+    /// Those that failed one because only the first bytes of their body were kept.
+    pub truncated_checks: u64,
+    /// Responses that failed each check, by the names of the request, if any, and of the check.
+    pub checks: Vec<(String, u64)>,
     /// Lag.
     pub lag: Option<Distribution>,
     /// Requests planned within the maximum lag of each driver. This many can pile up while a generator is

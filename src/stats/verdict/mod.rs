@@ -6,6 +6,7 @@
 
 mod bookkeeping;
 mod bottleneck;
+mod checks;
 mod drivers;
 mod errors;
 mod facts;
@@ -39,8 +40,8 @@ pub enum Severity {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// A stable code: `all_well`, `generator_saturated`, `generator_lag`, `ports_exhausted`, `target_slow`,
-    /// `queued`, `never_sent`, `nothing_sent`, `errors`, `error_status`, `resent`, `driver_lost`,
-    /// `driver_behind`, `original_drivers`, `no_final_report`, `counts_differ`, `reports_missing`,
+    /// `queued`, `never_sent`, `nothing_sent`, `errors`, `error_status`, `resent`, `failed_checks`,
+    /// `driver_lost`, `driver_behind`, `original_drivers`, `no_final_report`, `counts_differ`, `reports_missing`,
     /// `clock_unknown`, `redirects`, `shared_host`, `stopped`, `failed`, `threshold`, `threshold_unknown`,
     /// `result_unknown` or `note`.
     pub code: String,
@@ -95,6 +96,7 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
     found.extend(originals::first(facts));
     if has_counts {
         errors::find(facts, &mut found);
+        found.extend(checks::find(facts));
     }
     drivers::lost(facts, &mut found);
     if has_reached {
@@ -146,10 +148,11 @@ fn stopped(reason: &str, confirmed: Option<(usize, usize)>) -> String {
 }
 
 fn well(facts: &Facts) -> String {
+    let none = if facts.has_checks { "no errors, no failed checks" } else { "no errors" };
     match (facts.finished, facts.is_closed && bottleneck::has_time_to_spare(facts)) {
-        (true, true) => "OK: the target set the pace, no errors.".to_owned(),
-        (true, false) => "OK: schedule met, no errors.".to_owned(),
-        (false, _) => "OK so far: schedule met, no errors.".to_owned(),
+        (true, true) => format!("OK: the target set the pace, {none}."),
+        (true, false) => format!("OK: schedule met, {none}."),
+        (false, _) => format!("OK so far: schedule met, {none}."),
     }
 }
 
