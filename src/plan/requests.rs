@@ -113,8 +113,8 @@ fn check(config: &TestConfig) -> Vec<PlanError> {
     }
     let alone = config.request.as_ref();
     if alone.is_some_and(|spec| spec.method.is_some() || spec.body.is_some() || spec.body_base64.is_some()) {
-        let reason = "conflicts with requests: only headers and expect apply to all of them; set the method and \
-                      the body of each one in requests";
+        let reason = "conflicts with requests: only headers and expect apply to all of them; set the method \
+                      and the body of each one in requests";
         errors.push(error("request", reason));
     }
     for (index, one) in all.iter().enumerate().take(limits::NAMED_REQUESTS) {

@@ -4,6 +4,7 @@
 //! writes the same bytes as the saving of the test did.
 
 mod ab;
+pub mod checks;
 mod drivers;
 mod head;
 mod origin;
@@ -60,6 +61,7 @@ impl<'a> Report<'a> {
             (self.course())
             (self.distributions())
             (totals::answers(summary))
+            (checks::section(summary))
             (drivers::section(summary, self.records))
             (totals::conservation(summary))
             (seconds::section(summary, self.intervals))

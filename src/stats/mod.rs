@@ -1,6 +1,7 @@
 //! Honest statistics: exact counts, mergeable histograms, and the result built from them.
 
 pub mod causes;
+pub mod check_rows;
 pub mod check_samples;
 pub mod counts;
 pub mod distribution;

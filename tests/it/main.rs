@@ -3,6 +3,7 @@
 mod ab;
 mod breakdown;
 mod bus_contract;
+mod checked;
 mod cli;
 mod client_contract;
 mod compare;

@@ -1,6 +1,6 @@
 //! The folded parts.
 
-use super::{Table, compared, escape};
+use super::{Table, checks, compared, escape};
 use crate::compare::Comparison;
 use crate::message::secrets;
 use crate::stats::summary::{Distribution, DriverSummary, SeriesPoint, Summary};
@@ -19,11 +19,12 @@ const MAX_PLAN_BYTES: usize = 4_000;
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// Every folded part, the most important first; a part without content is empty.
-pub fn all(summary: &Summary, comparison: Option<&Comparison>) -> [String; 7] {
+pub fn all(summary: &Summary, comparison: Option<&Comparison>) -> [String; 8] {
     [
         folded("How A and B were compared", &comparison.map_or_else(String::new, compared::method)),
         folded("Times in ms", &times(summary)),
         folded("Errors and statuses", &errors(summary)),
+        folded("First responses that failed a check", &checks::samples(summary)),
         folded("Second by second", &seconds(&summary.series)),
         folded("Drivers", &drivers(&summary.drivers)),
         folded("Where every request went", &conservation(summary)),
@@ -227,6 +228,6 @@ mod tests {
         };
         let parts = all(&original, None);
         let filled: Vec<bool> = parts.iter().map(|part| !part.is_empty()).collect();
-        assert_eq!(filled, [false, false, false, false, true, false, false], "{parts:#?}");
+        assert_eq!(filled, [false, false, false, false, false, true, false, false], "{parts:#?}");
     }
 }

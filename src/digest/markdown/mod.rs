@@ -1,6 +1,7 @@
 //! A result as GitHub's Markdown, for step summaries and comments: the verdict, the figures and the
 //! thresholds at a glance, everything else folded.
 
+mod checks;
 mod compared;
 mod details;
 mod table;
@@ -36,6 +37,7 @@ pub fn render(summary: &Summary) -> String {
     let requests = if comparison.is_none() { &summary.requests[..] } else { &[] };
     page.add(&figures(summary, requests));
     page.add(&thresholds(&summary.thresholds));
+    page.add(&checks::counts(summary));
     for part in details::all(summary, comparison.as_ref()) {
         page.add(&part);
     }

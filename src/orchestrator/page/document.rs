@@ -3,7 +3,7 @@
 use super::conservation;
 use super::form::Form;
 use super::plots::Plots;
-use super::{Controls, View, ab, drivers, errors, form, head, history, notices, thresholds, tiles};
+use super::{Controls, View, ab, checks, drivers, errors, form, head, history, notices, thresholds, tiles};
 use crate::html::finish;
 use crate::plan::words;
 use crate::stats::summary::Summary;
@@ -108,6 +108,7 @@ fn test(summary: &Summary, view: &View) -> Markup {
         (ab::section(summary))
         (plots.course())
         (errors::section(summary, &plots.errors()))
+        (checks::section(summary))
         (plots.generator())
         (drivers::section(&view.dashboard, view.window))
         (thresholds::section(summary))

@@ -8,6 +8,7 @@
 
 mod ab;
 mod assets;
+mod checks;
 mod conservation;
 mod document;
 mod drivers;

@@ -111,7 +111,7 @@ fn states(out: &mut Exposition, tests: &[TestFigures]) {
 
 fn counts(out: &mut Exposition, tests: &[TestFigures]) {
     type Read = fn(&TestFigures) -> u64;
-    let all: [(&'static str, &str, Read); 5] = [
+    let all: [(&'static str, &str, Read); 6] = [
         (
             "floodgate_requests_planned_total",
             "Requests that the drivers' schedules planned so far.",
@@ -128,6 +128,9 @@ fn counts(out: &mut Exposition, tests: &[TestFigures]) {
             "Planned requests that were given up before they were sent; known at the end.",
             |test| test.never_sent,
         ),
+        ("floodgate_failed_checks_total", "Responses that failed a check of their request.", |test| {
+            test.failed_checks
+        }),
         ("floodgate_received_bytes_total", "Bytes of all responses.", |test| test.received_bytes),
     ];
     for (name, help, read) in all {

@@ -57,6 +57,8 @@ pub struct TestFigures {
     pub queued: u64,
     /// Requests that were given up before they were sent.
     pub never_sent: u64,
+    /// Responses that failed a check.
+    pub failed_checks: u64,
     /// Bytes of all responses.
     pub received_bytes: u64,
     /// Numbered reports that never arrived.
@@ -78,6 +80,8 @@ pub struct TestFigures {
 pub struct NamedFigures {
     /// Requests that were sent.
     pub sent: u64,
+    /// Responses that failed a check.
+    pub failed_checks: u64,
     /// How they ended.
     pub outcomes: Driver,
     /// Latencies.
@@ -121,6 +125,7 @@ impl TestFigures {
             sent: counts.sent,
             queued: counts.queued,
             never_sent: counts.never_sent,
+            failed_checks: counts.failed_checks,
             received_bytes: counts.bytes_received,
             reports_missing: figures.reports_missing(),
             requests: figures.by_name().iter().map(named).collect(),
@@ -137,7 +142,7 @@ fn named((name, figures): &(String, Aggregate)) -> (String, NamedFigures) {
     let mut outcomes = Driver::ready();
     outcomes.add(counts);
     let latency = figures.histograms().0.cumulative(&BOUNDS_US);
-    (name.clone(), NamedFigures { sent: counts.sent, outcomes, latency })
+    (name.clone(), NamedFigures { sent: counts.sent, failed_checks: counts.failed_checks, outcomes, latency })
 }
 
 impl Driver {

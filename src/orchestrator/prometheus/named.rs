@@ -32,6 +32,9 @@ pub fn families(out: &mut Exposition, tests: &[TestFigures]) {
             family.add(&[&labels[..], &[("kind", kind)]].concat(), *n as f64);
         }
     }
+    let help = "Responses to requests with this name that failed a check.";
+    let mut family = out.family("floodgate_named_failed_checks_total", Kind::Counter, help);
+    all().for_each(|(labels, figures)| family.add(&labels, figures.failed_checks as f64));
     let help = "Time from the planned start of a request with this name to the last byte of its response, \
                 over the fleet.";
     let mut family = out.family("floodgate_named_latency_seconds", Kind::Histogram, help);

@@ -8,12 +8,13 @@ use crate::stats::histogram::{Histogram, Packed};
 use std::collections::BTreeSet;
 
 /// The names of the issue.
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 21] = [
     "floodgate_build_info",
     "floodgate_driver_busy_ratio",
     "floodgate_driver_clock_offset_seconds",
     "floodgate_driver_last_seen_timestamp_seconds",
     "floodgate_drivers",
+    "floodgate_failed_checks_total",
     "floodgate_lag_seconds",
     "floodgate_latency_seconds",
     "floodgate_received_bytes_total",
@@ -96,20 +97,25 @@ fn all_series_exist_at_0_from_the_beginning() {
 fn named_requests_have_families_of_their_own() {
     let mut latency = Histogram::new();
     latency.record_us(1_500);
-    let figures =
-        NamedFigures { sent: 3, outcomes: Driver::ready(), latency: latency.cumulative(&BOUNDS_US) };
+    let figures = NamedFigures {
+        sent: 3,
+        failed_checks: 2,
+        outcomes: Driver::ready(),
+        latency: latency.cumulative(&BOUNDS_US),
+    };
     let test = TestFigures { requests: vec![("order".to_owned(), figures)], ..ready("t-1") };
     let text = scrape(vec![test, ready("t-2")]);
     for expected in [
         "floodgate_named_requests_sent_total{test_id=\"t-1\",name=\"order\"} 3\n",
         "floodgate_named_responses_total{test_id=\"t-1\",name=\"order\",code=\"200\"} 0\n",
         "floodgate_named_request_errors_total{test_id=\"t-1\",name=\"order\",kind=\"timeout\"} 0\n",
+        "floodgate_named_failed_checks_total{test_id=\"t-1\",name=\"order\"} 2\n",
         "floodgate_named_latency_seconds_bucket{test_id=\"t-1\",name=\"order\",le=\"0.0016\"} 1\n",
         "floodgate_named_latency_seconds_count{test_id=\"t-1\",name=\"order\"} 1\n",
     ] {
         assert!(text.contains(expected), "{expected} in {text}");
     }
-    assert_eq!(families(&text).difference(&BTreeSet::from(NAMES)).count(), 4);
+    assert_eq!(families(&text).difference(&BTreeSet::from(NAMES)).count(), 5);
 }
 
 #[test]

@@ -78,14 +78,15 @@ impl Shown {
     }
 }
 
-/// Requests without a complete response, and responses with an error status; `None` without either.
+/// Requests without a complete response, and responses with an error status or a failed check; `None` without
+/// any.
 fn failures(total: &Stats) -> Option<String> {
-    let errors = format!("errors {}", format_count(total.errors_total()));
-    match (total.errors_total(), total.error_statuses()) {
-        (0, 0) => None,
-        (_, 0) => Some(errors),
-        (_, statuses) => Some(format!("{errors}, status 4xx/5xx {}", format_count(statuses))),
-    }
+    let (errors, statuses, checks) = (total.errors_total(), total.error_statuses(), total.failed_checks);
+    let some = |name: &str, n: u64| (n > 0).then(|| format!("{name} {}", format_count(n)));
+    let errors = (errors + statuses + checks > 0).then(|| format!("errors {}", format_count(errors)));
+    let parts = [errors, some("status 4xx/5xx", statuses), some("failed checks", checks)];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// Which drivers are lost, if any.

@@ -2,6 +2,7 @@
 //! and where every request went. No line is wider than 80 columns.
 
 mod ab;
+mod checks;
 mod conservation;
 mod figures;
 pub(super) mod grid;
@@ -54,6 +55,7 @@ pub fn render_for(summary: &Summary, latency: Option<&Histogram>, colours: bool)
         page.put("");
     }
     ab::section(&mut page, summary, comparison.as_ref());
+    checks::section(&mut page, summary);
     notes(&mut page, summary);
     page.out
 }

@@ -1,6 +1,7 @@
 //! The contract of every HTTP client, as cases that run against scripted servers.
 
 mod bodies;
+mod checks;
 mod connections;
 mod faults;
 mod framing;
@@ -40,6 +41,10 @@ contract! {
         large_ones_keep_the_connection large_and_small_ones_alternate a_large_one_split_anywhere
         bytes_after_a_large_one_end_the_connection bytes_after_one_that_fills_a_read_end_the_connection
         a_large_one_without_its_end;
+    checks:
+        a_failed_check_is_a_response a_check_sees_the_body_without_its_chunks
+        a_check_sees_a_body_that_the_close_ends what_is_beyond_the_kept_part_is_counted_but_not_seen
+        the_first_failed_responses_are_kept the_warm_up_is_not_checked;
     faults:
         conflicting_lengths malformed_input bad_chunk_size endless_header too_many_headers
         endless_body_ends_in_time
