@@ -226,6 +226,7 @@ impl Fleet {
             by_name: Default::default(),
             generator: Some(Generator { busy: Some(0.05), cpu_wait: Some(0.001), ..Generator::default() }),
             error_samples: Vec::new(),
+            check_samples: Vec::new(),
             target_seen: None,
             target_restarted: false,
         }

@@ -1,6 +1,7 @@
 //! What a simulated driver reports: a few different stories, which the drivers share.
 
 use crate::SECONDS;
+use floodgate::check::Failed;
 use floodgate::message::{Histograms, LatencyMs};
 use floodgate::stats::counts::Counts;
 use floodgate::stats::outcome::{ErrorKind, Outcome};
@@ -49,6 +50,7 @@ fn request(tally: &mut Tally, random: &mut Random) {
                 outcome,
                 bytes: 0,
                 resent: false,
+                failed: Failed::default(),
             });
         }
         1..200 => random.bell(12_000_000, 10_000_000),
@@ -61,6 +63,7 @@ fn request(tally: &mut Tally, random: &mut Random) {
         outcome: Outcome::Status(200),
         bytes: 160,
         resent: false,
+        failed: Failed::default(),
     });
 }
 

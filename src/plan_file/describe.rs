@@ -59,6 +59,7 @@ fn sent(config: &TestConfig) -> Vec<(&'static str, String)> {
     };
     let Some(spec) = &config.request else { return terms };
     terms.extend(headers(spec));
+    terms.extend(expected(spec));
     let length = Plan::as_written(config).map_or(0, |plan| plan.request().body().len());
     if length > 0 {
         terms.push(("body", format_bytes(length as u64)));
@@ -71,12 +72,15 @@ fn several(config: &TestConfig) -> Vec<(&'static str, String)> {
     let own = || "the built-in target, or with --orchestrator each driver's own".to_owned();
     let mut terms = vec![("target", config.target_url.as_deref().map_or_else(own, target))];
     terms.extend(config.request.iter().flat_map(headers));
+    terms.extend(config.request.iter().filter_map(expected));
     let weight = |one: &NamedRequest| u64::from(one.weight.unwrap_or(1));
     let all: u64 = config.requests.iter().map(weight).sum();
-    terms.extend(config.requests.iter().map(|one| {
+    for one in &config.requests {
         let share = weight(one) as f64 * 100.0 / all.max(1) as f64;
-        ("request", format!("{:<16}{:>6} %  {}", one.name, trim_number(share), words::named(one)))
-    }));
+        let text = format!("{:<16}{:>6} %  {}", one.name, trim_number(share), words::named(one));
+        terms.push(("request", text));
+        terms.extend(expected(&one.spec));
+    }
     terms
 }
 
@@ -86,6 +90,12 @@ fn headers(spec: &RequestSpec) -> Vec<(&'static str, String)> {
         ("header", clip(&format!("{name}: {value}"), MAX_CHARS))
     };
     spec.headers.iter().take(MAX_LISTED).map(line).collect()
+}
+
+/// What its responses must look like, as in a `test_config`.
+fn expected(spec: &RequestSpec) -> Option<(&'static str, String)> {
+    let text = serde_json::to_string(spec.expect.as_ref()?).unwrap_or_default();
+    Some(("expects", clip(&text, MAX_CHARS)))
 }
 
 /// When it ends: after a time, a number of requests, or whichever is first.

@@ -140,8 +140,8 @@ mod tests {
         let unknown = SeriesPoint { second: 2, ..SeriesPoint::default() };
         let mut out = Vec::new();
         write_series(&[known, unknown], &mut out).expect("written");
-        let expected = "second,planned,requests,responses,errors,error_statuses,failed_checks,queued,p50_ms,p90_ms,p99_ms,\
-             max_ms,lag_p99_ms,busy,complete\n\
+        let expected = "second,planned,requests,responses,errors,error_statuses,failed_checks,queued,\
+             p50_ms,p90_ms,p99_ms,max_ms,lag_p99_ms,busy,complete\n\
              1,11,10,9,1,3,4,2,0.5,3,12.25,20,0.25,0.5,true\n2,,0,0,0,0,0,0,,,,,,,false\n";
         assert_eq!(String::from_utf8(out).expect("text"), expected);
     }

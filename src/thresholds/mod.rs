@@ -239,8 +239,7 @@ fn unchecked(config: &TestConfig, threshold: &Threshold) -> Option<String> {
     let has_checks = has(config.request.as_ref())
         || config.requests.iter().filter(is_meant).any(|one| has(Some(&one.spec)));
     let is_about = matches!(threshold.metric, Metric::FailedChecks(_));
-    (is_about && !has_checks)
-        .then(|| "nothing is checked: say with expect what a response must look like".to_owned())
+    (is_about && !has_checks).then(|| "nothing is checked: add expect to the request".to_owned())
 }
 
 /// The measured value of a condition with its unit; `None` if nothing was measured.

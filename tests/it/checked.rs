@@ -12,7 +12,8 @@ fn server() -> Server {
     let (searches, orders) = (AtomicU64::new(0), AtomicU64::new(0));
     Server::start(move |conn| {
         while let Some(request) = conn.request() {
-            let every = |counter: &AtomicU64, n: u64| counter.fetch_add(1, Ordering::Relaxed) % n == 0;
+            let every =
+                |counter: &AtomicU64, n: u64| counter.fetch_add(1, Ordering::Relaxed).is_multiple_of(n);
             let (status, kind, body) = match request.line() {
                 "GET /search HTTP/1.1" if every(&searches, 4) => {
                     ("200 OK", "application/json", r#"{"hits": []}"#.to_owned())

@@ -3,12 +3,15 @@
 use crate::orchestrator::support::{SOON, orchestrator, wait, wait_alive, wait_state};
 use floodgate::bus::local::LocalConnector;
 use floodgate::bus::{Appended, Bus, BusError, Connector, Position, Record, Start, Topic};
+use floodgate::check::{Failed, Seen};
 use floodgate::driver::collector::{Draft, NamedDraft};
 use floodgate::driver::report::{Author, Detail, DraftReport, Facts};
 use floodgate::driver::{self, Driver};
 use floodgate::message::{End, Heartbeat, Metrics, NodeRef, decode};
 use floodgate::plan::Defaults;
+use floodgate::stats::check_samples::{CheckSample, Failing, samples};
 use floodgate::stats::counts::Counts;
+use floodgate::stats::failures::Failures;
 use floodgate::stats::histogram::Histogram;
 use floodgate::stats::summary::Summary;
 use floodgate::target::{self, Target};
@@ -151,6 +154,20 @@ fn says(result: &Summary, words: &str) -> bool {
     result.verdict.iter().any(|line| line.contains(words))
 }
 
+/// As many responses that failed as one report may have.
+fn check_samples() -> Vec<CheckSample> {
+    let (mut failures, body) = (Failures::default(), "x".repeat(500));
+    for n in 0..10 {
+        let mut failed = Failed::default();
+        failed.add(n % 4);
+        let seen = Seen { status: 500, head: b"", body: body.as_bytes(), body_bytes: 500 };
+        failures.note(n as u64, failed, &seen);
+    }
+    let checks: Vec<String> = (0..4).map(|n| format!("contains {n:0>40}")).collect();
+    let failing = Failing { request: Some("order"), checks: &checks, failures: &failures };
+    samples(&vec![failing; 50], 0)
+}
+
 /// A final report about 50 requests, whose responses took this many µs and up to that many times as long.
 fn of_fifty(shortest_us: u64, times: u64) -> Metrics {
     let mut histogram = Histogram::new();
@@ -159,7 +176,10 @@ fn of_fifty(shortest_us: u64, times: u64) -> Metrics {
         let us = shortest_us as f64 * (times as f64).powf(k as f64 / 200_000.0);
         (0..k * 2_654_435_761 % 7).for_each(|_| histogram.record_us(us as u64));
     }
-    let counts = Counts { planned: 1_000_000, sent: 1_000_000, responses: 1_000_000, ..Counts::default() };
+    // Four checks of each request.
+    let checks = (0..4).map(|n| (format!("contains {n:0>40}"), 1_000_000)).collect();
+    let (planned, sent, responses, failed_checks) = (1_000_000, 1_000_000, 1_000_000, 1_000_000);
+    let counts = Counts { planned, sent, responses, failed_checks, checks, ..Counts::default() };
     let named = |n: usize| NamedDraft {
         name: format!("{n:0>40}"),
         counts: counts.clone(),
@@ -179,6 +199,7 @@ fn of_fifty(shortest_us: u64, times: u64) -> Metrics {
         connect: None,
         tls: None,
         causes: Vec::new(),
+        check_samples: check_samples(),
         generator: None,
         by_name: (0..50).map(named).collect(),
     };

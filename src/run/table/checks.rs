@@ -39,7 +39,8 @@ pub fn section(page: &mut Page, summary: &Summary) {
     // One response for each set of failed checks: the others look like it.
     let mut shown: Vec<&CheckSample> = Vec::new();
     for sample in &summary.check_samples {
-        let is_alike = |other: &&CheckSample| other.request == sample.request && other.checks == sample.checks;
+        let is_alike =
+            |other: &&CheckSample| other.request == sample.request && other.checks == sample.checks;
         if shown.len() < MAX_SAMPLES && !shown.iter().any(is_alike) {
             page.put(&wrap(&format!("  {}", head(sample)), 4));
             page.put(&format!("    {}", body(sample)));

@@ -39,11 +39,11 @@ pub enum Severity {
 /// One finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// A stable code: `all_well`, `generator_saturated`, `generator_lag`, `ports_exhausted`, `target_slow`,
-    /// `queued`, `never_sent`, `nothing_sent`, `errors`, `error_status`, `resent`, `failed_checks`,
-    /// `driver_lost`, `driver_behind`, `original_drivers`, `no_final_report`, `counts_differ`, `reports_missing`,
-    /// `clock_unknown`, `redirects`, `shared_host`, `stopped`, `failed`, `threshold`, `threshold_unknown`,
-    /// `result_unknown` or `note`.
+    /// A stable code: `all_well`, `generator_saturated`, `generator_lag`, `ports_exhausted`,
+    /// `target_slow`, `queued`, `never_sent`, `nothing_sent`, `errors`, `error_status`, `resent`,
+    /// `failed_checks`, `driver_lost`, `driver_behind`, `original_drivers`, `no_final_report`,
+    /// `counts_differ`, `reports_missing`, `clock_unknown`, `redirects`, `shared_host`, `stopped`,
+    /// `failed`, `threshold`, `threshold_unknown`, `result_unknown` or `note`.
     pub code: String,
     /// How bad it is.
     pub severity: Severity,

@@ -1,6 +1,7 @@
 //! `docs/plans.md` and `docs/plan.schema.json` against what a plan file may contain.
 
 use super::scratch;
+use floodgate::check;
 use floodgate::cli::{Floodgate, Task, try_parse};
 use floodgate::plan_file::keys;
 use serde_json::{Value, json};
@@ -14,7 +15,7 @@ fn blocks(language: &str) -> Vec<&'static str> {
     PAGE.split(&fence).skip(1).map(|rest| rest.split("```").next().expect("a block")).collect()
 }
 
-fn check(text: &str) -> Result<String, String> {
+fn checked(text: &str) -> Result<String, String> {
     let scratch = scratch();
     std::fs::write(scratch.path().join("order.json"), "{}").expect("writes");
     let path = scratch.path().join("plan.toml");
@@ -33,10 +34,10 @@ fn every_example_is_a_valid_plan_file() {
     let examples = blocks("toml");
     assert!(examples.len() >= 8, "{} examples", examples.len());
     for example in &examples {
-        check(example).unwrap_or_else(|error| panic!("{error}\nin\n{example}"));
+        checked(example).unwrap_or_else(|error| panic!("{error}\nin\n{example}"));
     }
     let all = examples.concat();
-    for key in keys::PLAN.iter().chain(&keys::REQUEST).chain(&keys::STAGE) {
+    for key in keys::PLAN.iter().chain(&keys::REQUEST).chain(&keys::STAGE).chain(&check::KEYS) {
         let is_used = ["\n", "[", "{ ", ", ", "."]
             .iter()
             .any(|before| all.contains(&format!("{before}{key} = ")) || all.contains(&format!("[{key}]")));
@@ -49,9 +50,9 @@ fn every_example_is_a_valid_plan_file() {
 fn the_printed_answers_are_those_of_the_program() {
     let answers = blocks("text");
     let [valid, wrong] = &answers[..] else { panic!("{} answers", answers.len()) };
-    assert_eq!(check(blocks("toml")[0]).as_deref(), Ok(*valid));
+    assert_eq!(checked(blocks("toml")[0]).as_deref(), Ok(*valid));
     let broken = "target_url = \"http://127.0.0.1:8000/ping\"\nrat = 2_000\nduration = 10\n";
-    assert_eq!(format!("error: {}\n", check(broken).expect_err("broken")), *wrong);
+    assert_eq!(format!("error: {}\n", checked(broken).expect_err("broken")), *wrong);
 }
 
 #[test]
@@ -62,6 +63,7 @@ fn the_schema_has_the_keys_and_no_others() {
         (&schema, &keys::PLAN[..]),
         (&schema["properties"]["request"], &keys::REQUEST),
         (stage, &keys::STAGE),
+        (schema.pointer("/$defs/expect").expect("checks"), &check::KEYS),
     ] {
         let found: BTreeSet<&str> =
             object["properties"].as_object().expect("properties").keys().map(String::as_str).collect();
@@ -85,16 +87,16 @@ fn the_schema_has_the_limits_of_the_program() {
         };
         ranges += 1;
         for value in [least, most] {
-            assert!(check(&format!("{name} = {value}")).is_ok(), "{name} = {value}");
+            assert!(checked(&format!("{name} = {value}")).is_ok(), "{name} = {value}");
         }
         for value in [least - 1.0, most + 1.0] {
-            assert!(check(&format!("{name} = {value}")).is_err(), "{name} = {value}");
+            assert!(checked(&format!("{name} = {value}")).is_err(), "{name} = {value}");
         }
     }
     assert_eq!(ranges, 7, "numbers with a range");
     for (name, property) in schema["properties"].as_object().expect("properties") {
         for word in property["enum"].as_array().into_iter().flatten() {
-            assert!(check(&format!("{name} = {word}")).is_ok(), "{name} = {word}");
+            assert!(checked(&format!("{name} = {word}")).is_ok(), "{name} = {word}");
         }
     }
 }

@@ -8,7 +8,7 @@ use floodgate::cli::{Floodgate, Task, try_parse};
 use std::fmt::Write as _;
 
 /// Plan files that `floodgate plan check` refuses.
-const FILES: [&[u8]; 59] = [
+const FILES: [&[u8]; 69] = [
     b"rat = 5",
     b"vus = 10\nduration = \"10s\"",
     b"test_type = \"AVALANCHE\"\n[fleet]\nrate = 100",
@@ -69,6 +69,16 @@ const FILES: [&[u8]; 59] = [
     b"request = { headers = [\"a: b\"] }",
     b"[request]\nbody_file = \"no/such/file\"",
     b"[request]\nbody = 7",
+    b"[request]\nexpect = 200",
+    b"[request]\nexpect = { stat = 200, headers = { etag = \"exists\" } }",
+    b"[request.expect]\nstatus = [200, \"ok\"]\ncontains = 7\nmax_bytes = -1",
+    b"[request.expect]\nstatus = 100\ncontains = [\"a\", \"\", \"a\"]",
+    b"[request.expect.json]\nid = 1\n\"/count\" = \"> many\"\n\"/items\" = \"length > few\"",
+    b"[request]\nexpect = { json = { \"/at\" = 2026-01-01 }, max_bytes = 1.5 }",
+    b"[request.expect.header]\n\"bad name\" = \"x\"\nx-count = 5\nvary = \"\"",
+    b"[request]\nmethod = \"HEAD\"\nexpect = { status = 200, contains = \"x\" }",
+    b"[[requests]]\nname = \"a\"\n[[requests]]\nname = \"b\"\nexpect = { json = { \"a/b\" = 1 } }",
+    b"fail_if = [\"failed_checks > 0\", \"a.failed_checks > 1%\"]\n[[requests]]\nname = \"a\"",
 ];
 
 /// Files that are no TOML, or no text.
