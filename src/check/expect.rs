@@ -70,6 +70,15 @@ pub fn kind(key: &str) -> Option<&'static str> {
     })
 }
 
+/// The first key whose value cannot be read, and that value; the key is empty if it is all of it.
+pub fn misshapen(expect: &Value) -> Option<(&'static str, &Value)> {
+    let Some(fields) = expect.as_object() else { return Some(("", expect)).filter(|_| !expect.is_null()) };
+    KEYS.into_iter().filter_map(|key| Some((key, fields.get(key)?))).find(|(key, value)| {
+        let alone = serde_json::Map::from_iter([((*key).to_owned(), (*value).clone())]);
+        serde_json::from_value::<Expect>(Value::Object(alone)).is_err()
+    })
+}
+
 /// One allowed status, or a class of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {

@@ -15,7 +15,7 @@ mod rules;
 use crate::units::clip;
 use body::Text;
 use condition::Condition;
-pub use expect::{Expect, KEYS, Status, Statuses, Texts, kind};
+pub use expect::{Expect, KEYS, Status, Statuses, Texts, kind, misshapen};
 pub use failed::Failed;
 use header::HeaderCheck;
 use pointer::Pointer;

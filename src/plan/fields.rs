@@ -2,6 +2,7 @@
 
 use super::limits;
 use crate::check;
+use crate::units::clip;
 use serde_json::Value;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -71,7 +72,7 @@ const MOST_COMPARED: usize = 64;
 const MOST_NAMED: usize = 5;
 
 /// Fails if the JSON of a plan has an unknown field. The error names the field, suggests the one probably
-/// meant, and lists all known fields. Values are not checked.
+/// meant, and lists all known fields. Values are not checked, but those of `expect` in `requests`.
 pub fn check(plan: &Value) -> Result<(), String> {
     let mut unknown = Vec::new();
     let mut look = |value: &Value, place: &str, names: &'static [&'static str]| {
@@ -91,11 +92,23 @@ pub fn check(plan: &Value) -> Result<(), String> {
         look(one, "requests[]", &NAMED);
         look(&one["expect"], "requests[].expect", &check::KEYS);
     }
-    let Some((place, _, names)) = unknown.first().cloned() else { return Ok(()) };
+    let Some((place, _, names)) = unknown.first().cloned() else { return check_expect(plan) };
     let texts = unknown.iter().take(MOST_NAMED).map(|(place, name, names)| unknown_field(place, name, names));
     let holder = if place.is_empty() { "a plan" } else { &place };
     let texts = texts.collect::<Vec<_>>().join(" ");
     Err(format!("{texts} The fields of {holder} are {}.", names.join(", ")))
+}
+
+/// Fails if what a named request expects has the wrong form. The reader of messages only knows in which of the
+/// requests the error is.
+fn check_expect(plan: &Value) -> Result<(), String> {
+    for (index, one) in plan["requests"].as_array().into_iter().flatten().enumerate() {
+        let Some((key, value)) = check::misshapen(&one["expect"]) else { continue };
+        let field = format!("requests[{index}].expect{}{key}", if key.is_empty() { "" } else { "." });
+        let kind = check::kind(key).unwrap_or_default();
+        return Err(format!("{field} must be {kind}, not {}", clip(&value.to_string(), MOST_COMPARED)));
+    }
+    Ok(())
 }
 
 /// Fails if an object has a field that is not in `names`.

@@ -112,7 +112,7 @@ const ROLES: [&str; 10] = [
 ];
 
 /// Bodies of `POST /configure`.
-const BODIES: [&str; 39] = [
+const BODIES: [&str; 44] = [
     "",
     "{",
     "[]",
@@ -128,6 +128,11 @@ const BODIES: [&str; 39] = [
     r#"{"test_id":"t","test_type":"AVALANCHE","ab":["http://a/","http://b/"],"target_url":"http://c/"}"#,
     r#"{"test_id":"t","test_type":"AVALANCHE","fleet":{"rps":20}}"#,
     r#"{"test_id":"t","test_type":"AVALANCHE","request":{"headers":[],"boddy":"x"}}"#,
+    r#"{"test_id":"t","test_type":"AVALANCHE","request":{"expect":{"contain":"x"}}}"#,
+    r#"{"test_id":"t","test_type":"AVALANCHE","request":{"expect":{"status":"ok"}}}"#,
+    r#"{"test_id":"t","test_type":"AVALANCHE","request":{"expect":{"json":{"id":"> 0"},"max_bytes":2e12}}}"#,
+    r#"{"test_id":"t","test_type":"AVALANCHE","requests":[{"name":"a","expect":{"contains":[7]}}]}"#,
+    r#"{"test_id":"t","test_type":"AVALANCHE","requests":[{"name":"a","expect":200}]}"#,
     r#"{"test_id":"t","test_type":"AVALANCHE","stages":[{"duration_ms":5,"rat":1}]}"#,
     r#"{"test_id":"t","test_id":"u","test_type":"AVALANCHE"}"#,
     r#"{"test_id":"a b","test_type":"AVALANCHE"}"#,

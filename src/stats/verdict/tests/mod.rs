@@ -63,6 +63,28 @@ fn a_met_schedule_is_one_line() {
 }
 
 #[test]
+fn failed_checks_are_a_warning_with_the_most_frequent_ones_first() {
+    let checked = Facts { has_checks: true, ..kept() };
+    assert_eq!(verdict(&checked), ["OK: schedule met, no errors, no failed checks."]);
+    let checks: Vec<_> = (1..=7).map(|n| (format!("order check {n}"), 10 * n)).collect();
+    let failed = Facts { failed_checks: 200, checks, ..checked };
+    assert_eq!(
+        verdict(&failed),
+        [
+            "200 of 20,000 responses (1.0 %) failed a check: order check 7 (70), order check 6 (60), order check 5 \
+          (50), order check 4 (40), order check 3 (30), 2 more."
+        ]
+    );
+    assert_eq!(codes(&failed), ["failed_checks"]);
+    let cut = Facts { truncated_checks: 1_200, checks: vec![], ..failed };
+    assert_eq!(
+        verdict(&cut),
+        ["200 of 20,000 responses (1.0 %) failed a check. 1,200 of them did because only the first bytes of \
+          their body are kept for checks: raise capture_bytes."]
+    );
+}
+
+#[test]
 fn a_missed_rate_is_reported_from_one_percent() {
     let rate = |sent| verdict(&Facts { rates_rps: Some((1_000.0, sent)), ..kept() });
     assert!(rate(990.0)[0].starts_with("OK"));
