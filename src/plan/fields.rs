@@ -1,6 +1,8 @@
 //! The fields of a plan: their names, what each must be, and suggestions for misspelled names.
 
 use super::limits;
+use crate::spelling::MOST_COMPARED;
+pub use crate::spelling::nearest;
 use serde_json::Value;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -64,8 +66,6 @@ const MEANT: [(&str, &str); 25] = [
     ("body", "request.body"),
 ];
 
-/// Maximum length of a name for which a similar one is searched, in bytes.
-const MOST_COMPARED: usize = 64;
 /// Maximum number of unknown fields that one error names.
 const MOST_NAMED: usize = 5;
 
@@ -132,17 +132,6 @@ fn whose(field: &str) -> &'static str {
         "fleet.connections" => " (all drivers together) or connections (each driver)",
         _ => "",
     }
-}
-
-/// The most similar name, if one is similar enough to have been meant.
-pub fn nearest<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
-    if name.len() > MOST_COMPARED {
-        return None;
-    }
-    let lower = name.to_ascii_lowercase().replace('-', "_");
-    let distances = names.iter().map(|known| (strsim::damerau_levenshtein(&lower, known), *known));
-    let (distance, known) = distances.min()?;
-    (distance <= (known.len() / 3).max(1)).then_some(known)
 }
 
 /// An unknown name, clipped and quoted for an error message.

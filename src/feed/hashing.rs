@@ -1,0 +1,57 @@
+//! Reads a file, and hashes, counts and limits what is read.
+
+use super::MAX_BYTES;
+use ring::digest::{Context, SHA256};
+use std::fmt::Write as _;
+use std::io::{self, Read};
+
+/// A reader that keeps the SHA-256 of what passed.
+pub struct Hashing<R> {
+    inner: R,
+    hash: Context,
+    bytes: u64,
+}
+
+impl<R: Read> Hashing<R> {
+    pub fn new(inner: R) -> Hashing<R> {
+        Hashing { inner, hash: Context::new(&SHA256), bytes: 0 }
+    }
+
+    /// The hash, in hex.
+    pub fn sha256(self) -> String {
+        hex(self.hash)
+    }
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.bytes += count as u64;
+        if self.bytes > MAX_BYTES {
+            let why = format!("is too large: a feed has at most {MAX_BYTES} bytes");
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
+        }
+        self.hash.update(&buffer[..count]);
+        Ok(count)
+    }
+}
+
+/// A hash of rows that are in no file.
+pub fn of_rows(columns: &[String], rows: &[Vec<String>]) -> String {
+    let mut hash = Context::new(&SHA256);
+    for row in std::iter::once(columns).chain(rows.iter().map(Vec::as_slice)) {
+        for cell in row {
+            // Lengths keep ("a", "bc") and ("ab", "c") apart.
+            hash.update(&(cell.len() as u64).to_le_bytes());
+            hash.update(cell.as_bytes());
+        }
+    }
+    hex(hash)
+}
+
+fn hex(hash: Context) -> String {
+    hash.finish().as_ref().iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
