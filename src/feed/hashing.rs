@@ -36,19 +36,6 @@ impl<R: Read> Read for Hashing<R> {
     }
 }
 
-/// A hash of rows that are in no file.
-pub fn of_rows(columns: &[String], rows: &[Vec<String>]) -> String {
-    let mut hash = Context::new(&SHA256);
-    for row in std::iter::once(columns).chain(rows.iter().map(Vec::as_slice)) {
-        for cell in row {
-            // Lengths keep ("a", "bc") and ("ab", "c") apart.
-            hash.update(&(cell.len() as u64).to_le_bytes());
-            hash.update(cell.as_bytes());
-        }
-    }
-    hex(hash)
-}
-
 fn hex(hash: Context) -> String {
     hash.finish().as_ref().iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");

@@ -1,9 +1,11 @@
 //! Which row a request uses: a pure function of the driver, the use and the ticket.
 
 use crate::template::{Moment, Random, key};
+use serde::{Deserialize, Serialize};
 
 /// How rows are chosen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Pick {
     /// One after the other over the whole fleet, from the first again after the last.
     #[default]
@@ -14,8 +16,25 @@ pub enum Pick {
     Unique,
 }
 
+impl Pick {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Pick::Cycle => "cycle",
+            Pick::Random => "random",
+            Pick::Unique => "unique",
+        }
+    }
+
+    /// The pick of this name.
+    pub fn named(name: &str) -> Option<Pick> {
+        [Pick::Cycle, Pick::Random, Pick::Unique].into_iter().find(|pick| pick.name() == name)
+    }
+}
+
 /// What happens when every row was used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum AtEnd {
     /// The test ends.
     Stop,

@@ -3,12 +3,15 @@
 use super::hashing::Hashing;
 use super::{MAX_COLUMNS, MAX_ROW_BYTES, from_csv, from_jsonl};
 use crate::units::clip;
+use serde::{Deserialize, Serialize};
 use std::io::Read;
 
 /// How the rows are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Format {
     /// Comma-separated values with a header line (RFC 4180).
+    #[default]
     Csv,
     /// One JSON object a line; the keys of the first one are the columns.
     Jsonl,
@@ -33,12 +36,6 @@ impl Format {
 pub trait Row {
     /// The value in a column, by its index.
     fn cell(&self, column: usize) -> &str;
-}
-
-impl Row for &[String] {
-    fn cell(&self, column: usize) -> &str {
-        self.get(column).map_or("", |cell| cell)
-    }
 }
 
 /// Takes what is read.

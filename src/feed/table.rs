@@ -1,7 +1,7 @@
 //! The rows of a feed in memory.
 
+use super::MAX_MEMORY;
 use super::read::{Format, Row, Sink, read};
-use super::{MAX_MEMORY, hashing};
 use crate::spelling::nearest;
 use crate::template::{Filter, Place};
 use crate::units::{clip, format_bytes};
@@ -34,7 +34,7 @@ pub struct Table {
 pub struct Loaded {
     /// The rows.
     pub table: Table,
-    /// SHA-256 of the file, or of the rows in a plan, in hex.
+    /// SHA-256 of the file, in hex.
     pub sha256: String,
 }
 
@@ -47,19 +47,6 @@ impl Table {
         let mut loader = Loader::new(wanted);
         let sha256 = read(format, input, &mut loader)?;
         Ok(Loaded { table: loader.finish(), sha256 })
-    }
-
-    /// Takes the wanted columns of rows in a plan, each of which has all columns.
-    ///
-    /// # Errors
-    /// What is wrong, with the number of the row.
-    pub fn of_rows(columns: &[String], rows: &[Vec<String>], wanted: &[Wanted]) -> Result<Loaded, String> {
-        let mut loader = Loader::new(wanted);
-        loader.columns(columns)?;
-        for (at, row) in rows.iter().enumerate() {
-            loader.row(&&row[..]).map_err(|why| format!("row {}: {why}", at + 1))?;
-        }
-        Ok(Loaded { table: loader.finish(), sha256: hashing::of_rows(columns, rows) })
     }
 
     /// Number of rows.

@@ -26,11 +26,9 @@ fn only_wanted_columns_are_kept_and_escaped_as_they_are_used() {
 
         {"other": [1, 2], "term": "c\nd", "id": 8, "more": {}}"#;
     assert_eq!(table(Format::Jsonl, jsonl, &wanted).expect("JSONL"), expected);
-    let columns = ["id", "term"].map(str::to_owned);
-    let rows = [["7", "a \"b\""], ["8", "c\nd"]].map(|row| row.map(str::to_owned).to_vec());
-    let inline = Table::of_rows(&columns, &rows, &wanted).expect("rows").table;
-    assert_eq!((inline.cell(1, 0), inline.cell(0, 2)), (&b"c%0Ad"[..], &b"7"[..]));
-    assert_eq!((inline.cell(2, 0), inline.cell(0, 3)), (&b""[..], &b""[..]));
+    let table = Table::read(Format::Csv, &csv[..], &wanted).expect("CSV").table;
+    assert_eq!((table.cell(1, 0), table.cell(0, 2)), (&b"c%0Ad"[..], &b"7"[..]));
+    assert_eq!((table.cell(2, 0), table.cell(0, 3)), (&b""[..], &b""[..]), "no such row, no such column");
 }
 
 #[test]
@@ -65,7 +63,7 @@ fn wrong_files_are_refused_with_their_line() {
             "line 2: id contains a space, which a URL cannot contain: add the filter |url",
         ),
         (Format::Csv, "id\n1\nü\n", "line 3: id contains a character outside ASCII"),
-        (Format::Csv, &format!("id\n1\n\"{long}"), "line 3: the row is longer than 1000000 bytes"),
+        (Format::Csv, &format!("id\n1\n\"{long}{long}"), "line 3: the row is longer than 1000000 bytes"),
         (Format::Jsonl, "\n\n", "is empty: at least one line with a JSON object is needed"),
         (Format::Jsonl, "[1]", "line 1: column 0: invalid type: sequence, expected an object"),
         (
@@ -129,16 +127,8 @@ fn a_survey_has_what_a_plan_says_of_a_feed() {
     assert_eq!((found.sha256.len(), &found.sha256), (64, &again.sha256));
     let abc = survey(Format::Csv, &b"a\nb\n"[..]).expect("a feed").sha256;
     assert_eq!(abc, "911169ddaaf146aff539f58c26c489af3b892dff0fe283c1c264c65ae5aa59a2");
-    assert_eq!(found.rows.as_ref().map(|rows| rows[1][1].as_str()), Some("b\""));
-    let rows = survey_rows(found.columns.clone(), found.rows.clone().expect("rows")).expect("rows");
-    let taken = Table::of_rows(&found.columns, &rows.rows.clone().expect("rows"), &[]).expect("rows");
-    assert_eq!(taken.sha256, rows.sha256);
-    let large = format!("id\n{}", "0123456789\n".repeat(INLINE_BYTES / 14 + 1));
-    let found = survey(Format::Csv, large.as_bytes()).expect("a feed");
-    assert_eq!((found.rows, found.count), (None, INLINE_BYTES as u64 / 14 + 1));
-    let rows = vec![vec!["0123456789".to_owned()]; INLINE_BYTES / 14 + 1];
-    assert!(survey_rows(vec!["id".to_owned()], rows).unwrap_err().contains("put the rows in a file"));
-    assert!(survey_rows(vec!["id".to_owned()], Vec::new()).unwrap_err().contains("is empty"));
+    assert!(fits_in_plan(&"x".repeat(INLINE_BYTES - 2)) && !fits_in_plan(&"x".repeat(INLINE_BYTES - 1)));
+    assert!(!fits_in_plan(&"\n".repeat(INLINE_BYTES / 2)), "as JSON, line breaks are twice as long");
 }
 
 #[test]
@@ -157,46 +147,14 @@ fn rounds() -> impl Strategy<Value = Vec<bool>> {
 
 proptest! {
     #[test]
-    fn uses_are_counted_in_closed_form(round in rounds(), tickets in 0..200u64) {
-        let uses = Uses::new(round.iter().copied());
-        let takes = |ticket: u64| round[ticket as usize % round.len()];
+    fn uses_are_counted_in_closed_form(round in rounds(), tickets in 0..200u64, offset in 0..60u64) {
+        let uses = Uses::new(round.iter().copied()).from_turn(offset);
+        let takes = |ticket: u64| round[(offset + ticket) as usize % round.len()];
         prop_assert_eq!(uses.among(tickets), (0..tickets).filter(|ticket| takes(*ticket)).count() as u64);
         let mut using = (0..).filter(|ticket| takes(*ticket));
         for used in 0..20 {
             let expected = round.contains(&true).then(|| using.next()).flatten();
             prop_assert_eq!(uses.nth(used), expected);
-        }
-    }
-
-    #[test]
-    fn each_row_is_used_once_until_the_fleet_runs_out(
-        rows in 1..200u64, parts in 1..9u64, round in rounds(), warmups in 0..12u64,
-    ) {
-        let uses = Uses::new(round.iter().copied());
-        let own = |part| Rows::new(Pick::Unique, rows, (part, parts), 1, 0);
-        let supply = |part| own(part).supply().unwrap_or_default();
-        let left = |part| supply(part).saturating_sub(uses.among(warmups));
-        let end = exhausted(parts, |part| (uses.clone(), left(part)));
-        prop_assert_eq!(end.is_some(), round.contains(&true));
-        let mut seen = std::collections::HashSet::new();
-        for part in 0..parts {
-            (0..uses.among(warmups).min(supply(part))).for_each(|used| {
-                seen.insert(own(part).row(used, &Moment::default()));
-            });
-        }
-        // What the fleet sends before it runs out.
-        for ticket in 0..end.unwrap_or(100) {
-            let (part, number) = (ticket % parts, ticket / parts);
-            if round[number as usize % round.len()] {
-                let row = own(part).row(uses.among(warmups) + uses.among(number), &Moment::default());
-                prop_assert!(row < rows && seen.insert(row), "row {row} of {rows} again");
-            }
-        }
-        // The next ticket would find no row.
-        if let Some(end) = end {
-            let (part, number) = (end % parts, end / parts);
-            prop_assert!(round[number as usize % round.len()]);
-            prop_assert!(uses.among(number) >= left(part));
         }
     }
 

@@ -12,6 +12,7 @@ mod resolve;
 pub mod server;
 mod tls;
 pub mod ureq_client;
+pub mod values;
 
 use crate::clock::NS_PER_MS;
 use crate::stats::causes::Causes;

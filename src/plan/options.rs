@@ -164,7 +164,7 @@ impl Options {
         let test_type = self.test_type.unwrap_or(implied);
         if test_type == TestType::Avalanche && self.delay.is_some() {
             let reason = "applies to TSUNAMI only; use a rate to pace AVALANCHE".to_owned();
-            return Err(PlanError { field: "test_message_delay".into(), reason });
+            return Err(PlanError { field: "test_message_delay".into(), reason, part: None });
         }
         let ms = |duration: Duration| duration.as_millis() as u64;
         let mut plan = TestConfig::new(test_id, test_type);

@@ -1,6 +1,8 @@
 //! The request that a plan sends repeatedly.
 
+use super::templates::Templates;
 use http::{HeaderName, HeaderValue, Method, Uri};
+use std::sync::Arc;
 
 /// A validated request, ready to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,6 +11,7 @@ pub struct Request {
     uri: Uri,
     headers: Vec<(HeaderName, HeaderValue)>,
     body: Vec<u8>,
+    templates: Option<Arc<Templates>>,
 }
 
 /// Maximum size of a request body, in bytes. A plan is one record of at most 1,000,000 bytes: base64 turns
@@ -39,7 +42,24 @@ impl Request {
             return Err(format!("body of {} bytes: at most {MAX_BODY_BYTES} are allowed", body.len()));
         }
         let headers = headers.iter().map(|(n, v)| parse_header(n, v)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Request { method, uri, headers, body })
+        Ok(Request { method, uri, headers, body, templates: None })
+    }
+
+    /// The same request with parts that vary; the constant ones are then only examples of them.
+    #[must_use]
+    pub fn with_templates(self, templates: Templates) -> Request {
+        Request { templates: Some(Arc::new(templates)), ..self }
+    }
+
+    /// The parts that vary; `None` if all requests are the same.
+    pub fn templates(&self) -> Option<&Templates> {
+        self.templates.as_deref()
+    }
+
+    /// One of the requests that this one, with its templates, stands for.
+    #[must_use]
+    pub fn rendered(&self, uri: Uri, headers: Vec<(HeaderName, HeaderValue)>, body: Vec<u8>) -> Request {
+        Request { method: self.method.clone(), uri, headers, body, templates: self.templates.clone() }
     }
 
     /// The method.

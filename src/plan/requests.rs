@@ -3,8 +3,10 @@
 use super::mix::Mix;
 use super::request::{Request, parse_url};
 use super::rules::{PlanError, error, limits};
+use super::templates::Part;
+use super::written::{Written, Wrong, origin};
 use super::{AB_NAMES, Defaults};
-use crate::message::{NamedRequest, RequestSpec, TestConfig};
+use crate::message::{RequestSpec, TestConfig};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use std::borrow::Cow;
@@ -61,10 +63,21 @@ impl Requests {
     pub fn is_ab(&self) -> bool {
         self.is_ab
     }
+
+    /// The field of a `test_config` that has this part of the request with this index.
+    pub fn field(&self, index: usize, part: &Part) -> String {
+        let is_named = !self.is_ab && !self.names.is_empty();
+        field(is_named.then_some(index), if self.is_ab { "ab" } else { "target_url" }, part)
+    }
 }
 
 fn several(config: &TestConfig, target: &str) -> Result<Requests, Vec<PlanError>> {
-    let origin = parse_url(target).map_err(|reason| vec![error("target_url", reason)])?;
+    let origin = match config.seed {
+        None => target,
+        // The path may be a template.
+        Some(_) => origin(target),
+    };
+    let origin = parse_url(origin).map_err(|reason| vec![error("target_url", reason)])?;
     let origin = format!(
         "{}://{}",
         origin.scheme_str().unwrap_or("http"),
@@ -72,9 +85,8 @@ fn several(config: &TestConfig, target: &str) -> Result<Requests, Vec<PlanError>
     );
     let mut errors = check(config);
     let (mut list, mut weights) = (Vec::new(), Vec::new());
-    let common = config.request.as_ref().map_or(&[][..], |spec| &spec.headers);
     for (index, one) in config.requests.iter().enumerate().take(limits::NAMED_REQUESTS) {
-        match named(one, index, &origin, target, common) {
+        match named(config, index, &origin, target) {
             Ok(request) => list.push(request),
             Err(error) => errors.push(error),
         }
@@ -147,32 +159,47 @@ fn part(index: usize, part: &str) -> String {
     format!("requests[{index}].{part}")
 }
 
-fn named(
-    one: &NamedRequest,
-    index: usize,
-    origin: &str,
-    target: &str,
-    common: &[(String, String)],
-) -> Result<Request, PlanError> {
-    let url = match one.url.as_deref() {
-        None => Cow::Borrowed(target),
-        Some(path) if path.starts_with('/') => Cow::Owned(format!("{origin}{path}")),
-        Some(other) => {
-            let reason = format!(
-                "{other:?} must be a path that begins with /, like \"/search?q=x\": all requests of a plan go to \
-                 target_url"
-            );
-            return Err(error(part(index, "url"), reason));
-        }
-    };
-    parse_url(&url).map_err(|reason| error(part(index, "url"), reason))?;
+/// The field of a `test_config` that has a part of a request; of the only request if there is no `index`.
+fn field(index: Option<usize>, url: &'static str, which: &Part) -> String {
+    let table = index.map_or_else(|| "request".to_owned(), |index| format!("requests[{index}]"));
+    match which {
+        Part::Url if index.is_none() => url.to_owned(),
+        Part::Url => format!("{table}.url"),
+        Part::Header(name) => format!("{table}.headers.{name}"),
+        Part::Body => format!("{table}.body"),
+        Part::Whole => table,
+    }
+}
+
+/// What is wrong with a request, in the terms of a plan.
+fn in_field(index: Option<usize>, url: &'static str, wrong: Wrong) -> PlanError {
+    PlanError { part: wrong.at, ..error(field(index, url, &wrong.part), wrong.why) }
+}
+
+fn named(config: &TestConfig, index: usize, origin: &str, target: &str) -> Result<Request, PlanError> {
+    let one = &config.requests[index];
+    if let Some(other) = one.url.as_deref().filter(|url| !url.starts_with('/')) {
+        let reason = format!(
+            "{other:?} must be a path that begins with /, like \"/search?q=x\": all requests of a plan go to \
+             target_url"
+        );
+        return Err(error(part(index, "url"), reason));
+    }
     let own = &one.spec.headers;
     let is_replaced = |name: &str| own.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
+    let common = config.request.as_ref().map_or(&[][..], |spec| &spec.headers);
     let common = common.iter().filter(|(name, _)| !is_replaced(name));
     let headers: Vec<_> = common.chain(own).cloned().collect();
     let of_part = |reason: String| error(format!("requests[{index}]"), reason);
-    let body = body(&one.spec).map_err(of_part)?;
-    Request::new(one.spec.method.as_deref().unwrap_or("GET"), &url, &headers, body).map_err(of_part)
+    let (method, body) = (one.spec.method.as_deref().unwrap_or("GET"), body(&one.spec).map_err(of_part)?);
+    if config.seed.is_some() {
+        let (origin, url) = one.url.as_deref().map_or(("", target), |path| (origin, path));
+        let written = Written { method, origin, url, headers: &headers, body: &body };
+        return written.request().map_err(|wrong| in_field(Some(index), "target_url", wrong));
+    }
+    let url = one.url.as_ref().map_or(Cow::Borrowed(target), |path| Cow::Owned(format!("{origin}{path}")));
+    parse_url(&url).map_err(|reason| error(part(index, "url"), reason))?;
+    Request::new(method, &url, &headers, body).map_err(of_part)
 }
 
 /// The requests of an A/B test.
@@ -196,11 +223,16 @@ fn of_ab(config: &TestConfig, defaults: &Defaults) -> Result<Requests, PlanError
 }
 
 /// The request to one URL, which is in `field`.
-fn single(config: &TestConfig, field: &'static str, url: &str) -> Result<Request, PlanError> {
+fn single(config: &TestConfig, url_field: &'static str, url: &str) -> Result<Request, PlanError> {
     let plain = RequestSpec::default();
     let spec = config.request.as_ref().unwrap_or(&plain);
     let body = body(spec).map_err(|reason| error("request", reason))?;
-    parse_url(url).map_err(|reason| error(field, reason))?;
+    if config.seed.is_some() {
+        let (method, headers) = (config.method(), &spec.headers[..]);
+        let written = Written { method, origin: "", url, headers, body: &body };
+        return written.request().map_err(|wrong| in_field(None, url_field, wrong));
+    }
+    parse_url(url).map_err(|reason| error(url_field, reason))?;
     Request::new(config.method(), url, &spec.headers, body).map_err(|reason| error("request", reason))
 }
 

@@ -3,7 +3,8 @@
 //! Command lines and plan files use the same ones. Errors say what is allowed.
 
 use super::limits;
-use super::request::{Request, parse_url};
+use super::request::Request;
+use super::written::check_url;
 use crate::message::{OnDriverLoss, Stage, TestType};
 use crate::units::{format_duration, parse_duration};
 use std::fmt::Display;
@@ -97,9 +98,9 @@ pub fn delay(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
-/// An absolute URL.
+/// An absolute URL, which may contain templates in path and query.
 pub fn url(text: &str) -> Result<String, String> {
-    parse_url(text).map(|_| text.to_owned())
+    check_url(text).map(|()| text.to_owned())
 }
 
 /// How requests are paced.

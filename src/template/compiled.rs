@@ -72,6 +72,20 @@ impl Compiled {
         }
     }
 
+    /// Appends another sequence.
+    pub fn append(&mut self, other: Compiled) {
+        let mut begin = 0;
+        for op in other.ops {
+            match op {
+                Op::Text(end) => {
+                    self.text(&other.text[begin..end]);
+                    begin = end;
+                }
+                op => self.ops.push(op),
+            }
+        }
+    }
+
     /// Appends a template.
     ///
     /// # Errors

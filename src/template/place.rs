@@ -19,18 +19,18 @@ impl Place {
     /// RFC 9110, section 5.5 for headers.
     pub fn check(self, value: &[u8]) -> Result<(), String> {
         let wrong = |byte: &&u8| match self {
-            Place::Path => !byte.is_ascii_graphic() || **byte == b'#',
+            Place::Path => !byte.is_ascii_graphic() || b"\"#<>\\^`{|}".contains(byte),
             Place::Header => byte.is_ascii_control() && **byte != b'\t',
             Place::Body => false,
         };
         let Some(byte) = value.iter().find(wrong) else { return Ok(()) };
         let what = match byte {
-            b'\r' | b'\n' => "a line break",
-            0 => "a NUL character",
-            b' ' => "a space",
-            b'#' => "the character #",
-            0x80.. => "a character outside ASCII",
-            _ => "a control character",
+            b'\r' | b'\n' => "a line break".to_owned(),
+            0 => "a NUL character".to_owned(),
+            b' ' => "a space".to_owned(),
+            0x21..=0x7e => format!("the character {}", char::from(*byte)),
+            0x80.. => "a character outside ASCII".to_owned(),
+            _ => "a control character".to_owned(),
         };
         Err(match self {
             Place::Path => format!("contains {what}, which a URL cannot contain: add the filter |url"),
@@ -50,6 +50,7 @@ mod tests {
             (Place::Path, "ü", "a character outside ASCII"),
             (Place::Path, "a\r\nb", "a line break"),
             (Place::Path, "a#b", "the character #"),
+            (Place::Path, "<b>", "the character <"),
             (Place::Path, "\u{7f}", "a control character"),
             (Place::Header, "a\r\nb", "contains a line break, which a header cannot contain"),
             (Place::Header, "\0", "a NUL character"),
@@ -58,7 +59,7 @@ mod tests {
             assert!(error.contains(expected), "{error}");
         }
         for (place, value) in
-            [(Place::Path, "a/b?c=d&e=%20"), (Place::Header, "a b\tü"), (Place::Body, "\0\r\n")]
+            [(Place::Path, "a/b?c[d]=e&f=%20"), (Place::Header, "a b\tü"), (Place::Body, "\0\r\n")]
         {
             assert_eq!(place.check(value.as_bytes()), Ok(()), "{value:?}");
         }

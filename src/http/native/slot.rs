@@ -125,6 +125,11 @@ impl Slot {
         self.ticket.request as usize
     }
 
+    /// What it carries out.
+    pub fn ticket(&self) -> &Ticket {
+        &self.ticket
+    }
+
     /// Resets the slot for a resend.
     pub fn restart(&mut self, is_head: bool) {
         self.written = 0;
