@@ -4,6 +4,7 @@
 mod compare;
 mod documents;
 mod errors;
+mod feeds;
 mod files;
 #[doc(hidden)]
 pub mod fuzzing;

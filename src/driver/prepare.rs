@@ -205,7 +205,7 @@ pub fn prepare(
     let slots = slots.collect::<Result<Vec<_>, _>>()?;
     let workers: usize = slots.iter().map(Vec::len).sum();
     limits::ensure_descriptors((connections + workers) as u64 + limits::RESERVED_DESCRIPTORS)?;
-    supply::check(&assignment.plan)?;
+    supply::check(&assignment.plan, parts)?;
     let feeds = Feeds::load(&assignment.plan, &settings.feeds, &stop)?;
     let count = requests.len() as u64;
     let sides = requests.into_iter().zip(slots).enumerate().map(|(side, (requests, slots))| {

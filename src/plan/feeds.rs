@@ -19,6 +19,13 @@ pub struct Feed {
     pub used_by: Vec<usize>,
 }
 
+impl Feed {
+    /// Whether the test ends with its rows.
+    pub fn ends(&self) -> bool {
+        self.pick == Pick::Unique && !self.used_by.is_empty()
+    }
+}
+
 /// Maximum length of a feed's name, in characters.
 const MAX_NAME: usize = 40;
 
@@ -129,7 +136,7 @@ fn unknown_feed(name: &str, feeds: &[Feed]) -> String {
 
 /// In a closed loop, the warm-up uses as many rows as it gets to, so nobody knows which are left.
 fn check_warmup(config: &TestConfig, feeds: &[Feed]) -> Option<PlanError> {
-    let unique = feeds.iter().find(|feed| feed.pick == Pick::Unique && !feed.used_by.is_empty())?;
+    let unique = feeds.iter().find(|feed| feed.ends())?;
     let fleet = config.fleet.as_ref();
     let is_paced = config.target_throughput.is_some()
         || !config.stages.is_empty()

@@ -8,7 +8,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 /// Fields of a `test_config` that a user may set.
-const PLAN: [&str; 19] = [
+const PLAN: [&str; 21] = [
     "test_id",
     "test_type",
     "test_message_delay",
@@ -25,6 +25,8 @@ const PLAN: [&str; 19] = [
     "ab",
     "request",
     "requests",
+    "seed",
+    "feeds",
     "fleet",
     "thresholds",
     "on_driver_loss",
@@ -32,6 +34,7 @@ const PLAN: [&str; 19] = [
 const FLEET: [&str; 4] = ["rate", "requests", "connections", "stages"];
 const REQUEST: [&str; 4] = ["method", "headers", "body", "body_base64"];
 const NAMED: [&str; 7] = ["name", "weight", "url", "method", "headers", "body", "body_base64"];
+const FEED: [&str; 9] = ["name", "pick", "at_end", "format", "columns", "count", "sha256", "file", "data"];
 const STAGE: [&str; 2] = ["duration_ms", "rate"];
 /// Accepted here but not advertised: for `drivers` and `previous` the orchestrator has its own errors, and
 /// some clients write `duration` in a stage; `fail_if` is another name of `thresholds`.
@@ -82,6 +85,7 @@ pub fn check(plan: &Value) -> Result<(), String> {
     look(plan, "", &PLAN);
     look(&plan["request"], "request", &REQUEST);
     look(&plan["fleet"], "fleet", &FLEET);
+    plan["feeds"].as_array().into_iter().flatten().for_each(|feed| look(feed, "feeds[]", &FEED));
     for stages in [&plan["stages"], &plan["fleet"]["stages"]] {
         stages.as_array().into_iter().flatten().for_each(|stage| look(stage, "stages[]", &STAGE));
     }
@@ -177,6 +181,11 @@ pub fn kind(field: &str) -> Option<String> {
         "request.method" => "a string like \"POST\"".to_owned(),
         "request.body" | "request.body_base64" => "a string".to_owned(),
         "requests" => "a list of requests, like [{\"name\": \"search\", \"url\": \"/search\"}]".to_owned(),
+        "seed" => "a whole number".to_owned(),
+        "feeds" => "a list of objects with name, columns, count, sha256, and data or file".to_owned(),
+        "feeds[].pick" => "\"cycle\", \"random\" or \"unique\"".to_owned(),
+        "feeds[].at_end" => "\"stop\" or \"repeat\"".to_owned(),
+        "feeds[].format" => "\"csv\" or \"jsonl\"".to_owned(),
         "fleet" => "an object with rate, requests, connections or stages".to_owned(),
         "thresholds" | "fail_if" => "a list of strings, like [\"p99 > 250ms\"]".to_owned(),
         "on_driver_loss" => "\"continue\" or \"fail\"".to_owned(),

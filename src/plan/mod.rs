@@ -4,6 +4,7 @@
 //! leaves open. The defaults in this module fill in the rest.
 
 mod amount;
+pub mod feed_options;
 pub mod feeds;
 pub mod fields;
 pub mod mix;
@@ -151,7 +152,8 @@ impl Plan {
         let stages_ms = stages.map(|stage| stage.duration_ms).sum::<u64>();
         let duration = match (config.duration_ms, stages_ms) {
             (Some(ms), _) => Some(Duration::from_millis(ms)),
-            (None, 0) if requests.is_none() => Some(DEFAULT_DURATION),
+            // Rows that are used once end a test, too.
+            (None, 0) if requests.is_none() && !feeds.iter().any(Feed::ends) => Some(DEFAULT_DURATION),
             (None, 0) => None,
             (None, ms) => Some(Duration::from_millis(ms)),
         };

@@ -1,5 +1,6 @@
 //! What a user may set of a plan, wherever it is written: on a command line or in a plan file.
 
+use super::feed_options::{self, FeedOptions};
 use super::{DEFAULT_CONNECTIONS, PlanError};
 use crate::message::{NamedRequest, OnDriverLoss, RequestSpec, Stage, TestConfig, TestType, Totals};
 use base64::Engine as _;
@@ -50,6 +51,10 @@ pub struct Options {
     pub request: RequestOptions,
     /// Several requests instead of one; `request` has the headers that they have in common.
     pub named: Option<Vec<NamedOptions>>,
+    /// From which generated values follow.
+    pub seed: Option<u64>,
+    /// Data for templates.
+    pub feeds: Vec<FeedOptions>,
 }
 
 /// The settings of one of several requests.
@@ -125,6 +130,8 @@ impl Options {
             client: self.client.or(below.client),
             request: self.request.over(below.request),
             named: self.named.or(below.named),
+            seed: self.seed.or(below.seed),
+            feeds: feed_options::over(self.feeds, below.feeds),
         }
     }
 
@@ -149,6 +156,7 @@ impl Options {
             "on_driver_loss" => self.on_driver_loss.is_some(),
             "max_requests_per_connection" => self.max_requests_per_connection.is_some(),
             "client" => self.client.is_some(),
+            "seed" => self.seed.is_some(),
             "request" => self.request != RequestOptions::default(),
             _ => false,
         }
@@ -185,6 +193,8 @@ impl Options {
             _ => plan.target_url = self.url.clone(),
         }
         plan.request = self.request.spec();
+        plan.seed = self.seed_for(test_id);
+        plan.feeds = self.feeds.iter().filter_map(FeedOptions::spec).collect();
         plan.requests = self.named.iter().flatten().map(NamedOptions::entry).collect();
         Ok(plan)
     }

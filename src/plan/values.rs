@@ -2,6 +2,7 @@
 //!
 //! Command lines and plan files use the same ones. Errors say what is allowed.
 
+use super::feed_options::MAX_SEED;
 use super::limits;
 use super::request::Request;
 use super::written::check_url;
@@ -70,6 +71,11 @@ pub fn fleet_connections(text: &str) -> Result<u32, String> {
 /// Requests per connection.
 pub fn per_connection(text: &str) -> Result<u64, String> {
     number(text, &limits::REQUESTS_PER_CONNECTION)
+}
+
+/// The seed of generated values.
+pub fn seed(text: &str) -> Result<u64, String> {
+    number(text, &(0..=MAX_SEED))
 }
 
 /// The duration of a test.

@@ -4,7 +4,7 @@
 use crate::plan::fields::{nearest, shown};
 
 /// Keys at the top of a plan file.
-pub const PLAN: [&str; 20] = [
+pub const PLAN: [&str; 22] = [
     "test_type",
     "target_url",
     "ab",
@@ -25,7 +25,11 @@ pub const PLAN: [&str; 20] = [
     "client",
     "request",
     "requests",
+    "seed",
+    "feeds",
 ];
+/// Keys of a table in `feeds`.
+pub const FEED: [&str; 4] = ["file", "pick", "at_end", "rows"];
 /// Keys of the table `request`.
 pub const REQUEST: [&str; 4] = ["method", "headers", "body", "body_file"];
 /// Keys of a table in `requests`.
@@ -82,6 +86,8 @@ pub enum Table {
     Request,
     /// One of `[[requests]]`.
     Named,
+    /// One of `[feeds.NAME]`.
+    Feed,
     /// A stage.
     Stage,
 }
@@ -92,6 +98,7 @@ impl Table {
             Table::Plan => &PLAN,
             Table::Request => &REQUEST,
             Table::Named => &NAMED,
+            Table::Feed => &FEED,
             Table::Stage => &STAGE,
         }
     }
@@ -101,6 +108,7 @@ impl Table {
             Table::Plan => "a plan file",
             Table::Request => "[request]",
             Table::Named => "a request in [[requests]]",
+            Table::Feed => "a feed",
             Table::Stage => "a stage",
         }
     }
@@ -119,6 +127,7 @@ pub fn unknown(name: &str, table: Table) -> String {
     let heading = match table {
         Table::Request => Some("[request]"),
         Table::Named => Some("the first [[requests]]"),
+        Table::Feed => Some("[feeds]"),
         Table::Plan | Table::Stage => None,
     };
     if let Some(heading) = heading.filter(|_| PLAN.contains(&lower.as_str())) {

@@ -86,6 +86,8 @@ impl Reader {
             "client" => self.options.client = self.take(key, text(value, "\"native\"", client)),
             "request" => self.request(value),
             "requests" => self.requests(value),
+            "seed" => self.options.seed = self.take(key, whole(value, values::seed)),
+            "feeds" => self.feeds(value),
             _ => self.problems.push(Problem { at, text: unknown(key, Table::Plan) }),
         }
     }

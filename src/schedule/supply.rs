@@ -89,33 +89,37 @@ fn first_end(schedule: &Schedule, plan: &Plan, drivers: u64) -> Option<Exhausted
 }
 
 /// The end of a plan whose rows are used once, if that comes before the end of its count. It is known before
-/// the start, for the number of drivers that the plan names.
-pub fn exhausted(plan: &Plan) -> Option<Exhausted> {
+/// the start, for a number of drivers.
+pub fn exhausted(plan: &Plan, drivers: u64) -> Option<Exhausted> {
     // Other plans need not pay for the schedule.
     plan.feeds().iter().find(|feed| feed.pick == Pick::Unique)?;
-    let end = first_end(&Schedule::unlimited(plan), plan, plan.drivers())?;
-    let most = plan.count().map_or(u128::MAX, |count| count.of_all(plan.drivers()));
+    let end = first_end(&Schedule::unlimited(plan), plan, drivers.max(1))?;
+    let most = plan.count().map_or(u128::MAX, |count| count.of_all(drivers));
     (u128::from(end.requests) < most).then_some(end)
 }
 
 /// The count of a plan, which rows that are used once may shorten.
 pub(super) fn count(plan: &Plan) -> Option<Amount> {
-    exhausted(plan).map(|end| Amount::total(end.requests)).or(plan.count())
+    exhausted(plan, plan.drivers()).map(|end| Amount::total(end.requests)).or(plan.count())
 }
 
 /// Checks that the rows suffice for a start.
 ///
 /// # Errors
 /// A feed that has too few rows for the drivers and their warm-up.
-pub fn check(plan: &Plan) -> Result<(), String> {
-    match exhausted(plan) {
+pub fn check(plan: &Plan, drivers: u64) -> Result<(), String> {
+    match exhausted(plan, drivers) {
         Some(Exhausted { feed, rows, requests: 0 }) => {
-            let (rows, drivers) = (format_count(rows), plan.drivers());
+            let (rows, drivers) = (format_count(rows), counted(drivers));
             Err(format!(
-                "feeds.{feed}: has {rows} rows, each of which is used once: not enough for {drivers} drivers and \
-                 their warm-up. Use more rows, fewer drivers, or pick = \"cycle\""
+                "feed {feed}: has {rows} rows, each of which is used once: not enough for {drivers} and the \
+                 warm-up. Use more rows, fewer drivers, or pick = \"cycle\""
             ))
         }
         _ => Ok(()),
     }
+}
+
+fn counted(drivers: u64) -> String {
+    if drivers == 1 { "one driver".to_owned() } else { format!("{} drivers", format_count(drivers)) }
 }

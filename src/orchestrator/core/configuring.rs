@@ -213,7 +213,7 @@ fn split_rows(plan: Plan, config: &TestConfig) -> Result<Plan, ApiError> {
     let texts =
         |errors: Vec<PlanError>| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
     let plan = Plan::as_written(config).map_err(|errors| ApiError::new(400, texts(errors)))?;
-    supply::check(&plan).map_err(|why| ApiError::new(409, why))?;
+    supply::check(&plan, plan.drivers()).map_err(|why| ApiError::new(409, why))?;
     Ok(plan)
 }
 
