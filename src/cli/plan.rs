@@ -36,10 +36,14 @@ impl PlanArgs {
     /// Everything that is wrong with the file.
     pub fn text(&self) -> Result<String, String> {
         let PlanCommand::Check { file } = &self.command;
-        let config = Merged::new(Options::default(), Some(load(file)?)).config(None)?;
+        let plan = Merged::new(Options::default(), Some(load(file)?));
+        let config = plan.config(None)?;
         let mut text = format!("{} is valid\n", file.display());
         for (term, value) in describe::terms(&config) {
             let _ = writeln!(text, "{term:<16}{value}");
+        }
+        if let Some(seed) = plan.options.seed {
+            let _ = writeln!(text, "{:<16}{seed}", "seed");
         }
         Ok(text)
     }

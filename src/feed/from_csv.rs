@@ -58,7 +58,8 @@ pub fn read(input: impl Read, sink: &mut dyn Sink) -> Result<u64, String> {
         }
         if record.len() != columns {
             let hint = if record.len() > columns { ": put values that contain commas in quotes" } else { "" };
-            let why = format!("has {} columns, but the header has {columns}{hint}", record.len());
+            let plural = if record.len() == 1 { "" } else { "s" };
+            let why = format!("has {} column{plural}, but the header has {columns}{hint}", record.len());
             return Err(at_line(line, why));
         }
         sink.row(&record).map_err(|why| at_line(line, why))?;

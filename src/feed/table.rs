@@ -98,7 +98,7 @@ impl Sink for Loader<'_> {
     fn columns(&mut self, names: &[String]) -> Result<(), String> {
         let index = |wanted: &Wanted| {
             let found = names.iter().position(|name| *name == wanted.column);
-            found.ok_or_else(|| unknown_column(&wanted.column, names))
+            found.ok_or_else(|| unknown_column("there is", &wanted.column, names))
         };
         self.indices = self.wanted.iter().map(index).collect::<Result<_, _>>()?;
         Ok(())
@@ -128,11 +128,11 @@ impl Sink for Loader<'_> {
     }
 }
 
-/// The error of a column that a feed does not have.
-pub fn unknown_column(name: &str, names: &[String]) -> String {
+/// The error of a column that a feed does not have. `it` begins the sentence: `there is`, or `users has`.
+pub fn unknown_column(it: &str, name: &str, names: &[String]) -> String {
     const MOST: usize = 20;
     let known: Vec<&str> = names.iter().map(String::as_str).collect();
-    let what = format!("there is no column {:?}", clip(name, 40));
+    let what = format!("{it} no column {:?}", clip(name, 40));
     if let [only] = known[..]
         && only.contains([';', '\t'])
     {

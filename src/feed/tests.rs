@@ -46,7 +46,7 @@ fn wrong_files_are_refused_with_their_line() {
     for (format, text, expected) in [
         (Format::Csv, "", "is empty: a header line and at least one row are needed"),
         (Format::Csv, "id,term\n", "is empty"),
-        (Format::Csv, "id,term\n1,a\n2\n", "line 3: has 1 columns, but the header has 2"),
+        (Format::Csv, "id,term\n1,a\n2\n", "line 3: has 1 column, but the header has 2"),
         (
             Format::Csv,
             "id,term\n1,\"a\nb\"\n3,b,c\n",

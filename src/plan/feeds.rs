@@ -107,8 +107,8 @@ fn connect(feeds: &mut [Feed], sent: &Requests) -> Vec<PlanError> {
                             feed.used_by.push(index);
                         }
                         let is_known = feed.spec.columns.contains(&column.column);
-                        let why = || feed::unknown_column(&column.column, &feed.spec.columns);
-                        (!is_known).then(|| format!("{}: {}", column.feed, why()))
+                        let it = format!("{} has", column.feed);
+                        (!is_known).then(|| feed::unknown_column(&it, &column.column, &feed.spec.columns))
                     }
                 };
                 let at = Some(templates.place_of(&part, &column.at));

@@ -20,7 +20,6 @@ pub fn terms(config: &TestConfig) -> Vec<(&'static str, String)> {
     let mut terms = vec![("type", format!("{name} ({})", gloss(name).unwrap_or_default()))];
     terms.extend(sent(config));
     terms.extend(config.feeds.iter().map(|feed| ("feed", self::feed(feed))));
-    terms.extend(config.seed.map(|seed| ("seed", seed.to_string())));
     terms.push(("load", load(config, &fleet)));
     let usual =
         || default(format!("{DEFAULT_CONNECTIONS} in total, or with --orchestrator each driver's own"));

@@ -61,8 +61,8 @@ impl Source {
         self.secrets.sort_by_key(|secret| secret.start);
     }
 
-    /// A part of the string that is written at this place. If the string has escapes, so that its text differs
-    /// from what is written, the whole place.
+    /// A part of the string that is written at this place. If the string has escapes, so that its text
+    /// differs from what is written, the whole place.
     pub fn part(&self, at: &Range<usize>, part: &Range<usize>) -> Range<usize> {
         let written = &self.text[at.clone()];
         let (quotes, is_literal) = match written.as_bytes() {
@@ -155,6 +155,8 @@ impl Source {
             match self.secret(byte) {
                 None => columns.push((if c.is_control() { ' ' } else { c }, marked)),
                 Some(secret) if byte == secret.start.max(line.start) => {
+                    // A part of a secret is shown as the whole.
+                    let marked = marked || (secret.start < at.end && at.start < secret.end);
                     columns.extend(HIDDEN.chars().map(|c| (c, marked)));
                 }
                 Some(_) => {}

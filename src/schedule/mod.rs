@@ -141,8 +141,8 @@ impl Schedule {
 
 impl Share {
     /// What one of `sides` URLs gets of this share: all of it, or of two URLs every other ticket. A has the
-    /// first one on the drivers 0, 2, 4…, B on the others, so that in the fleet's order both come first equally
-    /// often.
+    /// first one on the drivers 0, 2, 4…, B on the others, so that in the fleet's order both come first
+    /// equally often.
     pub fn side(&self, side: u64, sides: u64) -> Share {
         if sides == 1 { self.clone() } else { self.half((side + self.part) % 2) }
     }

@@ -1,8 +1,8 @@
 //! Templates: text with `{{…}}` in the path and query of a URL, in header values and in bodies.
 //!
 //! A template is parsed once, when a plan is read, and compiled once on each driver, when feeds and node id
-//! are known. What a request sends is then a pure function of the plan's seed, the ticket, the time of sending
-//! and the rows: a request that is written in several steps or sent again has the same bytes.
+//! are known. What a request sends is then a pure function of the plan's seed, the ticket, the time of
+//! sending and the rows: a request that is written in several steps or sent again has the same bytes.
 
 mod compiled;
 mod error;

@@ -92,7 +92,7 @@ impl Cursor<'_> {
         let whole = name.start..self.at;
         let filter = self.end()?;
         if shown.is_empty() {
-            let why = format!("names nothing: use {FORMS}; {LITERAL}");
+            let why = format!("the expression is empty: use {FORMS}; {LITERAL}");
             return Err(TemplateError::new(self.open..self.at, why));
         }
         if shown == "driver" && arguments.is_none() {
@@ -143,9 +143,9 @@ impl Cursor<'_> {
                 Some(b',') => self.at += 1,
                 Some(b')') => break,
                 Some(_) if !self.is_closing() => {
-                    let why = "is not expected here: separate arguments by commas, and put text that \
-                               contains commas, quotes or parentheses in quotes";
-                    return Err(TemplateError::new(self.at..self.at + 1, why));
+                    let why = "separate arguments by commas, and put text that contains commas, quotes or \
+                               parentheses in quotes";
+                    return Err(self.unexpected(why));
                 }
                 _ => return Err(TemplateError::new(open..self.at, "the ( has no closing )")),
             }
@@ -191,10 +191,17 @@ impl Cursor<'_> {
                 Err(TemplateError::new(self.at..self.at + 1, why))
             }
             Some(_) => {
-                let why = "is not expected here: close the expression with }}, or add a filter like |url";
-                Err(TemplateError::new(self.at..self.at + 1, why))
+                let why = "close the expression with }}, or add a filter like |url";
+                Err(self.unexpected(why))
             }
         }
+    }
+
+    /// The character that is next does not belong here.
+    fn unexpected(&self, why: &str) -> TemplateError {
+        let rest = String::from_utf8_lossy(&self.text[self.at..]);
+        let next = rest.chars().next().unwrap_or(' ');
+        TemplateError::new(self.at..self.at + 1, format!("{next:?} is not expected here: {why}"))
     }
 
     fn filter(&self, at: &Range<usize>) -> Parsed<Filter> {

@@ -17,6 +17,7 @@ fn blocks(language: &str) -> Vec<&'static str> {
 fn check(text: &str) -> Result<String, String> {
     let scratch = scratch();
     std::fs::write(scratch.path().join("order.json"), "{}").expect("writes");
+    std::fs::write(scratch.path().join("users.csv"), "id,term,password\n7,shoes,x\n").expect("writes");
     let path = scratch.path().join("plan.toml");
     std::fs::write(&path, text).expect("writes");
     let words = ["floodgate", "plan", "check", path.to_str().expect("UTF-8")];
@@ -36,7 +37,7 @@ fn every_example_is_a_valid_plan_file() {
         check(example).unwrap_or_else(|error| panic!("{error}\nin\n{example}"));
     }
     let all = examples.concat();
-    for key in keys::PLAN.iter().chain(&keys::REQUEST).chain(&keys::STAGE) {
+    for key in keys::PLAN.iter().chain(&keys::REQUEST).chain(&keys::STAGE).chain(&keys::FEED) {
         let is_used = ["\n", "[", "{ ", ", ", "."]
             .iter()
             .any(|before| all.contains(&format!("{before}{key} = ")) || all.contains(&format!("[{key}]")));
@@ -62,6 +63,7 @@ fn the_schema_has_the_keys_and_no_others() {
         (&schema, &keys::PLAN[..]),
         (&schema["properties"]["request"], &keys::REQUEST),
         (stage, &keys::STAGE),
+        (&schema["$defs"]["feed"], &keys::FEED),
     ] {
         let found: BTreeSet<&str> =
             object["properties"].as_object().expect("properties").keys().map(String::as_str).collect();
@@ -91,7 +93,7 @@ fn the_schema_has_the_limits_of_the_program() {
             assert!(check(&format!("{name} = {value}")).is_err(), "{name} = {value}");
         }
     }
-    assert_eq!(ranges, 7, "numbers with a range");
+    assert_eq!(ranges, 8, "numbers with a range");
     for (name, property) in schema["properties"].as_object().expect("properties") {
         for word in property["enum"].as_array().into_iter().flatten() {
             assert!(check(&format!("{name} = {word}")).is_ok(), "{name} = {word}");
