@@ -96,12 +96,12 @@ pub struct RunArgs {
     /// Request body, or @FILE to read it from a file; at most 700,000 bytes
     #[arg(long, value_name = "TEXT|@FILE")]
     body: Option<String>,
-    /// Rows of data for {{NAME.COLUMN}} in URL, headers and body: a CSV file with a header line, or JSONL; how
-    /// rows are chosen may follow, like users=users.csv:unique; repeatable
+    /// Rows of data for {{NAME.COLUMN}} in URL, headers and body: a CSV file with a header line, or JSONL;
+    /// how rows are chosen may follow, like users=users.csv:unique; repeatable
     #[arg(long = "feed", value_name = "NAME=FILE[:PICK]", value_parser = feeds::flag)]
     feeds: Vec<FeedOptions>,
-    /// Number from which {{uuid}}, {{int(1,20)}} and other random values follow [default: follows from the test
-    /// id]
+    /// Number from which {{uuid}}, {{int(1,20)}} and other random values follow [default: follows from the
+    /// test id]
     #[arg(long, value_parser = values::seed, allow_negative_numbers = true)]
     seed: Option<u64>,
     /// Rejected because tools disagree on its meaning: a wrk user's duration would be sent as a body.

@@ -1,7 +1,7 @@
 //! Rows from CSV.
 
 use super::MAX_ROW_BYTES;
-use super::read::{Row, Sink, at_line, check_columns, too_long};
+use super::row::{Row, Sink, at_line, check_columns, too_long};
 use csv::{ErrorKind, ReaderBuilder, StringRecord};
 use std::io::{self, Read};
 

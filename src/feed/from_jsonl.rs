@@ -1,7 +1,7 @@
 //! Rows from lines with JSON objects.
 
 use super::MAX_ROW_BYTES;
-use super::read::{Row, Sink, at_line, check_columns, too_long};
+use super::row::{Row, Sink, at_line, check_columns, too_long};
 use crate::units::clip;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;

@@ -1,21 +1,22 @@
 //! Feeds: rows of data for the requests of a plan.
 //!
-//! A feed is a CSV file with a header line or a file with one JSON object a line; small ones travel in the plan.
-//! It is read once per driver. Only the columns that templates use are kept, escaped as they use them: one block
-//! of bytes and one offset per cell, which all workers share.
+//! A feed is a CSV file with a header line or a file with one JSON object a line; small ones travel in the
+//! plan. It is read once per driver. Only the columns that templates use are kept, escaped as they use them:
+//! one block of bytes and one offset per cell, which all workers share.
 
 mod from_csv;
 mod from_jsonl;
 mod hashing;
 mod pick;
 mod read;
+mod row;
 mod supply;
 mod survey;
 mod table;
 mod uses;
 
 pub use pick::{AtEnd, Pick, Rows, pick};
-pub use read::{Format, Row, Sink};
+pub use row::{Format, Row, Sink};
 pub use supply::{Supplied, Supply, Taken};
 pub use survey::{INLINE_BYTES, Survey, fits_in_plan, survey};
 pub use table::{Loaded, Table, Wanted, unknown_column};

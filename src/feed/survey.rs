@@ -1,6 +1,7 @@
 //! What a plan has to say about a feed.
 
-use super::read::{Format, Row, Sink, read};
+use super::read::read;
+use super::row::{Format, Row, Sink};
 use std::io::Read;
 
 /// Up to this size, the text of a feed travels in the plan, in bytes of JSON. A plan is one record of at most

@@ -1,7 +1,8 @@
 //! The rows of a feed in memory.
 
 use super::MAX_MEMORY;
-use super::read::{Format, Row, Sink, read};
+use super::read::read;
+use super::row::{Format, Row, Sink};
 use crate::spelling::nearest;
 use crate::template::{Filter, Place};
 use crate::units::{clip, format_bytes};

@@ -4,8 +4,8 @@ use super::tolerant::{number, text};
 use crate::feed::{AtEnd, Format, Pick};
 use serde::{Deserialize, Serialize};
 
-/// Rows of data for the templates of a plan. Small feeds travel in the plan; of others it has the name and the
-/// hash, and each driver has the file.
+/// Rows of data for the templates of a plan. Small feeds travel in the plan; of others it has the name and
+/// the hash, and each driver has the file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FeedSpec {
     /// Its name in templates; unique in the plan.

@@ -206,7 +206,7 @@ fn span<T: Display>(what: &str, range: &RangeInclusive<T>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{NamedRequest, NodeRef, RequestSpec, Stage, TestConfig, TestType, Totals};
+    use crate::message::{FeedSpec, NamedRequest, NodeRef, RequestSpec, Stage, TestConfig, TestType, Totals};
     use serde_json::json;
 
     /// A plan that has every field.
@@ -226,6 +226,14 @@ mod tests {
         config.requests =
             vec![NamedRequest { name: "x".to_owned(), weight: Some(1), url: text, spec: spec.clone() }];
         config.request = Some(spec);
+        config.seed = count;
+        config.feeds = vec![FeedSpec {
+            pick: Some(crate::feed::Pick::Unique),
+            at_end: Some(crate::feed::AtEnd::Stop),
+            file: Some("x".to_owned()),
+            data: Some("x".to_owned()),
+            ..FeedSpec::default()
+        }];
         config.drivers = vec![NodeRef { node_id: "a".to_owned(), epoch: 1 }];
         config.thresholds = vec!["x".to_owned()];
         config.on_driver_loss = Some(crate::message::OnDriverLoss::Fail);
@@ -243,6 +251,7 @@ mod tests {
             (&whole["request"], &REQUEST),
             (&whole["requests"][0], &NAMED),
             (&whole["fleet"], &FLEET),
+            (&whole["feeds"][0], &FEED),
             (&whole["stages"][0], &STAGE),
         ] {
             let mut names = names.to_vec();

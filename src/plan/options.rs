@@ -214,8 +214,8 @@ impl Options {
 }
 
 impl Options {
-    /// The seed: the given one, or if there are templates, one that follows from the test's id. So values differ
-    /// from test to test, and a recorded plan repeats them.
+    /// The seed: the given one, or if there are templates, one that follows from the test's id. So values
+    /// differ from test to test, and a recorded plan repeats them.
     fn seed_for(&self, test_id: &str) -> Option<u64> {
         // 64-bit FNV-1a, as for the hash of a plan.
         let hash = test_id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {

@@ -123,3 +123,94 @@ pub fn check(plan: &Plan, drivers: u64) -> Result<(), String> {
 fn counted(drivers: u64) -> String {
     if drivers == 1 { "one driver".to_owned() } else { format!("{} drivers", format_count(drivers)) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{FeedSpec, NamedRequest, NodeRef, RequestSpec, TestConfig, TestType};
+    use crate::template::Moment;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    /// A plan at 1,000/s of these requests: their weights, and whether they use the feed.
+    fn plan(requests: &[(u32, bool)], rows: u64, drivers: u64, change: impl FnOnce(&mut TestConfig)) -> Plan {
+        let mut config = TestConfig::new("t", TestType::Avalanche);
+        config.target_url = Some("http://127.0.0.1/".to_owned());
+        (config.seed, config.target_throughput) = (Some(1), Some(1_000.0));
+        let feed = FeedSpec { name: "f".to_owned(), pick: Some(Pick::Unique), ..FeedSpec::default() };
+        config.feeds = vec![FeedSpec { columns: vec!["id".to_owned()], count: rows, ..feed }];
+        let named = |(index, (weight, uses)): (usize, &(u32, bool))| NamedRequest {
+            name: format!("r{index}"),
+            weight: Some(*weight),
+            url: Some(if *uses { "/{{f.id}}" } else { "/" }.to_owned()),
+            spec: RequestSpec::default(),
+        };
+        config.requests = requests.iter().enumerate().map(named).collect();
+        config.drivers = (0..drivers).map(|n| NodeRef { node_id: n.to_string(), epoch: 1 }).collect();
+        change(&mut config);
+        Plan::as_written(&config).expect("a valid plan")
+    }
+
+    /// The rows that all drivers take, each as often as it is taken, up to the end of the schedule.
+    fn taken(plan: &Plan) -> Vec<u64> {
+        let schedule = Schedule::new(plan);
+        let mut rows = Vec::new();
+        let sides = plan.sides().count() as u64;
+        for part in 0..plan.drivers() {
+            for side in 0..sides {
+                let share = schedule.share(part, plan.drivers()).side(side, sides);
+                let draws = share.draws(plan, 0).expect("a feed");
+                let end = share.planned_before(u64::MAX / 2).expect("an open loop");
+                let uses = |j: u64| draws.uses.among(j + 1) > draws.uses.among(j);
+                let row = |used| draws.rows.row(used, &Moment::default());
+                rows.extend((0..draws.warmups).map(row));
+                let measured = (0..end).filter(|j| uses(*j));
+                rows.extend(measured.map(|j| row(draws.warmups + draws.uses.among(j))));
+            }
+        }
+        rows
+    }
+
+    #[test]
+    fn the_end_is_known_before_the_start() {
+        let shop = |rows, drivers| plan(&[(3, false), (2, true)], rows, drivers, |_| ());
+        let end = exhausted(&shop(10_000, 1), 1).expect("an end");
+        assert_eq!(end.sentence(), "f has 10,000 rows: the test ends after 25,001 requests");
+        assert_eq!(shop(10_000, 1).duration(), None, "nothing else ends it");
+        assert_eq!(exhausted(&plan(&[(1, false)], 5, 1, |_| ()), 1), None, "no request uses it");
+        let shorter = plan(&[(1, true)], 5, 1, |config| config.message_count_per_driver = Some(4));
+        assert_eq!(exhausted(&shorter, 1), None, "the count ends first");
+        let cycle = plan(&[(1, true)], 5, 1, |config| config.feeds[0].pick = None);
+        assert_eq!(exhausted(&cycle, 1), None);
+        let warm = plan(&[(1, true)], 5, 2, |config| config.warmup_ms = Some(10));
+        assert!(check(&warm, 2).expect_err("too few").contains("not enough for 2 drivers and the warm-up"));
+        assert_eq!(check(&shop(3, 7), 7), Ok(()), "three drivers have a row");
+    }
+
+    proptest! {
+        #[test]
+        fn no_row_is_taken_twice_and_few_are_left(
+            weights in prop::collection::vec((1u32..5, any::<bool>()), 1..5),
+            rows in 60u64..300, drivers in 1u64..6, warmup_ms in 0u64..6, ab: bool,
+        ) {
+            let plan = plan(&weights, rows, drivers, |config| {
+                config.warmup_ms = Some(warmup_ms);
+                config.duration_ms = Some(5_000);
+                if ab {
+                    config.target_url = None;
+                    config.requests.clear();
+                    config.ab = vec!["http://a/{{f.id}}".to_owned(), "http://b/{{f.id}}".to_owned()];
+                }
+            });
+            let taken = taken(&plan);
+            let distinct: BTreeSet<u64> = taken.iter().copied().collect();
+            prop_assert_eq!(distinct.len(), taken.len());
+            prop_assert!(taken.iter().all(|row| *row < rows));
+            if ab || weights.iter().any(|(_, uses)| *uses) {
+                // The drivers begin at different turns, so one runs out before the others.
+                let most = 20 * drivers;
+                prop_assert!(rows - taken.len() as u64 <= most, "{} of {rows} rows", taken.len());
+            }
+        }
+    }
+}

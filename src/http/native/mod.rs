@@ -172,7 +172,8 @@ impl NativeClient {
         })
     }
 
-    /// The same client with these values in the requests that vary; `requests` are those that it was made with.
+    /// The same client with these values in the requests that vary; `requests` are those that it was made
+    /// with.
     #[must_use]
     pub fn with_values(mut self, requests: &[Request], values: &Arc<Values>) -> NativeClient {
         for (index, (message, request)) in self.messages.iter_mut().zip(requests).enumerate() {
