@@ -170,3 +170,79 @@ impl Read for Stoppable<'_> {
         self.inner.read(buffer)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feed::survey;
+    use crate::message::{TestConfig, TestType};
+
+    const USERS: &str = "id,term\n1,red shoes\n2,socks\n";
+
+    fn spec() -> FeedSpec {
+        let found = survey(Format::Csv, USERS.as_bytes()).expect("a feed");
+        FeedSpec {
+            name: "users".to_owned(),
+            columns: found.columns,
+            count: found.count,
+            sha256: found.sha256,
+            file: Some("users.csv".to_owned()),
+            ..FeedSpec::default()
+        }
+    }
+
+    fn plan(spec: FeedSpec, url: &str) -> Plan {
+        let mut config = TestConfig::new("t", TestType::Avalanche);
+        (config.target_url, config.seed, config.feeds) = (Some(url.to_owned()), Some(1), vec![spec]);
+        Plan::as_written(&config).expect("a plan")
+    }
+
+    /// The error with the files of this folder, which `change` may change.
+    fn error(name: &str, spec: FeedSpec, url: &str, content: &str) -> String {
+        let folder = std::env::temp_dir().join(format!("floodgate-feeds-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("creates");
+        std::fs::write(folder.join("users.csv"), content).expect("writes");
+        let files = FeedFiles::Folder(folder.clone());
+        let loaded = Feeds::load(&plan(spec, url), &files, &StopFlag::default());
+        std::fs::remove_dir_all(&folder).expect("removes");
+        let error = loaded.err().unwrap_or_default();
+        error.replace(&format!("{}/", folder.display()), "")
+    }
+
+    const URL: &str = "http://h/{{users.term|url}}";
+
+    #[test]
+    fn a_driver_refuses_another_file_and_names_both_hashes() {
+        assert_eq!(error("same", spec(), URL, USERS), "");
+        let other = error("other", spec(), URL, "id,term\n1,boots\n2,socks\n");
+        assert!(other.starts_with("feed users: users.csv has the SHA-256 "), "{other}");
+        assert!(other.contains(&format!("the plan means a file with {}", spec().sha256)), "{other}");
+        let unescaped = error("plain", spec(), "http://h/{{users.term}}", USERS);
+        let why = "feed users: users.csv: line 2: term contains a space, which a URL cannot contain: add";
+        assert!(unescaped.starts_with(why), "{unescaped}");
+        let count = error("count", FeedSpec { count: 3, ..spec() }, URL, USERS);
+        assert_eq!(count, "feed users: users.csv has 2 rows, but the plan says 3");
+    }
+
+    #[test]
+    fn a_missing_file_says_how_to_provide_it() {
+        let load = |spec, files| Feeds::load(&plan(spec, URL), &files, &StopFlag::default()).err();
+        let error = load(spec(), FeedFiles::Nowhere).expect("no file");
+        assert!(error.contains("\"users.csv\"") && error.contains("--feeds DIR"), "{error}");
+        let error = load(spec(), FeedFiles::Folder("/no/such".into())).expect("no folder");
+        assert!(error.starts_with("feed users: /no/such/users.csv: cannot be opened"), "{error}");
+        let inline = FeedSpec { data: Some(USERS.to_owned()), file: None, ..spec() };
+        assert_eq!(load(inline, FeedFiles::Nowhere), None);
+        let error = load(FeedSpec { file: None, ..spec() }, FeedFiles::Nowhere).expect("no rows");
+        assert!(error.contains("neither its rows nor the name of a file"), "{error}");
+    }
+
+    #[test]
+    fn a_stopped_test_stops_reading() {
+        let stop = StopFlag::default();
+        stop.stop();
+        let file = File::open(std::env::current_exe().expect("a path")).expect("a file");
+        let error = Stoppable { inner: file, stop: &stop }.read(&mut [0; 9]).expect_err("stopped");
+        assert_eq!(error.to_string(), "reading was stopped");
+    }
+}

@@ -123,7 +123,7 @@ fn the_same_plan_sends_the_same_requests_with_both_clients() {
         let plan = plan(&server, "rate = 1_000\ncount = 240\nwarmup = \"20ms\"", "cycle");
         let (received, summary) = requests(&server, &plan, &users(7), &[&["--drivers", "3"], more].concat());
         assert_eq!(summary.total.requests, 240);
-        received.iter().for_each(|one| drop(user(one)));
+        assert!(received.iter().filter_map(user).count() >= 160);
         without_time(&received)
     };
     let first = sent(&["--seed", "7"]);
