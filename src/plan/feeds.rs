@@ -3,7 +3,7 @@
 use super::requests::Requests;
 use super::rules::{PlanError, error};
 use super::templates::Part;
-use crate::feed::{self, MAX_FEEDS, Pick};
+use crate::feed::{self, MAX_BYTES, MAX_COLUMNS, MAX_FEEDS, Pick};
 use crate::message::{FeedSpec, TestConfig};
 use crate::spelling::nearest;
 use crate::units::clip;
@@ -26,6 +26,8 @@ impl Feed {
     }
 }
 
+/// Maximum number of rows: a file has no room for more.
+const MAX_ROWS: u64 = MAX_BYTES;
 /// Maximum length of a feed's name, in characters.
 const MAX_NAME: usize = 40;
 
@@ -63,6 +65,9 @@ pub fn read(config: &TestConfig, sent: &Requests) -> Result<Vec<Feed>, Vec<PlanE
 /// Checks one feed. The error has the key, if a single one is wrong.
 fn check(spec: &FeedSpec) -> Result<Pick, (&'static str, String)> {
     check_name(&spec.name).map_err(|why| ("", why))?;
+    if spec.count > MAX_ROWS || spec.columns.len() > MAX_COLUMNS {
+        return Err(("", format!("has too many rows or columns: at most {MAX_ROWS} and {MAX_COLUMNS}")));
+    }
     if spec.count == 0 || spec.columns.is_empty() {
         return Err(("", "is empty: columns and count must say what it contains".to_owned()));
     }

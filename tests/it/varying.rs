@@ -188,6 +188,23 @@ fn a_large_body_is_whole_however_it_is_written_and_a_large_feed_stays_a_file() {
 }
 
 #[test]
+fn an_ab_test_uses_each_row_once_over_both_urls() {
+    let (a, b, dir) = (server(), server(), Scratch::new("varying-ab"));
+    let file = dir.path().join("users.csv");
+    std::fs::write(&file, users(60)).expect("writes");
+    let feed = format!("users={}:unique", file.display());
+    let [first, second] = [&a, &b].map(|server| server.url("/{{ users.id | url }}?n={{counter}}"));
+    let words =
+        ["run", &first, "--ab", &second, "--feed", &feed, "--drivers", "2", "--rate", "1000", "--json"];
+    let output = run("floodgate", &words, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let path = |one: &Received| one.line().split(['/', '?']).nth(1).map(str::to_owned).unwrap_or_default();
+    let received = [a.received(), b.received()].map(|all| all.iter().map(path).collect::<BTreeSet<_>>());
+    assert_eq!(received.each_ref().map(BTreeSet::len), [30, 30]);
+    assert_eq!(received[0].union(&received[1]).count(), 60);
+}
+
+#[test]
 fn too_few_rows_are_refused_before_the_start() {
     let dir = Scratch::new("varying-few");
     let file = dir.path().join("users.csv");
