@@ -187,9 +187,7 @@ mod tests {
 
     #[test]
     fn equal_plans_can_be_compared_whatever_their_ids() {
-        let plan = |id: &str, seed: u64| {
-            json!({"test_id": id, "test_type": "AVALANCHE", "fleet": {"rate": 10}, "seed": seed})
-        };
+        let plan = |id: &str, seed: u64| json!({"test_id": id, "fleet": {"rate": 10}, "seed": seed});
         assert_eq!(checked(with(plan("a", 1)), with(plan("b", 2))), Comparable::default());
     }
 

@@ -106,7 +106,10 @@ fn driver_config(i: usize, url: &str, ab: &[String], clients: ClientSettings) ->
         node_ip: "127.0.0.1".to_owned(),
         // The path may be a template, which only a plan can have.
         defaults: Defaults { target_url: Some(origin(url).to_owned()), ..Defaults::default() },
-        allow_targets: ab.iter().filter_map(|url| Some(Request::get(origin(url)).ok()?.authority())).collect(),
+        allow_targets: ab
+            .iter()
+            .filter_map(|url| Some(Request::get(origin(url)).ok()?.authority()))
+            .collect(),
         clients,
         connect_timeout: START_TIMEOUT,
         fence_after: None,
