@@ -212,3 +212,71 @@ fn lane(request: &Request, pieces: &Pieces, says_close: bool) -> Lane {
     head.append(pieces.body.clone());
     head.patched().map_or(Lane::Whole(head), Lane::Patched)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::written::Written;
+
+    fn values(method: &str, url: &str, header: &str, body: &str) -> (Request, Arc<Values>) {
+        let headers = [("X-Key".to_owned(), header.to_owned())];
+        let written = Written { method, origin: "", url, headers: &headers, body: body.as_bytes() };
+        let request = written.request().expect("a request");
+        let origin =
+            Origin { seed: 7, driver: "driver-1".to_owned(), supply: Supply::default(), part: 1, parts: 3 };
+        let values = Values::new(std::slice::from_ref(&request), origin, &|_| None).expect("values");
+        (request, values.expect("something varies"))
+    }
+
+    fn ticket(number: u64) -> Ticket {
+        Ticket { number, ..Ticket::default() }
+    }
+
+    /// Checks both forms of a request against each other; returns the bytes of the ticket's request.
+    fn rendered((request, values): &(Request, Arc<Values>), number: u64, is_last: bool) -> String {
+        let mut varying = Varying::new(values, 0, request).expect("it varies");
+        varying.render(&ticket(number + 1), 0, !is_last);
+        let text = String::from_utf8(varying.render(&ticket(number), 0, is_last).to_vec()).expect("UTF-8");
+        let parts = values.request(request, &ticket(number), 0).expect("a request");
+        let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+        assert_eq!(head.lines().next(), Some(&*format!("{} {} HTTP/1.1", parts.method(), parts.path())));
+        assert!(head.contains(&format!("\r\nx-key: {}", parts.headers()[0].1.to_str().expect("ASCII"))));
+        assert_eq!(body.as_bytes(), parts.body());
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        assert_eq!(
+            length.map(str::to_owned),
+            sends_length(request).then(|| body.len().to_string()),
+            "{text}"
+        );
+        assert_eq!(head.contains("\r\nconnection: close"), is_last);
+        text
+    }
+
+    #[test]
+    fn every_lane_frames_its_body() {
+        let patched = values("POST", "http://h/a", "{{uuid}}", "{{random(9)}}");
+        let whole = values("PUT", "http://h?n={{counter}}", "x", "{{random(9)}}");
+        let sized = values("POST", "http://h/{{counter}}", "{{uuid}}", "{{int(1,5000)}} {{counter}}");
+        let bare = values("GET", "http://h/{{counter}}", "{{driver}}", "");
+        for values in [&patched, &whole, &sized, &bare] {
+            for number in [0, 1, 2, 9_999_999_999] {
+                for is_last in [false, true] {
+                    let text = rendered(values, number, is_last);
+                    assert_eq!(rendered(values, number, is_last), text);
+                    assert_eq!(text.matches("HTTP/1.1").count(), 1);
+                }
+            }
+        }
+        assert!(rendered(&whole, 2, false).starts_with("PUT /?n=7 HTTP/1.1\r\nhost: h\r\n"), "1 + 2 · 3");
+        assert!(rendered(&bare, 0, false).ends_with("x-key: driver-1\r\n\r\n"));
+        let body = rendered(&sized, 33, false);
+        assert!(body.ends_with(" 100"), "{body}");
+    }
+
+    #[test]
+    fn a_plan_without_templates_has_no_values() {
+        let request = Request::get("http://h/").expect("a request");
+        let origin = Origin { seed: 7, driver: String::new(), supply: Supply::default(), part: 0, parts: 1 };
+        assert!(Values::new(&[request], origin, &|_| None).expect("nothing wrong").is_none());
+    }
+}

@@ -248,6 +248,7 @@ fn body(spec: &RequestSpec) -> Result<Vec<u8>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::NamedRequest;
     use crate::message::{NodeRef, TestType};
 
     fn named(n: usize) -> NamedRequest {
