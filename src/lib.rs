@@ -39,6 +39,7 @@
 //! | layer | modules | may import |
 //! |---|---|---|
 //! | 0, values: no network, threads, clock or log | [`units`] [`check`] [`message`] [`plan`] [`plan_file`] [`schedule`] [`stats`] [`broker_time`] [`thresholds`] [`html`] [`plot`] [`report`] [`compare`] [`digest`] | layer 0, but `stats` not message |
+//! | 0, values: no network, threads, clock or log | [`units`] [`message`] [`plan`] [`plan_file`] [`schedule`] [`stats`] [`broker_time`] [`thresholds`] [`html`] [`plot`] [`report`] [`compare`] [`digest`] [`template`] [`feed`] [`spelling`] | layer 0, but `stats` not message |
 //! | 1, effects: one file or folder per dependency | [`clock`] [`complaints`] [`dns`] [`fetch`] [`host`] [`bus`] [`http`] [`logging`] [`signals`] [`store`] [`terminal`] [`threads`] | layers 0 and 1, but `bus` not stats or plan, `http` not bus, `store` not http |
 //! | 2, roles | [`driver`] [`orchestrator`] [`target`] | layers 0 and 1, never each other |
 //! | 3, combinations of roles | [`cli`] [`run`] | everything below |
@@ -60,6 +61,7 @@ pub mod complaints;
 pub mod digest;
 pub mod dns;
 pub mod driver;
+pub mod feed;
 pub mod fetch;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -76,9 +78,11 @@ pub mod report;
 pub mod run;
 pub mod schedule;
 pub mod signals;
+pub mod spelling;
 pub mod stats;
 pub mod store;
 pub mod target;
+pub mod template;
 pub mod terminal;
 pub mod threads;
 pub mod thresholds;

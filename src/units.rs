@@ -149,7 +149,7 @@ pub fn utc(ms: f64) -> String {
 }
 
 /// Year, month and day of a day counted from 1970-01-01. Years begin in March, so that leap days come last.
-fn civil(day: i64) -> (i64, i64, i64) {
+pub fn civil(day: i64) -> (i64, i64, i64) {
     let day = day + 719_468;
     let (era, day_of_era) = (day.div_euclid(146_097), day.rem_euclid(146_097));
     let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;

@@ -5,6 +5,7 @@ mod compare;
 mod documents;
 mod errors;
 mod expect;
+mod feeds;
 mod files;
 #[doc(hidden)]
 pub mod fuzzing;

@@ -1,6 +1,7 @@
 //! Plan files: reading them, merging them with the flags, and `floodgate plan check`.
 
 use super::expect;
+use super::feeds;
 use super::files::read_limited;
 use crate::message::TestConfig;
 use crate::plan::options::Options;
@@ -36,10 +37,14 @@ impl PlanArgs {
     /// Everything that is wrong with the file.
     pub fn text(&self) -> Result<String, String> {
         let PlanCommand::Check { file } = &self.command;
-        let config = Merged::new(Options::default(), Some(load(file)?)).config(None)?;
+        let plan = Merged::new(Options::default(), Some(load(file)?));
+        let config = plan.config(None)?;
         let mut text = format!("{} is valid\n", file.display());
         for (term, value) in describe::terms(&config) {
             let _ = writeln!(text, "{term:<16}{value}");
+        }
+        if let Some(seed) = plan.options.seed {
+            let _ = writeln!(text, "{:<16}{seed}", "seed");
         }
         Ok(text)
     }
@@ -65,6 +70,12 @@ pub fn load(path: &Path) -> Result<PlanFile, String> {
             Some(index) => named.skip(index).take(1).for_each(|one| one.request.body = Some(bytes.clone())),
         }
     }
+    let mut found = std::mem::take(&mut file.options.feeds);
+    for feed in &mut found {
+        feeds::read(feed, path.parent().unwrap_or(Path::new("")))
+            .map_err(|(key, why)| file.error(&format!("feeds.{}.{key}", feed.name), &why).unwrap_or(why))?;
+    }
+    file.options.feeds = found;
     Ok(file)
 }
 
@@ -115,6 +126,12 @@ fn in_flags(error: &PlanError) -> String {
         "target_url" => format!("--url: {reason}"),
         "count" => format!("--requests: {reason}"),
         "count_per_driver" => format!("--requests-per-driver: {reason}"),
+        "request.body" => format!("--body: {reason}"),
+        // Its name is at the end, as in request.headers.x-key.
+        key if key.starts_with("request.headers.") => {
+            format!("--header {}: {reason}", key.trim_start_matches("request.headers."))
+        }
+        key if key.starts_with("feeds.") => format!("--feed {}: {reason}", key.trim_start_matches("feeds.")),
         key => match expect::flag(key) {
             Some(flag) => format!("{flag}: {reason}"),
             None => format!("--{}: {reason}", key.replace('_', "-")),

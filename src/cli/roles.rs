@@ -5,6 +5,7 @@ use super::token::TokenArgs;
 use super::values;
 use crate::bus::Connector;
 use crate::bus::kafka::{KafkaClientKind, KafkaConnector, KafkaSettings};
+use crate::driver::feeds::FeedFiles;
 use crate::driver::{self, prepare::ClientSettings};
 use crate::http::{ClientKind, Pinned};
 use crate::orchestrator::StoreSettings;
@@ -155,6 +156,9 @@ pub struct DriverArgs {
     /// Folder in which this driver saves what it counted in each test; created if missing [default: none]
     #[arg(long, env = "FLOODGATE_DATA", value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Folder with the files of feeds that plans name but do not contain
+    #[arg(long, env = "FLOODGATE_FEEDS", value_name = "DIR")]
+    feeds: Option<PathBuf>,
     /// Requests per second of this driver, for avalanche (closed loop or fixed rate)
     #[arg(long, env = "FLOODGATE_RATE", value_parser = values::rate, allow_negative_numbers = true)]
     rate: Option<f64>,
@@ -209,6 +213,7 @@ impl DriverArgs {
                 ca_pem: self.ca_cert.as_deref().map(read_certificates).transpose()?,
                 threads: self.threads,
                 pinned: self.resolve.clone(),
+                feeds: self.feeds.clone().map_or(FeedFiles::Nowhere, FeedFiles::Folder),
                 ..ClientSettings::default()
             },
             connect_timeout: self.bus.connect_timeout,

@@ -1,18 +1,22 @@
 //! The flags of `floodgate run`.
 
 use super::expect::ExpectArgs;
+use super::feeds;
 use super::files::read_limited;
 use super::output::{OutputArgs, SpeechArgs};
 use super::plan::{Merged, load};
 use super::token::TokenArgs;
 use super::values::{self, Word};
+use crate::driver::feeds::FeedFiles;
 use crate::driver::prepare::ClientSettings;
 use crate::http::{ClientKind, Pinned};
 use crate::message::{OnDriverLoss, TestType};
-use crate::plan::check_split;
+use crate::plan::feed_options::FeedOptions;
 use crate::plan::options::{Options, RequestOptions};
 use crate::plan::request::MAX_BODY_BYTES;
+use crate::plan::{Plan, check_split};
 use crate::run::{Place, Settings, embedded, remote};
+use crate::schedule::supply;
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -96,6 +100,14 @@ pub struct RunArgs {
     /// What a response must look like.
     #[command(flatten)]
     expect: ExpectArgs,
+    /// Rows of data for {{NAME.COLUMN}} in URL, headers and body: a CSV file with a header line, or JSONL;
+    /// how rows are chosen may follow, like users=users.csv:unique; repeatable
+    #[arg(long = "feed", value_name = "NAME=FILE[:PICK]", value_parser = feeds::flag)]
+    feeds: Vec<FeedOptions>,
+    /// Number from which {{uuid}}, {{int(1,20)}} and other random values follow [default: follows from the
+    /// test id]
+    #[arg(long, value_parser = values::seed, allow_negative_numbers = true)]
+    seed: Option<u64>,
     /// Rejected because tools disagree on its meaning: a wrk user's duration would be sent as a body.
     #[arg(short = 'd', hide = true, value_parser = values::neither)]
     ambiguous: Option<String>,
@@ -170,6 +182,8 @@ impl RunArgs {
         let config = plan.config(local)?;
         if let Some(drivers) = local {
             check_split(&config, drivers).map_err(|error| plan.say(&[error]))?;
+            let valid = Plan::as_written(&config).map_err(|errors| plan.say(&errors))?;
+            supply::check(&valid, drivers as u64)?;
         }
         let place = match self.orchestrator {
             Some(url) => Place::Remote(remote::Config { url, token: self.token.read()? }),
@@ -180,6 +194,7 @@ impl RunArgs {
                     ca_pem: self.ca_cert.as_deref().map(read_certificates).transpose()?,
                     threads: self.threads,
                     pinned: self.resolve,
+                    feeds: FeedFiles::Files(feeds::files(&plan.options.feeds).into_iter().collect()),
                     client: None,
                     ..ClientSettings::default()
                 },
@@ -197,6 +212,15 @@ impl RunArgs {
                 .to_owned());
         }
         Ok(())
+    }
+
+    /// The feeds that the flags name. Their paths are relative to the current folder.
+    fn read_feeds(&self) -> Result<Vec<FeedOptions>, String> {
+        let mut found = self.feeds.clone();
+        for feed in &mut found {
+            feeds::read(feed, Path::new("")).map_err(|(_, why)| format!("--feed {}: {why}", feed.name))?;
+        }
+        Ok(found)
     }
 
     /// What the flags set of a plan.
@@ -229,6 +253,8 @@ impl RunArgs {
                 expect: self.expect.expect(),
             },
             named: None,
+            seed: self.seed,
+            feeds: self.read_feeds()?,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 pub use crate::plan::values::{
     Stages, connections, delay, duration, fleet_connections, fleet_rate, header, on_driver_loss,
-    per_connection, rate, requests, stages, test_type, timeout, url, warmup,
+    per_connection, rate, requests, seed, stages, test_type, timeout, url, warmup,
 };
 use crate::plan::values::{length, number};
 use crate::thresholds::Threshold;

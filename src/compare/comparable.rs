@@ -15,7 +15,7 @@ const GENERATOR: [&str; 2] = ["generator_saturated", "ports_exhausted"];
 /// compared.
 const LAG: &str = "generator_lag";
 /// Fields of a plan that say nothing about the load.
-const IDENTITY: [&str; 5] = ["test_id", "drivers", "thresholds", "previous", "on_driver_loss"];
+const IDENTITY: [&str; 6] = ["test_id", "drivers", "thresholds", "previous", "on_driver_loss", "seed"];
 /// Fields that may differ on purpose, or that do not change what one request takes.
 const NOTED: [&str; 6] =
     ["target_url", "duration_ms", "message_count_per_driver", "fleet.requests", "warmup_ms", "timeout_ms"];
@@ -187,8 +187,8 @@ mod tests {
 
     #[test]
     fn equal_plans_can_be_compared_whatever_their_ids() {
-        let plan = |id: &str| json!({"test_id": id, "test_type": "AVALANCHE", "fleet": {"rate": 10}});
-        assert_eq!(checked(with(plan("a")), with(plan("b"))), Comparable::default());
+        let plan = |id: &str, seed: u64| json!({"test_id": id, "fleet": {"rate": 10}, "seed": seed});
+        assert_eq!(checked(with(plan("a", 1)), with(plan("b", 2))), Comparable::default());
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod control;
 pub mod cursor;
 pub mod data;
 pub mod engine;
+pub mod feeds;
 pub mod fence;
 pub mod heartbeat;
 pub mod latest;

@@ -1,6 +1,7 @@
 //! What a driver does between reading a plan and being ready: everything that can fail or takes time, so that
 //! nothing is left to do when the gate opens.
 
+use super::feeds::{FeedFiles, Feeds};
 use super::session::Assignment;
 use super::target_count::{Reading, SERVER};
 use crate::clock;
@@ -9,9 +10,11 @@ use crate::host::addresses::is_own_address;
 use crate::host::limits;
 use crate::http::native::NativeClient;
 use crate::http::ureq_client::UreqClient;
+use crate::http::values::Values;
 use crate::http::{Addresses, ClientKind, Pinned, Settings, pinned, resolve};
 use crate::plan::Load;
 use crate::plan::request::Request;
+use crate::schedule::{Schedule, supply};
 use crate::stats::generator::TargetOn;
 use crate::threads::StopFlag;
 use std::sync::Arc;
@@ -46,6 +49,8 @@ pub struct ClientSettings {
     pub pinned: Vec<Pinned>,
     /// Whether this process also runs the target.
     pub runs_target: bool,
+    /// Where the files of feeds are.
+    pub feeds: FeedFiles,
 }
 
 /// The clients for one URL.
@@ -81,6 +86,8 @@ pub struct Recipe {
     /// Aborts everything in flight.
     pub stop: StopFlag,
     requests: Arc<[Request]>,
+    /// What varies in the requests, if anything.
+    values: Option<Arc<Values>>,
     settings: Settings,
     addresses: Addresses,
 }
@@ -97,6 +104,7 @@ impl Recipe {
             stop,
             addresses: addresses(&requests[0], settings),
             requests: requests.into(),
+            values: None,
             settings: Settings {
                 timeout,
                 connect_timeout: timeout.min(CONNECT_TIMEOUT),
@@ -109,14 +117,23 @@ impl Recipe {
     /// A client with many connections.
     fn native(&self, slots: usize) -> Result<NativeClient, String> {
         let (requests, addresses) = (Arc::clone(&self.requests), self.addresses.clone());
-        NativeClient::new(&requests, &self.settings, slots, addresses, self.stop.clone())
-            .map_err(|e| e.to_string())
+        let client = NativeClient::new(&requests, &self.settings, slots, addresses, self.stop.clone())
+            .map_err(|e| e.to_string())?;
+        Ok(match &self.values {
+            Some(values) => client.with_values(&requests, values),
+            None => client,
+        })
     }
 
     /// A client with one connection.
     pub fn ureq(&self) -> Result<UreqClient, String> {
         let (requests, addresses) = (Arc::clone(&self.requests), self.addresses.clone());
-        UreqClient::new(requests, &self.settings, addresses, self.stop.clone()).map_err(|e| e.to_string())
+        let client = UreqClient::new(requests, &self.settings, addresses, self.stop.clone())
+            .map_err(|e| e.to_string())?;
+        Ok(match &self.values {
+            Some(values) => client.with_values(Arc::clone(values)),
+            None => client,
+        })
     }
 
     /// What a floodgate-target has counted; `None` if the target is something else.
@@ -188,8 +205,12 @@ pub fn prepare(
     let slots = slots.collect::<Result<Vec<_>, _>>()?;
     let workers: usize = slots.iter().map(Vec::len).sum();
     limits::ensure_descriptors((connections + workers) as u64 + limits::RESERVED_DESCRIPTORS)?;
-    let sides = requests.into_iter().zip(slots).map(|(requests, slots)| {
-        let recipe = Recipe::new(&assignment, requests, settings, stop.clone());
+    supply::check(&assignment.plan, parts)?;
+    let feeds = Feeds::load(&assignment.plan, &settings.feeds, &stop)?;
+    let count = requests.len() as u64;
+    let sides = requests.into_iter().zip(slots).enumerate().map(|(side, (requests, slots))| {
+        let values = feeds.values(&assignment, requests, (side as u64, count))?;
+        let recipe = Recipe { values, ..Recipe::new(&assignment, requests, settings, stop.clone()) };
         Ok(Side { clients: recipe.clients(kind, &slots)?, before: None, recipe })
     });
     let mut sides = sides.collect::<Result<Vec<Side>, String>>()?;
@@ -223,8 +244,8 @@ fn most_ahead(assignment: &Assignment) -> usize {
     }
     // A warm-up uses all connections, however few requests follow; and one worker may get all of those
     // requests.
-    let requests = plan.count().filter(|_| plan.warmup().is_zero());
-    let requests = requests.map(|all| all.of(assignment.part, assignment.parts));
+    let share = Schedule::new(plan).share(assignment.part, assignment.parts);
+    let requests = share.requests().filter(|_| plan.warmup().is_zero());
     requests.map_or(usize::MAX, |requests| requests.try_into().unwrap_or(usize::MAX))
 }
 

@@ -7,6 +7,7 @@ mod seeds;
 use crate::bus::kafka::fuzzing as bus_over_kafka;
 use crate::bus::{Record, Topic};
 use crate::cli::fuzzing as flags;
+use crate::feed::{Format, Loaded, Table, Wanted, survey};
 use crate::http::native::chunked::Chunked;
 use crate::http::native::response::{KnownHead, Response};
 use crate::http::server::intake::{Limits, read_all};
@@ -19,6 +20,7 @@ use crate::plan_file::{PlanFile, describe};
 use crate::schedule::Schedule;
 use crate::stats::histogram::{Histogram, fuzzing as histograms};
 use crate::store::{Lines, write_line};
+use crate::template::{Column, Compiled, Context, Filter, Moment, NoCells, Place, Slot, Template};
 use crate::units::clip;
 pub use generator::Generator;
 
@@ -34,7 +36,7 @@ pub struct Target {
 }
 
 /// All parsers.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 19] = [
     Target { name: "register", run: register, seeds: seeds::registers },
     Target { name: "test_config", run: test_config, seeds: seeds::plans },
     Target { name: "trigger", run: trigger, seeds: seeds::triggers },
@@ -50,6 +52,8 @@ pub const TARGETS: [Target; 17] = [
     Target { name: "configure", run: orchestrator::configure, seeds: seeds::plans },
     Target { name: "saved_records", run: saved_records, seeds: seeds::saved_records },
     Target { name: "url", run: url, seeds: seeds::urls },
+    Target { name: "template", run: template, seeds: seeds::templates },
+    Target { name: "feed", run: feed, seeds: seeds::feeds },
     Target { name: "plan_file", run: plan_file, seeds: seeds::plan_files },
     Target { name: "flags", run: flags::values, seeds: seeds::flags },
 ];
@@ -169,11 +173,48 @@ pub fn url(bytes: &[u8]) {
     }
 }
 
+/// A template: what is accepted renders the same twice, and has its width.
+pub fn template(bytes: &[u8]) {
+    let Ok(template) = Template::parse(bytes) else { return };
+    let slot = |_: &Column| Some(Slot { feed: 0, column: 0 });
+    let mut context = Context { seed: 1, driver: "driver-1", slot: &slot, fields: 0 };
+    let mut compiled = Compiled::default();
+    if compiled.template(&template, Place::Body, &mut context).is_err() {
+        return;
+    }
+    let moment = Moment { ticket: bytes.len() as u64, ..Moment::default() };
+    let render = || {
+        let mut out = Vec::new();
+        compiled.render(&moment, &NoCells, &mut out);
+        out
+    };
+    let rendered = render();
+    assert_eq!(rendered, render());
+    assert!(compiled.width().is_none_or(|width| width == rendered.len()));
+    assert!(compiled.patched().is_none_or(|mut patched| patched.render(&moment) == rendered));
+}
+
+/// A feed in both formats, with whatever columns it has.
+pub fn feed(bytes: &[u8]) {
+    for format in [Format::Csv, Format::Jsonl] {
+        let Ok(found) = survey(format, bytes) else { continue };
+        let wanted = |column: &String| Wanted {
+            column: column.clone(),
+            filter: Some(Filter::Json),
+            places: [Place::Body].into(),
+        };
+        let wanted: Vec<_> = found.columns.iter().map(wanted).collect();
+        let Loaded { table, sha256 } = Table::read(format, bytes, &wanted).expect("it was read before");
+        assert_eq!((table.rows(), sha256), (found.count, found.sha256));
+        assert_eq!(table.cell(found.count, 0), b"");
+    }
+}
+
 /// The entries by name, for `fuzz/`, except those in other modules.
 pub mod entries {
     pub use super::{
-        chunked, heartbeat, histogram, http_request, http_response, metrics, plan_file, register,
-        saved_records, test_config, trigger, url,
+        chunked, feed, heartbeat, histogram, http_request, http_response, metrics, plan_file, register,
+        saved_records, template, test_config, trigger, url,
     };
     pub use crate::bus::kafka::fuzzing::{
         answer as kafka_answer, batches as kafka_batches, frame as kafka_frame,

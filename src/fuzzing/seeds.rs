@@ -140,6 +140,22 @@ pub fn urls() -> Vec<Vec<u8>> {
     ])
 }
 
+pub fn templates() -> Vec<Vec<u8>> {
+    texts(&[
+        "/search?q={{users.term|url}}&page={{int(-1,20)}}",
+        "{\"a\":{\"b\":\"{{choice(a,'b, c',\"}}\")|json}}{{random(7)|base64}}\"}}",
+        "{{counter}} {{uuid}} {{now_ms}} {{ now_iso | url }} {{driver}} {{'{{'}}",
+    ])
+}
+
+pub fn feeds() -> Vec<Vec<u8>> {
+    texts(&[
+        "id,term\r\n1,\"a \"\"b\"\"\nc\"\r\n2,d\r\n",
+        "{\"id\": 1.50, \"term\": \"\\u00fc\", \"x\": null}\n\n{\"term\": [1], \"id\": {}, \"x\": true}",
+        "\u{feff}id;term\n1;2",
+    ])
+}
+
 pub fn plan_files() -> Vec<Vec<u8>> {
     texts(&[
         "target_url = \"http://h/\"\nrate = 2_000\nduration = '2m'\nfail_if = [\"p99 > 1s\"]\nstages = \"1s:5\"",

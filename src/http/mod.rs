@@ -13,6 +13,7 @@ mod resolve;
 pub mod server;
 mod tls;
 pub mod ureq_client;
+pub mod values;
 
 use crate::check::Failed;
 use crate::clock::NS_PER_MS;

@@ -1,6 +1,7 @@
 //! The bytes of a request, rendered once and sent as often as the plan says.
 
 use crate::plan::request::Request;
+use crate::template::Compiled;
 use http::header::{ACCEPT, HOST, HeaderName, USER_AGENT};
 
 /// Default `User-Agent`.
@@ -19,15 +20,7 @@ pub fn render_last(request: &Request) -> Vec<u8> {
 fn rendered(request: &Request, says_close: bool) -> Vec<u8> {
     let mut out = Vec::with_capacity(512 + request.body().len());
     line(&mut out, &[request.method().as_str().as_bytes(), b" ", request.path().as_bytes(), b" HTTP/1.1"]);
-    if !has(request, &HOST) {
-        line(&mut out, &[b"host: ", host_value(request).as_bytes()]);
-    }
-    if !has(request, &USER_AGENT) {
-        line(&mut out, &[b"user-agent: ", USER_AGENT_VALUE.as_bytes()]);
-    }
-    if !has(request, &ACCEPT) {
-        line(&mut out, &[b"accept: */*"]);
-    }
+    default_lines(&mut out, request);
     for (name, value) in request.headers() {
         line(&mut out, &[name.as_str().as_bytes(), b": ", value.as_bytes()]);
     }
@@ -40,6 +33,41 @@ fn rendered(request: &Request, says_close: bool) -> Vec<u8> {
     line(&mut out, &[]);
     out.extend_from_slice(request.body());
     out
+}
+
+/// The head of a request whose path and header values vary, up to the fields that frame its body.
+pub fn framed(request: &Request, path: &Compiled, headers: &[Compiled], says_close: bool) -> Compiled {
+    let mut out = Compiled::default();
+    out.text(request.method().as_str().as_bytes());
+    out.text(b" ");
+    out.append(path.clone());
+    out.text(b" HTTP/1.1\r\n");
+    let mut lines = Vec::new();
+    default_lines(&mut lines, request);
+    out.text(&lines);
+    for ((name, _), value) in request.headers().iter().zip(headers) {
+        out.text(name.as_str().as_bytes());
+        out.text(b": ");
+        out.append(value.clone());
+        out.text(b"\r\n");
+    }
+    if says_close {
+        out.text(b"connection: close\r\n");
+    }
+    out
+}
+
+/// The header lines that the client sets unless the plan does.
+fn default_lines(out: &mut Vec<u8>, request: &Request) {
+    if !has(request, &HOST) {
+        line(out, &[b"host: ", host_value(request).as_bytes()]);
+    }
+    if !has(request, &USER_AGENT) {
+        line(out, &[b"user-agent: ", USER_AGENT_VALUE.as_bytes()]);
+    }
+    if !has(request, &ACCEPT) {
+        line(out, &[b"accept: */*"]);
+    }
 }
 
 /// The authority, without the port if the scheme implies it (RFC 9110, section 7.2).

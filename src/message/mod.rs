@@ -6,6 +6,7 @@
 
 pub mod bounds;
 mod end;
+mod feed;
 mod heartbeat;
 mod latency;
 mod metrics;
@@ -20,6 +21,7 @@ mod trigger;
 
 use crate::units::clip;
 pub use end::{DriverEnd, End, EndState, Fate, Headline, OriginalEnd, Stopped};
+pub use feed::FeedSpec;
 pub use heartbeat::{DriverState, Heartbeat};
 pub use latency::LatencyMs;
 pub use metrics::{Histograms, MAX_INSTANCE_BYTES, Metrics, NamedFigures, TargetCount, TargetSeen};

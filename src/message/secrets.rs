@@ -8,10 +8,12 @@ pub const HIDDEN: &str = "(hidden)";
 /// Parts of the names of header fields whose values are secrets.
 const SECRET: [&str; 8] = ["auth", "cookie", "token", "secret", "password", "api-key", "apikey", "signature"];
 
-/// Hides the values of header fields that contain secrets, and credentials in the target's URL.
+/// Hides the values of header fields that contain secrets, credentials in the target's URL, and the rows of
+/// feeds, which may be logins and are long.
 pub fn hide(plan: &mut Value) {
     plan.get_mut("request").into_iter().for_each(hide_headers);
     plan.get_mut("requests").and_then(Value::as_array_mut).into_iter().flatten().for_each(hide_headers);
+    plan.get_mut("feeds").and_then(Value::as_array_mut).into_iter().flatten().for_each(drop_data);
     plan.get_mut("target_url").into_iter().for_each(hide_user);
     plan.get_mut("ab").and_then(Value::as_array_mut).into_iter().flatten().for_each(hide_user);
 }
@@ -24,6 +26,12 @@ fn hide_headers(request: &mut Value) {
             *value = HIDDEN.into();
         }
     }
+}
+
+fn drop_data(feed: &mut Value) {
+    feed.as_object_mut().into_iter().for_each(|feed| {
+        feed.remove("data");
+    });
 }
 
 /// Whether the value of a header with this name is a secret.
@@ -56,6 +64,7 @@ mod tests {
         let mut plan = json!({
             "target_url": "http://me:pw@h:1/a@b",
             "ab": ["http://me:pw@h:2/", "http://h:3/"],
+            "feeds": [{"name": "users", "count": 1, "data": "user,password"}, 7],
             "request": {"method": "GET", "headers": [
                 ["Authorization", "Bearer x"], ["X-API-Key", "k"], ["Cookie", "c"],
                 ["Accept", "text/plain"], "odd",
@@ -64,6 +73,7 @@ mod tests {
         hide(&mut plan);
         assert_eq!(plan["target_url"], "http://(hidden)@h:1/a@b");
         assert_eq!(plan["ab"], json!(["http://(hidden)@h:2/", "http://h:3/"]));
+        assert_eq!(plan["feeds"], json!([{"name": "users", "count": 1}, 7]));
         let lines = json!([
             ["Authorization", "(hidden)"],
             ["X-API-Key", "(hidden)"],

@@ -1,7 +1,7 @@
 //! `test_config`: the plan of one test.
 
 use super::tolerant::{maybe, maybe_whole, number, text, whole};
-use super::{NamedRequest, RequestSpec, TestType, Totals, decode, encode};
+use super::{FeedSpec, NamedRequest, RequestSpec, TestType, Totals, decode, encode};
 use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -100,6 +100,12 @@ pub struct TestConfig {
     /// that they have in common.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requests: Vec<NamedRequest>,
+    /// From which the generated values of templates follow. If absent, `{{…}}` is plain text.
+    #[serde(default, deserialize_with = "maybe", skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// Data for templates.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub feeds: Vec<FeedSpec>,
     /// The drivers of this test; driver i of n sends the tickets i, i+n, i+2n…
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drivers: Vec<NodeRef>,
@@ -198,6 +204,8 @@ impl TestConfig {
             ab: Vec::new(),
             request: None,
             requests: Vec::new(),
+            seed: None,
+            feeds: Vec::new(),
             drivers: Vec::new(),
             fleet: None,
             thresholds: Vec::new(),

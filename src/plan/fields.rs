@@ -2,13 +2,15 @@
 
 use super::limits;
 use crate::check;
+use crate::spelling::MOST_COMPARED;
+pub use crate::spelling::nearest;
 use crate::units::clip;
 use serde_json::Value;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 /// Fields of a `test_config` that a user may set.
-const PLAN: [&str; 19] = [
+const PLAN: [&str; 21] = [
     "test_id",
     "test_type",
     "test_message_delay",
@@ -25,6 +27,8 @@ const PLAN: [&str; 19] = [
     "ab",
     "request",
     "requests",
+    "seed",
+    "feeds",
     "fleet",
     "thresholds",
     "on_driver_loss",
@@ -32,6 +36,7 @@ const PLAN: [&str; 19] = [
 const FLEET: [&str; 4] = ["rate", "requests", "connections", "stages"];
 const REQUEST: [&str; 5] = ["method", "headers", "body", "body_base64", "expect"];
 const NAMED: [&str; 8] = ["name", "weight", "url", "method", "headers", "body", "body_base64", "expect"];
+const FEED: [&str; 9] = ["name", "pick", "at_end", "format", "columns", "count", "sha256", "file", "data"];
 const STAGE: [&str; 2] = ["duration_ms", "rate"];
 /// Accepted here but not advertised: for `drivers` and `previous` the orchestrator has its own errors, and
 /// some clients write `duration` in a stage; `fail_if` is another name of `thresholds`.
@@ -66,8 +71,6 @@ const MEANT: [(&str, &str); 25] = [
     ("body", "request.body"),
 ];
 
-/// Maximum length of a name for which a similar one is searched, in bytes.
-const MOST_COMPARED: usize = 64;
 /// Maximum number of unknown fields that one error names.
 const MOST_NAMED: usize = 5;
 
@@ -85,6 +88,7 @@ pub fn check(plan: &Value) -> Result<(), String> {
     look(&plan["request"], "request", &REQUEST);
     look(&plan["request"]["expect"], "request.expect", &check::KEYS);
     look(&plan["fleet"], "fleet", &FLEET);
+    plan["feeds"].as_array().into_iter().flatten().for_each(|feed| look(feed, "feeds[]", &FEED));
     for stages in [&plan["stages"], &plan["fleet"]["stages"]] {
         stages.as_array().into_iter().flatten().for_each(|stage| look(stage, "stages[]", &STAGE));
     }
@@ -152,17 +156,6 @@ fn whose(field: &str) -> &'static str {
     }
 }
 
-/// The most similar name, if one is similar enough to have been meant.
-pub fn nearest<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
-    if name.len() > MOST_COMPARED {
-        return None;
-    }
-    let lower = name.to_ascii_lowercase().replace('-', "_");
-    let distances = names.iter().map(|known| (strsim::damerau_levenshtein(&lower, known), *known));
-    let (distance, known) = distances.min()?;
-    (distance <= (known.len() / 3).max(1)).then_some(known)
-}
-
 /// An unknown name, clipped and quoted for an error message.
 pub fn shown(name: &str) -> String {
     let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_graphic());
@@ -206,6 +199,11 @@ pub fn kind(field: &str) -> Option<String> {
         "request.method" => "a string like \"POST\"".to_owned(),
         "request.body" | "request.body_base64" => "a string".to_owned(),
         "requests" => "a list of requests, like [{\"name\": \"search\", \"url\": \"/search\"}]".to_owned(),
+        "seed" => "a whole number".to_owned(),
+        "feeds" => "a list of objects with name, columns, count, sha256, and data or file".to_owned(),
+        "feeds[].pick" => "\"cycle\", \"random\" or \"unique\"".to_owned(),
+        "feeds[].at_end" => "\"stop\" or \"repeat\"".to_owned(),
+        "feeds[].format" => "\"csv\" or \"jsonl\"".to_owned(),
         "fleet" => "an object with rate, requests, connections or stages".to_owned(),
         "thresholds" | "fail_if" => "a list of strings, like [\"p99 > 250ms\"]".to_owned(),
         "on_driver_loss" => "\"continue\" or \"fail\"".to_owned(),
@@ -230,7 +228,7 @@ fn span<T: Display>(what: &str, range: &RangeInclusive<T>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{NamedRequest, NodeRef, RequestSpec, Stage, TestConfig, TestType, Totals};
+    use crate::message::{FeedSpec, NamedRequest, NodeRef, RequestSpec, Stage, TestConfig, TestType, Totals};
     use serde_json::json;
 
     /// A plan that has every field.
@@ -259,6 +257,14 @@ mod tests {
         config.requests =
             vec![NamedRequest { name: "x".to_owned(), weight: Some(1), url: text, spec: spec.clone() }];
         config.request = Some(spec);
+        config.seed = count;
+        config.feeds = vec![FeedSpec {
+            pick: Some(crate::feed::Pick::Unique),
+            at_end: Some(crate::feed::AtEnd::Stop),
+            file: Some("x".to_owned()),
+            data: Some("x".to_owned()),
+            ..FeedSpec::default()
+        }];
         config.drivers = vec![NodeRef { node_id: "a".to_owned(), epoch: 1 }];
         config.thresholds = vec!["x".to_owned()];
         config.on_driver_loss = Some(crate::message::OnDriverLoss::Fail);
@@ -278,6 +284,7 @@ mod tests {
             (&whole["requests"][0], &NAMED),
             (&whole["requests"][0]["expect"], &check::KEYS),
             (&whole["fleet"], &FLEET),
+            (&whole["feeds"][0], &FEED),
             (&whole["stages"][0], &STAGE),
         ] {
             let mut names = names.to_vec();

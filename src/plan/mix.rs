@@ -51,6 +51,11 @@ impl Mix {
     pub fn requests(&self) -> usize {
         self.requests
     }
+
+    /// The requests of one round, as indices in the plan.
+    pub fn round(&self) -> impl Iterator<Item = usize> {
+        self.table.iter().map(|request| usize::from(*request))
+    }
 }
 
 /// Which request each ticket of one driver sends.
@@ -70,6 +75,11 @@ impl Turns {
         }
         let turn = (j % table.len() as u64) as usize + self.offset;
         u32::from(table[if turn < table.len() { turn } else { turn - table.len() }])
+    }
+
+    /// The turn of the driver's first ticket.
+    pub fn offset(&self) -> u64 {
+        self.offset as u64
     }
 
     /// How many of the driver's first `tickets` tickets each request has.

@@ -4,17 +4,22 @@
 //! leaves open. The defaults in this module fill in the rest.
 
 mod amount;
+pub mod feed_options;
+pub mod feeds;
 pub mod fields;
 pub mod mix;
 pub mod options;
 pub mod request;
 pub mod requests;
 mod rules;
+pub mod templates;
 pub mod values;
 pub mod words;
+pub mod written;
 
 use crate::message::{TestConfig, TestType, Totals};
 pub use amount::{Amount, Scope};
+use feeds::Feed;
 use request::Request;
 use requests::Requests;
 pub use rules::{PlanError, check_defaults, check_split, limits};
@@ -115,6 +120,9 @@ pub struct Plan {
     max_requests_per_connection: Option<u64>,
     client: Option<String>,
     sent: Requests,
+    seed: u64,
+    feeds: Vec<Feed>,
+    drivers: u64,
 }
 
 impl Plan {
@@ -124,11 +132,13 @@ impl Plan {
         let mut errors = rules::check(config);
         let sent = Requests::new(config, defaults);
         errors.extend(sent.as_ref().err().into_iter().flatten().cloned());
+        let feeds = sent.as_ref().map_or_else(|_| Ok(Vec::new()), |sent| feeds::read(config, sent));
+        errors.extend(feeds.as_ref().err().into_iter().flatten().cloned());
         let load = rules::load(config, defaults);
         if let Err(error) = &load {
             errors.push(error.clone());
         }
-        let (Ok(sent), Ok(load), true) = (sent, load, errors.is_empty()) else {
+        let (Ok(sent), Ok(feeds), Ok(load), true) = (sent, feeds, load, errors.is_empty()) else {
             return Err(errors);
         };
         let none = Totals::default();
@@ -142,7 +152,8 @@ impl Plan {
         let stages_ms = stages.map(|stage| stage.duration_ms).sum::<u64>();
         let duration = match (config.duration_ms, stages_ms) {
             (Some(ms), _) => Some(Duration::from_millis(ms)),
-            (None, 0) if requests.is_none() => Some(DEFAULT_DURATION),
+            // Rows that are used once end a test, too.
+            (None, 0) if requests.is_none() && !feeds.iter().any(Feed::ends) => Some(DEFAULT_DURATION),
             (None, 0) => None,
             (None, ms) => Some(Duration::from_millis(ms)),
         };
@@ -160,6 +171,9 @@ impl Plan {
             max_requests_per_connection: config.max_requests_per_connection,
             client: config.client.clone(),
             sent,
+            seed: config.seed.unwrap_or(0),
+            feeds,
+            drivers: config.drivers.len().max(1) as u64,
         })
     }
 
@@ -208,6 +222,21 @@ impl Plan {
     /// The client that the plan requests.
     pub fn client(&self) -> Option<&str> {
         self.client.as_deref()
+    }
+
+    /// From which generated values follow.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The data that the requests use.
+    pub fn feeds(&self) -> &[Feed] {
+        &self.feeds
+    }
+
+    /// Number of drivers that the plan names; 1 if it names none yet.
+    pub fn drivers(&self) -> u64 {
+        self.drivers
     }
 
     /// The first request, which names the host of all of them; in an A/B test, the one to A.

@@ -1,8 +1,10 @@
 //! What a user may set of a plan, wherever it is written: on a command line or in a plan file.
 
+use super::feed_options::{self, FeedOptions, MAX_SEED};
 use super::{DEFAULT_CONNECTIONS, PlanError};
 use crate::check::Expect;
 use crate::message::{NamedRequest, OnDriverLoss, RequestSpec, Stage, TestConfig, TestType, Totals};
+use crate::template::has_expression;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use std::time::Duration;
@@ -51,6 +53,10 @@ pub struct Options {
     pub request: RequestOptions,
     /// Several requests instead of one; `request` has the headers that they have in common.
     pub named: Option<Vec<NamedOptions>>,
+    /// From which generated values follow.
+    pub seed: Option<u64>,
+    /// Data for templates.
+    pub feeds: Vec<FeedOptions>,
 }
 
 /// The settings of one of several requests.
@@ -128,6 +134,8 @@ impl Options {
             client: self.client.or(below.client),
             request: self.request.over(below.request),
             named: self.named.or(below.named),
+            seed: self.seed.or(below.seed),
+            feeds: feed_options::over(self.feeds, below.feeds),
         }
     }
 
@@ -152,6 +160,7 @@ impl Options {
             "on_driver_loss" => self.on_driver_loss.is_some(),
             "max_requests_per_connection" => self.max_requests_per_connection.is_some(),
             "client" => self.client.is_some(),
+            "seed" => self.seed.is_some(),
             "request" => self.request != RequestOptions::default(),
             _ if key.starts_with("request.expect") => self.request.expect != Expect::default(),
             _ => false,
@@ -168,7 +177,7 @@ impl Options {
         let test_type = self.test_type.unwrap_or(implied);
         if test_type == TestType::Avalanche && self.delay.is_some() {
             let reason = "applies to TSUNAMI only; use a rate to pace AVALANCHE".to_owned();
-            return Err(PlanError { field: "test_message_delay".into(), reason });
+            return Err(PlanError { field: "test_message_delay".into(), reason, part: None });
         }
         let ms = |duration: Duration| duration.as_millis() as u64;
         let mut plan = TestConfig::new(test_id, test_type);
@@ -189,6 +198,8 @@ impl Options {
             _ => plan.target_url = self.url.clone(),
         }
         plan.request = self.request.spec();
+        plan.seed = self.seed_for(test_id);
+        plan.feeds = self.feeds.iter().filter_map(FeedOptions::spec).collect();
         plan.requests = self.named.iter().flatten().map(NamedOptions::entry).collect();
         Ok(plan)
     }
@@ -203,6 +214,36 @@ impl Options {
             connections: self.connections.or(usual),
             stages: self.stages.clone().unwrap_or_default(),
         }
+    }
+}
+
+impl Options {
+    /// The seed: the given one, or if there are templates, one that follows from the test's id. So values
+    /// differ from test to test, and a recorded plan repeats them.
+    fn seed_for(&self, test_id: &str) -> Option<u64> {
+        // 64-bit FNV-1a, as for the hash of a plan.
+        let hash = test_id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        let varies = !self.feeds.is_empty() || self.has_templates();
+        self.seed.or_else(|| varies.then_some(hash & MAX_SEED))
+    }
+
+    fn has_templates(&self) -> bool {
+        let urls = [&self.url, &self.other].into_iter().flatten();
+        let named = || self.named.iter().flatten();
+        let paths = named().filter_map(|one: &NamedOptions| one.url.as_ref());
+        let requests = std::iter::once(&self.request).chain(named().map(|one| &one.request));
+        let mut requests = requests;
+        urls.chain(paths).any(|url| has_expression(url.as_bytes()))
+            || requests.any(RequestOptions::has_templates)
+    }
+}
+
+impl RequestOptions {
+    fn has_templates(&self) -> bool {
+        let in_header = self.headers.iter().any(|(_, value)| has_expression(value.as_bytes()));
+        in_header || self.body.as_deref().is_some_and(has_expression)
     }
 }
 
@@ -265,6 +306,24 @@ mod tests {
 
     fn stages() -> Option<Vec<Stage>> {
         Some(vec![Stage { duration_ms: 1, rate: 1.0 }])
+    }
+
+    #[test]
+    fn there_is_a_seed_if_something_varies() {
+        let plain = Options { url: Some("http://h/".to_owned()), ..Options::default() };
+        assert_eq!(plain.seed_for("t"), None);
+        assert_eq!(Options { seed: Some(7), ..plain.clone() }.seed_for("t"), Some(7));
+        let varying = Options { url: Some("http://h/{{uuid}}".to_owned()), ..Options::default() };
+        let (one, other) = (varying.seed_for("t"), varying.seed_for("u"));
+        assert!(one.is_some_and(|seed| seed <= MAX_SEED) && one != other && one == varying.seed_for("t"));
+        let request = RequestOptions { body: Some(b"{{uuid}}".to_vec()), ..RequestOptions::default() };
+        let named = NamedOptions { request: request.clone(), ..NamedOptions::default() };
+        let cases = [
+            Options { request, ..Options::default() },
+            Options { named: Some(vec![named]), ..Options::default() },
+            Options { feeds: vec![FeedOptions::default()], ..Options::default() },
+        ];
+        assert!(cases.iter().all(|options| options.seed_for("t").is_some()));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The request that a plan sends repeatedly.
 
+use super::templates::Templates;
 use crate::check::Checks;
 use http::{HeaderName, HeaderValue, Method, Uri};
 use std::sync::Arc;
@@ -12,6 +13,7 @@ pub struct Request {
     headers: Vec<(HeaderName, HeaderValue)>,
     body: Vec<u8>,
     checks: Option<Arc<Checks>>,
+    templates: Option<Arc<Templates>>,
 }
 
 /// Maximum size of a request body, in bytes. A plan is one record of at most 1,000,000 bytes: base64 turns
@@ -42,13 +44,30 @@ impl Request {
             return Err(format!("body of {} bytes: at most {MAX_BODY_BYTES} are allowed", body.len()));
         }
         let headers = headers.iter().map(|(n, v)| parse_header(n, v)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Request { method, uri, headers, body, checks: None })
+        Ok(Request { method, uri, headers, body, checks: None, templates: None })
     }
 
     /// The same request, whose responses are checked.
     #[must_use]
     pub fn checked(self, checks: Option<Checks>) -> Request {
         Request { checks: checks.map(Arc::new), ..self }
+    }
+
+    /// The same request with parts that vary; the constant ones are then only examples of them.
+    #[must_use]
+    pub fn with_templates(self, templates: Templates) -> Request {
+        Request { templates: Some(Arc::new(templates)), ..self }
+    }
+
+    /// The parts that vary; `None` if all requests are the same.
+    pub fn templates(&self) -> Option<&Templates> {
+        self.templates.as_deref()
+    }
+
+    /// One of the requests that this one, with its templates, stands for.
+    #[must_use]
+    pub fn rendered(&self, uri: Uri, headers: Vec<(HeaderName, HeaderValue)>, body: Vec<u8>) -> Request {
+        Request { uri, headers, body, ..self.clone() }
     }
 
     /// The method.

@@ -3,9 +3,11 @@
 use super::mix::Mix;
 use super::request::{Request, parse_url};
 use super::rules::{PlanError, error, limits};
+use super::templates::Part;
+use super::written::{Written, Wrong, origin};
 use super::{AB_NAMES, Defaults};
 use crate::check::{Checks, Expect};
-use crate::message::{NamedRequest, RequestSpec, TestConfig};
+use crate::message::{RequestSpec, TestConfig};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use std::borrow::Cow;
@@ -69,10 +71,21 @@ impl Requests {
     pub fn is_ab(&self) -> bool {
         self.is_ab
     }
+
+    /// The field of a `test_config` that has this part of the request with this index.
+    pub fn field(&self, index: usize, part: &Part) -> String {
+        let is_named = !self.is_ab && !self.names.is_empty();
+        field(is_named.then_some(index), if self.is_ab { "ab" } else { "target_url" }, part)
+    }
 }
 
 fn several(config: &TestConfig, target: &str) -> Result<Requests, Vec<PlanError>> {
-    let origin = parse_url(target).map_err(|reason| vec![error("target_url", reason)])?;
+    let origin = match config.seed {
+        None => target,
+        // The path may be a template.
+        Some(_) => origin(target),
+    };
+    let origin = parse_url(origin).map_err(|reason| vec![error("target_url", reason)])?;
     let origin = format!(
         "{}://{}",
         origin.scheme_str().unwrap_or("http"),
@@ -80,10 +93,8 @@ fn several(config: &TestConfig, target: &str) -> Result<Requests, Vec<PlanError>
     );
     let mut errors = check(config);
     let (mut list, mut weights) = (Vec::new(), Vec::new());
-    let plain = RequestSpec::default();
-    let common = config.request.as_ref().unwrap_or(&plain);
     for (index, one) in config.requests.iter().enumerate().take(limits::NAMED_REQUESTS) {
-        match named(one, index, &origin, target, common) {
+        match named(config, index, &origin, target) {
             Ok(request) => list.push(request),
             Err(wrong) => errors.extend(wrong),
         }
@@ -155,36 +166,12 @@ fn part(index: usize, part: &str) -> String {
     format!("requests[{index}].{part}")
 }
 
-fn named(
-    one: &NamedRequest,
-    index: usize,
-    origin: &str,
-    target: &str,
-    common: &RequestSpec,
-) -> Result<Request, Vec<PlanError>> {
-    let url = match one.url.as_deref() {
-        None => Cow::Borrowed(target),
-        Some(path) if path.starts_with('/') => Cow::Owned(format!("{origin}{path}")),
-        Some(other) => {
-            let reason = format!(
-                "{other:?} must be a path that begins with /, like \"/search?q=x\": all requests of a plan go to \
-                 target_url"
-            );
-            return Err(vec![error(part(index, "url"), reason)]);
-        }
-    };
-    parse_url(&url).map_err(|reason| vec![error(part(index, "url"), reason)])?;
-    let own = &one.spec.headers;
-    let is_replaced = |name: &str| own.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
-    let headers = common.headers.iter().filter(|(name, _)| !is_replaced(name));
-    let headers: Vec<_> = headers.chain(own).cloned().collect();
-    let path = format!("requests[{index}]");
-    let of_part = |reason: String| vec![error(path.clone(), reason)];
-    let body = body(&one.spec).map_err(of_part)?;
-    let request = Request::new(one.spec.method.as_deref().unwrap_or("GET"), &url, &headers, body);
+fn named(config: &TestConfig, index: usize, origin: &str, target: &str) -> Result<Request, Vec<PlanError>> {
+    let one = &config.requests[index];
+    let request = unchecked(config, index, origin, target).map_err(|error| vec![error])?;
     let expect = one.spec.expect.clone().unwrap_or_default();
-    let expect = expect.over(common.expect.clone().unwrap_or_default());
-    checked(request.map_err(of_part)?, &path, &expect)
+    let common = config.request.as_ref().and_then(|spec| spec.expect.clone());
+    checked(request, &format!("requests[{index}]"), &expect.over(common.unwrap_or_default()))
 }
 
 /// A request with its checks. `path` is where it stands in the plan.
@@ -195,6 +182,50 @@ fn checked(request: Request, path: &str, expect: &Expect) -> Result<Request, Vec
         wrong.into_iter().map(|one| error(field(&one.key), one.reason)).collect::<Vec<_>>()
     })?;
     Ok(request.checked(checks))
+}
+
+/// The field of a `test_config` that has a part of a request; of the only request if there is no `index`.
+fn field(index: Option<usize>, url: &'static str, which: &Part) -> String {
+    let table = index.map_or_else(|| "request".to_owned(), |index| format!("requests[{index}]"));
+    match which {
+        Part::Url if index.is_none() => url.to_owned(),
+        Part::Url => format!("{table}.url"),
+        Part::Header(name) => format!("{table}.headers.{name}"),
+        Part::Body => format!("{table}.body"),
+        Part::Whole => table,
+    }
+}
+
+/// What is wrong with a request, in the terms of a plan.
+fn in_field(index: Option<usize>, url: &'static str, wrong: Wrong) -> PlanError {
+    PlanError { part: wrong.at, ..error(field(index, url, &wrong.part), wrong.why) }
+}
+
+/// One of several requests, without its checks.
+fn unchecked(config: &TestConfig, index: usize, origin: &str, target: &str) -> Result<Request, PlanError> {
+    let one = &config.requests[index];
+    if let Some(other) = one.url.as_deref().filter(|url| !url.starts_with('/')) {
+        let reason = format!(
+            "{other:?} must be a path that begins with /, like \"/search?q=x\": all requests of a plan go to \
+             target_url"
+        );
+        return Err(error(part(index, "url"), reason));
+    }
+    let own = &one.spec.headers;
+    let is_replaced = |name: &str| own.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
+    let common = config.request.as_ref().map_or(&[][..], |spec| &spec.headers);
+    let common = common.iter().filter(|(name, _)| !is_replaced(name));
+    let headers: Vec<_> = common.chain(own).cloned().collect();
+    let of_part = |reason: String| error(format!("requests[{index}]"), reason);
+    let (method, body) = (one.spec.method.as_deref().unwrap_or("GET"), body(&one.spec).map_err(of_part)?);
+    if config.seed.is_some() {
+        let (origin, url) = one.url.as_deref().map_or(("", target), |path| (origin, path));
+        let written = Written { method, origin, url, headers: &headers, body: &body };
+        return written.request().map_err(|wrong| in_field(Some(index), "target_url", wrong));
+    }
+    let url = one.url.as_ref().map_or(Cow::Borrowed(target), |path| Cow::Owned(format!("{origin}{path}")));
+    parse_url(&url).map_err(|reason| error(part(index, "url"), reason))?;
+    Request::new(method, &url, &headers, body).map_err(of_part)
 }
 
 /// The requests of an A/B test.
@@ -222,13 +253,19 @@ fn of_ab(config: &TestConfig, defaults: &Defaults) -> Result<Requests, Vec<PlanE
 }
 
 /// The request to one URL, which is in `field`.
-fn single(config: &TestConfig, field: &'static str, url: &str) -> Result<Request, Vec<PlanError>> {
+fn single(config: &TestConfig, url_field: &'static str, url: &str) -> Result<Request, Vec<PlanError>> {
     let of = |field: &'static str| move |reason: String| vec![error(field, reason)];
     let plain = RequestSpec::default();
     let spec = config.request.as_ref().unwrap_or(&plain);
     let body = body(spec).map_err(of("request"))?;
-    parse_url(url).map_err(of(field))?;
-    let request = Request::new(config.method(), url, &spec.headers, body).map_err(of("request"))?;
+    let request = if config.seed.is_some() {
+        let (method, headers) = (config.method(), &spec.headers[..]);
+        let written = Written { method, origin: "", url, headers, body: &body };
+        written.request().map_err(|wrong| vec![in_field(None, url_field, wrong)])?
+    } else {
+        parse_url(url).map_err(of(url_field))?;
+        Request::new(config.method(), url, &spec.headers, body).map_err(of("request"))?
+    };
     checked(request, "request", &spec.expect.clone().unwrap_or_default())
 }
 
@@ -244,6 +281,7 @@ fn body(spec: &RequestSpec) -> Result<Vec<u8>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::NamedRequest;
     use crate::message::{NodeRef, TestType};
 
     fn named(n: usize) -> NamedRequest {

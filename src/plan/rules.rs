@@ -4,7 +4,7 @@ use super::{DEFAULT_DELAY, Defaults, Load, Scope};
 use crate::message::{Stage, TestConfig, TestType, Totals};
 use std::borrow::Cow;
 use std::fmt;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
 /// Limits of a plan.
@@ -54,6 +54,8 @@ pub struct PlanError {
     pub field: Cow<'static, str>,
     /// The invalid value, and what is allowed.
     pub reason: String,
+    /// The invalid part of the value, in bytes, if it is a text of which only a part is invalid.
+    pub part: Option<Range<usize>>,
 }
 
 impl fmt::Display for PlanError {
@@ -65,7 +67,7 @@ impl fmt::Display for PlanError {
 }
 
 pub(super) fn error(field: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> PlanError {
-    PlanError { field: field.into(), reason: reason.into() }
+    PlanError { field: field.into(), reason: reason.into(), part: None }
 }
 
 fn in_range<T: PartialOrd + fmt::Display>(

@@ -2,8 +2,10 @@
 //!
 //! Command lines and plan files use the same ones. Errors say what is allowed.
 
+use super::feed_options::MAX_SEED;
 use super::limits;
-use super::request::{Request, parse_url};
+use super::request::Request;
+use super::written::check_url;
 use crate::message::{OnDriverLoss, Stage, TestType};
 use crate::units::{format_duration, parse_duration};
 use std::fmt::Display;
@@ -71,6 +73,11 @@ pub fn per_connection(text: &str) -> Result<u64, String> {
     number(text, &limits::REQUESTS_PER_CONNECTION)
 }
 
+/// The seed of generated values.
+pub fn seed(text: &str) -> Result<u64, String> {
+    number(text, &(0..=MAX_SEED))
+}
+
 /// The duration of a test.
 pub fn duration(text: &str) -> Result<Duration, String> {
     duration_ms(text, &limits::DURATION_MS)
@@ -97,9 +104,9 @@ pub fn delay(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
-/// An absolute URL.
+/// An absolute URL, which may contain templates in path and query.
 pub fn url(text: &str) -> Result<String, String> {
-    parse_url(text).map(|_| text.to_owned())
+    check_url(text).map(|()| text.to_owned())
 }
 
 /// How requests are paced.

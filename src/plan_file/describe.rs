@@ -1,9 +1,11 @@
 //! What a plan does, in a few lines for people.
 
-use crate::message::{NamedRequest, RequestSpec, TestConfig, secrets};
+use crate::feed::{Pick, pick};
+use crate::message::{FeedSpec, NamedRequest, RequestSpec, TestConfig, secrets};
 use crate::plan::words::{self, amount, connections, gloss, load, request, target};
 use crate::plan::{DEFAULT_CONNECTIONS, DEFAULT_DURATION, DEFAULT_TIMEOUT, Plan};
-use crate::units::{clip, format_bytes, format_duration, format_duration_ms, trim_number};
+use crate::schedule::supply;
+use crate::units::{clip, format_bytes, format_count, format_duration, format_duration_ms, trim_number};
 
 /// Maximum number of characters of a value.
 const MAX_CHARS: usize = 200;
@@ -17,6 +19,7 @@ pub fn terms(config: &TestConfig) -> Vec<(&'static str, String)> {
     let ms = |ms: Option<u64>| ms.filter(|ms| *ms > 0).map(format_duration_ms);
     let mut terms = vec![("type", format!("{name} ({})", gloss(name).unwrap_or_default()))];
     terms.extend(sent(config));
+    terms.extend(config.feeds.iter().map(|feed| ("feed", self::feed(feed))));
     terms.push(("load", load(config, &fleet)));
     let usual =
         || default(format!("{DEFAULT_CONNECTIONS} in total, or with --orchestrator each driver's own"));
@@ -98,6 +101,20 @@ fn expected(spec: &RequestSpec) -> Option<(&'static str, String)> {
     Some(("expects", clip(&text, MAX_CHARS)))
 }
 
+/// A feed: how many rows it has, how they are chosen, and whether drivers need its file.
+fn feed(feed: &FeedSpec) -> String {
+    let pick = match pick(feed.pick.unwrap_or_default(), feed.at_end).unwrap_or_default() {
+        Pick::Cycle => "one after the other, again and again",
+        Pick::Random => "by chance",
+        Pick::Unique => "each once",
+    };
+    let needs = match (&feed.data, &feed.file) {
+        (None, Some(file)) => format!("; drivers of a fleet need {} in their --feeds folder", clip(file, 60)),
+        _ => String::new(),
+    };
+    format!("{}: {} rows, {pick}{needs}", feed.name, format_count(feed.count))
+}
+
 /// When it ends: after a time, a number of requests, or whichever is first.
 fn ends(config: &TestConfig) -> String {
     let fleet = config.fleet.clone().unwrap_or_default();
@@ -108,7 +125,13 @@ fn ends(config: &TestConfig) -> String {
         let (count, whose) = text.split_once(' ').unwrap_or((&text, ""));
         format!("{count} requests {whose}")
     });
-    match (time, requests) {
+    // The number of drivers hardly matters.
+    let rows = Plan::as_written(config).ok().and_then(|plan| supply::exhausted(&plan, 1));
+    let rows = rows.map(|end| {
+        let (requests, rows) = (format_count(end.requests), format_count(end.rows));
+        format!("{requests} requests, because {} has {rows} rows", end.feed)
+    });
+    match (time, rows.or(requests)) {
         (Some(time), Some(requests)) => format!("after {time} or {requests}, whichever is first"),
         (Some(one), None) | (None, Some(one)) => format!("after {one}"),
         (None, None) => default(format!("after {}", format_duration(DEFAULT_DURATION))),

@@ -5,7 +5,7 @@ use crate::check;
 use crate::plan::fields::{nearest, shown};
 
 /// Keys at the top of a plan file.
-pub const PLAN: [&str; 20] = [
+pub const PLAN: [&str; 22] = [
     "test_type",
     "target_url",
     "ab",
@@ -26,7 +26,11 @@ pub const PLAN: [&str; 20] = [
     "client",
     "request",
     "requests",
+    "seed",
+    "feeds",
 ];
+/// Keys of a table in `feeds`.
+pub const FEED: [&str; 4] = ["file", "pick", "at_end", "rows"];
 /// Keys of the table `request`.
 pub const REQUEST: [&str; 5] = ["method", "headers", "body", "body_file", "expect"];
 /// Keys of a table in `requests`.
@@ -92,6 +96,8 @@ pub enum Table {
     Named,
     /// `expect` of a request.
     Expect,
+    /// One of `[feeds.NAME]`.
+    Feed,
     /// A stage.
     Stage,
 }
@@ -103,6 +109,7 @@ impl Table {
             Table::Request => &REQUEST,
             Table::Named => &NAMED,
             Table::Expect => &check::KEYS,
+            Table::Feed => &FEED,
             Table::Stage => &STAGE,
         }
     }
@@ -113,6 +120,7 @@ impl Table {
             Table::Request => "[request]",
             Table::Named => "a request in [[requests]]",
             Table::Expect => "expect",
+            Table::Feed => "a feed",
             Table::Stage => "a stage",
         }
     }
@@ -133,6 +141,7 @@ pub fn unknown(name: &str, table: Table) -> String {
     let heading = match table {
         Table::Request => Some("[request]"),
         Table::Named => Some("the first [[requests]]"),
+        Table::Feed => Some("[feeds]"),
         Table::Plan | Table::Expect | Table::Stage => None,
     };
     if let Some(heading) = heading.filter(|_| PLAN.contains(&lower.as_str())) {

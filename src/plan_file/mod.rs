@@ -5,6 +5,7 @@
 
 pub mod describe;
 mod expect;
+mod feeds;
 pub mod keys;
 mod reader;
 mod request;
@@ -66,15 +67,15 @@ impl PlanFile {
 
     /// An error at the value of a key; `None` if the file does not set it.
     pub fn error(&self, key: &str, reason: &str) -> Option<String> {
-        self.error_at(key, key, reason)
+        self.error_at(key, key, reason, None)
     }
 
-    fn error_at(&self, path: &str, key: &str, reason: &str) -> Option<String> {
+    fn error_at(&self, path: &str, key: &str, reason: &str, part: Option<&Range<usize>>) -> Option<String> {
         let mut path = path;
         // What the file does not set is an error of the table that lacks it.
         let at = loop {
             match (self.places.get(path), path.rsplit_once('.')) {
-                (Some(at), _) => break at.clone(),
+                (Some(at), _) => break part.map_or_else(|| at.clone(), |part| self.source.part(at, part)),
                 (None, Some((table, _))) => path = table,
                 (None, None) => return None,
             }
@@ -90,9 +91,12 @@ impl PlanFile {
         let mut conditions = self.options.fail_if.iter().flatten();
         let named =
             |text: &String| error.reason.strip_prefix(text.as_str()).is_some_and(|r| r.starts_with(": "));
+        // Names of headers are written in any case.
+        let path = key.to_ascii_lowercase();
         match conditions.position(named).filter(|_| key == "fail_if") {
-            Some(at) => self.error_at(&format!("{key}[{at}]"), key, &reason),
-            None => self.error_at(key, key, &reason),
+            Some(at) => self.error_at(&format!("{key}[{at}]"), key, &reason, None),
+            None if self.places.contains_key(key) => self.error_at(key, key, &reason, error.part.as_ref()),
+            None => self.error_at(&path, key, &reason, error.part.as_ref()),
         }
     }
 }

@@ -6,6 +6,7 @@ use super::stages;
 use super::value::{self, Value, Wrong, in_order, not};
 use crate::plan::options::Options;
 use crate::plan::values;
+use crate::template::has_expression;
 use crate::thresholds::Threshold;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -86,6 +87,8 @@ impl Reader {
             "client" => self.options.client = self.take(key, text(value, "\"native\"", client)),
             "request" => self.request(value),
             "requests" => self.requests(value),
+            "seed" => self.options.seed = self.take(key, whole(value, values::seed)),
+            "feeds" => self.feeds(value),
             _ => self.problems.push(Problem { at, text: unknown(key, Table::Plan) }),
         }
     }
@@ -112,7 +115,10 @@ impl Reader {
         if value.get_ref().as_str().is_some_and(|url| url.contains('@')) {
             self.secrets.push(value.span());
         }
-        self.take(key, value::text(value, "\"http://127.0.0.1:8000/ping\"", values::url))
+        // Errors in templates have a place inside the URL, which the rules of the plan know.
+        let varies = |url: &str| has_expression(url.as_bytes());
+        let parse = |url: &str| if varies(url) { Ok(url.to_owned()) } else { values::url(url) };
+        self.take(key, value::text(value, "\"http://127.0.0.1:8000/ping\"", parse))
     }
 
     fn ab(&mut self, value: &Value) {

@@ -141,6 +141,7 @@ impl Reader {
             if secrets::is_secret(name) {
                 self.secrets.push(value.span());
             }
+            self.places.insert(format!("{path}.{}", name.trim().to_ascii_lowercase()), value.span());
             let field =
                 text(value, "\"text/plain\"", |text| Ok((name.trim().to_owned(), text.trim().to_owned())));
             let field = field.and_then(|field| match values::header_field(&field) {

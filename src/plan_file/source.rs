@@ -61,6 +61,28 @@ impl Source {
         self.secrets.sort_by_key(|secret| secret.start);
     }
 
+    /// A part of the string that is written at this place. If the string has escapes, so that its text
+    /// differs from what is written, the whole place.
+    pub fn part(&self, at: &Range<usize>, part: &Range<usize>) -> Range<usize> {
+        let written = &self.text[at.clone()];
+        let (quotes, is_literal) = match written.as_bytes() {
+            [b'\'', b'\'', b'\'', b'\n', ..] => (4, true),
+            [b'\'', b'\'', b'\'', ..] if written.len() >= 6 => (3, true),
+            [b'\'', ..] => (1, true),
+            [b'"', b'"', b'"', b'\n', ..] => (4, false),
+            [b'"', b'"', b'"', ..] if written.len() >= 6 => (3, false),
+            [b'"', ..] => (1, false),
+            _ => return at.clone(),
+        };
+        let end = quotes + part.end;
+        match written.get(..end) {
+            Some(before) if is_literal || !before.contains('\\') => {
+                at.start + quotes + part.start..at.start + end
+            }
+            _ => at.clone(),
+        }
+    }
+
     /// Line and column from 1, in characters.
     fn position(&self, at: usize) -> (usize, usize) {
         let line = self.line(at);
@@ -133,6 +155,8 @@ impl Source {
             match self.secret(byte) {
                 None => columns.push((if c.is_control() { ' ' } else { c }, marked)),
                 Some(secret) if byte == secret.start.max(line.start) => {
+                    // A part of a secret is shown as the whole.
+                    let marked = marked || (secret.start < at.end && at.start < secret.end);
                     columns.extend(HIDDEN.chars().map(|c| (c, marked)));
                 }
                 Some(_) => {}

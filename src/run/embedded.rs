@@ -9,6 +9,7 @@ use crate::host::limits;
 use crate::message::TestConfig;
 use crate::orchestrator::{self, Orchestrator, StoreSettings};
 use crate::plan::request::Request;
+use crate::plan::written::origin;
 use crate::plan::{DEFAULT_CONNECTIONS, Defaults};
 use crate::stats::histogram::Histogram;
 use crate::stats::summary::Summary;
@@ -103,8 +104,12 @@ fn driver_config(i: usize, url: &str, ab: &[String], clients: ClientSettings) ->
     driver::Config {
         node_id: format!("driver-{i}"),
         node_ip: "127.0.0.1".to_owned(),
-        defaults: Defaults { target_url: Some(url.to_owned()), ..Defaults::default() },
-        allow_targets: ab.iter().filter_map(|url| Some(Request::get(url).ok()?.authority())).collect(),
+        // The path may be a template, which only a plan can have.
+        defaults: Defaults { target_url: Some(origin(url).to_owned()), ..Defaults::default() },
+        allow_targets: ab
+            .iter()
+            .filter_map(|url| Some(Request::get(origin(url)).ok()?.authority()))
+            .collect(),
         clients,
         connect_timeout: START_TIMEOUT,
         fence_after: None,

@@ -13,6 +13,8 @@ pub mod table;
 
 use crate::clock;
 use crate::message::TestConfig;
+use crate::plan::Plan;
+use crate::schedule::supply;
 use crate::signals::{Interrupts, Signal};
 use crate::stats::histogram::Histogram;
 use crate::stats::states::{DriverRowState, RunState};
@@ -45,6 +47,19 @@ pub struct Settings {
     pub output: Output,
     /// Show no progress.
     pub quiet: bool,
+}
+
+impl Settings {
+    /// When rows that are used once end the test; `None` if they do not.
+    fn end_of_rows(&self) -> Option<String> {
+        let plan = Plan::as_written(&self.plan).ok()?;
+        let drivers = match &self.place {
+            Place::Embedded(config) => config.drivers as u64,
+            // The fleet is not known here. Its size hardly matters.
+            Place::Remote(_) => 1,
+        };
+        supply::exhausted(&plan, drivers).map(|end| end.sentence())
+    }
 }
 
 /// Why the result is not available.
@@ -147,6 +162,9 @@ fn execute(settings: &Settings, interrupts: &Interrupts) -> (Ended, Option<Histo
     };
     match started {
         Ok(mut control) => {
+            if let Some(end) = settings.end_of_rows().filter(|_| !settings.quiet) {
+                live::say(&end);
+            }
             let progress = Progress::start(&settings.plan, settings.quiet);
             let mut ended = follow(control.as_mut(), settings.plan.clone(), interrupts, SILENCE, progress);
             say_what_is_unknown(&mut ended, control.as_ref());

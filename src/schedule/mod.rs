@@ -5,6 +5,7 @@
 //! i+2n…
 
 mod ramp;
+pub mod supply;
 #[cfg(test)]
 mod tests;
 
@@ -64,8 +65,13 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The schedule of a plan.
+    /// The schedule of a plan, which ends when rows that are used once run out.
     pub fn new(plan: &Plan) -> Schedule {
+        Schedule { requests: supply::count(plan), ..Schedule::unlimited(plan) }
+    }
+
+    /// The schedule without regard to feeds.
+    fn unlimited(plan: &Plan) -> Schedule {
         let even =
             |micro_rps: u64| Starts::Even { numerator: NS_PER_S_MICRO, denominator: u128::from(micro_rps) };
         let (warmup, main, scope) = match plan.load() {
@@ -134,6 +140,13 @@ impl Schedule {
 }
 
 impl Share {
+    /// What one of `sides` URLs gets of this share: all of it, or of two URLs every other ticket. A has the
+    /// first one on the drivers 0, 2, 4…, B on the others, so that in the fleet's order both come first
+    /// equally often.
+    pub fn side(&self, side: u64, sides: u64) -> Share {
+        if sides == 1 { self.clone() } else { self.half((side + self.part) % 2) }
+    }
+
     /// Every other ticket of this share: with `which` 0 its tickets 0, 2, 4…, with 1 the tickets 1, 3, 5…
     pub fn half(&self, which: u64) -> Share {
         let which = which.min(1);

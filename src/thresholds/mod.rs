@@ -198,7 +198,7 @@ fn condition(expression: &str) -> &str {
 /// # Errors
 /// Each condition that is malformed or cannot be judged with this plan.
 pub fn check(config: &TestConfig) -> Result<(), Vec<PlanError>> {
-    let error = |reason: String| PlanError { field: "thresholds".into(), reason };
+    let error = |reason: String| PlanError { field: "thresholds".into(), reason, part: None };
     if config.thresholds.len() > MAX_THRESHOLDS {
         let count = config.thresholds.len();
         return Err(vec![error(format!("must be at most {MAX_THRESHOLDS} conditions, not {count}"))]);

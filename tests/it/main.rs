@@ -33,4 +33,5 @@ mod system;
 mod target;
 mod target_counts;
 mod tidy;
+mod varying;
 mod wrong_inputs;

@@ -145,15 +145,13 @@ fn log_end(test_id: &str, counts: &Counts) {
     );
 }
 
-/// What the workers of each side share. Of two sides, each has every other ticket of the share: A the first
-/// one on the drivers 0, 2, 4…, B on the others, so that in the fleet's order both come first equally often.
+/// What the workers of each side share.
 pub fn tasks(assignment: &Assignment, start_ns: u64, stop: &StopFlag) -> Vec<Arc<Task>> {
     let sides = assignment.plan.sides().count() as u64;
     let turns = assignment.plan.sent().mix().turns(assignment.part, assignment.parts);
     let share = Schedule::new(&assignment.plan).share(assignment.part, assignment.parts);
     let task = |side: u64| {
-        let own = if sides == 1 { share.clone() } else { share.half((side + assignment.part) % 2) };
-        let cursor = Cursor::new(own, start_ns, clock::to_ns(assignment.plan.timeout()));
+        let cursor = Cursor::new(share.side(side, sides), start_ns, clock::to_ns(assignment.plan.timeout()));
         Arc::new(Task { cursor: cursor.taking(turns.clone()), stop: stop.clone() })
     };
     (0..sides).map(task).collect()

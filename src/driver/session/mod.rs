@@ -19,6 +19,8 @@ pub struct Assignment {
     pub test_id: String,
     /// Hash of the plan as understood.
     pub plan_hash: String,
+    /// The driver's node id.
+    pub node_id: String,
     /// The index of the share, from 0.
     pub part: u64,
     /// The number of shares.
@@ -231,7 +233,14 @@ impl Session {
             .list()
             .iter()
             .try_for_each(|request| self.allowed.check(request.host(), request.port()))?;
-        Ok(Assignment { test_id: config.test_id.clone(), plan_hash: config.plan_hash(), part, parts, plan })
+        Ok(Assignment {
+            test_id: config.test_id.clone(),
+            plan_hash: config.plan_hash(),
+            node_id: self.identity.node_id.clone(),
+            part,
+            parts,
+            plan,
+        })
     }
 
     fn on_prepared(&mut self, result: Result<(), String>) -> Vec<Action> {

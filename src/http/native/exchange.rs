@@ -22,11 +22,16 @@ impl NativeClient {
     /// Writes as much of the request as the kernel accepts.
     pub(super) fn write(&mut self, slot: u32) {
         let state = &mut self.slots[slot as usize];
-        let message = &self.messages[state.request()];
+        let message = &mut self.messages[state.request()];
+        let is_last = state.carried + 1 >= self.max_requests;
+        let request = match &mut message.varying {
+            None if is_last => &message.last_bytes[..],
+            None => &message.bytes[..],
+            // If only a part was written before, the rest is of the same bytes.
+            Some(varying) => varying.render(state.ticket(), state.sent_ns, is_last),
+        };
         let Some(stream) = state.stream.as_mut() else { return };
         state.phase = Phase::Sending;
-        let is_last = state.carried + 1 >= self.max_requests;
-        let request = if is_last { &message.last_bytes } else { &message.bytes };
         loop {
             let rest = &request[state.written..];
             match if rest.is_empty() { stream.flush().map(|()| 0) } else { stream.write(rest) } {

@@ -25,6 +25,7 @@ use crate::http::os::poller::{Poller, Readiness, wait_precisely};
 use crate::http::os::socket::wait_writable;
 use crate::http::render::{render, render_last};
 use crate::http::tls::TlsClient;
+use crate::http::values::{Values, Varying};
 use crate::http::{Addresses, Client, ClientError, Completion, STOP_LOOK_NS, Settings, Ticket};
 use crate::plan::request::Request;
 use crate::stats::causes::{Causes, Key};
@@ -105,6 +106,8 @@ struct Message {
     bytes: Vec<u8>,
     /// As sent last on a connection with a limited number of requests.
     last_bytes: Vec<u8>,
+    /// If not all requests are the same; then the bytes above are only examples.
+    varying: Option<Box<Varying>>,
     is_head: bool,
     known_head: KnownHead,
     checks: Option<Arc<Checks>>,
@@ -116,6 +119,7 @@ impl Message {
         Message {
             bytes: render(request),
             last_bytes: render_last(request),
+            varying: None,
             is_head: request.method() == http::Method::HEAD,
             known_head: KnownHead::default(),
             checks: request.checks().cloned(),
@@ -176,6 +180,16 @@ impl NativeClient {
             buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
             spare: Spare::default(),
         })
+    }
+
+    /// The same client with these values in the requests that vary; `requests` are those that it was made
+    /// with.
+    #[must_use]
+    pub fn with_values(mut self, requests: &[Request], values: &Arc<Values>) -> NativeClient {
+        for (index, (message, request)) in self.messages.iter_mut().zip(requests).enumerate() {
+            message.varying = Varying::new(values, index, request).map(Box::new);
+        }
+        self
     }
 
     /// The same client with waits that a timer ends, as on kernels without `epoll_pwait2`. It must not have

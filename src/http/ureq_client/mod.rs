@@ -8,6 +8,7 @@ use crate::check::Failed;
 use crate::clock;
 use crate::http::capture::{Keeping, Kept, Sink};
 use crate::http::os::poller::wait_precisely;
+use crate::http::values::Values;
 use crate::http::{Addresses, Client, ClientError, Completion, MAX_BODY_BYTES, Settings, Ticket};
 use crate::plan::request::Request;
 use crate::stats::causes::Causes;
@@ -29,6 +30,7 @@ const BUFFER_BYTES: usize = 64 * 1024;
 pub struct UreqClient {
     agent: BoundedAgent,
     requests: Arc<[Request]>,
+    values: Option<Arc<Values>>,
     done: Option<Completion>,
     free_since_ns: u64,
     is_precise: bool,
@@ -54,6 +56,7 @@ impl UreqClient {
             failures: requests.iter().map(|_| Failures::default()).collect(),
             requests,
             kept: Kept::default(),
+            values: None,
             done: None,
             free_since_ns: clock::now_ns(),
             is_precise: false,
@@ -61,8 +64,18 @@ impl UreqClient {
         })
     }
 
+    /// The same client with these values in the requests that vary.
+    #[must_use]
+    pub fn with_values(self, values: Arc<Values>) -> UreqClient {
+        UreqClient { values: Some(values), ..self }
+    }
+
     /// How the request ended, and whether it was resent.
-    fn exchange(&mut self, request: u32, sent_ns: u64) -> (Outcome, bool) {
+    fn exchange(&mut self, ticket: &Ticket, sent_ns: u64) -> (Outcome, bool) {
+        let requests = Arc::clone(&self.requests);
+        let base = &requests[ticket.request as usize];
+        let own = self.values.as_ref().and_then(|values| values.request(base, ticket, sent_ns));
+        let request = own.as_ref().unwrap_or(base);
         let first = self.attempt(request, sent_ns);
         let is_lost = first == Err(ErrorKind::Closed);
         let resent = is_lost && self.agent.state().may_repeat();
@@ -70,8 +83,7 @@ impl UreqClient {
         (last.map_or_else(Outcome::Error, Outcome::Status), resent)
     }
 
-    fn attempt(&mut self, request: u32, sent_ns: u64) -> Result<u16, ErrorKind> {
-        let request = &self.requests[request as usize];
+    fn attempt(&mut self, request: &Request, sent_ns: u64) -> Result<u16, ErrorKind> {
         let mut response = self.agent.send(request, sent_ns)?;
         let status = response.status().as_u16();
         self.kept.clear();
@@ -131,7 +143,7 @@ impl Client for UreqClient {
             debug_assert!(false, "send without a free slot");
             return sent_ns;
         }
-        let (outcome, resent) = self.exchange(ticket.request, sent_ns);
+        let (outcome, resent) = self.exchange(&ticket, sent_ns);
         let (ended_ns, bytes) = (clock::now_ns(), self.agent.state().received());
         let failed = self.check(&ticket, outcome, ended_ns);
         self.done = Some(Completion { ticket, sent_ns, ended_ns, outcome, bytes, resent, failed });

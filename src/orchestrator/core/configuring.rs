@@ -7,7 +7,8 @@ use crate::orchestrator::aggregate::Aggregate;
 use crate::orchestrator::published::{count, published};
 use crate::orchestrator::runs::{Command, Now, Run};
 use crate::orchestrator::{ApiError, Configured};
-use crate::plan::{Plan, check_split, limits};
+use crate::plan::{Plan, PlanError, check_split, limits};
+use crate::schedule::supply;
 use crate::thresholds;
 
 /// How long a written plan may take to be read back, in ns.
@@ -41,6 +42,7 @@ impl Core {
         let originals = self.fleet.originals();
         self.check_drivers(&config, &plan, &originals)?;
         check_split(&config, config.drivers.len().max(1)).map_err(|e| ApiError::new(409, e.to_string()))?;
+        let plan = split_rows(plan, &config)?;
         let published = published(&config, &plan, &originals);
         let bytes = encode(&published);
         let (size, hash) =
@@ -201,6 +203,18 @@ impl Core {
     pub fn take_decided(&mut self) -> Vec<Decided> {
         std::mem::take(&mut self.decided)
     }
+}
+
+/// The plan with its drivers, over which rows that are used once are split.
+fn split_rows(plan: Plan, config: &TestConfig) -> Result<Plan, ApiError> {
+    if plan.feeds().is_empty() {
+        return Ok(plan);
+    }
+    let texts =
+        |errors: Vec<PlanError>| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    let plan = Plan::as_written(config).map_err(|errors| ApiError::new(400, texts(errors)))?;
+    supply::check(&plan, plan.drivers()).map_err(|why| ApiError::new(409, why))?;
+    Ok(plan)
 }
 
 /// What a caller is told about a test.

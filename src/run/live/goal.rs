@@ -1,7 +1,8 @@
 //! What ends a test, and how far it has come.
 
 use crate::message::TestConfig;
-use crate::plan::DEFAULT_DURATION;
+use crate::plan::{DEFAULT_DURATION, Plan};
+use crate::schedule::supply;
 
 /// The smallest share of requests from which the rest is extrapolated.
 const LEAST_SHARE: f64 = 0.02;
@@ -25,7 +26,9 @@ impl Goal {
         let planned_ms = plan.duration_ms.or((stages_ms > 0).then_some(stages_ms));
         let default_ms = DEFAULT_DURATION.as_millis() as u64;
         let warmup_ms = plan.warmup_ms.unwrap_or(0);
-        match (planned_ms, fleet.requests, plan.message_count_per_driver) {
+        let rows_end = || supply::exhausted(&Plan::as_written(plan).ok()?, 1).map(|end| end.requests);
+        let all = fleet.requests.or_else(|| rows_end().filter(|_| plan.message_count_per_driver.is_none()));
+        match (planned_ms, all, plan.message_count_per_driver) {
             (None, Some(all), _) => Goal::Requests(all),
             (None, None, Some(each)) => Goal::RequestsOfEach(each),
             (ms, ..) => Goal::Seconds((ms.unwrap_or(default_ms) + warmup_ms) as f64 / 1e3),

@@ -3,7 +3,8 @@
 use super::text::{LABEL, labelled, shorten, wrap};
 use crate::message::secrets;
 use crate::message::{Stage, TestConfig, TestType};
-use crate::plan::{DEFAULT_CONNECTIONS, DEFAULT_DELAY, DEFAULT_DURATION};
+use crate::plan::{DEFAULT_CONNECTIONS, DEFAULT_DELAY, DEFAULT_DURATION, Plan};
+use crate::schedule::supply;
 use crate::stats::summary::Summary;
 use crate::units::{format_count, format_duration, format_duration_ms, format_number, trim_number};
 
@@ -107,6 +108,9 @@ fn end(plan: &TestConfig) -> Option<String> {
     let all = plan.fleet.as_ref().and_then(|fleet| fleet.requests).map(|n| (n, ""));
     let requests = all.or(plan.message_count_per_driver.map(|n| (n, EACH)));
     let requests = requests.map(|(n, scope)| format!("{}{scope}", counted(n, "request")));
+    let rows = Plan::as_written(plan).ok().and_then(|plan| supply::exhausted(&plan, plan.drivers()));
+    let rows = rows.map(|end| format!("{} (the rows of {})", counted(end.requests, "request"), end.feed));
+    let requests = rows.or(requests);
     match (plan.duration_ms.map(format_duration_ms), requests) {
         (Some(time), Some(requests)) => Some(format!("{time} or {requests}")),
         (time, requests) if time.is_some() || requests.is_some() => time.or(requests),

@@ -112,7 +112,7 @@ fn connections_are_released_if_the_gate_stays_closed() {
     let defaults = Defaults { target_url: Some(server.url("/")), ..Defaults::default() };
     let plan = Plan::new(&config(NodeRef { node_id: "a".to_owned(), epoch: 1 }), &defaults).expect("a plan");
     let (test_id, plan_hash) = ("t1".to_owned(), String::new());
-    let assignment = Assignment { test_id, plan_hash, part: 0, parts: 1, plan };
+    let assignment = Assignment { test_id, plan_hash, node_id: "a".to_owned(), part: 0, parts: 1, plan };
     let mut prepared =
         prepare(assignment, &ClientSettings::default(), StopFlag::default()).expect("prepared");
     let since_ns = prepared.open_since_ns.expect("connections are open");

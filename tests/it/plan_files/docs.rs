@@ -18,6 +18,7 @@ fn blocks(language: &str) -> Vec<&'static str> {
 fn checked(text: &str) -> Result<String, String> {
     let scratch = scratch();
     std::fs::write(scratch.path().join("order.json"), "{}").expect("writes");
+    std::fs::write(scratch.path().join("users.csv"), "id,term,password\n7,shoes,x\n").expect("writes");
     let path = scratch.path().join("plan.toml");
     std::fs::write(&path, text).expect("writes");
     let words = ["floodgate", "plan", "check", path.to_str().expect("UTF-8")];
@@ -37,7 +38,8 @@ fn every_example_is_a_valid_plan_file() {
         checked(example).unwrap_or_else(|error| panic!("{error}\nin\n{example}"));
     }
     let all = examples.concat();
-    for key in keys::PLAN.iter().chain(&keys::REQUEST).chain(&keys::STAGE).chain(&check::KEYS) {
+    let all_keys = [&keys::PLAN[..], &keys::REQUEST, &keys::STAGE, &keys::FEED, &check::KEYS];
+    for key in all_keys.into_iter().flatten() {
         let is_used = ["\n", "[", "{ ", ", ", "."]
             .iter()
             .any(|before| all.contains(&format!("{before}{key} = ")) || all.contains(&format!("[{key}]")));
@@ -64,6 +66,7 @@ fn the_schema_has_the_keys_and_no_others() {
         (&schema["properties"]["request"], &keys::REQUEST),
         (stage, &keys::STAGE),
         (schema.pointer("/$defs/expect").expect("checks"), &check::KEYS),
+        (&schema["$defs"]["feed"], &keys::FEED),
     ] {
         let found: BTreeSet<&str> =
             object["properties"].as_object().expect("properties").keys().map(String::as_str).collect();
@@ -93,7 +96,7 @@ fn the_schema_has_the_limits_of_the_program() {
             assert!(checked(&format!("{name} = {value}")).is_err(), "{name} = {value}");
         }
     }
-    assert_eq!(ranges, 7, "numbers with a range");
+    assert_eq!(ranges, 8, "numbers with a range");
     for (name, property) in schema["properties"].as_object().expect("properties") {
         for word in property["enum"].as_array().into_iter().flatten() {
             assert!(checked(&format!("{name} = {word}")).is_ok(), "{name} = {word}");

@@ -4,6 +4,7 @@ mod docs;
 mod running;
 mod same;
 mod wrong;
+mod wrong_data;
 
 use crate::support::scratch::Scratch;
 use floodgate::cli::{Floodgate, Task, try_parse};

@@ -79,8 +79,10 @@ fn failed_checks_are_a_warning_with_the_most_frequent_ones_first() {
     let cut = Facts { truncated_checks: 1_200, checks: vec![], ..failed };
     assert_eq!(
         verdict(&cut),
-        ["200 of 20,000 responses (1.0 %) failed a check. 1,200 of them did because only the first bytes of \
-          their body are kept for checks: raise capture_bytes."]
+        [
+            "200 of 20,000 responses (1.0 %) failed a check. 1,200 of them did because only the first bytes of \
+          their body are kept for checks: raise capture_bytes."
+        ]
     );
 }
 

@@ -1,0 +1,131 @@
+//! Rows from lines with JSON objects.
+
+use super::MAX_ROW_BYTES;
+use super::row::{Row, Sink, at_line, check_columns, too_long};
+use crate::units::clip;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+use std::io::{self, BufRead, BufReader, Read};
+
+/// Bytes read at once.
+const BUFFER_BYTES: usize = 64 << 10;
+
+/// Reads all rows; returns their number.
+pub fn read(input: impl Read, sink: &mut dyn Sink) -> Result<u64, String> {
+    let mut input = BufReader::with_capacity(BUFFER_BYTES, input);
+    let (mut text, mut line, mut rows) = (Vec::new(), 0, 0);
+    let mut columns: Vec<String> = Vec::new();
+    loop {
+        text.clear();
+        line += 1;
+        let most = MAX_ROW_BYTES as u64 + 1;
+        let count = input.by_ref().take(most).read_until(b'\n', &mut text).map_err(|e| explain(&e, line))?;
+        if count == 0 {
+            return Ok(rows);
+        }
+        if count > MAX_ROW_BYTES {
+            return Err(at_line(line, too_long()));
+        }
+        let text = text.strip_prefix(b"\xef\xbb\xbf").filter(|_| line == 1).unwrap_or(&text);
+        if text.trim_ascii().is_empty() {
+            continue;
+        }
+        let row = parse(text).map_err(|why| at_line(line, why))?;
+        if columns.is_empty() {
+            columns = row.0.iter().map(|(name, _)| name.to_string()).collect();
+            check_columns(&columns)
+                .and_then(|()| sink.columns(&columns))
+                .map_err(|why| at_line(line, why))?;
+        }
+        let row = row.ordered(&columns).map_err(|why| at_line(line, why))?;
+        sink.row(&Ordered(row)).map_err(|why| at_line(line, why))?;
+        rows += 1;
+    }
+}
+
+fn explain(error: &io::Error, line: u64) -> String {
+    match error.kind() {
+        io::ErrorKind::FileTooLarge => error.to_string(),
+        _ => at_line(line, error),
+    }
+}
+
+fn parse(text: &[u8]) -> Result<Object<'_>, String> {
+    let text = std::str::from_utf8(text).map_err(|_| "is not UTF-8: save the file as UTF-8".to_owned())?;
+    serde_json::from_str(text).map_err(|error| {
+        let text = error.to_string();
+        // The position inside a single line is only its column.
+        let text = text.split(" at line ").next().unwrap_or_default();
+        format!("column {}: {text}: each line must be a JSON object, like {{\"id\": 7}}", error.column())
+    })
+}
+
+/// The keys of an object in their order, with their values as written.
+struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'a> Object<'a> {
+    /// The values of these columns. Keys that are no columns are ignored.
+    fn ordered(self, columns: &[String]) -> Result<Vec<Cow<'a, str>>, String> {
+        let mut cells = vec![None; columns.len()];
+        for (at, (name, value)) in self.0.into_iter().enumerate() {
+            // Most rows have the same keys in the same order.
+            let here = columns.get(at).filter(|column| **column == name).map(|_| at);
+            let Some(at) = here.or_else(|| columns.iter().position(|column| *column == name)) else {
+                continue;
+            };
+            if cells[at].is_some() {
+                return Err(format!("has the key {:?} twice", clip(&name, 40)));
+            }
+            cells[at] = Some(text(value)?);
+        }
+        let missing = cells.iter().position(Option::is_none);
+        if let Some(missing) = missing.and_then(|at| columns.get(at)) {
+            return Err(format!("lacks {:?}, which the first line has", clip(missing, 40)));
+        }
+        Ok(cells.into_iter().flatten().collect())
+    }
+}
+
+/// A value as text: strings without quotes, `null` as nothing, everything else as written.
+fn text(value: &RawValue) -> Result<Cow<'_, str>, String> {
+    match value.get() {
+        "null" => Ok(Cow::Borrowed("")),
+        text if text.starts_with('"') => {
+            let string: String = serde_json::from_str(text).map_err(|error| error.to_string())?;
+            Ok(Cow::Owned(string))
+        }
+        text => Ok(Cow::Borrowed(text)),
+    }
+}
+
+struct Ordered<'a>(Vec<Cow<'a, str>>);
+
+impl Row for Ordered<'_> {
+    fn cell(&self, column: usize) -> &str {
+        self.0.get(column).map_or("", |cell| cell)
+    }
+}
+
+impl<'de> Deserialize<'de> for Object<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Keys;
+        impl<'de> Visitor<'de> for Keys {
+            type Value = Object<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+                let mut entries = Vec::new();
+                while let Some((key, value)) = map.next_entry::<String, &'de RawValue>()? {
+                    entries.push((Cow::Owned(key), value));
+                }
+                Ok(Object(entries))
+            }
+        }
+        deserializer.deserialize_map(Keys)
+    }
+}

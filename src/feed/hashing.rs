@@ -1,0 +1,44 @@
+//! Reads a file, and hashes, counts and limits what is read.
+
+use super::MAX_BYTES;
+use ring::digest::{Context, SHA256};
+use std::fmt::Write as _;
+use std::io::{self, Read};
+
+/// A reader that keeps the SHA-256 of what passed.
+pub struct Hashing<R> {
+    inner: R,
+    hash: Context,
+    bytes: u64,
+}
+
+impl<R: Read> Hashing<R> {
+    pub fn new(inner: R) -> Hashing<R> {
+        Hashing { inner, hash: Context::new(&SHA256), bytes: 0 }
+    }
+
+    /// The hash, in hex.
+    pub fn sha256(self) -> String {
+        hex(self.hash)
+    }
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.bytes += count as u64;
+        if self.bytes > MAX_BYTES {
+            let why = format!("is too large: a feed has at most {MAX_BYTES} bytes");
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
+        }
+        self.hash.update(&buffer[..count]);
+        Ok(count)
+    }
+}
+
+fn hex(hash: Context) -> String {
+    hash.finish().as_ref().iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
