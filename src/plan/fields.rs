@@ -103,8 +103,8 @@ pub fn check(plan: &Value) -> Result<(), String> {
     Err(format!("{texts} The fields of {holder} are {}.", names.join(", ")))
 }
 
-/// Fails if what a named request expects has the wrong form. The reader of messages only knows in which of the
-/// requests the error is.
+/// Fails if what a named request expects has the wrong form. The reader of messages only knows which request
+/// the error is in.
 fn check_expect(plan: &Value) -> Result<(), String> {
     for (index, one) in plan["requests"].as_array().into_iter().flatten().enumerate() {
         let Some((key, value)) = check::misshapen(&one["expect"]) else { continue };

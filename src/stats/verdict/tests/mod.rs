@@ -68,22 +68,14 @@ fn failed_checks_are_a_warning_with_the_most_frequent_ones_first() {
     assert_eq!(verdict(&checked), ["OK: schedule met, no errors, no failed checks."]);
     let checks: Vec<_> = (1..=7).map(|n| (format!("order check {n}"), 10 * n)).collect();
     let failed = Facts { failed_checks: 200, checks, ..checked };
-    assert_eq!(
-        verdict(&failed),
-        [
-            "200 of 20,000 responses (1.0 %) failed a check: order check 7 (70), order check 6 (60), order check 5 \
-          (50), order check 4 (40), order check 3 (30), 2 more."
-        ]
-    );
+    let said = "200 of 20,000 responses (1.0 %) failed a check";
+    let named = "order check 7 (70), order check 6 (60), order check 5 (50), order check 4 (40), \
+                 order check 3 (30), 2 more";
+    assert_eq!(verdict(&failed), [format!("{said}: {named}.")]);
     assert_eq!(codes(&failed), ["failed_checks"]);
     let cut = Facts { truncated_checks: 1_200, checks: vec![], ..failed };
-    assert_eq!(
-        verdict(&cut),
-        [
-            "200 of 20,000 responses (1.0 %) failed a check. 1,200 of them did because only the first bytes of \
-          their body are kept for checks: raise capture_bytes."
-        ]
-    );
+    let why = "because only the first bytes of their body are kept for checks: raise capture_bytes";
+    assert_eq!(verdict(&cut), [format!("{said}. 1,200 of them did {why}.")]);
 }
 
 #[test]
