@@ -2,7 +2,7 @@
 
 use super::error::TemplateError;
 use super::field::{Field, Moment};
-use super::parse::filtered;
+use super::filter::filtered;
 use super::piece::{Column, Piece};
 use super::{Place, Template};
 

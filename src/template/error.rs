@@ -1,7 +1,11 @@
 //! What is wrong with a template, and where.
 
+use crate::units::clip;
 use std::fmt;
 use std::ops::Range;
+
+/// Maximum number of characters of a name in an error.
+const MAX_CHARS: usize = 40;
 
 /// An error in a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,4 +27,11 @@ impl fmt::Display for TemplateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.why)
     }
+}
+
+/// A name in an error: clipped, and in quotes unless it is plain.
+pub fn shown(name: &str) -> String {
+    let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_graphic());
+    let name = clip(name, MAX_CHARS);
+    if plain { name } else { format!("\"{name}\"") }
 }

@@ -48,6 +48,14 @@ impl Filter {
     }
 }
 
+/// A text with its filter applied.
+pub fn filtered(filter: Option<Filter>, text: &[u8]) -> Vec<u8> {
+    let Some(filter) = filter else { return text.to_vec() };
+    let mut out = Vec::new();
+    filter.apply(text, &mut out);
+    out
+}
+
 impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

@@ -1,9 +1,8 @@
 //! The functions of a template: names and arguments.
 
-use super::error::TemplateError;
+use super::error::{TemplateError, shown};
 use super::field::{Function, MAX_INT, MAX_RANDOM};
-use super::filter::Filter;
-use super::parse::{filtered, shown};
+use super::filter::{Filter, filtered};
 use super::piece::Piece;
 use crate::spelling::nearest;
 use std::ops::Range;

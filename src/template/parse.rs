@@ -7,18 +7,15 @@
 //! quoted     = "'" text "'" | '"' text '"'
 //! ```
 
-use super::error::TemplateError;
-use super::filter::Filter;
+use super::error::{TemplateError, shown};
+use super::filter::{Filter, filtered};
 use super::function::{self, Argument, FORMS};
 use super::piece::{Column, Piece};
 use crate::spelling::nearest;
-use crate::units::clip;
 use std::ops::Range;
 
 /// Maximum number of expressions in one text.
 pub const MAX_EXPRESSIONS: usize = 1_000;
-/// Maximum number of characters of a name in an error.
-const MAX_CHARS: usize = 40;
 /// How a literal `{{` is written.
 const LITERAL: &str = "a literal {{ is written {{'{{'}}";
 
@@ -249,19 +246,4 @@ impl Cursor<'_> {
     fn is_closing(&self) -> bool {
         self.text[self.at..].starts_with(b"}}")
     }
-}
-
-/// A text with its filter applied.
-pub fn filtered(filter: Option<Filter>, text: &[u8]) -> Vec<u8> {
-    let Some(filter) = filter else { return text.to_vec() };
-    let mut out = Vec::new();
-    filter.apply(text, &mut out);
-    out
-}
-
-/// A name in an error: clipped, and in quotes unless it is plain.
-pub fn shown(name: &str) -> String {
-    let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_graphic());
-    let name = clip(name, MAX_CHARS);
-    if plain { name } else { format!("\"{name}\"") }
 }
