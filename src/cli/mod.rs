@@ -47,7 +47,7 @@ pub struct Floodgate {
 enum Command {
     /// Runs one test and prints its result
     Run(Box<RunArgs>),
-    /// Checks a plan file
+    /// Checks a plan file, or makes one of curl commands
     Plan(PlanArgs),
     /// Recomputes the result of a test from its records
     Replay(Box<ReplayArgs>),
@@ -73,7 +73,7 @@ enum Command {
 pub enum Task {
     /// Run a test.
     Run(Box<RunArgs>),
-    /// Say what a plan file does.
+    /// Say what a plan file does, or print one.
     Plan(PlanArgs),
     /// Recompute a result.
     Replay(Box<ReplayArgs>),
