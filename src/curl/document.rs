@@ -125,7 +125,10 @@ impl Document {
             comment(out, &format!("Left out: {more} more"));
         }
         if !self.ignored.is_empty() {
-            comment(out, &format!("Without meaning for a plan: {}", self.ignored.join(" ")));
+            comment(
+                out,
+                &format!("Ignored, since it does not change what is sent: {}", self.ignored.join(" ")),
+            );
         }
         out.push('\n');
     }
@@ -174,7 +177,7 @@ fn table(out: &mut String, heading: &str, entry: &Entry, path: Option<&str>) -> 
             let _ = writeln!(lines, "body_file = {:<20} # relative to this plan file", string(file));
         }
     }
-    if !lines.is_empty() || (path.is_none() && !sent.headers.is_empty()) {
+    if !lines.is_empty() {
         let _ = write!(out, "\n{heading}\n{lines}");
     }
     if !sent.headers.is_empty() {

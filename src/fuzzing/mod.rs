@@ -7,6 +7,7 @@ mod seeds;
 use crate::bus::kafka::fuzzing as bus_over_kafka;
 use crate::bus::{Record, Topic};
 use crate::cli::fuzzing as flags;
+use crate::curl;
 use crate::http::native::chunked::Chunked;
 use crate::http::native::response::{KnownHead, Response};
 use crate::http::server::intake::{Limits, read_all};
@@ -34,7 +35,7 @@ pub struct Target {
 }
 
 /// All parsers.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 18] = [
     Target { name: "register", run: register, seeds: seeds::registers },
     Target { name: "test_config", run: test_config, seeds: seeds::plans },
     Target { name: "trigger", run: trigger, seeds: seeds::triggers },
@@ -51,6 +52,7 @@ pub const TARGETS: [Target; 17] = [
     Target { name: "saved_records", run: saved_records, seeds: seeds::saved_records },
     Target { name: "url", run: url, seeds: seeds::urls },
     Target { name: "plan_file", run: plan_file, seeds: seeds::plan_files },
+    Target { name: "curl", run: curl_command, seeds: seeds::curl_commands },
     Target { name: "flags", run: flags::values, seeds: seeds::flags },
 ];
 
@@ -169,11 +171,20 @@ pub fn url(bytes: &[u8]) {
     }
 }
 
+/// curl commands. The plan they become is a valid one.
+pub fn curl_command(bytes: &[u8]) {
+    let Ok(plan) = curl::plan_of_text(bytes) else { return };
+    let read = PlanFile::parse("plan.toml", plan.as_bytes());
+    let config = read.map(|file| file.options.config("t", Some(2)));
+    let built = config.map(|config| config.map(|config| Plan::as_written(&config).map(drop)));
+    assert_eq!(built, Ok(Ok(Ok(()))), "{plan}");
+}
+
 /// The entries by name, for `fuzz/`, except those in other modules.
 pub mod entries {
     pub use super::{
-        chunked, heartbeat, histogram, http_request, http_response, metrics, plan_file, register,
-        saved_records, test_config, trigger, url,
+        chunked, curl_command as curl, heartbeat, histogram, http_request, http_response, metrics, plan_file,
+        register, saved_records, test_config, trigger, url,
     };
     pub use crate::bus::kafka::fuzzing::{
         answer as kafka_answer, batches as kafka_batches, frame as kafka_frame,
