@@ -1,6 +1,7 @@
 //! Command lines: raw flags → validated configurations. An invalid one exits with code 2 and says what is
 //! allowed.
 
+mod access;
 mod compare;
 mod documents;
 mod errors;

@@ -31,8 +31,8 @@ enum PlanCommand {
     },
     /// Turns a curl command into a plan file, which it prints
     ///
-    /// The command can be one text in quotes, what a browser copies as cURL (bash) right after `floodgate plan`, or
-    /// standard input (-), which may have several commands.
+    /// The command can be one text in quotes, what a browser copies as cURL (bash) right after `floodgate
+    /// plan`, or standard input (-), which may have several commands.
     Curl {
         /// The command, its words, or - for standard input
         #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true, allow_hyphen_values = true)]

@@ -1,4 +1,5 @@
-//! The options of curl: which of them take a value, and what they mean for a plan (curl's manual, version 8).
+//! The options of curl: which of them take a value, and what they mean for a plan (curl's manual, version
+//! 8).
 
 use crate::plan::fields::nearest;
 
@@ -82,11 +83,12 @@ const fn value(short: char, long: &'static str, effect: Effect) -> Known {
 }
 
 const HTTP1: &str = "floodgate sends HTTP/1.1";
-const MULTIPART: &str = "a plan has no multipart forms: save the body that curl sends (--trace-ascii shows it) \
-    to a file, send it with --data-binary @FILE, and copy its Content-Type with the boundary";
+const MULTIPART: &str = "a plan has no multipart forms: save the body that curl sends (--trace-ascii shows \
+    it) to a file, send it with --data-binary @FILE, and copy its Content-Type with the boundary";
 const NO_AUTH: &str = "floodgate knows Basic and Bearer authentication only: use -u, --oauth2-bearer, or the \
     Authorization header";
-const RUN: &str = "a plan does not have it; floodgate run has";
+const RUN: &str = "a plan does not have it; floodgate run has a flag of this name";
+const CONNECT_TO: &str = "a plan does not have it; floodgate run has --resolve, and --host";
 
 #[rustfmt::skip]
 const KNOWN: &[Known] = &[
@@ -179,7 +181,7 @@ const KNOWN: &[Known] = &[
     value('E', "cert", Effect::Comment(RUN)),
     value(' ', "key", Effect::Comment(RUN)),
     value(' ', "unix-socket", Effect::Comment(RUN)),
-    value(' ', "connect-to", Effect::Comment("a plan does not have it; floodgate run has --resolve and --host")),
+    value(' ', "connect-to", Effect::Comment(CONNECT_TO)),
     value('x', "proxy", Effect::Comment("load goes directly to the target")),
     value('U', "proxy-user", Effect::Comment("load goes directly to the target")),
     value(' ', "noproxy", Effect::Nothing),

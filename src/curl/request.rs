@@ -3,12 +3,9 @@
 use super::command::Draft;
 use super::options::Data;
 use super::{Place, Wrong, shown, wrong};
-use crate::plan::request::{Request, parse_url};
+use crate::plan::request::{ENCODINGS, Request, parse_url};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-
-/// What `--compressed` accepts.
-const ENCODINGS: &str = "gzip, deflate, br, zstd";
 
 /// A body.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -118,7 +115,8 @@ impl Address {
             None => (None, authority),
         };
         if !draft.literal_url && path.contains(['{', '}', '[', ']']) {
-            let why = "curl sends several URLs for {a,b} and [1-9]: write each of them, or use -g to send the URL as it is";
+            let why = "curl sends several URLs for {a,b} and [1-9]: write each of them, or use -g to send \
+                       the URL as it is";
             return Err(wrong(at, why));
         }
         let origin = format!("{scheme}://{host}");

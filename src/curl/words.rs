@@ -1,5 +1,5 @@
-//! Splits shell text into commands and words, as bash does for what people paste: quotes, `$'…'`, backslashes,
-//! comments, and the operators between commands. Nothing is expanded: a variable is an error.
+//! Splits shell text into commands and words, as bash does for what people paste: quotes, `$'…'`,
+//! backslashes, comments, and the operators between commands. Nothing is expanded: a variable is an error.
 
 use super::escapes::escaped;
 use super::{Place, Wrong, wrong};

@@ -1,6 +1,7 @@
 //! What a driver does between reading a plan and being ready: everything that can fail or takes time, so that
 //! nothing is left to do when the gate opens.
 
+use super::credentials::Credentials;
 use super::session::Assignment;
 use super::target_count::{Reading, SERVER};
 use crate::clock;
@@ -9,11 +10,13 @@ use crate::host::addresses::is_own_address;
 use crate::host::limits;
 use crate::http::native::NativeClient;
 use crate::http::ureq_client::UreqClient;
-use crate::http::{Addresses, ClientKind, Pinned, Settings, pinned, resolve};
+use crate::http::{Addresses, ClientKind, Identity, Pinned, Settings, pinned, resolve};
 use crate::plan::Load;
 use crate::plan::request::Request;
 use crate::stats::generator::TargetOn;
 use crate::threads::StopFlag;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,12 +43,30 @@ pub struct ClientSettings {
     pub client: Option<ClientKind>,
     /// Certificates (PEM) to trust in addition to the public roots.
     pub ca_pem: Option<Vec<u8>>,
+    /// What the clients show to servers that ask for a certificate.
+    pub identity: Option<Identity>,
+    /// Whether servers' certificates go unverified, also if the plan does not say so.
+    pub insecure: bool,
+    /// A Unix socket to connect to instead of the target's host.
+    pub unix_socket: Option<PathBuf>,
+    /// The driver's own credentials.
+    pub credentials: Option<Credentials>,
     /// Threads of the native client; if absent, the number of cores minus one.
     pub threads: Option<usize>,
     /// Addresses to use for a host and port instead of a lookup.
     pub pinned: Vec<Pinned>,
     /// Whether this process also runs the target.
     pub runs_target: bool,
+}
+
+impl ClientSettings {
+    /// The requests with the driver's credentials, if it has any.
+    fn authorized(&self, requests: &[Request]) -> Arc<[Request]> {
+        match &self.credentials {
+            Some(credentials) => requests.iter().map(|request| credentials.add_to(request)).collect(),
+            None => requests.into(),
+        }
+    }
 }
 
 /// The clients for one URL.
@@ -96,12 +117,16 @@ impl Recipe {
         Recipe {
             stop,
             addresses: addresses(&requests[0], settings),
-            requests: requests.into(),
+            requests: settings.authorized(requests),
             settings: Settings {
                 timeout,
                 connect_timeout: timeout.min(CONNECT_TIMEOUT),
                 max_requests_per_connection: assignment.plan.max_requests_per_connection(),
                 ca_pem: settings.ca_pem.clone(),
+                identity: settings.identity.clone(),
+                insecure: is_insecure(assignment, settings),
+                unix_socket: settings.unix_socket.clone(),
+                server_name: assignment.plan.server_name().map(str::to_owned),
             },
         }
     }
@@ -121,7 +146,8 @@ impl Recipe {
 
     /// What a floodgate-target has counted; `None` if the target is something else.
     pub fn read_target(&self) -> Option<Reading> {
-        let request = self.requests.first().filter(|request| !request.is_https())?;
+        let is_plain = |request: &&Request| !request.is_https() && self.settings.unix_socket.is_none();
+        let request = self.requests.first().filter(is_plain)?;
         let url = format!("http://{}/metrics", request.uri().authority()?);
         let answer = fetch::get_from(&url, self.addresses.clone(), METRICS_BYTES, METRICS_TIMEOUT).ok()?;
         if !answer.server_header.as_deref()?.starts_with(SERVER) {
@@ -153,6 +179,8 @@ pub struct Prepared {
     pub sides: Vec<Side>,
     /// Where the target runs, if on this host; in an A/B test, either of them.
     pub target_on: Option<TargetOn>,
+    /// Whether the target's certificate is not verified.
+    pub unverified: bool,
     /// Since when connections have been held open; `None` after their release.
     pub open_since_ns: Option<u64>,
 }
@@ -200,13 +228,22 @@ pub fn prepare(
     }
     open_ahead(&mut sides, most_ahead(&assignment), until_ns);
     let target_on = sides.iter().find_map(|side| target_on(&side.recipe.addresses, settings));
-    Ok(Prepared { stop, sides, target_on, assignment, open_since_ns: Some(clock::now_ns()) })
+    let is_https = assignment.plan.sent().list().iter().any(Request::is_https);
+    let unverified = is_https && is_insecure(&assignment, settings);
+    Ok(Prepared { stop, sides, target_on, unverified, assignment, open_since_ns: Some(clock::now_ns()) })
+}
+
+fn is_insecure(assignment: &Assignment, settings: &ClientSettings) -> bool {
+    settings.insecure || assignment.plan.is_insecure()
 }
 
 /// Whether the target runs in this process or on this host.
 fn target_on(addresses: &Addresses, settings: &ClientSettings) -> Option<TargetOn> {
     if settings.runs_target {
         return Some(TargetOn::SameProcess);
+    }
+    if settings.unix_socket.is_some() {
+        return Some(TargetOn::SameHost);
     }
     let is_near = addresses.get().ok()?.iter().any(is_own_address);
     is_near.then_some(TargetOn::SameHost)
@@ -239,6 +276,10 @@ fn open_ahead(sides: &mut [Side], most: usize, until_ns: u64) {
 /// The target's addresses, resolved once for the whole test. A failed lookup does not refuse the plan: every
 /// request then counts as a `dns` error.
 fn addresses(request: &Request, settings: &ClientSettings) -> Addresses {
+    if settings.unix_socket.is_some() {
+        // There is nothing to look up; the address is not used.
+        return vec![SocketAddr::from(([127, 0, 0, 1], request.port()))].into();
+    }
     match pinned(&settings.pinned, request.host(), request.port()) {
         none if none.is_empty() => {
             let resolved = resolve(request.host(), request.port(), RESOLVE_TIMEOUT);
@@ -269,6 +310,9 @@ fn choose(assignment: &Assignment, settings: &ClientSettings) -> Result<ClientKi
     let kind = named.or(settings.client).unwrap_or_else(|| ClientKind::default_for(plan.request()));
     if let Some(request) = plan.sent().list().iter().find(|request| !kind.serves(request)) {
         return Err(format!("the {kind} client cannot send {}: use --client ureq", request.uri()));
+    }
+    if settings.unix_socket.is_some() && kind == ClientKind::Ureq {
+        return Err("the ureq client cannot use --unix-socket: use --client native".to_owned());
     }
     Ok(kind)
 }

@@ -4,6 +4,7 @@
 //! `native` has many slots (connections) on one thread; `ureq` has one slot and a blocking `send`.
 
 mod cause;
+mod identity;
 mod kind;
 pub mod native;
 pub mod os;
@@ -17,13 +18,15 @@ use crate::clock::NS_PER_MS;
 use crate::stats::causes::Causes;
 use crate::stats::openings::Openings;
 use crate::stats::outcome::Outcome;
+pub use identity::Identity;
 pub use kind::ClientKind;
 pub use resolve::{Addresses, MAX_ADDRESSES, Pinned, ResolveError, pinned, resolve};
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Limits and timeouts of a client.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// Maximum time from sending a request to the last byte of its response.
     pub timeout: Duration,
@@ -34,6 +37,14 @@ pub struct Settings {
     pub max_requests_per_connection: Option<u64>,
     /// Certificates (PEM) to trust in addition to the public roots.
     pub ca_pem: Option<Vec<u8>>,
+    /// What the client shows to servers that ask for a certificate.
+    pub identity: Option<Identity>,
+    /// Whether the server's certificate goes unverified.
+    pub insecure: bool,
+    /// The server's name in the TLS handshake; `None` if it is the host of the URL.
+    pub server_name: Option<String>,
+    /// A Unix socket to connect to instead of an address; for the native client.
+    pub unix_socket: Option<PathBuf>,
 }
 
 /// Maximum size of a response head, in bytes; a longer one is a protocol error.

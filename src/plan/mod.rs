@@ -114,6 +114,8 @@ pub struct Plan {
     timeout: Duration,
     max_requests_per_connection: Option<u64>,
     client: Option<String>,
+    host: Option<String>,
+    insecure: bool,
     sent: Requests,
 }
 
@@ -159,6 +161,8 @@ impl Plan {
                 .unwrap_or(DEFAULT_TIMEOUT),
             max_requests_per_connection: config.max_requests_per_connection,
             client: config.client.clone(),
+            host: config.host.clone(),
+            insecure: config.insecure.unwrap_or(false),
             sent,
         })
     }
@@ -208,6 +212,19 @@ impl Plan {
     /// The client that the plan requests.
     pub fn client(&self) -> Option<&str> {
         self.client.as_deref()
+    }
+
+    /// The server's name in the TLS handshake, without a port; `None` if it is that of the URL.
+    pub fn server_name(&self) -> Option<&str> {
+        let host = self.host.as_deref()?;
+        let (name, port) = host.rsplit_once(':').unwrap_or((host, ""));
+        let name = if port.ends_with(']') { host } else { name };
+        Some(name.trim_start_matches('[').trim_end_matches(']'))
+    }
+
+    /// Whether the server's certificate goes unverified.
+    pub fn is_insecure(&self) -> bool {
+        self.insecure
     }
 
     /// The first request, which names the host of all of them; in an A/B test, the one to A.

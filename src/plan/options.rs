@@ -46,6 +46,10 @@ pub struct Options {
     pub max_requests_per_connection: Option<u64>,
     /// The HTTP client, by name.
     pub client: Option<String>,
+    /// The server's name in the `Host` header and in the TLS handshake.
+    pub host: Option<String>,
+    /// Whether the server's certificate goes unverified.
+    pub insecure: Option<bool>,
     /// What differs from a plain `GET`.
     pub request: RequestOptions,
     /// Several requests instead of one; `request` has the headers that they have in common.
@@ -123,6 +127,8 @@ impl Options {
                 .max_requests_per_connection
                 .or(below.max_requests_per_connection),
             client: self.client.or(below.client),
+            host: self.host.or(below.host),
+            insecure: self.insecure.or(below.insecure),
             request: self.request.over(below.request),
             named: self.named.or(below.named),
         }
@@ -149,6 +155,8 @@ impl Options {
             "on_driver_loss" => self.on_driver_loss.is_some(),
             "max_requests_per_connection" => self.max_requests_per_connection.is_some(),
             "client" => self.client.is_some(),
+            "host" => self.host.is_some(),
+            "insecure" => self.insecure.is_some(),
             "request" => self.request != RequestOptions::default(),
             _ => false,
         }
@@ -184,6 +192,9 @@ impl Options {
             (Some(a), Some(b)) => plan.ab = vec![a.clone(), b.clone()],
             _ => plan.target_url = self.url.clone(),
         }
+        plan.host = self.host.clone();
+        // `insecure = false` is the default.
+        plan.insecure = self.insecure.filter(|insecure| *insecure);
         plan.request = self.request.spec();
         plan.requests = self.named.iter().flatten().map(NamedOptions::entry).collect();
         Ok(plan)

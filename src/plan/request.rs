@@ -17,6 +17,9 @@ pub const MAX_BODY_BYTES: usize = 700_000;
 /// Maximum number of headers that a plan may add.
 pub const MAX_HEADERS: usize = 64;
 
+/// The value of `Accept-Encoding` for a client that takes compressed bodies, as curl's `--compressed`.
+pub const ENCODINGS: &str = "gzip, deflate, br, zstd";
+
 impl Request {
     /// A `GET` of `url`.
     pub fn get(url: &str) -> Result<Request, String> {
@@ -81,6 +84,13 @@ impl Request {
     /// The headers that the plan adds, in order; a `Host` among them replaces the default one.
     pub fn headers(&self) -> &[(HeaderName, HeaderValue)] {
         &self.headers
+    }
+
+    /// Adds a header, unless the plan has one of this name.
+    pub fn add_default(&mut self, name: HeaderName, value: &HeaderValue) {
+        if !self.headers.iter().any(|(other, _)| *other == name) {
+            self.headers.push((name, value.clone()));
+        }
     }
 
     /// The body; empty if none.

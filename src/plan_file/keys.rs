@@ -4,7 +4,7 @@
 use crate::plan::fields::{nearest, shown};
 
 /// Keys at the top of a plan file.
-pub const PLAN: [&str; 20] = [
+pub const PLAN: [&str; 22] = [
     "test_type",
     "target_url",
     "ab",
@@ -23,6 +23,8 @@ pub const PLAN: [&str; 20] = [
     "on_driver_loss",
     "max_requests_per_connection",
     "client",
+    "host",
+    "insecure",
     "request",
     "requests",
 ];

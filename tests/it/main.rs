@@ -1,6 +1,7 @@
 //! Integration tests, in one binary.
 
 mod ab;
+mod access;
 mod breakdown;
 mod bus_contract;
 mod cli;
