@@ -1,7 +1,7 @@
 //! Flags for targets that ask for credentials or certificates, or that listen on a Unix socket.
 
 use super::files::read_limited;
-use crate::http::Identity;
+use crate::http::{Identity, Proxy};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::Args;
@@ -37,6 +37,15 @@ pub struct AccessArgs {
     /// Connect to this Unix socket instead of the URL's host; native client only
     #[arg(long, env = "FLOODGATE_UNIX_SOCKET", value_name = "PATH")]
     pub unix_socket: Option<PathBuf>,
+    /// Tunnel through this proxy (CONNECT), which then is part of what is measured; ureq client only
+    #[arg(
+        long,
+        env = "FLOODGATE_HTTP_PROXY",
+        hide_env_values = true,
+        value_name = "http://HOST:PORT",
+        conflicts_with = "unix_socket"
+    )]
+    http_proxy: Option<String>,
     /// Do not verify the target's certificate; the result says so
     #[arg(long, env = "FLOODGATE_INSECURE")]
     pub insecure: bool,
@@ -83,12 +92,25 @@ impl AccessArgs {
         Identity::from_pem(&certificate, &key).map(Some).map_err(named)
     }
 
+    /// The proxy.
+    ///
+    /// # Errors
+    /// What is allowed.
+    pub fn proxy(&self) -> Result<Option<Proxy>, String> {
+        let proxy = self.http_proxy.as_deref().map(str::parse).transpose();
+        proxy.map_err(|why| format!("--http-proxy: {why}"))
+    }
+
     /// Fails if there are settings that each driver has of its own.
     ///
     /// # Errors
     /// The first of them.
     pub fn check_remote(&self) -> Result<(), String> {
-        let own = [("--cert", self.cert.is_some()), ("--unix-socket", self.unix_socket.is_some())];
+        let own = [
+            ("--cert", self.cert.is_some()),
+            ("--unix-socket", self.unix_socket.is_some()),
+            ("--http-proxy", self.http_proxy.is_some()),
+        ];
         match own.iter().find(|(_, is_set)| *is_set) {
             Some((flag, _)) => Err(format!(
                 "{flag} is a setting of each driver: start floodgate-driver with it, or omit --orchestrator"

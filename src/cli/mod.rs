@@ -129,12 +129,13 @@ pub fn usage_error(message: &str) -> ! {
     refuse(&format!("error: {message}"))
 }
 
-/// Warns that a proxy set in the environment is ignored: through a proxy, the test would measure the proxy.
+/// Warns that a proxy set in the environment is ignored: through a proxy, the test would measure the proxy,
+/// too.
 pub fn note_proxy() {
     let names = ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
     if let Some(name) =
         names.iter().find(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
     {
-        log::warn!("{name} is ignored: load always goes directly to the target, never through a proxy");
+        log::warn!("{name} is ignored: load goes directly to the target, unless --http-proxy names a proxy");
     }
 }

@@ -221,6 +221,7 @@ impl DriverArgs {
                     .map(|v| Credentials::new(&self.target, &v))
                     .transpose()?,
                 unix_socket: self.access.unix_socket.clone(),
+                proxy: self.access.proxy()?,
                 threads: self.threads,
                 pinned: self.resolve.clone(),
                 ..ClientSettings::default()

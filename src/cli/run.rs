@@ -189,6 +189,7 @@ impl RunArgs {
                     ca_pem: self.ca_cert.as_deref().map(read_certificates).transpose()?,
                     identity: self.access.identity()?,
                     unix_socket: self.access.unix_socket.clone(),
+                    proxy: self.access.proxy()?,
                     threads: self.threads,
                     pinned: self.resolve,
                     client: None,

@@ -88,6 +88,7 @@ const MULTIPART: &str = "a plan has no multipart forms: save the body that curl 
 const NO_AUTH: &str = "floodgate knows Basic and Bearer authentication only: use -u, --oauth2-bearer, or the \
     Authorization header";
 const RUN: &str = "a plan does not have it; floodgate run has a flag of this name";
+const PROXY: &str = "a plan does not have it; floodgate run has --http-proxy";
 const CONNECT_TO: &str = "a plan does not have it; floodgate run has --resolve, and --host";
 
 #[rustfmt::skip]
@@ -182,8 +183,8 @@ const KNOWN: &[Known] = &[
     value(' ', "key", Effect::Comment(RUN)),
     value(' ', "unix-socket", Effect::Comment(RUN)),
     value(' ', "connect-to", Effect::Comment(CONNECT_TO)),
-    value('x', "proxy", Effect::Comment("load goes directly to the target")),
-    value('U', "proxy-user", Effect::Comment("load goes directly to the target")),
+    value('x', "proxy", Effect::Comment(PROXY)),
+    value('U', "proxy-user", Effect::Comment(PROXY)),
     value(' ', "noproxy", Effect::Nothing),
     value('F', "form", Effect::Refused(MULTIPART)),
     value(' ', "form-string", Effect::Refused(MULTIPART)),

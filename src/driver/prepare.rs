@@ -1,5 +1,5 @@
-//! What a driver does between reading a plan and being ready: everything that can fail or takes time, so that
-//! nothing is left to do when the gate opens.
+//! What a driver does between reading a plan and being ready: everything that can fail or takes time, so
+//! that nothing is left to do when the gate opens.
 
 use super::credentials::Credentials;
 use super::session::Assignment;
@@ -10,7 +10,7 @@ use crate::host::addresses::is_own_address;
 use crate::host::limits;
 use crate::http::native::NativeClient;
 use crate::http::ureq_client::UreqClient;
-use crate::http::{Addresses, ClientKind, Identity, Pinned, Settings, pinned, resolve};
+use crate::http::{Addresses, ClientKind, Identity, Pinned, Proxy, Settings, pinned, resolve};
 use crate::plan::Load;
 use crate::plan::request::Request;
 use crate::stats::generator::TargetOn;
@@ -28,8 +28,8 @@ const METRICS_TIMEOUT: Duration = Duration::from_secs(2);
 const METRICS_BYTES: u64 = 64 * 1024;
 /// Connect timeout, unless `--timeout` is shorter.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Timeout of the whole preparation; opening connections may use what the other steps leave. Shorter than the
-/// orchestrator's timeout for its drivers to get ready, since messages take time, too.
+/// Timeout of the whole preparation; opening connections may use what the other steps leave. Shorter than
+/// the orchestrator's timeout for its drivers to get ready, since messages take time, too.
 const PREPARE_WITHIN: Duration = Duration::from_secs(8);
 /// How long a ready driver keeps connections open while the gate stays closed.
 const HELD_NS: u64 = 30 * clock::NS_PER_S;
@@ -49,6 +49,8 @@ pub struct ClientSettings {
     pub insecure: bool,
     /// A Unix socket to connect to instead of the target's host.
     pub unix_socket: Option<PathBuf>,
+    /// A proxy to tunnel through.
+    pub proxy: Option<Proxy>,
     /// The driver's own credentials.
     pub credentials: Option<Credentials>,
     /// Threads of the native client; if absent, the number of cores minus one.
@@ -125,6 +127,7 @@ impl Recipe {
                 ca_pem: settings.ca_pem.clone(),
                 identity: settings.identity.clone(),
                 insecure: is_insecure(assignment, settings),
+                proxy: settings.proxy.clone(),
                 unix_socket: settings.unix_socket.clone(),
                 server_name: assignment.plan.server_name().map(str::to_owned),
             },
@@ -146,8 +149,8 @@ impl Recipe {
 
     /// What a floodgate-target has counted; `None` if the target is something else.
     pub fn read_target(&self) -> Option<Reading> {
-        let is_plain = |request: &&Request| !request.is_https() && self.settings.unix_socket.is_none();
-        let request = self.requests.first().filter(is_plain)?;
+        let is_direct = self.settings.unix_socket.is_none() && self.settings.proxy.is_none();
+        let request = self.requests.first().filter(|request| is_direct && !request.is_https())?;
         let url = format!("http://{}/metrics", request.uri().authority()?);
         let answer = fetch::get_from(&url, self.addresses.clone(), METRICS_BYTES, METRICS_TIMEOUT).ok()?;
         if !answer.server_header.as_deref()?.starts_with(SERVER) {
@@ -196,9 +199,9 @@ impl Prepared {
     }
 }
 
-/// Resolves the target, raises the limits, makes the clients and opens their connections. `stop`, the flag of
-/// the whole test, ends this early, but does not interrupt a lookup or a read of `/metrics`. The error says
-/// why the plan is refused.
+/// Resolves the target, raises the limits, makes the clients and opens their connections. `stop`, the flag
+/// of the whole test, ends this early, but does not interrupt a lookup or a read of `/metrics`. The error
+/// says why the plan is refused.
 pub fn prepare(
     assignment: Assignment,
     settings: &ClientSettings,
@@ -245,13 +248,16 @@ fn target_on(addresses: &Addresses, settings: &ClientSettings) -> Option<TargetO
     if settings.unix_socket.is_some() {
         return Some(TargetOn::SameHost);
     }
+    if settings.proxy.is_some() {
+        return None;
+    }
     let is_near = addresses.get().ok()?.iter().any(is_own_address);
     is_near.then_some(TargetOn::SameHost)
 }
 
 /// Maximum number of connections that a worker opens before the load begins. An open loop opens them on
-/// demand, since it may never need them all. If connections carry a limited number of requests, opening them
-/// is part of the load.
+/// demand, since it may never need them all. If connections carry a limited number of requests, opening
+/// them is part of the load.
 fn most_ahead(assignment: &Assignment) -> usize {
     let plan = &assignment.plan;
     let is_closed = matches!(plan.load(), Load::Closed);
@@ -273,16 +279,18 @@ fn open_ahead(sides: &mut [Side], most: usize, until_ns: u64) {
     }
 }
 
-/// The target's addresses, resolved once for the whole test. A failed lookup does not refuse the plan: every
-/// request then counts as a `dns` error.
+/// The addresses of the target, or of the proxy, resolved once for the whole test. A failed lookup does not
+/// refuse the plan: every request then counts as a `dns` error.
 fn addresses(request: &Request, settings: &ClientSettings) -> Addresses {
     if settings.unix_socket.is_some() {
         // There is nothing to look up; the address is not used.
         return vec![SocketAddr::from(([127, 0, 0, 1], request.port()))].into();
     }
-    match pinned(&settings.pinned, request.host(), request.port()) {
+    let proxy = settings.proxy.as_ref().map(|proxy| (proxy.host.as_str(), proxy.port));
+    let (host, port) = proxy.unwrap_or((request.host(), request.port()));
+    match pinned(&settings.pinned, host, port) {
         none if none.is_empty() => {
-            let resolved = resolve(request.host(), request.port(), RESOLVE_TIMEOUT);
+            let resolved = resolve(host, port, RESOLVE_TIMEOUT);
             if let Err(error) = &resolved {
                 log::warn!("{error}");
             }
@@ -307,9 +315,16 @@ fn slots_of(kind: ClientKind, connections: usize, threads: usize) -> Result<Vec<
 fn choose(assignment: &Assignment, settings: &ClientSettings) -> Result<ClientKind, String> {
     let plan = &assignment.plan;
     let named = plan.client().map(str::parse::<ClientKind>).transpose()?;
-    let kind = named.or(settings.client).unwrap_or_else(|| ClientKind::default_for(plan.request()));
+    let usual = || match settings.proxy {
+        Some(_) => ClientKind::Ureq,
+        None => ClientKind::default_for(plan.request()),
+    };
+    let kind = named.or(settings.client).unwrap_or_else(usual);
     if let Some(request) = plan.sent().list().iter().find(|request| !kind.serves(request)) {
         return Err(format!("the {kind} client cannot send {}: use --client ureq", request.uri()));
+    }
+    if settings.proxy.is_some() && kind == ClientKind::Native {
+        return Err("the native client cannot use --http-proxy: use --client ureq".to_owned());
     }
     if settings.unix_socket.is_some() && kind == ClientKind::Ureq {
         return Err("the ureq client cannot use --unix-socket: use --client native".to_owned());

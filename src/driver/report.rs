@@ -36,6 +36,8 @@ pub struct Author {
     pub target_on: Option<TargetOn>,
     /// Whether its certificate is not verified.
     pub unverified: bool,
+    /// Whether it is reached through a proxy.
+    pub proxied: bool,
 }
 
 /// What a report contains besides its figures.
@@ -101,19 +103,20 @@ impl Author {
         }
     }
 
-    /// What is known about the generator: also a driver that observed nothing says that it verifies nothing.
+    /// What is known about the generator: also a driver that observed nothing says how it reached the
+    /// target.
     fn generator(&self, observed: Option<Generator>, ports_waiting: Option<f64>) -> Option<Generator> {
-        let any = observed.or_else(|| self.unverified.then(Generator::default))?;
+        let any = observed.or_else(|| (self.unverified || self.proxied).then(Generator::default))?;
         Some(self.with_host(any, ports_waiting))
     }
 
-    /// Adds what is known about the host. Omits ports in TIME_WAIT if the target runs on the same host: they
-    /// may belong to either side, and do no harm.
+    /// Adds what is known about the host. Omits ports in TIME_WAIT if the target runs on the same host:
+    /// they may belong to either side, and do no harm.
     fn with_host(&self, generator: Generator, ports_waiting: Option<f64>) -> Generator {
         let is_far = self.target_on.is_none();
         let waiting = ports_waiting.filter(|share| is_far && *share >= LEAST_WAITING);
-        let (target_on, unverified) = (self.target_on, self.unverified);
-        Generator { target_on, unverified, ports_waiting: waiting.map(round_ms), ..generator }
+        let Author { target_on, unverified, proxied, .. } = *self;
+        Generator { target_on, unverified, proxied, ports_waiting: waiting.map(round_ms), ..generator }
     }
 }
 

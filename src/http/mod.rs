@@ -8,6 +8,7 @@ mod identity;
 mod kind;
 pub mod native;
 pub mod os;
+mod proxy;
 mod render;
 mod resolve;
 pub mod server;
@@ -20,6 +21,7 @@ use crate::stats::openings::Openings;
 use crate::stats::outcome::Outcome;
 pub use identity::Identity;
 pub use kind::ClientKind;
+pub use proxy::Proxy;
 pub use resolve::{Addresses, MAX_ADDRESSES, Pinned, ResolveError, pinned, resolve};
 use std::fmt;
 use std::path::PathBuf;
@@ -45,6 +47,8 @@ pub struct Settings {
     pub server_name: Option<String>,
     /// A Unix socket to connect to instead of an address; for the native client.
     pub unix_socket: Option<PathBuf>,
+    /// A proxy to tunnel through; for the ureq client. The addresses are then those of the proxy.
+    pub proxy: Option<Proxy>,
 }
 
 /// Maximum size of a response head, in bytes; a longer one is a protocol error.

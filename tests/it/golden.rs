@@ -165,6 +165,7 @@ fn metrics() {
                 ports_waiting: None,
                 target_on: Some(TargetOn::SameHost),
                 unverified: false,
+                proxied: false,
             }),
             error_samples: vec![ErrorSample {
                 kind: "timeout".to_owned(),

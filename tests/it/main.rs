@@ -21,6 +21,7 @@ mod original;
 mod plan_files;
 mod poison;
 mod processes;
+mod proxy;
 mod raw_http;
 mod recreated_topics;
 mod saved;

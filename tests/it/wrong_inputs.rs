@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 /// Command lines; a word with spaces is in single quotes.
-const LINES: [&str; 104] = [
+const LINES: [&str; 107] = [
     "floodgate --rate 0",
     "floodgate --rate fast",
     "floodgate --rate 2e9",
@@ -74,6 +74,9 @@ const LINES: [&str; 104] = [
     "floodgate --key Cargo.toml",
     "floodgate --cert x --orchestrator http://127.0.0.1:8080",
     "floodgate --unix-socket x --orchestrator http://127.0.0.1:8080",
+    "floodgate --http-proxy proxy.example:3128",
+    "floodgate --http-proxy https://joe:secret@proxy.example",
+    "floodgate --http-proxy http://proxy.example --unix-socket x",
     "floodgate --host http://shop.example/",
     "floodgate -d 10s",
     "floodgate --client curl",

@@ -3,6 +3,7 @@
 pub(crate) mod agent;
 mod secure;
 mod transport;
+mod tunnel;
 
 use crate::clock;
 use crate::http::os::poller::wait_precisely;

@@ -78,6 +78,7 @@ impl Load {
             test_id: test_id.clone(),
             target_on: None,
             unverified: false,
+            proxied: false,
         };
         Load {
             test_id,
