@@ -182,7 +182,7 @@ impl RunArgs {
         }
         let place = match self.orchestrator {
             Some(url) => Place::Remote(remote::Config { url, token: self.token.read()? }),
-            None => Place::Embedded(embedded::Config {
+            None => Place::Embedded(Box::new(embedded::Config {
                 drivers,
                 out: self.out,
                 clients: ClientSettings {
@@ -195,7 +195,7 @@ impl RunArgs {
                     client: None,
                     ..ClientSettings::default()
                 },
-            }),
+            })),
         };
         let quiet = self.speech.is_quiet();
         Ok(Settings { plan: config, place, output: self.output.output()?, quiet })
