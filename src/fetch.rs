@@ -101,8 +101,7 @@ fn fetch_from(
     let fail = |what: String| FetchError::passing(name(what));
     let too_long = || FetchError::lasting(name(format!("the body is longer than {most_bytes} bytes")));
     let begun_ns = clock::now_ns();
-    let settings =
-        Settings { timeout, connect_timeout: timeout, max_requests_per_connection: None, ca_pem: None };
+    let settings = Settings { timeout, connect_timeout: timeout, ..Settings::default() };
     let agent = BoundedAgent::new(request, &settings, addresses, StopFlag::default())
         .map_err(|e| fail(e.to_string()))?;
     let mut response =

@@ -9,9 +9,16 @@ use std::path::Path;
 /// # Errors
 /// Why it cannot be read, without its name.
 pub fn read_limited(path: &Path, most: u64) -> Result<Vec<u8>, String> {
+    read_all(File::open(path).map_err(|e| format!("cannot be opened: {e}"))?, most)
+}
+
+/// Reads at most `most` bytes to the end.
+///
+/// # Errors
+/// Why they cannot be read.
+pub fn read_all(from: impl Read, most: u64) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(|e| format!("cannot be opened: {e}"))?;
-    file.take(most + 1).read_to_end(&mut bytes).map_err(|e| format!("cannot be read: {e}"))?;
+    from.take(most + 1).read_to_end(&mut bytes).map_err(|e| format!("cannot be read: {e}"))?;
     if bytes.len() as u64 > most {
         return Err(format!("is too large: at most {most} bytes"));
     }

@@ -1,6 +1,7 @@
 //! Command lines: raw flags → validated configurations. An invalid one exits with code 2 and says what is
 //! allowed.
 
+mod access;
 mod compare;
 mod documents;
 mod errors;
@@ -49,7 +50,7 @@ pub struct Floodgate {
 enum Command {
     /// Runs one test and prints its result
     Run(Box<RunArgs>),
-    /// Checks a plan file
+    /// Checks a plan file, or makes one of curl commands
     Plan(PlanArgs),
     /// Recomputes the result of a test from its records
     Replay(Box<ReplayArgs>),
@@ -75,7 +76,7 @@ enum Command {
 pub enum Task {
     /// Run a test.
     Run(Box<RunArgs>),
-    /// Say what a plan file does.
+    /// Say what a plan file does, or print one.
     Plan(PlanArgs),
     /// Recompute a result.
     Replay(Box<ReplayArgs>),
@@ -130,12 +131,13 @@ pub fn usage_error(message: &str) -> ! {
     refuse(&format!("error: {message}"))
 }
 
-/// Warns that a proxy set in the environment is ignored: through a proxy, the test would measure the proxy.
+/// Warns that a proxy set in the environment is ignored: through a proxy, the test would measure the proxy,
+/// too.
 pub fn note_proxy() {
     let names = ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
     if let Some(name) =
         names.iter().find(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
     {
-        log::warn!("{name} is ignored: load always goes directly to the target, never through a proxy");
+        log::warn!("{name} is ignored: load goes directly to the target, unless --http-proxy names a proxy");
     }
 }

@@ -2,7 +2,8 @@
 
 use super::expect;
 use super::feeds;
-use super::files::read_limited;
+use super::files::{read_all, read_limited};
+use crate::curl;
 use crate::message::TestConfig;
 use crate::plan::options::Options;
 use crate::plan::request::MAX_BODY_BYTES;
@@ -10,7 +11,9 @@ use crate::plan::{Plan, PlanError};
 use crate::plan_file::{self, BodyFile, PlanFile, describe, keys};
 use crate::thresholds;
 use clap::{Args, Subcommand};
+use std::ffi::OsString;
 use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// Flags of `floodgate plan`.
@@ -28,15 +31,27 @@ enum PlanCommand {
         #[arg(value_name = "PLAN.toml")]
         file: PathBuf,
     },
+    /// Turns a curl command into a plan file, which it prints
+    ///
+    /// The command can be one text in quotes, what a browser copies as cURL (bash) right after `floodgate
+    /// plan`, or standard input (-), which may have several commands.
+    Curl {
+        /// The command, its words, or - for standard input
+        #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<OsString>,
+    },
 }
 
 impl PlanArgs {
-    /// What the plan does, in a few lines.
+    /// What the plan does, in a few lines; or the plan.
     ///
     /// # Errors
-    /// Everything that is wrong with the file.
+    /// Everything that is wrong with the file, or what of a command cannot become a plan.
     pub fn text(&self) -> Result<String, String> {
-        let PlanCommand::Check { file } = &self.command;
+        let file = match &self.command {
+            PlanCommand::Check { file } => file,
+            PlanCommand::Curl { words } => return from_curl(words),
+        };
         let plan = Merged::new(Options::default(), Some(load(file)?));
         let config = plan.config(None)?;
         let mut text = format!("{} is valid\n", file.display());
@@ -48,6 +63,20 @@ impl PlanArgs {
         }
         Ok(text)
     }
+}
+
+/// A command, if it is one text with blanks, or else its words.
+fn from_curl(words: &[OsString]) -> Result<String, String> {
+    let bytes = |word: &OsString| word.as_bytes().to_vec();
+    let plan = match words {
+        [only] if only == "-" => {
+            let text = read_all(std::io::stdin().lock(), curl::MAX_BYTES as u64);
+            curl::plan_of_text(&text.map_err(|why| format!("standard input {why}"))?)
+        }
+        [only] if only.as_bytes().iter().any(u8::is_ascii_whitespace) => curl::plan_of_text(only.as_bytes()),
+        many => curl::plan_of_words(many.iter().map(bytes).collect()),
+    };
+    plan.map_err(|wrong| wrong.to_string())
 }
 
 /// Reads a plan file and the files that contain bodies.

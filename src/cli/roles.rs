@@ -1,10 +1,12 @@
 //! The flags of the three role programs. Each can also be set by an environment variable.
 
+use super::access::AccessArgs;
 use super::run::read_certificates;
 use super::token::TokenArgs;
 use super::values;
 use crate::bus::Connector;
 use crate::bus::kafka::{KafkaClientKind, KafkaConnector, KafkaSettings};
+use crate::driver::credentials::Credentials;
 use crate::driver::feeds::FeedFiles;
 use crate::driver::{self, prepare::ClientSettings};
 use crate::http::{ClientKind, Pinned};
@@ -185,6 +187,10 @@ pub struct DriverArgs {
     /// PEM file of CA certificates to trust in addition to the public roots
     #[arg(long, env = "FLOODGATE_CA_CERT", value_name = "FILE")]
     ca_cert: Option<PathBuf>,
+    /// Credentials and certificates: the credentials go to the host of --target only, and never replace those
+    /// of a plan.
+    #[command(flatten)]
+    access: AccessArgs,
     /// Threads of the native client [default: number of cores minus one]
     #[arg(long, env = "FLOODGATE_THREADS", value_parser = values::threads, allow_negative_numbers = true)]
     threads: Option<usize>,
@@ -211,6 +217,15 @@ impl DriverArgs {
             clients: ClientSettings {
                 client: self.client,
                 ca_pem: self.ca_cert.as_deref().map(read_certificates).transpose()?,
+                identity: self.access.identity()?,
+                insecure: self.access.insecure,
+                credentials: self
+                    .access
+                    .authorization()?
+                    .map(|v| Credentials::new(&self.target, &v))
+                    .transpose()?,
+                unix_socket: self.access.unix_socket.clone(),
+                proxy: self.access.proxy()?,
                 threads: self.threads,
                 pinned: self.resolve.clone(),
                 feeds: self.feeds.clone().map_or(FeedFiles::Nowhere, FeedFiles::Folder),

@@ -1,5 +1,6 @@
 //! The flags of `floodgate run`.
 
+use super::access::AccessArgs;
 use super::expect::ExpectArgs;
 use super::feeds;
 use super::files::read_limited;
@@ -13,7 +14,7 @@ use crate::http::{ClientKind, Pinned};
 use crate::message::{OnDriverLoss, TestType};
 use crate::plan::feed_options::FeedOptions;
 use crate::plan::options::{Options, RequestOptions};
-use crate::plan::request::MAX_BODY_BYTES;
+use crate::plan::request::{ENCODINGS, MAX_BODY_BYTES};
 use crate::plan::{Plan, check_split};
 use crate::run::{Place, Settings, embedded, remote};
 use crate::schedule::supply;
@@ -120,6 +121,15 @@ pub struct RunArgs {
     /// PEM file of CA certificates to trust in addition to the public roots
     #[arg(long, value_name = "FILE", conflicts_with = "orchestrator")]
     ca_cert: Option<PathBuf>,
+    /// Credentials and certificates.
+    #[command(flatten)]
+    access: AccessArgs,
+    /// Send this name in the Host header and in the TLS handshake (SNI), instead of the URL's host
+    #[arg(long, value_name = "NAME[:PORT]", value_parser = values::host)]
+    host: Option<String>,
+    /// Send Accept-Encoding, so that the target may compress its responses; they are not decompressed
+    #[arg(long)]
+    compressed: bool,
     /// Threads of the native client in each driver [default: number of cores minus one]
     #[arg(
         long,
@@ -169,6 +179,9 @@ impl RunArgs {
             }
         };
         self.check_token()?;
+        if self.orchestrator.is_some() {
+            self.access.check_remote()?;
+        }
         let plan = Merged::new(self.options()?, file);
         let Options { url, other, .. } = &plan.options;
         if let (Some(b), None) = (other, url) {
@@ -187,18 +200,21 @@ impl RunArgs {
         }
         let place = match self.orchestrator {
             Some(url) => Place::Remote(remote::Config { url, token: self.token.read()? }),
-            None => Place::Embedded(embedded::Config {
+            None => Place::Embedded(Box::new(embedded::Config {
                 drivers,
                 out: self.out,
                 clients: ClientSettings {
                     ca_pem: self.ca_cert.as_deref().map(read_certificates).transpose()?,
+                    identity: self.access.identity()?,
+                    unix_socket: self.access.unix_socket.clone(),
+                    proxy: self.access.proxy()?,
                     threads: self.threads,
                     pinned: self.resolve,
                     feeds: FeedFiles::Files(feeds::files(&plan.options.feeds).into_iter().collect()),
                     client: None,
                     ..ClientSettings::default()
                 },
-            }),
+            })),
         };
         let quiet = self.speech.is_quiet();
         Ok(Settings { plan: config, place, output: self.output.output()?, quiet })
@@ -246,9 +262,11 @@ impl RunArgs {
                 .max_requests_per_connection
                 .or(self.new_connection_per_request.then_some(1)),
             client: self.client.map(|client| client.to_string()),
+            host: self.host.clone(),
+            insecure: self.access.insecure.then_some(true),
             request: RequestOptions {
                 method: self.method.clone(),
-                headers: self.headers.clone(),
+                headers: self.headers()?,
                 body: self.body.as_deref().map(read_body).transpose()?,
                 expect: self.expect.expect(),
             },
@@ -256,6 +274,25 @@ impl RunArgs {
             seed: self.seed,
             feeds: self.read_feeds()?,
         })
+    }
+
+    /// The headers that flags set.
+    fn headers(&self) -> Result<Vec<(String, String)>, String> {
+        let mut headers = self.headers.clone();
+        let has = |name: &str| self.headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
+        if let Some(value) = self.access.authorization()? {
+            if has("authorization") {
+                return Err(
+                    "--basic and --bearer-file conflict with --header Authorization: omit one of them"
+                        .to_owned(),
+                );
+            }
+            headers.push(("Authorization".to_owned(), value));
+        }
+        if self.compressed && !has("accept-encoding") {
+            headers.push(("Accept-Encoding".to_owned(), ENCODINGS.to_owned()));
+        }
+        Ok(headers)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Parsers for flag values; those of a plan are in [`crate::plan::values`].
 
 pub use crate::plan::values::{
-    Stages, connections, delay, duration, fleet_connections, fleet_rate, header, on_driver_loss,
+    Stages, connections, delay, duration, fleet_connections, fleet_rate, header, host, on_driver_loss,
     per_connection, rate, requests, seed, stages, test_type, timeout, url, warmup,
 };
 use crate::plan::values::{length, number};

@@ -269,6 +269,8 @@ impl ControlThread {
             identity: self.given.identity.clone(),
             test_id: prepared.assignment.test_id.clone(),
             target_on: prepared.target_on,
+            unverified: prepared.unverified,
+            proxied: self.given.settings.proxy.is_some(),
         };
         log::info!("test {:?}: starts in {} ms", author.test_id, (start_ns - now_ns) / clock::NS_PER_MS);
         let (offset, leave) = (self.given.offset.clone(), self.given.leave.clone());

@@ -10,6 +10,7 @@ pub mod clock_offset;
 pub mod coalescing;
 pub mod collector;
 pub mod control;
+pub mod credentials;
 pub mod cursor;
 pub mod data;
 pub mod engine;

@@ -1,6 +1,7 @@
-//! What a driver does between reading a plan and being ready: everything that can fail or takes time, so that
-//! nothing is left to do when the gate opens.
+//! What a driver does between reading a plan and being ready: everything that can fail or takes time, so
+//! that nothing is left to do when the gate opens.
 
+use super::credentials::Credentials;
 use super::feeds::{FeedFiles, Feeds};
 use super::session::Assignment;
 use super::target_count::{Reading, SERVER};
@@ -11,12 +12,14 @@ use crate::host::limits;
 use crate::http::native::NativeClient;
 use crate::http::ureq_client::UreqClient;
 use crate::http::values::Values;
-use crate::http::{Addresses, ClientKind, Pinned, Settings, pinned, resolve};
+use crate::http::{Addresses, ClientKind, Identity, Pinned, Proxy, Settings, pinned, resolve};
 use crate::plan::Load;
 use crate::plan::request::Request;
 use crate::schedule::{Schedule, supply};
 use crate::stats::generator::TargetOn;
 use crate::threads::StopFlag;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,8 +31,8 @@ const METRICS_TIMEOUT: Duration = Duration::from_secs(2);
 const METRICS_BYTES: u64 = 64 * 1024;
 /// Connect timeout, unless `--timeout` is shorter.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Timeout of the whole preparation; opening connections may use what the other steps leave. Shorter than the
-/// orchestrator's timeout for its drivers to get ready, since messages take time, too.
+/// Timeout of the whole preparation; opening connections may use what the other steps leave. Shorter than
+/// the orchestrator's timeout for its drivers to get ready, since messages take time, too.
 const PREPARE_WITHIN: Duration = Duration::from_secs(8);
 /// How long a ready driver keeps connections open while the gate stays closed.
 const HELD_NS: u64 = 30 * clock::NS_PER_S;
@@ -43,6 +46,16 @@ pub struct ClientSettings {
     pub client: Option<ClientKind>,
     /// Certificates (PEM) to trust in addition to the public roots.
     pub ca_pem: Option<Vec<u8>>,
+    /// What the clients show to servers that ask for a certificate.
+    pub identity: Option<Identity>,
+    /// Whether servers' certificates go unverified, also if the plan does not say so.
+    pub insecure: bool,
+    /// A Unix socket to connect to instead of the target's host.
+    pub unix_socket: Option<PathBuf>,
+    /// A proxy to tunnel through.
+    pub proxy: Option<Proxy>,
+    /// The driver's own credentials.
+    pub credentials: Option<Credentials>,
     /// Threads of the native client; if absent, the number of cores minus one.
     pub threads: Option<usize>,
     /// Addresses to use for a host and port instead of a lookup.
@@ -51,6 +64,16 @@ pub struct ClientSettings {
     pub runs_target: bool,
     /// Where the files of feeds are.
     pub feeds: FeedFiles,
+}
+
+impl ClientSettings {
+    /// The requests with the driver's credentials, if it has any.
+    fn authorized(&self, requests: &[Request]) -> Arc<[Request]> {
+        match &self.credentials {
+            Some(credentials) => requests.iter().map(|request| credentials.add_to(request)).collect(),
+            None => requests.into(),
+        }
+    }
 }
 
 /// The clients for one URL.
@@ -103,13 +126,18 @@ impl Recipe {
         Recipe {
             stop,
             addresses: addresses(&requests[0], settings),
-            requests: requests.into(),
+            requests: settings.authorized(requests),
             values: None,
             settings: Settings {
                 timeout,
                 connect_timeout: timeout.min(CONNECT_TIMEOUT),
                 max_requests_per_connection: assignment.plan.max_requests_per_connection(),
                 ca_pem: settings.ca_pem.clone(),
+                identity: settings.identity.clone(),
+                insecure: is_insecure(assignment, settings),
+                proxy: settings.proxy.clone(),
+                unix_socket: settings.unix_socket.clone(),
+                server_name: assignment.plan.server_name().map(str::to_owned),
             },
         }
     }
@@ -138,7 +166,8 @@ impl Recipe {
 
     /// What a floodgate-target has counted; `None` if the target is something else.
     pub fn read_target(&self) -> Option<Reading> {
-        let request = self.requests.first().filter(|request| !request.is_https())?;
+        let is_direct = self.settings.unix_socket.is_none() && self.settings.proxy.is_none();
+        let request = self.requests.first().filter(|request| is_direct && !request.is_https())?;
         let url = format!("http://{}/metrics", request.uri().authority()?);
         let answer = fetch::get_from(&url, self.addresses.clone(), METRICS_BYTES, METRICS_TIMEOUT).ok()?;
         if !answer.server_header.as_deref()?.starts_with(SERVER) {
@@ -170,6 +199,8 @@ pub struct Prepared {
     pub sides: Vec<Side>,
     /// Where the target runs, if on this host; in an A/B test, either of them.
     pub target_on: Option<TargetOn>,
+    /// Whether the target's certificate is not verified.
+    pub unverified: bool,
     /// Since when connections have been held open; `None` after their release.
     pub open_since_ns: Option<u64>,
 }
@@ -185,9 +216,9 @@ impl Prepared {
     }
 }
 
-/// Resolves the target, raises the limits, makes the clients and opens their connections. `stop`, the flag of
-/// the whole test, ends this early, but does not interrupt a lookup or a read of `/metrics`. The error says
-/// why the plan is refused.
+/// Resolves the target, raises the limits, makes the clients and opens their connections. `stop`, the flag
+/// of the whole test, ends this early, but does not interrupt a lookup or a read of `/metrics`. The error
+/// says why the plan is refused.
 pub fn prepare(
     assignment: Assignment,
     settings: &ClientSettings,
@@ -209,8 +240,8 @@ pub fn prepare(
     let feeds = Feeds::load(&assignment.plan, &settings.feeds, &stop)?;
     let count = requests.len() as u64;
     let sides = requests.into_iter().zip(slots).enumerate().map(|(side, (requests, slots))| {
-        let values = feeds.values(&assignment, requests, (side as u64, count))?;
-        let recipe = Recipe { values, ..Recipe::new(&assignment, requests, settings, stop.clone()) };
+        let mut recipe = Recipe::new(&assignment, requests, settings, stop.clone());
+        recipe.values = feeds.values(&assignment, &recipe.requests, (side as u64, count))?;
         Ok(Side { clients: recipe.clients(kind, &slots)?, before: None, recipe })
     });
     let mut sides = sides.collect::<Result<Vec<Side>, String>>()?;
@@ -221,7 +252,13 @@ pub fn prepare(
     }
     open_ahead(&mut sides, most_ahead(&assignment), until_ns);
     let target_on = sides.iter().find_map(|side| target_on(&side.recipe.addresses, settings));
-    Ok(Prepared { stop, sides, target_on, assignment, open_since_ns: Some(clock::now_ns()) })
+    let is_https = assignment.plan.sent().list().iter().any(Request::is_https);
+    let unverified = is_https && is_insecure(&assignment, settings);
+    Ok(Prepared { stop, sides, target_on, unverified, assignment, open_since_ns: Some(clock::now_ns()) })
+}
+
+fn is_insecure(assignment: &Assignment, settings: &ClientSettings) -> bool {
+    settings.insecure || assignment.plan.is_insecure()
 }
 
 /// Whether the target runs in this process or on this host.
@@ -229,13 +266,19 @@ fn target_on(addresses: &Addresses, settings: &ClientSettings) -> Option<TargetO
     if settings.runs_target {
         return Some(TargetOn::SameProcess);
     }
+    if settings.unix_socket.is_some() {
+        return Some(TargetOn::SameHost);
+    }
+    if settings.proxy.is_some() {
+        return None;
+    }
     let is_near = addresses.get().ok()?.iter().any(is_own_address);
     is_near.then_some(TargetOn::SameHost)
 }
 
 /// Maximum number of connections that a worker opens before the load begins. An open loop opens them on
-/// demand, since it may never need them all. If connections carry a limited number of requests, opening them
-/// is part of the load.
+/// demand, since it may never need them all. If connections carry a limited number of requests, opening
+/// them is part of the load.
 fn most_ahead(assignment: &Assignment) -> usize {
     let plan = &assignment.plan;
     let is_closed = matches!(plan.load(), Load::Closed);
@@ -257,12 +300,18 @@ fn open_ahead(sides: &mut [Side], most: usize, until_ns: u64) {
     }
 }
 
-/// The target's addresses, resolved once for the whole test. A failed lookup does not refuse the plan: every
-/// request then counts as a `dns` error.
+/// The addresses of the target, or of the proxy, resolved once for the whole test. A failed lookup does not
+/// refuse the plan: every request then counts as a `dns` error.
 fn addresses(request: &Request, settings: &ClientSettings) -> Addresses {
-    match pinned(&settings.pinned, request.host(), request.port()) {
+    if settings.unix_socket.is_some() {
+        // There is nothing to look up; the address is not used.
+        return vec![SocketAddr::from(([127, 0, 0, 1], request.port()))].into();
+    }
+    let proxy = settings.proxy.as_ref().map(|proxy| (proxy.host.as_str(), proxy.port));
+    let (host, port) = proxy.unwrap_or((request.host(), request.port()));
+    match pinned(&settings.pinned, host, port) {
         none if none.is_empty() => {
-            let resolved = resolve(request.host(), request.port(), RESOLVE_TIMEOUT);
+            let resolved = resolve(host, port, RESOLVE_TIMEOUT);
             if let Err(error) = &resolved {
                 log::warn!("{error}");
             }
@@ -287,9 +336,19 @@ fn slots_of(kind: ClientKind, connections: usize, threads: usize) -> Result<Vec<
 fn choose(assignment: &Assignment, settings: &ClientSettings) -> Result<ClientKind, String> {
     let plan = &assignment.plan;
     let named = plan.client().map(str::parse::<ClientKind>).transpose()?;
-    let kind = named.or(settings.client).unwrap_or_else(|| ClientKind::default_for(plan.request()));
+    let usual = || match settings.proxy {
+        Some(_) => ClientKind::Ureq,
+        None => ClientKind::default_for(plan.request()),
+    };
+    let kind = named.or(settings.client).unwrap_or_else(usual);
     if let Some(request) = plan.sent().list().iter().find(|request| !kind.serves(request)) {
         return Err(format!("the {kind} client cannot send {}: use --client ureq", request.uri()));
+    }
+    if settings.proxy.is_some() && kind == ClientKind::Native {
+        return Err("the native client cannot use --http-proxy: use --client ureq".to_owned());
+    }
+    if settings.unix_socket.is_some() && kind == ClientKind::Ureq {
+        return Err("the ureq client cannot use --unix-socket: use --client native".to_owned());
     }
     Ok(kind)
 }

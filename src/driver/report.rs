@@ -34,6 +34,10 @@ pub struct Author {
     pub test_id: String,
     /// Where the target runs, if on this host.
     pub target_on: Option<TargetOn>,
+    /// Whether its certificate is not verified.
+    pub unverified: bool,
+    /// Whether it is reached through a proxy.
+    pub proxied: bool,
 }
 
 /// What a report contains besides its figures.
@@ -92,7 +96,7 @@ impl Author {
             }),
             by_name: draft.by_name.into_iter().map(named).collect(),
             counts: Some(draft.counts),
-            generator: draft.generator.map(|generator| self.with_host(generator, facts.ports_waiting)),
+            generator: self.generator(draft.generator, facts.ports_waiting),
             error_samples: draft.causes,
             check_samples: draft.check_samples,
             target_restarted: target == Some(TargetCount::Restarted),
@@ -100,12 +104,20 @@ impl Author {
         }
     }
 
-    /// Adds what is known about the host. Omits ports in TIME_WAIT if the target runs on the same host: they
-    /// may belong to either side, and do no harm.
+    /// What is known about the generator: also a driver that observed nothing says how it reached the
+    /// target.
+    fn generator(&self, observed: Option<Generator>, ports_waiting: Option<f64>) -> Option<Generator> {
+        let any = observed.or_else(|| (self.unverified || self.proxied).then(Generator::default))?;
+        Some(self.with_host(any, ports_waiting))
+    }
+
+    /// Adds what is known about the host. Omits ports in TIME_WAIT if the target runs on the same host:
+    /// they may belong to either side, and do no harm.
     fn with_host(&self, generator: Generator, ports_waiting: Option<f64>) -> Generator {
         let is_far = self.target_on.is_none();
         let waiting = ports_waiting.filter(|share| is_far && *share >= LEAST_WAITING);
-        Generator { target_on: self.target_on, ports_waiting: waiting.map(round_ms), ..generator }
+        let Author { target_on, unverified, proxied, .. } = *self;
+        Generator { target_on, unverified, proxied, ports_waiting: waiting.map(round_ms), ..generator }
     }
 }
 

@@ -7,6 +7,7 @@ mod seeds;
 use crate::bus::kafka::fuzzing as bus_over_kafka;
 use crate::bus::{Record, Topic};
 use crate::cli::fuzzing as flags;
+use crate::curl;
 use crate::feed::{Format, Loaded, Table, Wanted, survey};
 use crate::http::native::chunked::Chunked;
 use crate::http::native::response::{KnownHead, Response};
@@ -36,7 +37,7 @@ pub struct Target {
 }
 
 /// All parsers.
-pub const TARGETS: [Target; 19] = [
+pub const TARGETS: [Target; 20] = [
     Target { name: "register", run: register, seeds: seeds::registers },
     Target { name: "test_config", run: test_config, seeds: seeds::plans },
     Target { name: "trigger", run: trigger, seeds: seeds::triggers },
@@ -55,6 +56,7 @@ pub const TARGETS: [Target; 19] = [
     Target { name: "template", run: template, seeds: seeds::templates },
     Target { name: "feed", run: feed, seeds: seeds::feeds },
     Target { name: "plan_file", run: plan_file, seeds: seeds::plan_files },
+    Target { name: "curl", run: curl_command, seeds: seeds::curl_commands },
     Target { name: "flags", run: flags::values, seeds: seeds::flags },
 ];
 
@@ -210,11 +212,20 @@ pub fn feed(bytes: &[u8]) {
     }
 }
 
+/// curl commands. The plan they become is a valid one.
+pub fn curl_command(bytes: &[u8]) {
+    let Ok(plan) = curl::plan_of_text(bytes) else { return };
+    let read = PlanFile::parse("plan.toml", plan.as_bytes());
+    let config = read.map(|file| file.options.config("t", Some(2)));
+    let built = config.map(|config| config.map(|config| Plan::as_written(&config).map(drop)));
+    assert_eq!(built, Ok(Ok(Ok(()))), "{plan}");
+}
+
 /// The entries by name, for `fuzz/`, except those in other modules.
 pub mod entries {
     pub use super::{
-        chunked, feed, heartbeat, histogram, http_request, http_response, metrics, plan_file, register,
-        saved_records, template, test_config, trigger, url,
+        chunked, curl_command as curl, feed, heartbeat, histogram, http_request, http_response, metrics,
+        plan_file, register, saved_records, template, test_config, trigger, url,
     };
     pub use crate::bus::kafka::fuzzing::{
         answer as kafka_answer, batches as kafka_batches, frame as kafka_frame,

@@ -156,6 +156,13 @@ pub fn feeds() -> Vec<Vec<u8>> {
     ])
 }
 
+pub fn curl_commands() -> Vec<Vec<u8>> {
+    texts(&[
+        "curl 'https://h:8/a?b' \\\n -H 'A: b' -XPUT --data-raw $'{\\u0021\\'}' --compressed -b a=b; curl http://h/x",
+        "curl -sSLku a:b -G http://h/ --data-urlencode \"a=\\$b\" -m 2 2>/dev/null | jq . && curl h -I --next h -d a",
+    ])
+}
+
 pub fn plan_files() -> Vec<Vec<u8>> {
     texts(&[
         "target_url = \"http://h/\"\nrate = 2_000\nduration = '2m'\nfail_if = [\"p99 > 1s\"]\nstages = \"1s:5\"",

@@ -5,9 +5,11 @@
 
 pub mod capture;
 mod cause;
+mod identity;
 mod kind;
 pub mod native;
 pub mod os;
+mod proxy;
 mod render;
 mod resolve;
 pub mod server;
@@ -21,13 +23,16 @@ use crate::stats::causes::Causes;
 use crate::stats::failures::Failures;
 use crate::stats::openings::Openings;
 use crate::stats::outcome::Outcome;
+pub use identity::Identity;
 pub use kind::ClientKind;
+pub use proxy::Proxy;
 pub use resolve::{Addresses, MAX_ADDRESSES, Pinned, ResolveError, pinned, resolve};
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Limits and timeouts of a client.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// Maximum time from sending a request to the last byte of its response.
     pub timeout: Duration,
@@ -38,6 +43,16 @@ pub struct Settings {
     pub max_requests_per_connection: Option<u64>,
     /// Certificates (PEM) to trust in addition to the public roots.
     pub ca_pem: Option<Vec<u8>>,
+    /// What the client shows to servers that ask for a certificate.
+    pub identity: Option<Identity>,
+    /// Whether the server's certificate goes unverified.
+    pub insecure: bool,
+    /// The server's name in the TLS handshake; `None` if it is the host of the URL.
+    pub server_name: Option<String>,
+    /// A Unix socket to connect to instead of an address; for the native client.
+    pub unix_socket: Option<PathBuf>,
+    /// A proxy to tunnel through; for the ureq client. The addresses are then those of the proxy.
+    pub proxy: Option<Proxy>,
 }
 
 /// Maximum size of a response head, in bytes; a longer one is a protocol error.

@@ -3,6 +3,7 @@
 use crate::http::{ClientError, Settings};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
+use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
@@ -20,21 +21,28 @@ pub struct TlsClient {
 }
 
 impl TlsClient {
-    /// Trusts the public roots (Mozilla's) and the certificates in the settings. Resumes sessions if the
-    /// server allows it; offers only `http/1.1`.
+    /// Trusts the public roots (Mozilla's) and the certificates in the settings, or with `insecure` any
+    /// certificate. Resumes sessions if the server allows it; offers only `http/1.1`.
     ///
     /// # Errors
     /// If the certificates cannot be read, or `host` is neither a DNS name nor an address.
     pub fn new(settings: &Settings, host: &str) -> Result<TlsClient, ClientError> {
+        let host = settings.server_name.as_deref().unwrap_or(host);
         let name = ServerName::try_from(host.to_owned())
             .map_err(|e| ClientError::new(format!("host {host:?} is not a valid TLS server name: {e}")))?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let trust = Trust::new(settings, Arc::clone(&provider))?;
+        let trust: Arc<dyn ServerCertVerifier> = match settings.insecure {
+            true => Arc::new(Unverified(provider.signature_verification_algorithms)),
+            false => Arc::new(Trust::new(settings, Arc::clone(&provider))?),
+        };
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|e| ClientError::new(format!("TLS cannot be used: {e}")))?;
-        let mut config =
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(trust)).with_no_client_auth();
+        let builder = builder.dangerous().with_custom_certificate_verifier(trust);
+        let mut config = match &settings.identity {
+            Some(identity) => builder.with_client_cert_resolver(identity.resolver()),
+            None => builder.with_no_client_auth(),
+        };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(TlsClient { config: Arc::new(config), name })
     }
@@ -111,6 +119,45 @@ impl ServerCertVerifier for Trust {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.web.supported_verify_schemes()
+    }
+}
+
+/// Accepts any certificate. Handshake signatures are still verified, since they cost what they cost.
+#[derive(Debug)]
+struct Unverified(WebPkiSupportedAlgorithms);
+
+impl ServerCertVerifier for Unverified {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, cert, dss, &self.0)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, cert, dss, &self.0)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_schemes()
     }
 }
 

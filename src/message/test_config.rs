@@ -90,9 +90,17 @@ pub struct TestConfig {
     /// The target's URL; if absent, each driver's own target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_url: Option<String>,
-    /// Instead of `target_url`, the URLs A and B: each driver sends half of its requests to A and half to B.
+    /// Instead of `target_url`, the URLs A and B: each driver sends half of its requests to A and half to
+    /// B.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ab: Vec<String>,
+    /// The server's name in the `Host` header and in the TLS handshake, with or without a port; that of the
+    /// URL if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Whether the server's certificate goes unverified; `false` if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub insecure: Option<bool>,
     /// What differs from a plain `GET`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestSpec>,
@@ -119,7 +127,8 @@ pub struct TestConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_driver_loss: Option<OnDriverLoss>,
     /// The test before this one as its author knew the log; empty before the first. The first plan in the
-    /// topic with a given value counts, any later one is void. Absent from other programs and older versions.
+    /// topic with a given value counts, any later one is void. Absent from other programs and older
+    /// versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<String>,
     /// Fields that are derived from the others and written only for drivers of the original protocol, which
@@ -202,6 +211,8 @@ impl TestConfig {
             client: None,
             target_url: None,
             ab: Vec::new(),
+            host: None,
+            insecure: None,
             request: None,
             requests: Vec::new(),
             seed: None,

@@ -10,7 +10,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 /// Fields of a `test_config` that a user may set.
-const PLAN: [&str; 21] = [
+const PLAN: [&str; 23] = [
     "test_id",
     "test_type",
     "test_message_delay",
@@ -25,6 +25,8 @@ const PLAN: [&str; 21] = [
     "client",
     "target_url",
     "ab",
+    "host",
+    "insecure",
     "request",
     "requests",
     "seed",
@@ -195,6 +197,8 @@ pub fn kind(field: &str) -> Option<String> {
         "client" => "native or ureq".to_owned(),
         "target_url" => "a string like \"http://127.0.0.1:8000/ping\"".to_owned(),
         "ab" => "a list of two URLs, A and B".to_owned(),
+        "host" => "a string like \"shop.example\" or \"shop.example:8443\"".to_owned(),
+        "insecure" => "true or false".to_owned(),
         "request" => "an object with method, headers, body or body_base64, and expect".to_owned(),
         "request.method" => "a string like \"POST\"".to_owned(),
         "request.body" | "request.body_base64" => "a string".to_owned(),
@@ -241,6 +245,7 @@ mod tests {
         (config.timeout_ms, config.max_requests_per_connection, config.connections) = (count, count, Some(1));
         (config.client, config.target_url, config.stages) = (text.clone(), text.clone(), stages.clone());
         config.ab = vec!["x".to_owned(); 2];
+        (config.host, config.insecure) = (text.clone(), Some(true));
         config.fleet = Some(Totals { rate: number, requests: count, connections: Some(1), stages });
         let headers = vec![("a".to_owned(), "b".to_owned())];
         let expect = json!({

@@ -119,6 +119,8 @@ pub struct Plan {
     timeout: Duration,
     max_requests_per_connection: Option<u64>,
     client: Option<String>,
+    host: Option<String>,
+    insecure: bool,
     sent: Requests,
     seed: u64,
     feeds: Vec<Feed>,
@@ -170,6 +172,8 @@ impl Plan {
                 .unwrap_or(DEFAULT_TIMEOUT),
             max_requests_per_connection: config.max_requests_per_connection,
             client: config.client.clone(),
+            host: config.host.clone(),
+            insecure: config.insecure.unwrap_or(false),
             sent,
             seed: config.seed.unwrap_or(0),
             feeds,
@@ -237,6 +241,19 @@ impl Plan {
     /// Number of drivers that the plan names; 1 if it names none yet.
     pub fn drivers(&self) -> u64 {
         self.drivers
+    }
+
+    /// The server's name in the TLS handshake, without a port; `None` if it is that of the URL.
+    pub fn server_name(&self) -> Option<&str> {
+        let host = self.host.as_deref()?;
+        let (name, port) = host.rsplit_once(':').unwrap_or((host, ""));
+        let name = if port.ends_with(']') { host } else { name };
+        Some(name.trim_start_matches('[').trim_end_matches(']'))
+    }
+
+    /// Whether the server's certificate goes unverified.
+    pub fn is_insecure(&self) -> bool {
+        self.insecure
     }
 
     /// The first request, which names the host of all of them; in an A/B test, the one to A.

@@ -49,6 +49,10 @@ pub struct Options {
     pub max_requests_per_connection: Option<u64>,
     /// The HTTP client, by name.
     pub client: Option<String>,
+    /// The server's name in the `Host` header and in the TLS handshake.
+    pub host: Option<String>,
+    /// Whether the server's certificate goes unverified.
+    pub insecure: Option<bool>,
     /// What differs from a plain `GET`.
     pub request: RequestOptions,
     /// Several requests instead of one; `request` has the headers that they have in common.
@@ -132,6 +136,8 @@ impl Options {
                 .max_requests_per_connection
                 .or(below.max_requests_per_connection),
             client: self.client.or(below.client),
+            host: self.host.or(below.host),
+            insecure: self.insecure.or(below.insecure),
             request: self.request.over(below.request),
             named: self.named.or(below.named),
             seed: self.seed.or(below.seed),
@@ -161,6 +167,8 @@ impl Options {
             "max_requests_per_connection" => self.max_requests_per_connection.is_some(),
             "client" => self.client.is_some(),
             "seed" => self.seed.is_some(),
+            "host" => self.host.is_some(),
+            "insecure" => self.insecure.is_some(),
             "request" => self.request != RequestOptions::default(),
             _ if key.starts_with("request.expect") => self.request.expect != Expect::default(),
             _ => false,
@@ -197,6 +205,9 @@ impl Options {
             (Some(a), Some(b)) => plan.ab = vec![a.clone(), b.clone()],
             _ => plan.target_url = self.url.clone(),
         }
+        plan.host = self.host.clone();
+        // `insecure = false` is the default.
+        plan.insecure = self.insecure.filter(|insecure| *insecure);
         plan.request = self.request.spec();
         plan.seed = self.seed_for(test_id);
         plan.feeds = self.feeds.iter().filter_map(FeedOptions::spec).collect();

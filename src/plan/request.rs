@@ -2,6 +2,7 @@
 
 use super::templates::Templates;
 use crate::check::Checks;
+use crate::template::Template;
 use http::{HeaderName, HeaderValue, Method, Uri};
 use std::sync::Arc;
 
@@ -21,6 +22,9 @@ pub struct Request {
 pub const MAX_BODY_BYTES: usize = 700_000;
 /// Maximum number of headers that a plan may add.
 pub const MAX_HEADERS: usize = 64;
+
+/// The value of `Accept-Encoding` for a client that takes compressed bodies, as curl's `--compressed`.
+pub const ENCODINGS: &str = "gzip, deflate, br, zstd";
 
 impl Request {
     /// A `GET` of `url`.
@@ -114,6 +118,17 @@ impl Request {
     /// What its responses must look like, if anything.
     pub fn checks(&self) -> Option<&Arc<Checks>> {
         self.checks.as_ref()
+    }
+
+    /// Adds a header, unless the plan has one of this name.
+    pub fn add_default(&mut self, name: HeaderName, value: &HeaderValue) {
+        if !self.headers.iter().any(|(other, _)| *other == name) {
+            if let Some(templates) = &mut self.templates {
+                let text = Template::literal(value.as_bytes());
+                Arc::make_mut(templates).headers.push((name.clone(), text));
+            }
+            self.headers.push((name, value.clone()));
+        }
     }
 
     /// The body; empty if none.

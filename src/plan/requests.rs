@@ -5,7 +5,7 @@ use super::request::{Request, parse_url};
 use super::rules::{PlanError, error, limits};
 use super::templates::Part;
 use super::written::{Written, Wrong, origin};
-use super::{AB_NAMES, Defaults};
+use super::{AB_NAMES, Defaults, values};
 use crate::check::{Checks, Expect};
 use crate::message::{RequestSpec, TestConfig};
 use base64::Engine as _;
@@ -31,6 +31,7 @@ impl Requests {
     /// # Errors
     /// Every broken rule, with the field that breaks it: `requests[2].url`.
     pub fn new(config: &TestConfig, defaults: &Defaults) -> Result<Requests, Vec<PlanError>> {
+        let config = &*with_host(config).map_err(|error| vec![error])?;
         if !config.ab.is_empty() {
             return of_ab(config, defaults);
         }
@@ -77,6 +78,18 @@ impl Requests {
         let is_named = !self.is_ab && !self.names.is_empty();
         field(is_named.then_some(index), if self.is_ab { "ab" } else { "target_url" }, part)
     }
+}
+
+/// The plan with its `host` as a header, unless it has one.
+fn with_host(config: &TestConfig) -> Result<Cow<'_, TestConfig>, PlanError> {
+    let Some(host) = &config.host else { return Ok(Cow::Borrowed(config)) };
+    values::host(host).map_err(|reason| error("host", reason))?;
+    let mut config = config.clone();
+    let headers = &mut config.request.get_or_insert_default().headers;
+    if !headers.iter().any(|(name, _)| name.trim().eq_ignore_ascii_case("host")) {
+        headers.insert(0, ("Host".to_owned(), host.clone()));
+    }
+    Ok(Cow::Owned(config))
 }
 
 fn several(config: &TestConfig, target: &str) -> Result<Requests, Vec<PlanError>> {

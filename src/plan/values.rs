@@ -109,6 +109,17 @@ pub fn url(text: &str) -> Result<String, String> {
     check_url(text).map(|()| text.to_owned())
 }
 
+/// The name of a server, with or without a port.
+pub fn host(text: &str) -> Result<String, String> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
+    let is_whole = !text.is_empty()
+        && text.chars().all(is_part)
+        && super::request::parse_url(&format!("http://{text}/")).is_ok();
+    is_whole
+        .then(|| text.to_owned())
+        .ok_or_else(|| "use a name like shop.example or shop.example:8443".to_owned())
+}
+
 /// How requests are paced.
 pub fn test_type(text: &str) -> Result<TestType, String> {
     let words = "use avalanche (closed loop or fixed rate) or tsunami (fixed interval)";
@@ -193,6 +204,12 @@ mod tests {
         );
         for text in ["", "30s", "30s:x", "0s:1", "30s:100,"] {
             assert!(stages(text).is_err(), "{text}");
+        }
+        for text in ["a", "a.b-c_d:81", "10.0.0.7", "[::1]:81"] {
+            assert_eq!(host(text), Ok(text.to_owned()));
+        }
+        for text in ["", "a b", "a/b", "u@a", "a:x", "http://a", "::1", "é", "a\n"] {
+            assert!(host(text).is_err(), "{text}");
         }
         assert_eq!(header("X-A:  b:c "), Ok(("X-A".to_owned(), "b:c".to_owned())));
         for text in ["novalue", "bad name: x", ": x", "Content-Length: 5", "X: a\nb"] {

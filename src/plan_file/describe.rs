@@ -32,6 +32,9 @@ pub fn terms(config: &TestConfig) -> Vec<(&'static str, String)> {
     let per_connection = config.max_requests_per_connection.map(|n| format!("after {n} requests"));
     terms.extend(per_connection.map(|text| ("reconnects", text)));
     terms.extend(config.client.iter().map(|client| ("client", clip(client, 20))));
+    terms.extend(config.host.iter().map(|host| ("host", clip(host, MAX_CHARS))));
+    let unverified = config.insecure.filter(|insecure| *insecure);
+    terms.extend(unverified.map(|_| ("certificates", "are not verified".to_owned())));
     let loss = config.on_driver_loss.map(|loss| format!("{loss:?}").to_ascii_lowercase());
     terms.extend(loss.map(|text| ("driver lost", text)));
     let conditions = config.thresholds.iter().take(MAX_LISTED);

@@ -5,7 +5,7 @@ use crate::check;
 use crate::plan::fields::{nearest, shown};
 
 /// Keys at the top of a plan file.
-pub const PLAN: [&str; 22] = [
+pub const PLAN: [&str; 24] = [
     "test_type",
     "target_url",
     "ab",
@@ -24,6 +24,8 @@ pub const PLAN: [&str; 22] = [
     "on_driver_loss",
     "max_requests_per_connection",
     "client",
+    "host",
+    "insecure",
     "request",
     "requests",
     "seed",

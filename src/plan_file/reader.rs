@@ -85,6 +85,8 @@ impl Reader {
                     self.take(key, whole(value, values::per_connection));
             }
             "client" => self.options.client = self.take(key, text(value, "\"native\"", client)),
+            "host" => self.options.host = self.take(key, text(value, "\"shop.example\"", values::host)),
+            "insecure" => self.options.insecure = self.take(key, switch(value)),
             "request" => self.request(value),
             "requests" => self.requests(value),
             "seed" => self.options.seed = self.take(key, whole(value, values::seed)),
@@ -163,6 +165,13 @@ fn condition(value: &Value) -> Result<String, Wrong> {
     let is_plain = span.len() == text.len() + 2 && text.trim() == text.as_ref() && !part.is_empty();
     let at = if is_plain { span.start + 1 + part.start..span.start + 1 + part.end } else { span };
     Err((at, wrong.why().to_owned()))
+}
+
+fn switch(value: &Value) -> Result<bool, Wrong> {
+    match value.get_ref() {
+        DeValue::Boolean(on) => Ok(*on),
+        _ => Err(not(value, "true or false")),
+    }
 }
 
 fn client(name: &str) -> Result<String, String> {

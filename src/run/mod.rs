@@ -31,7 +31,7 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub enum Place {
     /// All in this process.
-    Embedded(embedded::Config),
+    Embedded(Box<embedded::Config>),
     /// A remote orchestrator with its fleet.
     Remote(remote::Config),
 }

@@ -82,6 +82,12 @@ pub struct Generator {
     /// Where the target runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_on: Option<TargetOn>,
+    /// Whether the server's certificate was not verified.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unverified: bool,
+    /// Whether it was reached through a proxy, which then is part of what was measured.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub proxied: bool,
 }
 
 /// Largest plausible total time of workers, in s: 100,000 of them for the longest plan.
@@ -120,7 +126,9 @@ impl Generator {
             rest: mean(|g| Some(g.rest.unwrap_or(0.0))).filter(|rest| *rest > 0.0),
             worker_s: drivers.clone().map(|g| g.worker_s).sum(),
             ports_waiting: drivers.clone().filter_map(|g| g.ports_waiting).reduce(f64::max),
-            target_on: drivers.filter_map(|g| g.target_on).min(),
+            target_on: drivers.clone().filter_map(|g| g.target_on).min(),
+            unverified: drivers.clone().any(|g| g.unverified),
+            proxied: drivers.clone().any(|g| g.proxied),
         }
     }
 }
@@ -148,12 +156,18 @@ mod tests {
     #[test]
     fn a_fleets_shares_are_over_the_time_of_all_its_workers() {
         let driver = |busy, worker_s| Generator { busy, worker_s, ..Generator::default() };
-        let near = Generator { target_on: Some(TargetOn::SameHost), ..driver(None, 100.0) };
+        let near = Generator {
+            target_on: Some(TargetOn::SameHost),
+            unverified: true,
+            proxied: true,
+            ..driver(None, 100.0)
+        };
         let all = [driver(Some(0.2), 30.0), driver(Some(0.6), 10.0), near];
         let fleet = Generator::of_fleet(all.iter());
         assert!((fleet.busy.expect("known for two drivers") - 0.3).abs() < 1e-9);
         assert_eq!((fleet.cpu_wait, fleet.worker_s, fleet.rest), (None, 140.0, None));
         assert_eq!(fleet.target_on, Some(TargetOn::SameHost));
+        assert!(fleet.unverified && fleet.proxied);
         assert_eq!(Generator::of_fleet([].iter()), Generator::default());
     }
 

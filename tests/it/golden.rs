@@ -169,6 +169,8 @@ fn metrics() {
                 worker_s: 3.0,
                 ports_waiting: None,
                 target_on: Some(TargetOn::SameHost),
+                unverified: false,
+                proxied: false,
             }),
             error_samples: vec![ErrorSample {
                 kind: "timeout".to_owned(),

@@ -204,7 +204,8 @@ fn of_fifty(shortest_us: u64, times: u64) -> Metrics {
         by_name: (0..50).map(named).collect(),
     };
     let identity = NodeRef { node_id: "d".to_owned(), epoch: 1 };
-    let author = Author { identity, test_id: "t".to_owned(), target_on: None };
+    let author =
+        Author { identity, test_id: "t".to_owned(), target_on: None, unverified: false, proxied: false };
     author.metrics(DraftReport { draft, target: None }, Facts::default())
 }
 

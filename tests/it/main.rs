@@ -1,6 +1,7 @@
 //! Integration tests, in one binary.
 
 mod ab;
+mod access;
 mod breakdown;
 mod bus_contract;
 mod checked;
@@ -21,6 +22,7 @@ mod original;
 mod plan_files;
 mod poison;
 mod processes;
+mod proxy;
 mod raw_http;
 mod recreated_topics;
 mod saved;

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 /// Command lines; a word with spaces is in single quotes.
-const LINES: [&str; 82] = [
+const LINES: [&str; 107] = [
     "floodgate --rate 0",
     "floodgate --rate fast",
     "floodgate --rate 2e9",
@@ -64,6 +64,20 @@ const LINES: [&str; 82] = [
     "floodgate --method CONNECT",
     "floodgate --body @/no/such/file",
     "floodgate --ca-cert /no/such/file",
+    "floodgate --basic joe",
+    "floodgate --basic @/no/such/file",
+    "floodgate --basic joe:pw --bearer-file x",
+    "floodgate --basic joe:pw -H 'authorization: x'",
+    "floodgate --bearer-file /no/such/file",
+    "floodgate --cert /no/such/file",
+    "floodgate --cert Cargo.toml",
+    "floodgate --key Cargo.toml",
+    "floodgate --cert x --orchestrator http://127.0.0.1:8080",
+    "floodgate --unix-socket x --orchestrator http://127.0.0.1:8080",
+    "floodgate --http-proxy proxy.example:3128",
+    "floodgate --http-proxy https://joe:secret@proxy.example",
+    "floodgate --http-proxy http://proxy.example --unix-socket x",
+    "floodgate --host http://shop.example/",
     "floodgate -d 10s",
     "floodgate --client curl",
     "floodgate --threads 0",
@@ -84,6 +98,17 @@ const LINES: [&str; 82] = [
     "floodgate run /no/such/plan.toml",
     "floodgate plan check /no/such/plan.toml",
     "floodgate plan chek plan.toml",
+    "floodgate plan curl",
+    "floodgate plan curl 'curl http://shop.example/ -F a=b'",
+    "floodgate plan curl 'curl http://shop.example/?a=1&b=2'",
+    "floodgate plan curl http://shop.example/ -H",
+    "floodgate plan curl http://shop.example/ --digets",
+    "floodgate plan curl 'curl http://shop.example/ -d @order.json'",
+    "floodgate plan curl 'curl http://shop.example/$ID'",
+    "floodgate plan curl 'curl \"http://shop.example/'",
+    "floodgate plan curl 'wget http://shop.example/'",
+    "floodgate plan curl 'curl ftp://shop.example/'",
+    "floodgate plan curl 'curl ^\"http://shop.example/^\"'",
     "floodgate-orchestrator",
     "floodgate-orchestrator --kafka localhost",
     "floodgate-orchestrator --kafka http://localhost:9092",
@@ -112,12 +137,14 @@ const ROLES: [&str; 10] = [
 ];
 
 /// Bodies of `POST /configure`.
-const BODIES: [&str; 44] = [
+const BODIES: [&str; 46] = [
     "",
     "{",
     "[]",
     "test_type=TSUNAMI",
     r#"{"test_type":"TSUNAMI",}"#,
+    r#"{"test_type":"AVALANCHE","insecure":"yes"}"#,
+    r#"{"test_type":"AVALANCHE","host":"shop example"}"#,
     r#"{"test_type":"TSUNAMI"} x"#,
     r#"{"test_id":"t"}"#,
     r#"{"test_id":"y2","test_type":"AVALANCHE","rate":10,"duration":3}"#,

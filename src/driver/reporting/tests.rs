@@ -5,7 +5,13 @@ use crate::stats::histogram::Histogram;
 
 fn reporting() -> Reporting {
     let identity = NodeRef { node_id: "a".to_owned(), epoch: 7 };
-    Reporting::new(Author { identity, test_id: "t".to_owned(), target_on: None })
+    Reporting::new(Author {
+        identity,
+        test_id: "t".to_owned(),
+        target_on: None,
+        unverified: false,
+        proxied: false,
+    })
 }
 
 fn report(half_seconds: u64, is_final: bool) -> DraftReport {

@@ -6,10 +6,10 @@ use super::{MAX_CONNECTING, NativeClient};
 use crate::clock;
 use crate::http::cause;
 use crate::http::os::poller::Readiness;
-use crate::http::os::socket::start_connect;
+use crate::http::os::socket::{connect_unix, start_connect};
 use crate::stats::outcome::ErrorKind;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 
 impl NativeClient {
     /// Opens a connection for a slot, at once or when its turn comes.
@@ -106,11 +106,18 @@ impl NativeClient {
         self.end(slot, ErrorKind::Connect, clock::now_ns());
     }
 
+    fn start_connect(&self, address: SocketAddr) -> io::Result<TcpStream> {
+        match &self.unix_socket {
+            Some(path) => connect_unix(path),
+            None => start_connect(address),
+        }
+    }
+
     fn begin_connect(&mut self, slot: u32, address: SocketAddr) -> io::Result<()> {
         let began_ns = clock::now_ns();
-        let stream = match start_connect(address) {
+        let stream = match self.start_connect(address) {
             // Lingering connections hold descriptors and ports.
-            Err(_) if self.let_go() => start_connect(address)?,
+            Err(_) if self.let_go() => self.start_connect(address)?,
             begun => begun?,
         };
         let state = &mut self.slots[slot as usize];

@@ -38,6 +38,7 @@ use response::KnownHead;
 use slot::{Phase, Slot};
 use std::collections::VecDeque;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,6 +67,8 @@ pub struct NativeClient {
     attempt_ns: u64,
     tls: Option<TlsClient>,
     addresses: Addresses,
+    /// Where to connect instead.
+    unix_socket: Option<PathBuf>,
     /// Index of the address to try first: the last one that worked, or the one after an unresponsive one.
     address: usize,
     stop: StopFlag,
@@ -158,6 +161,7 @@ impl NativeClient {
             attempt_ns: addresses.attempt_ns(connect_timeout_ns),
             tls,
             addresses,
+            unix_socket: settings.unix_socket.clone(),
             address: 0,
             stop,
             poller,

@@ -12,6 +12,9 @@ pub fn words(error: &io::Error) -> Option<&'static str> {
         Errno::NETUNREACH => "network unreachable",
         Errno::HOSTUNREACH => "host unreachable",
         Errno::ADDRNOTAVAIL => NO_PORT,
+        // Only a connect to a Unix socket ends like this.
+        Errno::AGAIN => "the server's queue of connections is full",
+        Errno::NOENT => "there is no such Unix socket",
         Errno::MFILE | Errno::NFILE => NO_DESCRIPTOR,
         Errno::CONNRESET | Errno::PIPE => "the server reset the connection",
         _ => return None,
@@ -28,6 +31,7 @@ mod tests {
         assert_eq!(of(Errno::CONNREFUSED), Some("connection refused"));
         assert_eq!(of(Errno::ADDRNOTAVAIL), Some("no free local port"));
         assert_eq!(of(Errno::MFILE), Some("no free file descriptor"));
-        assert_eq!(of(Errno::NOENT), None);
+        assert_eq!(of(Errno::NOENT), Some("there is no such Unix socket"));
+        assert_eq!(of(Errno::IO), None);
     }
 }

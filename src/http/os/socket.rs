@@ -4,9 +4,11 @@ use super::poller::timespec;
 use crate::host::shortage;
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
+use rustix::net::sockopt::Timeout as SocketTimeout;
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
 use std::io;
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::time::Duration;
 
 /// Starts to connect a nonblocking socket with `TCP_NODELAY`. It is connected or has failed when it becomes
@@ -27,6 +29,25 @@ fn try_connect(address: SocketAddr) -> io::Result<TcpStream> {
         Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => Ok(TcpStream::from(socket)),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Maximum time that a connect to a Unix socket waits while the server's queue is full.
+const UNIX_CONNECT_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// Connects a nonblocking socket to a Unix socket. Such a connect ends at once, unless the server's queue
+/// is full: then this call waits, because a nonblocking connect would fail. The rest of the client sees a
+/// TCP stream, which is the same to the system calls that it uses.
+///
+/// # Errors
+/// As `connect(2)` reports them, or if the path is too long.
+pub fn connect_unix(path: &Path) -> io::Result<TcpStream> {
+    let address = SocketAddrUnix::new(path)?;
+    let socket =
+        rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    rustix::net::sockopt::set_socket_timeout(&socket, SocketTimeout::Send, Some(UNIX_CONNECT_TIMEOUT))?;
+    rustix::net::connect(&socket, &address)?;
+    rustix::io::ioctl_fionbio(&socket, true)?;
+    Ok(TcpStream::from(socket))
 }
 
 /// Reads what is available, up to the size of `buffer`; 0 means the end. (`std` goes through the C library,
@@ -86,11 +107,11 @@ pub enum Fate {
 }
 
 /// Checks whether the peer has closed a nonblocking connection; anything else that arrives is discarded, up
-/// to `room` at a time. With `asks`, this side then closes as well, so that the peer's kernel responds to the
-/// last bytes sent: with a reset if its socket was already closed, otherwise with an acknowledgement.
+/// to `room` at a time. With `asks`, this side then closes as well, so that the peer's kernel responds to
+/// the last bytes sent: with a reset if its socket was already closed, otherwise with an acknowledgement.
 ///
-/// The kernel keeps a reset after a FIN as the socket's error, while the read reports a reset without a FIN;
-/// an ended connection no longer has a peer name (tcp_reset, tcp_recvmsg and inet_getname in Linux).
+/// The kernel keeps a reset after a FIN as the socket's error, while the read reports a reset without a
+/// FIN; an ended connection no longer has a peer name (tcp_reset, tcp_recvmsg and inet_getname in Linux).
 pub fn fate(socket: &TcpStream, room: &mut [u8], asks: bool) -> Fate {
     for _ in 0..MOST_DISCARDS {
         match receive(socket, room) {
@@ -170,6 +191,27 @@ mod tests {
         assert_eq!((receive(&near, &mut rest).unwrap(), &rest[..4]), (4, &b"more"[..]));
         drop(far);
         assert_eq!(discard(&near, &mut room).unwrap(), 0, "the end");
+    }
+
+    #[test]
+    fn a_connect_to_a_unix_socket_waits_for_room_in_the_queue_but_not_long() {
+        let path = std::env::temp_dir().join(format!("floodgate-queue-{}.sock", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        let listener =
+            rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
+                .unwrap();
+        rustix::net::bind(&listener, &SocketAddrUnix::new(&path).unwrap()).unwrap();
+        rustix::net::listen(&listener, 0).unwrap();
+        let first = connect_unix(&path).unwrap();
+        // The queue has room for one connection.
+        let full = connect_unix(&path).map(|_| ()).unwrap_err();
+        assert_eq!(full.kind(), io::ErrorKind::WouldBlock);
+        let far = rustix::net::accept(&listener).unwrap();
+        assert!(connect_unix(&path).is_ok());
+        assert_eq!(transmit(&first, b"x").unwrap(), 1);
+        assert_eq!(rustix::net::recv(&far, &mut [0u8; 9][..], RecvFlags::empty()).unwrap().0, 1);
+        assert!(receive(&first, &mut [0]).is_err_and(|e| e.kind() == io::ErrorKind::WouldBlock));
+        std::fs::remove_file(&path).unwrap();
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::secure::SecureConnector;
 use super::transport::{BoundedConnector, MeterConnector, TransportState, kind_of};
+use super::tunnel::TunnelConnector;
 use crate::clock;
 use crate::http::render::{USER_AGENT_VALUE, sends_length};
 use crate::http::tls::TlsClient;
@@ -31,7 +32,8 @@ pub struct BoundedAgent {
 }
 
 impl BoundedAgent {
-    /// An agent for requests like this one. They go to `addresses`, whatever host they name.
+    /// An agent for requests like this one. They go to `addresses`, whatever host they name: those of the
+    /// proxy, if there is one.
     ///
     /// # Errors
     /// If the certificates in the settings cannot be read.
@@ -46,6 +48,7 @@ impl BoundedAgent {
         let state = Arc::new(TransportState::new(stop, settings.timeout, attempt_ns));
         let tls = request.is_https().then(|| TlsClient::new(settings, request.host())).transpose()?;
         let connector = BoundedConnector(Arc::clone(&state))
+            .chain(TunnelConnector { proxy: settings.proxy.clone(), state: Arc::clone(&state) })
             .chain(SecureConnector(tls))
             .chain(MeterConnector(Arc::clone(&state)));
         let agent = Agent::with_parts(config(), connector, Resolved(addresses));

@@ -3,6 +3,7 @@
 pub(crate) mod agent;
 mod secure;
 mod transport;
+mod tunnel;
 
 use crate::check::Failed;
 use crate::clock;

@@ -172,7 +172,8 @@ impl TransportState {
         self.stop.is_stopped()
     }
 
-    fn enter(&self, stage: Stage) {
+    /// Begins a stage.
+    pub fn enter(&self, stage: Stage) {
         self.stage.store(stage as u8, Relaxed);
     }
 
@@ -427,6 +428,7 @@ pub fn kind_of(error: &Error, state: &TransportState) -> ErrorKind {
         _ => None,
     };
     match (fixed, error) {
+        (_, Error::ConnectProxyFailed(why)) => state.note(kind, "proxy", || why.clone()),
         (Some(text), _) => state.note(kind, text, || text.to_owned()),
         (None, Error::Io(e)) => state.note(kind, cause::key(e), || cause::words(e)),
         (None, other) => state.note(kind, "other", || other.to_string()),
@@ -440,7 +442,7 @@ fn classify(error: &Error, state: &TransportState) -> ErrorKind {
     }
     match (state.stage(), error) {
         (_, Error::HostNotFound) => ErrorKind::Dns,
-        (Stage::Connect, _) => ErrorKind::Connect,
+        (Stage::Connect, _) | (_, Error::ConnectProxyFailed(_)) => ErrorKind::Connect,
         (Stage::Handshake, _) => ErrorKind::Tls,
         (_, Error::Timeout(_)) => ErrorKind::Timeout,
         (_, Error::ConnectionFailed) => ErrorKind::Connect,

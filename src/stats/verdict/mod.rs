@@ -42,7 +42,8 @@ pub struct Finding {
     /// A stable code: `all_well`, `generator_saturated`, `generator_lag`, `ports_exhausted`,
     /// `target_slow`, `queued`, `never_sent`, `nothing_sent`, `errors`, `error_status`, `resent`,
     /// `failed_checks`, `driver_lost`, `driver_behind`, `original_drivers`, `no_final_report`,
-    /// `counts_differ`, `reports_missing`, `clock_unknown`, `redirects`, `shared_host`, `stopped`,
+    /// `counts_differ`, `reports_missing`, `clock_unknown`, `redirects`, `shared_host`,
+    /// `certificates_unverified`, `proxied`, `stopped`,
     /// `failed`, `threshold`, `threshold_unknown`, `result_unknown` or `note`.
     pub code: String,
     /// How bad it is.
@@ -114,12 +115,27 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
     }
     found.extend(redirects::find(facts));
     found.extend(bottleneck::shared_host(facts));
+    found.extend(unverified(facts));
+    found.extend(proxied(facts));
     found
 }
 
 /// The findings' sentences.
 pub fn verdict(findings: &[Finding]) -> Vec<String> {
     findings.iter().map(|finding| finding.text.clone()).collect()
+}
+
+/// A note that anyone could have answered in the target's place.
+fn unverified(facts: &Facts) -> Option<Finding> {
+    let text =
+        "Note: the target's certificates were not verified (insecure), so it is not certain who answered.";
+    facts.generator.unverified.then(|| Finding::info("certificates_unverified", text.to_owned()))
+}
+
+/// A note that the target was not measured alone.
+fn proxied(facts: &Facts) -> Option<Finding> {
+    let text = "Note: the target was reached through a proxy, which is part of what was measured.";
+    facts.generator.proxied.then(|| Finding::info("proxied", text.to_owned()))
 }
 
 /// Conditions of the plan that were true, and after the end those that could not be judged.

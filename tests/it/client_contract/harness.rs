@@ -76,7 +76,7 @@ pub fn settings() -> Settings {
 
 /// Settings with a timeout.
 pub fn timeout_of(timeout: Duration) -> Settings {
-    Settings { timeout, connect_timeout: timeout, max_requests_per_connection: None, ca_pem: None }
+    Settings { timeout, connect_timeout: timeout, ..Settings::default() }
 }
 
 /// A client for a request, using the addresses of its host.

@@ -1,5 +1,6 @@
 //! The contract of every HTTP client, as cases that run against scripted servers.
 
+pub mod access;
 mod bodies;
 mod checks;
 mod connections;
@@ -12,7 +13,7 @@ mod openings;
 mod parser;
 mod requests;
 mod resends;
-mod tls;
+pub mod tls;
 
 macro_rules! contract {
     ($($file:ident: $($case:ident)*;)*) => {
@@ -77,4 +78,7 @@ contract! {
         https_closed_in_the_handshake https_large_both_ways
         https_byte_by_byte https_closed_while_idle https_half_a_body https_handshake_timeout
         unreadable_roots_are_refused causes_of_tls_errors;
+    access:
+        a_client_certificate_is_shown any_certificate_is_accepted_if_insecure
+        the_servers_name_can_differ_from_the_urls;
 }

@@ -15,23 +15,27 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-const CA: &[u8] = include_bytes!("../fixtures/tls/ca.pem");
-const CERTIFICATE: &[u8] = include_bytes!("../fixtures/tls/server.pem");
-const KEY: &[u8] = include_bytes!("../fixtures/tls/server.key");
+pub const CA: &[u8] = include_bytes!("../fixtures/tls/ca.pem");
+pub const CERTIFICATE: &[u8] = include_bytes!("../fixtures/tls/server.pem");
+pub const KEY: &[u8] = include_bytes!("../fixtures/tls/server.key");
 /// As made by `openssl req -x509`: marked as an authority.
-const SELF_SIGNED: &[u8] = include_bytes!("../fixtures/tls/self-signed.pem");
-const SELF_SIGNED_KEY: &[u8] = include_bytes!("../fixtures/tls/self-signed.key");
+pub const SELF_SIGNED: &[u8] = include_bytes!("../fixtures/tls/self-signed.pem");
+pub const SELF_SIGNED_KEY: &[u8] = include_bytes!("../fixtures/tls/self-signed.key");
 
 pub fn server(script: impl Fn(&mut Conn) + Send + Sync + 'static) -> Server {
     server_with(CERTIFICATE, KEY, script)
 }
 
-fn server_with(certificate: &[u8], key: &[u8], script: impl Fn(&mut Conn) + Send + Sync + 'static) -> Server {
+pub fn server_with(
+    certificate: &[u8],
+    key: &[u8],
+    script: impl Fn(&mut Conn) + Send + Sync + 'static,
+) -> Server {
     serving(certificate, key, None, script)
 }
 
 /// A server that requests a client certificate from these roots, if any.
-fn serving(
+pub fn serving(
     certificate: &[u8],
     key: &[u8],
     clients: Option<&[u8]>,
@@ -80,7 +84,7 @@ pub fn getter<F: Factory>(server: &Server, host: &str, settings: Settings) -> Op
     client::<F>(Request::get(&url(server, host)).unwrap(), server, settings)
 }
 
-fn ok(conn: &mut Conn) {
+pub fn ok(conn: &mut Conn) {
     while conn.request().is_some() && conn.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") {}
 }
 

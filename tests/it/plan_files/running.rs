@@ -3,6 +3,8 @@
 use super::scratch;
 use crate::support::process::{run, stderr, stdout};
 use floodgate::stats::summary::Summary;
+use std::io::Write;
+use std::process::{Command, Stdio};
 
 #[test]
 fn a_plan_file_is_run_against_the_built_in_target() {
@@ -60,4 +62,32 @@ fails if        p99 > 250ms
         format!("error: {name}:1:8: rate: use a number from 0.001 to 1000000000\n  1 | rate = 0\n");
     assert!(stderr(&output).starts_with(&expected), "{}", stderr(&output));
     assert_eq!(run("floodgate", &["run", name], &[]).status.code(), Some(2));
+}
+
+#[test]
+fn a_curl_command_becomes_the_same_plan_from_words_a_text_and_standard_input() {
+    let words = ["https://shop.example/search?q=x", "-H", "Accept: text/html", "--compressed", "-k"];
+    let text = "curl 'https://shop.example/search?q=x' -H 'Accept: text/html' --compressed -k";
+    let by_words = run("floodgate", &[&["plan", "curl"], &words[..]].concat(), &[]);
+    assert_eq!((by_words.status.code(), stderr(&by_words).as_str()), (Some(0), ""));
+    let plan = stdout(&by_words);
+    assert_eq!(stdout(&run("floodgate", &["plan", "curl", text], &[])), plan);
+    let mut reader = Command::new(env!("CARGO_BIN_EXE_floodgate"));
+    reader.args(["plan", "curl", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = reader.spawn().expect("starts");
+    child.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("writes");
+    assert_eq!(stdout(&child.wait_with_output().expect("ends")), plan);
+    let scratch = scratch();
+    let path = scratch.path().join("plan.toml");
+    std::fs::write(&path, plan).expect("writes");
+    let checked = stdout(&run("floodgate", &["plan", "check", path.to_str().expect("UTF-8")], &[]));
+    for line in [
+        "request         GET https://shop.example/search?",
+        "header          Accept: text/html\n",
+        "header          Accept-Encoding: gzip, deflate, br, zstd\n",
+        "load            10/s in total\n",
+        "certificates    are not verified\n",
+    ] {
+        assert!(checked.contains(line), "{line}: {checked}");
+    }
 }

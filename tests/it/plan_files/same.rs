@@ -47,6 +47,8 @@ fn written(part: usize, n: u32, text: &str) -> Written {
             vec![format!("--header=X-B: {text}"), format!("--header=X-A: {n}")],
             format!("request.headers = {{ X-B = \"{text}\", X-A = \"{n}\" }}"),
         ),
+        23 => flag(format!("--host={text}:{n}"), format!("host = \"{text}:{n}\"")),
+        24 => flag("--insecure".to_owned(), "insecure = true".to_owned()),
         21 => flag(format!("--body={text}é\"{n}"), format!("request.body = '{text}é\"{n}'")),
         _ => (
             vec![format!("--url=http://a:{n}/"), format!("--ab=http://b/{text}")],
@@ -56,7 +58,7 @@ fn written(part: usize, n: u32, text: &str) -> Written {
 }
 
 /// Number of settings of [`written`].
-const PARTS: usize = 23;
+const PARTS: usize = 25;
 
 /// The plan without the id that is made up for each run, and the number of drivers.
 fn plan(settings: Settings) -> (TestConfig, Option<usize>) {

@@ -8,7 +8,7 @@ use floodgate::cli::{Floodgate, Task, try_parse};
 use std::fmt::Write as _;
 
 /// Plan files that `floodgate plan check` refuses.
-const FILES: [&[u8]; 69] = [
+const FILES: [&[u8]; 70] = [
     b"rat = 5",
     b"vus = 10\nduration = \"10s\"",
     b"test_type = \"AVALANCHE\"\n[fleet]\nrate = 100",
@@ -66,6 +66,7 @@ const FILES: [&[u8]; 69] = [
     b"[request]\nmethod = \"G E T\"\nbody = \"x\"\nbody_file = \"x\"",
     b"[request.headers]\n\"bad name\" = \"x\"\ncontent-length = \"5\"\nx-count = 5\n\
       authorization = [\"swordfish\"]",
+    b"host = \"http://shop.example/\"\ninsecure = \"yes\"",
     b"request = { headers = [\"a: b\"] }",
     b"[request]\nbody_file = \"no/such/file\"",
     b"[request]\nbody = 7",

@@ -74,7 +74,13 @@ impl Load {
         let tallies = tasks.iter().map(|task| Tallies::new(task.cursor.requests()));
         let turns = sent.mix().turns(assignment.part, assignment.parts);
         let test_id = assignment.test_id.clone();
-        let author = Author { identity: identity.clone(), test_id: test_id.clone(), target_on: None };
+        let author = Author {
+            identity: identity.clone(),
+            test_id: test_id.clone(),
+            target_on: None,
+            unverified: false,
+            proxied: false,
+        };
         Load {
             test_id,
             reporting: Reporting::new(author),
