@@ -7,6 +7,7 @@ mod errors;
 mod files;
 #[doc(hidden)]
 pub mod fuzzing;
+mod kafka;
 mod output;
 mod plan;
 mod replay;

@@ -4,6 +4,7 @@ use super::cluster::Cluster;
 use super::context::Context;
 use super::responses::{self, Metadata};
 use super::retry::Waiting;
+use super::rights;
 use super::versions::Api;
 use super::writer::Writer;
 use super::{faults, requests};
@@ -21,7 +22,7 @@ const LOOK_AGAIN_NS: u64 = 50 * clock::NS_PER_MS;
 /// Retries until all topics exist and have leaders; logs what it waits for.
 pub fn prepare(shared: Arc<Context>, deadline_ns: u64) -> Result<(), BusError> {
     let mut waiting = Waiting::new(shared.describe());
-    Writer::new(shared).attempt(deadline_ns, |cluster, attempt_ns| {
+    Writer::new(shared).attempt_at_start(deadline_ns, |cluster, attempt_ns| {
         ensure(cluster, attempt_ns).inspect_err(|error| {
             if let Some(line) = waiting.line(error) {
                 log::warn!("{line}");
@@ -33,6 +34,7 @@ pub fn prepare(shared: Arc<Context>, deadline_ns: u64) -> Result<(), BusError> {
 fn ensure(cluster: &mut Cluster, deadline_ns: u64) -> Result<(), BusError> {
     loop {
         let found = cluster.ask_metadata(&Topic::ALL, deadline_ns)?;
+        rights::check(&found, cluster.shared())?;
         let missing = missing(&found)?;
         if !missing.is_empty() {
             create(cluster, &missing, deadline_ns)?;

@@ -91,7 +91,7 @@ impl Cluster {
         let mut connection = self.any_connection(deadline_ns)?;
         let asked = connection.call(Api::Metadata, |head| requests::metadata(head, &names), deadline_ns);
         let answer = asked.map_err(|error| match connection.closed_by_peer() {
-            true => faults::hint_sasl(error, connection.address()),
+            true => faults::hint_sasl(error, connection.address(), &self.settings().security),
             false => error,
         })?;
         let found = answer
@@ -124,7 +124,7 @@ impl Cluster {
         for (tried, address) in addresses.iter().enumerate() {
             let share = clock::until(deadline_ns) / (addresses.len() - tried) as u32;
             let share_ns = clock::now_ns().saturating_add(clock::to_ns(share));
-            match Connection::open(address, &self.settings().client_id, share_ns) {
+            match Connection::open(address, &self.shared.access, share_ns) {
                 Ok(connection) => return Ok(connection),
                 Err(error) if error.is_transient() => faults.push(error.to_string()),
                 Err(error) => return Err(error),
@@ -141,7 +141,7 @@ impl Cluster {
             let address = self.directory.address(id).cloned().ok_or_else(|| {
                 BusError::Unavailable(format!("the cluster reports broker {id} as leader without an address"))
             })?;
-            let opened = Connection::open(&address, &self.settings().client_id, deadline_ns);
+            let opened = Connection::open(&address, &self.shared.access, deadline_ns);
             let bootstrap = &self.shared.bootstrap;
             let opened = opened.map_err(|error| faults::hint_advertised(error, bootstrap, id, &address))?;
             self.connections.insert(id, opened);
