@@ -35,6 +35,8 @@ certificates() {
     # Not for localhost: a test connects by that name, which must fail.
     certify "$folder" broker broker 'subjectAltName=IP:127.0.0.1'
     certify "$folder" alice alice 'extendedKeyUsage=clientAuth'
+    local user
+    for user in "${users[@]}"; do echo "$user-secret" >"$folder/$user.password"; done
     touch "$folder/ready"
 }
 

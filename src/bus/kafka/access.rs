@@ -1,6 +1,8 @@
 //! What every connection of a client needs: its name, TLS and its login.
 
-use super::security::{Login, Secret, Security, TokenSource, read_secret};
+use super::security::{Login, Secret, Security, TokenSource};
+use super::tokens::Tokens;
+use crate::bus::BusError;
 use crate::tls::{self, Identity, Roots};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -20,6 +22,7 @@ pub struct Access {
     pub security: Security,
     /// TLS, made ready once: its sessions are resumed.
     pub tls: Option<Arc<ClientConfig>>,
+    tokens: Tokens,
 }
 
 impl fmt::Debug for Access {
@@ -29,7 +32,7 @@ impl fmt::Debug for Access {
 }
 
 impl Access {
-    /// Prepares TLS and the login.
+    /// Prepares TLS and the login; logs a warning if a secret will travel unencrypted.
     ///
     /// # Errors
     /// Which certificate or key cannot be used.
@@ -42,7 +45,11 @@ impl Access {
             let roots = tls.ca_pem.as_deref().map_or(Roots::Public, Roots::Only);
             tls::client(roots, identity.transpose()?.as_ref()).map_err(|why| format!("TLS to Kafka: {why}"))
         });
-        Ok(Access { client_id: client_id.to_owned(), tls: tls.transpose()?.map(Arc::new), security })
+        let tls = tls.transpose()?.map(Arc::new);
+        for line in readable(&security) {
+            log::warn!("{line}");
+        }
+        Ok(Access { client_id: client_id.to_owned(), tls, security, tokens: Tokens::default() })
     }
 
     /// The login, if any.
@@ -54,18 +61,36 @@ impl Access {
     ///
     /// # Errors
     /// Why there is none.
-    pub fn token(&self, _deadline_ns: u64) -> Result<Option<Secret>, String> {
-        match self.login() {
-            Some(Login::Bearer(TokenSource::File(path))) => {
-                let token = read_secret(path);
-                token.map(Some).map_err(|why| format!("--kafka-token-file {} {why}", path.display()))
-            }
-            Some(Login::Bearer(TokenSource::Endpoint { .. })) => {
-                Err("token endpoints are not supported yet: use --kafka-token-file".to_owned())
-            }
-            _ => Ok(None),
-        }
+    pub fn token(&self, deadline_ns: u64) -> Result<Option<Secret>, BusError> {
+        let Some(Login::Bearer(source)) = self.login() else { return Ok(None) };
+        let ca_pem = self.security.tls.as_ref().and_then(|tls| tls.ca_pem.as_deref());
+        self.tokens.get(source, ca_pem, deadline_ns).map(Some)
     }
+
+    /// Notes that a broker refused the login.
+    pub fn refused(&self) {
+        self.tokens.forget();
+    }
+}
+
+/// What these settings send unencrypted.
+fn readable(security: &Security) -> Vec<&'static str> {
+    let mut lines = Vec::new();
+    match &security.login {
+        Some(Login::Plain { .. }) if security.tls.is_none() => {
+            lines.push("the Kafka password is sent unencrypted: use --kafka-protocol sasl_ssl, or SCRAM");
+        }
+        Some(Login::Bearer(_)) if security.tls.is_none() => {
+            lines.push("the Kafka token is sent unencrypted: use --kafka-protocol sasl_ssl");
+        }
+        _ => {}
+    }
+    if let Some(Login::Bearer(TokenSource::Endpoint { url, .. })) = &security.login
+        && !url.starts_with("https://")
+    {
+        lines.push("the client secret is sent unencrypted: use https:// in --kafka-token-url");
+    }
+    lines
 }
 
 /// A random text to be used once, printable and without commas.

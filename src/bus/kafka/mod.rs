@@ -38,6 +38,7 @@ mod scripted;
 pub mod security;
 mod settings;
 mod tls_faults;
+mod tokens;
 mod topics;
 mod transactions;
 mod versions;

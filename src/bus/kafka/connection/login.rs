@@ -30,7 +30,7 @@ impl Connection {
                 self.address
             )));
         }
-        let token = access.token(deadline_ns).map_err(BusError::Unavailable)?;
+        let token = access.token(deadline_ns)?;
         let nonce = access::nonce().map_err(BusError::Unavailable)?;
         self.shake_hands(login, deadline_ns)?;
         let mut exchange = Exchange::new(login, token, &nonce);
@@ -99,6 +99,7 @@ impl Connection {
         if answered.error == 0 {
             return Ok(answered);
         }
+        self.access.refused();
         Err(faults::login(answered.error, answered.message.as_deref(), login, &self.address))
     }
 
