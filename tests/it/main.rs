@@ -13,6 +13,7 @@ mod fuzzing;
 mod golden;
 mod kafka_faults;
 mod kafka_strangers;
+mod kafka_tls;
 mod large_reports;
 mod omission;
 mod orchestrator;

@@ -107,7 +107,7 @@ pub fn broker(version: &str) -> String {
     let found = list.split(',').find_map(|entry| entry.trim().strip_prefix(version)?.strip_prefix('='));
     found.map(str::to_string).unwrap_or_else(|| {
         panic!(
-            "{VARIABLE}={list:?} contains no Kafka {version}: run scripts/kafka start {version}, then \
+            "{VARIABLE}={list:?} contains no Kafka {version}: run scripts/kafka secure {version}, then \
              eval \"$(scripts/kafka env)\""
         )
     })
@@ -191,7 +191,7 @@ pub fn given(version: &str, listener: Listener) -> Given {
         mechanism: Some(mechanism),
         user: (mechanism != Mechanism::OauthBearer).then(|| "alice".to_owned()),
         password: (mechanism != Mechanism::OauthBearer).then(|| Secret::new("alice-secret")),
-        token_file: (mechanism == Mechanism::OauthBearer).then(|| token_file(&folder)),
+        token_file: (mechanism == Mechanism::OauthBearer).then(|| token_file(&folder, 3_600)),
         ..Given::default()
     };
     match listener {
@@ -204,10 +204,15 @@ pub fn given(version: &str, listener: Listener) -> Given {
     }
 }
 
-/// A token for alice as Kafka's own validator for tests accepts it: without a signature (RFC 7519, section 6).
-fn token_file(folder: &Path) -> PathBuf {
-    let now_s = clock::wall_ms(clock::now_ns()) as u64 / 1_000;
-    let claims = format!(r#"{{"sub":"alice","iat":{},"exp":{}}}"#, now_s - 10, now_s + 3_600);
+/// A token that is over.
+pub fn expired_token(version: &str) -> PathBuf {
+    token_file(&secure_folder(version), -100)
+}
+
+/// A token for alice as Kafka's validator for tests accepts it: without a signature (RFC 7519, section 6).
+fn token_file(folder: &Path, life_s: i64) -> PathBuf {
+    let now_s = clock::wall_ms(clock::now_ns()) as i64 / 1_000;
+    let claims = format!(r#"{{"sub":"alice","iat":{},"exp":{}}}"#, now_s - 200, now_s + life_s);
     let [head, claims] = [r#"{"alg":"none"}"#, &claims].map(|part| URL_SAFE_NO_PAD.encode(part));
     let path = folder.join(format!("{}.token", fresh_prefix("alice")));
     std::fs::write(&path, format!("{head}.{claims}.")).expect("written");
