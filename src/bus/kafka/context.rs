@@ -5,6 +5,7 @@ use super::security::Protocol;
 use super::settings::{Address, KafkaSettings};
 use crate::bus::Topic;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The checked settings, and the warnings already logged.
@@ -19,6 +20,8 @@ pub struct Context {
     pub names: BTreeMap<String, Topic>,
     /// What was already said of each topic.
     told: Mutex<BTreeSet<(Topic, Complaint)>>,
+    /// Whether a broker has accepted this client.
+    let_in: AtomicBool,
 }
 
 /// What is wrong with a topic's layout; logged once per topic.
@@ -34,7 +37,14 @@ impl Context {
         let bootstrap = settings.checked()?;
         let names = Topic::ALL.iter().map(|topic| (settings.topic_name(*topic), *topic)).collect();
         let access = Arc::new(Access::new(&settings.client_id, settings.security.clone())?);
-        Ok(Context { settings, bootstrap, access, names, told: Mutex::default() })
+        Ok(Context {
+            settings,
+            bootstrap,
+            access,
+            names,
+            told: Mutex::default(),
+            let_in: AtomicBool::new(false),
+        })
     }
 
     /// The cluster, for messages.
@@ -44,6 +54,16 @@ impl Context {
             Protocol::Plaintext => format!("kafka {brokers}"),
             protocol => format!("kafka {brokers} ({protocol})"),
         }
+    }
+
+    /// Notes that a broker accepted this client's certificate and login.
+    pub fn note_let_in(&self) {
+        self.let_in.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a broker has accepted this client since the start.
+    pub fn was_let_in(&self) -> bool {
+        self.let_in.load(Ordering::Relaxed)
     }
 
     /// The topic with this full name.

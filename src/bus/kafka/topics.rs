@@ -22,7 +22,7 @@ const LOOK_AGAIN_NS: u64 = 50 * clock::NS_PER_MS;
 /// Retries until all topics exist and have leaders; logs what it waits for.
 pub fn prepare(shared: Arc<Context>, deadline_ns: u64) -> Result<(), BusError> {
     let mut waiting = Waiting::new(shared.describe());
-    Writer::new(shared).attempt_at_start(deadline_ns, |cluster, attempt_ns| {
+    Writer::new(shared).attempt(deadline_ns, |cluster, attempt_ns| {
         ensure(cluster, attempt_ns).inspect_err(|error| {
             if let Some(line) = waiting.line(error) {
                 log::warn!("{line}");

@@ -20,24 +20,10 @@ impl Writer {
         Writer { cluster: Cluster::new(shared), retry }
     }
 
-    /// Retries until it succeeds, fails permanently or the deadline passes. A refused login or certificate is
-    /// retried too: the client worked before, so passwords or certificates are being replaced.
+    /// Retries until it succeeds, fails permanently or the deadline passes. After a fault of the cluster, the
+    /// leaders are asked for again. A refused login or certificate is permanent, unless the client was let in
+    /// before: then passwords or certificates are being replaced.
     pub fn attempt<T>(
-        &mut self,
-        deadline_ns: u64,
-        mut once: impl FnMut(&mut Cluster, u64) -> Result<T, BusError>,
-    ) -> Result<T, BusError> {
-        self.attempt_at_start(deadline_ns, |cluster, attempt_ns| {
-            once(cluster, attempt_ns).map_err(|error| match error {
-                BusError::Denied(text) => BusError::Unavailable(text),
-                other => other,
-            })
-        })
-    }
-
-    /// Like [`Writer::attempt`], but a refused login or certificate ends it. After a fault of the cluster,
-    /// the leaders are asked for again.
-    pub fn attempt_at_start<T>(
         &mut self,
         deadline_ns: u64,
         mut once: impl FnMut(&mut Cluster, u64) -> Result<T, BusError>,
@@ -48,7 +34,10 @@ impl Writer {
             if result.as_ref().is_err_and(retry::is_fault) {
                 cluster.distrust();
             }
-            result
+            result.map_err(|error| match error {
+                BusError::Denied(text) if cluster.shared().was_let_in() => BusError::Unavailable(text),
+                other => other,
+            })
         })
     }
 }

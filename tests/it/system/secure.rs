@@ -122,6 +122,9 @@ fn a_broker_with_logins_restarts_during_a_test() {
     assert_exact(&system.wait_over("t", "completed"), 1_500);
 }
 
+/// An address, flags, variables, and what the last line must say.
+type Mistake<'a> = (&'a str, &'a [&'a str], &'a [(&'a str, &'a str)], &'a str);
+
 fn each_mistake_has_its_own_line(version: &str) {
     let _peace = kafka::in_peace();
     let folder = kafka::secure_folder(version);
@@ -136,7 +139,7 @@ fn each_mistake_has_its_own_line(version: &str) {
     let token = [&trust[..], &["--kafka-token-file", expired.to_str().expect("UTF-8")]].concat();
     let wrong = [("FLOODGATE_KAFKA_PASSWORD", "not-alice-secret")];
     let right = [("FLOODGATE_KAFKA_PASSWORD", "alice-secret")];
-    let cases: [(&str, &[&str], &[(&str, &str)], &str); 11] = [
+    let cases: [Mistake<'_>; 11] = [
         (&login, &scram, &wrong, "refuses the login of \"alice\" by SCRAM-SHA-256"),
         (&login, &token, &[], "refuses the login by OAUTHBEARER"),
         (&login, &trust, &[], "requires a login: use --kafka-protocol sasl_ssl"),

@@ -37,10 +37,11 @@ impl Given {
     /// # Errors
     /// The file, the line, the key and what is wrong, never a secret.
     pub fn from_properties(path: &Path) -> Result<(Given, Vec<String>), String> {
-        let named = |why: String| format!("{} {why}", path.display());
+        let file = path.display();
+        let named = |why: String| format!("{file} {why}");
         let text = String::from_utf8(read_limited(path).map_err(named)?);
         let text = text.map_err(|_| named("is not UTF-8".to_owned()))?;
-        properties::read(&text, |file| read_limited(Path::new(file))).map_err(|why| named(format!(", {why}")))
+        properties::read(&text, |file| read_limited(Path::new(file))).map_err(|why| format!("{file}, {why}"))
     }
 
     /// Reads a PEM file for the flag `flag`.
