@@ -27,6 +27,11 @@ run-driver id="driver-1" *args:
 kafka version="4.3.0":
     scripts/kafka start {{version}} 9092
 
+# Starts Kafka with TLS (port 9093), TLS and logins (9094), logins (9095) and client certificates (9096), too
+kafka-secure version="4.3.0":
+    scripts/kafka secure {{version}} 9092
+    @echo "alice may do everything: --kafka 127.0.0.1:9094 --kafka-ca .kafka/{{version}}/secure/ca.pem --kafka-mechanism SCRAM-SHA-512 --kafka-user alice --kafka-password-file .kafka/{{version}}/secure/alice.password"
+
 # Stops Kafka
 kafka-stop:
     scripts/kafka stop all
@@ -37,8 +42,8 @@ test *args:
 
 # Runs the tests that need a broker, on both tested versions of Kafka
 test-kafka *args:
-    scripts/kafka start 3.9.1
-    scripts/kafka start 4.3.0
+    scripts/kafka secure 3.9.1
+    scripts/kafka secure 4.3.0
     eval "$(scripts/kafka env)" && cargo test --locked --test it -- --ignored --skip poison::scene {{args}}
 
 # Drives a real browser over the live page of a fleet (needs Chromium, Node and a broker): `just page /tmp/shots`

@@ -12,6 +12,9 @@ use std::time::Duration;
 /// Largest body accepted, in bytes: twice the size of the largest fleet's dashboard.
 pub const MAX_FETCHED_BYTES: u64 = 64 << 20;
 
+/// Largest answer to a form, in bytes.
+const MAX_FORM_ANSWER_BYTES: u64 = 1 << 20;
+
 /// Why there is no response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchError {
@@ -85,10 +88,40 @@ pub fn post_json(
     fetch(&request, timeout)
 }
 
+/// Posts a form to `url` within `timeout`, with Basic authentication: `user:password` in base64. Trusts the
+/// certificates in `ca_pem` too.
+///
+/// # Errors
+/// As [`get`].
+pub fn post_form(
+    url: &str,
+    form: &str,
+    credentials: &str,
+    ca_pem: Option<&[u8]>,
+    timeout: Duration,
+) -> Result<Fetched, FetchError> {
+    let headers = [
+        ("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned()),
+        ("authorization".to_owned(), format!("Basic {credentials}")),
+        ("accept".to_owned(), "application/json".to_owned()),
+    ];
+    let body = form.as_bytes().to_vec();
+    let request = Request::new("POST", url, &headers, body).map_err(FetchError::lasting)?;
+    let begun_ns = clock::now_ns();
+    let addresses = find(&request, timeout)?;
+    let left = timeout.saturating_sub(Duration::from_nanos(clock::now_ns() - begun_ns));
+    fetch_with(&request, addresses, ca_pem, MAX_FORM_ANSWER_BYTES, left)
+}
+
+fn find(request: &Request, timeout: Duration) -> Result<Addresses, FetchError> {
+    let found = resolve(request.host(), request.port(), timeout);
+    let found =
+        found.map_err(|e| FetchError::passing(format!("{} {}: {e}", request.method(), request.uri())))?;
+    Ok(found.into())
+}
+
 fn fetch(request: &Request, timeout: Duration) -> Result<Fetched, FetchError> {
-    let addresses = resolve(request.host(), request.port(), timeout)
-        .map_err(|e| FetchError::passing(format!("{} {}: {e}", request.method(), request.uri())))?;
-    fetch_from(request, addresses.into(), MAX_FETCHED_BYTES, timeout)
+    fetch_from(request, find(request, timeout)?, MAX_FETCHED_BYTES, timeout)
 }
 
 fn fetch_from(
@@ -97,11 +130,22 @@ fn fetch_from(
     most_bytes: u64,
     timeout: Duration,
 ) -> Result<Fetched, FetchError> {
+    fetch_with(request, addresses, None, most_bytes, timeout)
+}
+
+fn fetch_with(
+    request: &Request,
+    addresses: Addresses,
+    ca_pem: Option<&[u8]>,
+    most_bytes: u64,
+    timeout: Duration,
+) -> Result<Fetched, FetchError> {
     let name = |what: String| format!("{} {}: {what}", request.method(), request.uri());
     let fail = |what: String| FetchError::passing(name(what));
     let too_long = || FetchError::lasting(name(format!("the body is longer than {most_bytes} bytes")));
     let begun_ns = clock::now_ns();
-    let settings = Settings { timeout, connect_timeout: timeout, ..Settings::default() };
+    let ca_pem = ca_pem.map(<[u8]>::to_vec);
+    let settings = Settings { timeout, connect_timeout: timeout, ca_pem, ..Settings::default() };
     let agent = BoundedAgent::new(request, &settings, addresses, StopFlag::default())
         .map_err(|e| fail(e.to_string()))?;
     let mut response =

@@ -105,6 +105,8 @@ pub enum BusError {
     },
     /// This client does not support the bus's kind, version or layout.
     Unsupported(String),
+    /// The bus does not accept this client's login or certificate, or this client not the bus's certificate.
+    Denied(String),
 }
 
 impl BusError {
@@ -120,7 +122,8 @@ impl fmt::Display for BusError {
             BusError::Unavailable(text)
             | BusError::Rejected(text)
             | BusError::TooLarge { text, .. }
-            | BusError::Unsupported(text) => f.write_str(text),
+            | BusError::Unsupported(text)
+            | BusError::Denied(text) => f.write_str(text),
         }
     }
 }

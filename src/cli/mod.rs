@@ -10,6 +10,7 @@ mod feeds;
 mod files;
 #[doc(hidden)]
 pub mod fuzzing;
+mod kafka;
 mod output;
 mod plan;
 mod replay;

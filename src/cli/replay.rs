@@ -1,7 +1,8 @@
 //! The flags of `floodgate replay`.
 
+use super::kafka::SecurityArgs;
 use super::output::{OutputArgs, SpeechArgs};
-use crate::bus::kafka::{KafkaClientKind, KafkaConnector, KafkaSettings};
+use crate::bus::kafka::{KafkaClientKind, KafkaConnector};
 use crate::run::replay::{Settings, Source};
 use clap::Args;
 use std::path::PathBuf;
@@ -11,7 +12,11 @@ use std::sync::Arc;
 #[derive(Args, Clone, Debug)]
 pub struct ReplayArgs {
     /// A saved run, or its records.jsonl
-    #[arg(value_name = "DIR|FILE", required_unless_present = "kafka", conflicts_with = "kafka")]
+    #[arg(
+        value_name = "DIR|FILE",
+        required_unless_present_any = ["kafka", "kafka_config"],
+        conflicts_with = "kafka"
+    )]
     path: Option<PathBuf>,
     /// Read the records from the topics of these brokers
     #[arg(long, value_name = "HOST:PORT[,…]", value_delimiter = ',', requires = "test_id")]
@@ -25,6 +30,9 @@ pub struct ReplayArgs {
     /// Kafka client: modern for brokers 0.11 to 4.x, legacy for older ones
     #[arg(long, value_name = "modern|legacy", default_value = "modern", requires = "kafka")]
     kafka_client: KafkaClientKind,
+    /// TLS and login.
+    #[command(flatten)]
+    security: SecurityArgs,
     /// Where the result goes.
     #[command(flatten)]
     output: OutputArgs,
@@ -45,10 +53,8 @@ impl ReplayArgs {
         let source = match (self.path, self.test_id) {
             (Some(path), test_id) => Source::Path { path, test_id },
             (None, Some(test_id)) => {
-                let mut settings = KafkaSettings::new(self.kafka);
-                settings.topic_prefix = self.topic_prefix;
-                settings.client = self.kafka_client;
-                settings.client_id = "floodgate-replay".to_owned();
+                let settings =
+                    self.security.settings(&self.kafka, &self.topic_prefix, self.kafka_client, "replay")?;
                 Source::Bus { connector: Arc::new(KafkaConnector::new(settings)?), test_id }
             }
             (None, None) => return Err("--kafka needs --test-id ID".to_owned()),

@@ -1,11 +1,12 @@
 //! The flags of the three role programs. Each can also be set by an environment variable.
 
 use super::access::AccessArgs;
+use super::kafka::SecurityArgs;
 use super::run::read_certificates;
 use super::token::TokenArgs;
 use super::values;
 use crate::bus::Connector;
-use crate::bus::kafka::{KafkaClientKind, KafkaConnector, KafkaSettings};
+use crate::bus::kafka::{KafkaClientKind, KafkaConnector};
 use crate::driver::credentials::Credentials;
 use crate::driver::feeds::FeedFiles;
 use crate::driver::{self, prepare::ClientSettings};
@@ -32,7 +33,7 @@ pub struct KafkaArgs {
         env = "FLOODGATE_KAFKA",
         value_name = "HOST:PORT[,…]",
         value_delimiter = ',',
-        required = true
+        required_unless_present = "kafka_config"
     )]
     kafka: Vec<String>,
     /// Topic name prefix, for shared clusters; must be the same for all roles
@@ -41,6 +42,9 @@ pub struct KafkaArgs {
     /// Kafka client: modern for brokers 0.11 to 4.x, legacy for older ones
     #[arg(long, env = "FLOODGATE_KAFKA_CLIENT", value_name = "modern|legacy", default_value = "modern")]
     kafka_client: KafkaClientKind,
+    /// TLS and login.
+    #[command(flatten)]
+    security: SecurityArgs,
     /// How long to wait for the brokers at startup
     #[arg(long, env = "FLOODGATE_CONNECT_TIMEOUT", default_value = "30s", value_parser = connect_timeout)]
     connect_timeout: Duration,
@@ -65,10 +69,7 @@ fn fence_after(text: &str) -> Result<Duration, String> {
 
 /// The bus that the flags describe. The error names the invalid flag.
 pub fn bus(args: &KafkaArgs, role: &str) -> Result<Arc<dyn Connector>, String> {
-    let mut settings = KafkaSettings::new(args.kafka.clone());
-    settings.topic_prefix.clone_from(&args.topic_prefix);
-    settings.client = args.kafka_client;
-    settings.client_id = format!("floodgate-{role}");
+    let settings = args.security.settings(&args.kafka, &args.topic_prefix, args.kafka_client, role)?;
     Ok(Arc::new(KafkaConnector::new(settings)?))
 }
 

@@ -5,7 +5,6 @@
 
 pub mod capture;
 mod cause;
-mod identity;
 mod kind;
 pub mod native;
 pub mod os;
@@ -23,7 +22,7 @@ use crate::stats::causes::Causes;
 use crate::stats::failures::Failures;
 use crate::stats::openings::Openings;
 use crate::stats::outcome::Outcome;
-pub use identity::Identity;
+pub use crate::tls::Identity;
 pub use kind::ClientKind;
 pub use proxy::Proxy;
 pub use resolve::{Addresses, MAX_ADDRESSES, Pinned, ResolveError, pinned, resolve};

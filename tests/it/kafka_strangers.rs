@@ -133,7 +133,10 @@ fn a_broker_before_0_11_needs_the_legacy_client() {
 fn a_listener_that_requires_a_login_is_named() {
     let broker = FakeBroker::new();
     let address = broker.serve(|_| Reply::Close);
-    assert_says(&refusal(&address, Modern, 500), &[&address, "SASL"]);
+    assert_says(
+        &refusal(&address, Modern, 500),
+        &[&address, "requires a login", "--kafka-protocol sasl_plaintext"],
+    );
 }
 
 #[test]

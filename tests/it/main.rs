@@ -15,6 +15,7 @@ mod fuzzing;
 mod golden;
 mod kafka_faults;
 mod kafka_strangers;
+mod kafka_tls;
 mod large_reports;
 mod omission;
 mod orchestrator;

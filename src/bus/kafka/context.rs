@@ -1,9 +1,12 @@
 //! State shared by all handles of a connector.
 
+use super::access::Access;
+use super::security::Protocol;
 use super::settings::{Address, KafkaSettings};
 use crate::bus::Topic;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The checked settings, and the warnings already logged.
 pub struct Context {
@@ -11,10 +14,14 @@ pub struct Context {
     pub settings: KafkaSettings,
     /// The bootstrap brokers.
     pub bootstrap: Vec<Address>,
+    /// TLS and the login.
+    pub access: Arc<Access>,
     /// The topics by their full names.
     pub names: BTreeMap<String, Topic>,
     /// What was already said of each topic.
     told: Mutex<BTreeSet<(Topic, Complaint)>>,
+    /// Whether a broker has accepted this client.
+    let_in: AtomicBool,
 }
 
 /// What is wrong with a topic's layout; logged once per topic.
@@ -29,12 +36,34 @@ impl Context {
     pub fn new(settings: KafkaSettings) -> Result<Self, String> {
         let bootstrap = settings.checked()?;
         let names = Topic::ALL.iter().map(|topic| (settings.topic_name(*topic), *topic)).collect();
-        Ok(Context { settings, bootstrap, names, told: Mutex::default() })
+        let access = Arc::new(Access::new(&settings.client_id, settings.security.clone())?);
+        Ok(Context {
+            settings,
+            bootstrap,
+            access,
+            names,
+            told: Mutex::default(),
+            let_in: AtomicBool::new(false),
+        })
     }
 
     /// The cluster, for messages.
     pub fn describe(&self) -> String {
-        format!("kafka {}", self.settings.brokers.join(","))
+        let brokers = self.settings.brokers.join(",");
+        match self.settings.security.protocol() {
+            Protocol::Plaintext => format!("kafka {brokers}"),
+            protocol => format!("kafka {brokers} ({protocol})"),
+        }
+    }
+
+    /// Notes that a broker accepted this client's certificate and login.
+    pub fn note_let_in(&self) {
+        self.let_in.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a broker has accepted this client since the start.
+    pub fn was_let_in(&self) -> bool {
+        self.let_in.load(Ordering::Relaxed)
     }
 
     /// The topic with this full name.

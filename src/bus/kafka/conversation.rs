@@ -1,7 +1,7 @@
 //! One request at a time and its response, as bytes: numbers the requests, assembles the frames and checks
 //! that a response belongs to the request in flight. It has no socket; `connection` moves its bytes.
 
-use super::frame::{Frame, FrameReader};
+use super::frame::{Frame, FrameError, FrameReader};
 use super::responses;
 use super::versions::Api;
 use super::wire::{Malformed, Reader};
@@ -36,6 +36,8 @@ impl Answer {
 pub enum Breach {
     /// The peer does not speak Kafka.
     Foreign(String),
+    /// The peer speaks TLS.
+    Tls,
     /// The peer speaks Kafka, but not to us.
     Lost(&'static str),
 }
@@ -86,7 +88,10 @@ impl Conversation {
     /// Consumes bytes received at `now_ns`; returns the response if they complete it.
     pub fn receive(&mut self, bytes: &[u8], now_ns: u64) -> Result<Option<Answer>, Breach> {
         let pushed = self.frames.push(bytes);
-        let (used, frame) = pushed.map_err(|error| Breach::Foreign(error.to_string()))?;
+        let (used, frame) = pushed.map_err(|error| match error {
+            FrameError::OtherProtocol("TLS") => Breach::Tls,
+            error => Breach::Foreign(error.to_string()),
+        })?;
         let Some(frame) = frame else { return Ok(None) };
         let Some(asked) = self.asked.take() else {
             return Err(Breach::Lost("it sent a response without a request"));

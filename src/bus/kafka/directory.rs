@@ -120,7 +120,13 @@ mod tests {
     }
 
     fn topic(name: &str, error: i16, leaders: &[(i32, i32)]) -> TopicMetadata {
-        TopicMetadata { error, name: name.to_owned(), id: Some([7; 16]), leaders: leaders.to_vec() }
+        TopicMetadata {
+            error,
+            name: name.to_owned(),
+            id: Some([7; 16]),
+            leaders: leaders.to_vec(),
+            ..TopicMetadata::default()
+        }
     }
 
     fn brokers(named: &[(i32, &str, i32)]) -> Metadata {

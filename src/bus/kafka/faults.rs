@@ -1,5 +1,6 @@
 //! Turns broker error codes into messages: what failed, for which value, how to fix it and whether to retry.
 
+use super::security::{Login, Protocol, Security};
 use super::settings::Address;
 use super::wire::Malformed;
 use crate::bus::BusError;
@@ -17,7 +18,8 @@ pub fn topic(code: i16, topic: &str, what: &str, message: Option<&str>) -> BusEr
     use ResponseError as E;
     match error {
         E::TopicAuthorizationFailed | E::ClusterAuthorizationFailed => BusError::Rejected(text(
-            "this client is not authorized; an administrator can allow Read, Write and Describe on the topic",
+            "this client is not authorized; an administrator can allow it with kafka-acls.sh --operation Read or \
+             Write",
         )),
         E::InvalidTopicException => BusError::Rejected(text("check --topic-prefix")),
         E::InvalidRecord | E::PolicyViolation | E::InvalidTimestamp => {
@@ -50,6 +52,11 @@ pub fn is_out_of_range(code: i16) -> bool {
     ResponseError::try_from_code(code) == Some(ResponseError::OffsetOutOfRange)
 }
 
+/// Whether the code says that the ACLs do not allow it.
+pub fn is_unauthorized(code: i16) -> bool {
+    ResponseError::try_from_code(code) == Some(ResponseError::TopicAuthorizationFailed)
+}
+
 /// Whether the code says that the topic does not exist.
 pub fn is_unknown_topic(code: i16) -> bool {
     ResponseError::try_from_code(code) == Some(ResponseError::UnknownTopicOrPartition)
@@ -66,7 +73,7 @@ pub fn creation(code: i16, topics: &[String], topic: &str, message: Option<&str>
             Some(BusError::Rejected(format!(
                 "the cluster has no topic {topic} and does not allow this client to create it \
                  ({error:?}{added}): ask an administrator to create {} with one partition each and \
-                 message.timestamp.type=LogAppendTime",
+                 message.timestamp.type=LogAppendTime, or to allow Create on them",
                 topics.join(", ")
             )))
         }
@@ -82,11 +89,36 @@ pub fn malformed(address: &Address, Malformed(why): Malformed) -> BusError {
     BusError::Unavailable(format!("the response of Kafka broker {address} is malformed: {why}"))
 }
 
+/// The error for a login that the broker refuses; `message` is the broker's own text.
+pub fn login(code: i16, message: Option<&str>, login: &Login, address: &Address) -> BusError {
+    let error = ResponseError::try_from_code(code);
+    let mechanism = login.mechanism().name();
+    let why = message.filter(|text| !text.is_empty()).map_or_else(|| format!("{error:?}"), str::to_owned);
+    let (who, fix) = match login {
+        Login::Plain { user, .. } | Login::Scram { user, .. } => {
+            (format!("of {user:?} "), "check --kafka-user, the password and --kafka-mechanism")
+        }
+        Login::Bearer(_) => (String::new(), "check the token: its issuer, its audience and when it expires"),
+    };
+    let text = format!("Kafka broker {address} refuses the login {who}by {mechanism} ({why}): {fix}");
+    // Only a refusal is lasting; an error of the broker itself may pass.
+    match error {
+        Some(ResponseError::SaslAuthenticationFailed | ResponseError::IllegalSaslState) => {
+            BusError::Denied(text)
+        }
+        _ => BusError::Unavailable(text),
+    }
+}
+
 /// A listener that requires a login answers ApiVersions and closes the connection at the next request.
-pub fn hint_sasl(error: BusError, address: &Address) -> BusError {
+pub fn hint_sasl(error: BusError, address: &Address, security: &Security) -> BusError {
+    if security.login.is_some() {
+        return error;
+    }
+    let protocol = Protocol::of(security.tls.is_some(), true);
     BusError::Unavailable(format!(
-        "{error}; if this keeps happening, the listener at {address} requires a SASL login, which this \
-         client does not support: use a plaintext listener"
+        "{error}; if this keeps happening, the listener at {address} requires a login: use --kafka-protocol \
+         {protocol}, --kafka-mechanism, --kafka-user and --kafka-password-file"
     ))
 }
 

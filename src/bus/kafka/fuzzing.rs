@@ -42,6 +42,8 @@ pub fn answer(bytes: &[u8]) {
         (Api::Produce, [3, 9]),
         (Api::ListOffsets, [1, 6]),
         (Api::Fetch, [4, 12]),
+        (Api::SaslHandshake, [1, 1]),
+        (Api::SaslAuthenticate, [0, 2]),
     ] {
         for version in versions {
             let Ok((_, mut reader)) = responses::body(api, version, bytes) else { continue };
@@ -52,6 +54,8 @@ pub fn answer(bytes: &[u8]) {
                 Api::Produce => drop(responses::produce(&mut reader, version)),
                 Api::ListOffsets => drop(responses::list_offsets(&mut reader, version)),
                 Api::Fetch => drop(responses::fetch(&mut reader, version, true)),
+                Api::SaslHandshake => drop(responses::sasl_handshake(&mut reader)),
+                Api::SaslAuthenticate => drop(responses::sasl_authenticate(&mut reader, version)),
             }
         }
     }

@@ -8,6 +8,7 @@
 //! `transactions`, `versions`, `partition` and `backoff` are pure. `legacy` is the same bus over the crate
 //! `kafka`.
 
+mod access;
 mod backoff;
 mod batches;
 mod cluster;
@@ -30,9 +31,14 @@ mod reading;
 mod requests;
 mod responses;
 mod retry;
+mod rights;
+mod sasl;
 #[cfg(test)]
 mod scripted;
+pub mod security;
 mod settings;
+mod tls_faults;
+mod tokens;
 mod topics;
 mod transactions;
 mod versions;
@@ -45,7 +51,7 @@ use self::poll::Fetcher;
 use self::writer::Writer;
 use super::{Appended, Bus, BusError, Connector, Position, Record, Start, Topic, check_size};
 use crate::clock;
-pub use settings::{Address, KafkaClientKind, KafkaSettings};
+pub use settings::{Address, KafkaClientKind, KafkaSettings, Right};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;

@@ -10,7 +10,7 @@ use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
     ApiVersionsRequest, CreateTopicsRequest, FetchRequest, ListOffsetsRequest, MetadataRequest,
-    ProduceRequest, RequestHeader, TopicName,
+    ProduceRequest, RequestHeader, SaslAuthenticateRequest, SaslHandshakeRequest, TopicName,
 };
 use kafka_protocol::protocol::{Encodable, StrBytes, encode_request_header_into_buffer};
 use kafka_protocol::records::{
@@ -23,6 +23,8 @@ pub const EARLIEST: i64 = -2;
 /// ListOffsets: the offset after the newest record.
 pub const LATEST: i64 = -1;
 
+/// Metadata: from this version on, a broker says what this client may do (KIP-430).
+const RIGHTS_FROM: i16 = 8;
 /// Fetch: omit open transactions and list the aborted ones.
 const READ_COMMITTED: i8 = 1;
 /// Settings of a new topic: append times, and no compression, which would cost the broker and readers time.
@@ -77,11 +79,25 @@ pub fn api_versions(head: Head<'_>) -> Result<BytesMut, BusError> {
     framed(head, &request)
 }
 
-/// Asks for the brokers and for these topics' leaders, without creating topics.
+/// Chooses how to log in.
+pub fn sasl_handshake(head: Head<'_>, mechanism: &str) -> Result<BytesMut, BusError> {
+    framed(head, &SaslHandshakeRequest::default().with_mechanism(text(mechanism)))
+}
+
+/// One message of a login.
+pub fn sasl_authenticate(head: Head<'_>, message: &[u8]) -> Result<BytesMut, BusError> {
+    framed(head, &SaslAuthenticateRequest::default().with_auth_bytes(Bytes::copy_from_slice(message)))
+}
+
+/// Asks for the brokers, and for these topics' leaders and our rights, without creating topics.
 pub fn metadata(head: Head<'_>, topics: &[String]) -> Result<BytesMut, BusError> {
     let topics =
         topics.iter().map(|name| MetadataRequestTopic::default().with_name(Some(topic(name)))).collect();
-    framed(head, &MetadataRequest::default().with_topics(Some(topics)).with_allow_auto_topic_creation(false))
+    let request = MetadataRequest::default()
+        .with_topics(Some(topics))
+        .with_allow_auto_topic_creation(false)
+        .with_include_topic_authorized_operations(head.version >= RIGHTS_FROM);
+    framed(head, &request)
 }
 
 /// Creates topics with one partition and [`TOPIC_SETTINGS`]. From version 4 on, a replication factor of -1

@@ -29,6 +29,8 @@ pub struct TopicMetadata {
     pub name: String,
     /// Its id; `None` from a broker older than 2.8.
     pub id: Option<TopicId>,
+    /// What the cluster allows this client, one bit per operation; `i32::MIN` from a broker older than 2.3.
+    pub rights: i32,
     /// Each partition and the broker that leads it, -1 for none.
     pub leaders: Vec<(i32, i32)>,
 }
@@ -107,6 +109,35 @@ pub fn api_versions(reader: &mut Reader<'_>) -> Result<(i16, BrokerVersions), Ma
     Ok((error, apis))
 }
 
+/// The answer to one message of a login. It has no `Debug`, since its bytes belong to the login.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Authenticated {
+    /// 0, or why the login is refused.
+    pub error: i16,
+    /// The broker's error message.
+    pub message: Option<String>,
+    /// The broker's message of the login.
+    pub bytes: Vec<u8>,
+    /// How long the session lasts, in ms; 0 without a limit.
+    pub lifetime_ms: i64,
+}
+
+/// Version 1: the error code, and the mechanisms that the broker offers.
+pub fn sasl_handshake(reader: &mut Reader<'_>) -> Result<(i16, Vec<String>), Malformed> {
+    Ok((reader.i16()?, reader.list(Reader::string)?))
+}
+
+/// Versions 0 to 2.
+pub fn sasl_authenticate(reader: &mut Reader<'_>, version: i16) -> Result<Authenticated, Malformed> {
+    let (error, message) = (reader.i16()?, reader.nullable_string()?);
+    let (bytes, whole) = reader.bytes_as_far_as_there()?;
+    if !whole {
+        return Err(Malformed("the response is truncated"));
+    }
+    let lifetime_ms = if version >= 1 { reader.i64()? } else { 0 };
+    Ok(Authenticated { error, message, bytes: bytes.to_vec(), lifetime_ms })
+}
+
 /// Versions 4 to 10.
 pub fn metadata(reader: &mut Reader<'_>, version: i16) -> Result<Metadata, Malformed> {
     reader.i32()?; // throttle time
@@ -145,11 +176,9 @@ fn topic_metadata(reader: &mut Reader<'_>, version: i16) -> Result<TopicMetadata
         reader.tags()?;
         Ok(partition)
     })?;
-    if version >= 8 {
-        reader.i32()?; // authorized operations
-    }
+    let rights = if version >= 8 { reader.i32()? } else { i32::MIN };
     reader.tags()?;
-    Ok(TopicMetadata { error, name, id, leaders })
+    Ok(TopicMetadata { error, name, id, rights, leaders })
 }
 
 /// Versions 2 to 5.

@@ -8,6 +8,9 @@ use crate::clock::{Clock, NS_PER_S};
 /// Longest single attempt: a hung broker must not use up the time in which another one could be found.
 pub const ATTEMPT_NS: u64 = 5 * NS_PER_S;
 
+/// An attempt cut off by the deadline after less than this says nothing about the cluster.
+const NEWS_NS: u64 = NS_PER_S;
+
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
@@ -88,6 +91,22 @@ impl Retry {
         }
     }
 
+    /// The result of an attempt of `limit_ns`, or the fault before it if the attempt only ran out of time:
+    /// the last moments of a call say nothing new.
+    fn or_earlier<T>(
+        &self,
+        result: Result<T, BusError>,
+        limit_ns: u64,
+        is_late: bool,
+    ) -> Result<T, BusError> {
+        match (&result, &self.last_fault) {
+            (Err(error), Some(earlier)) if error.is_transient() && is_late && limit_ns < NEWS_NS => {
+                Err(earlier.clone())
+            }
+            _ => result,
+        }
+    }
+
     /// Retries `once`, which is given the time at which its attempt must end, until it succeeds, fails
     /// permanently or the deadline passes.
     pub fn attempt<T>(
@@ -102,7 +121,8 @@ impl Retry {
                 Next::Wait { until_ns } => drop(clock.rest(until_ns - now_ns)),
                 Next::GiveUp(error) => return Err(error),
                 Next::Try { until_ns } => {
-                    let result = once(until_ns);
+                    let result =
+                        self.or_earlier(once(until_ns), until_ns - now_ns, clock.now_ns() >= until_ns);
                     if let Some(settled) = self.settle(clock.now_ns(), result) {
                         return settled;
                     }
@@ -114,7 +134,7 @@ impl Retry {
 
 /// Whether the error says something about the cluster. A rejected record does not mean that it is faulty.
 pub fn is_fault(error: &BusError) -> bool {
-    matches!(error, BusError::Unavailable(_) | BusError::Unsupported(_))
+    matches!(error, BusError::Unavailable(_) | BusError::Unsupported(_) | BusError::Denied(_))
 }
 
 /// The log lines of a long wait: the first fault and every different one, so that the user sees why it waits.
@@ -228,6 +248,18 @@ mod tests {
         // Four attempts of 5 s and a little backoff do not fit: the fourth is cut off by the deadline.
         assert_eq!((tries, failed), (4, Err(away("attempt 4"))));
         assert_eq!(clock.now_ns(), DEADLINE_NS);
+    }
+
+    #[test]
+    fn a_short_last_attempt_does_not_hide_the_fault_before_it() {
+        let (silent, refused) = (Err::<(), _>(away("silent")), Err(away("refused")));
+        let mut retry = retry();
+        assert_eq!(retry.or_earlier(silent.clone(), 1, true), silent, "there is no earlier one");
+        retry.failed(0, away("refused"));
+        assert_eq!(retry.or_earlier(silent.clone(), NEWS_NS - 1, true), refused);
+        assert_eq!(retry.or_earlier(silent.clone(), NEWS_NS, true), silent, "long enough");
+        assert_eq!(retry.or_earlier(silent.clone(), NEWS_NS - 1, false), silent, "not for lack of time");
+        assert_eq!(retry.or_earlier(Ok(()), 1, true), Ok(()));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The user's Kafka settings, checked before anything connects.
 
+use super::security::Security;
 use crate::bus::Topic;
 use std::fmt;
 use std::str::FromStr;
@@ -38,6 +39,15 @@ impl FromStr for KafkaClientKind {
     }
 }
 
+/// What a client does with a topic, in the words of Kafka's ACLs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Right {
+    /// Reads its records.
+    Read,
+    /// Appends records.
+    Write,
+}
+
 /// Where the cluster is and how to connect to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KafkaSettings {
@@ -49,6 +59,11 @@ pub struct KafkaSettings {
     pub client: KafkaClientKind,
     /// Identifies this process in the brokers' logs and quotas.
     pub client_id: String,
+    /// TLS and the login.
+    pub security: Security,
+    /// What this process does with the topics; checked at the start, so that a missing right shows there and
+    /// not in the middle of a test.
+    pub rights: Vec<(Topic, Right)>,
 }
 
 impl KafkaSettings {
@@ -59,6 +74,8 @@ impl KafkaSettings {
             topic_prefix: String::new(),
             client: KafkaClientKind::default(),
             client_id: "floodgate".to_string(),
+            security: Security::default(),
+            rights: Vec::new(),
         }
     }
 
@@ -84,6 +101,12 @@ impl KafkaSettings {
             return Err(format!(
                 "topic prefix of {} bytes is too long: topic names have at most {MAX_TOPIC_NAME} bytes",
                 self.topic_prefix.len()
+            ));
+        }
+        if self.client == KafkaClientKind::Legacy && self.security != Security::default() {
+            return Err(format!(
+                "the legacy Kafka client has neither TLS nor a login: use --kafka-client modern for {}",
+                self.security.protocol()
             ));
         }
         self.brokers.iter().map(|broker| broker.parse()).collect()

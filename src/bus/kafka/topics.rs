@@ -4,6 +4,7 @@ use super::cluster::Cluster;
 use super::context::Context;
 use super::responses::{self, Metadata};
 use super::retry::Waiting;
+use super::rights;
 use super::versions::Api;
 use super::writer::Writer;
 use super::{faults, requests};
@@ -33,6 +34,7 @@ pub fn prepare(shared: Arc<Context>, deadline_ns: u64) -> Result<(), BusError> {
 fn ensure(cluster: &mut Cluster, deadline_ns: u64) -> Result<(), BusError> {
     loop {
         let found = cluster.ask_metadata(&Topic::ALL, deadline_ns)?;
+        rights::check(&found, cluster.shared())?;
         let missing = missing(&found)?;
         if !missing.is_empty() {
             create(cluster, &missing, deadline_ns)?;

@@ -25,6 +25,10 @@ pub enum Api {
     ListOffsets,
     /// Read records.
     Fetch,
+    /// Choose how to log in.
+    SaslHandshake,
+    /// Log in.
+    SaslAuthenticate,
 }
 
 impl Api {
@@ -41,6 +45,8 @@ impl Api {
             Api::Produce => ApiKey::Produce,
             Api::ListOffsets => ApiKey::ListOffsets,
             Api::Fetch => ApiKey::Fetch,
+            Api::SaslHandshake => ApiKey::SaslHandshake,
+            Api::SaslAuthenticate => ApiKey::SaslAuthenticate,
         }
     }
 
@@ -53,6 +59,9 @@ impl Api {
             Api::Produce => 3..=9,
             Api::ListOffsets => 1..=6,
             Api::Fetch => 4..=12,
+            // Version 0 would be followed by messages without a frame of Kafka's.
+            Api::SaslHandshake => 1..=1,
+            Api::SaslAuthenticate => 0..=2,
         }
     }
 
@@ -65,6 +74,8 @@ impl Api {
             Api::Produce => 9,
             Api::ListOffsets => 6,
             Api::Fetch => 12,
+            Api::SaslHandshake => i16::MAX,
+            Api::SaslAuthenticate => 2,
         }
     }
 }
@@ -98,7 +109,20 @@ impl Agreed {
             }
             agreed.insert(api, highest.min(*ours.end()));
         }
+        // Only a login needs these.
+        for api in [Api::SaslHandshake, Api::SaslAuthenticate] {
+            let ours = api.ours();
+            let common = broker.iter().find(|(key, lowest, highest)| {
+                *key == api.key() && highest >= ours.start() && lowest <= ours.end()
+            });
+            agreed.extend(common.map(|(_, _, highest)| (api, *highest.min(ours.end()))));
+        }
         Ok(Agreed(agreed))
+    }
+
+    /// Whether the broker supports the requests of a login.
+    pub fn has_login(&self) -> bool {
+        [Api::SaslHandshake, Api::SaslAuthenticate].iter().all(|api| self.0.contains_key(api))
     }
 
     /// The version to use for `api`.
@@ -143,6 +167,20 @@ mod tests {
     }
 
     #[test]
+    fn a_login_needs_both_requests() {
+        let mut versions = broker([(0, 13), (2, 7), (0, 13), (1, 11), (4, 18)]);
+        let has_login = |versions: &BrokerVersions| Agreed::with(versions).unwrap().has_login();
+        versions.push((Api::SaslHandshake.key(), 0, 1));
+        assert!(!has_login(&versions));
+        versions.push((Api::SaslAuthenticate.key(), 0, 9));
+        assert!(has_login(&versions));
+        let agreed = Agreed::with(&versions).unwrap();
+        assert_eq!([Api::SaslHandshake, Api::SaslAuthenticate].map(|api| agreed.version(api)), [1, 2]);
+        versions[5].2 = 0;
+        assert!(!has_login(&versions), "older than 1.0");
+    }
+
+    #[test]
     fn fetch_versions_reveal_a_4_x_broker() {
         assert!(is_4_or_newer(&broker([(0, 13), (2, 7), (0, 13), (1, 11), (4, 18)])));
         assert!(!is_4_or_newer(&broker([(0, 12), (0, 7), (0, 11), (0, 9), (0, 17)])));
@@ -150,12 +188,12 @@ mod tests {
 
     #[test]
     fn our_versions_match_the_codec() {
-        for api in ALL {
+        for api in [&ALL[..], &[Api::SaslHandshake, Api::SaslAuthenticate]].concat() {
             let codec = api.api_key().valid_versions();
             assert!(codec.min <= *api.ours().start() && codec.max >= *api.ours().end(), "{api:?}");
             let first_flexible =
                 (codec.min..=codec.max).find(|version| api.api_key().request_header_version(*version) == 2);
-            assert_eq!(first_flexible, Some(api.flexible_from()), "{api:?}");
+            assert_eq!(first_flexible.unwrap_or(i16::MAX), api.flexible_from(), "{api:?}");
         }
     }
 }

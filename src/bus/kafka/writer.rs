@@ -21,7 +21,8 @@ impl Writer {
     }
 
     /// Retries until it succeeds, fails permanently or the deadline passes. After a fault of the cluster, the
-    /// leaders are asked for again.
+    /// leaders are asked for again. A refused login or certificate is permanent, unless the client was let in
+    /// before: then passwords or certificates are being replaced.
     pub fn attempt<T>(
         &mut self,
         deadline_ns: u64,
@@ -33,7 +34,10 @@ impl Writer {
             if result.as_ref().is_err_and(retry::is_fault) {
                 cluster.distrust();
             }
-            result
+            result.map_err(|error| match error {
+                BusError::Denied(text) if cluster.shared().was_let_in() => BusError::Unavailable(text),
+                other => other,
+            })
         })
     }
 }

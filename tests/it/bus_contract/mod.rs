@@ -2,9 +2,11 @@
 
 mod cases;
 
+use crate::support::kafka::Listener::{Mtls, SaslPlaintext, SaslSsl};
 use crate::support::{kafka, old_kafka};
 use floodgate::bus::Connector;
 use floodgate::bus::kafka::KafkaClientKind::{Legacy, Modern};
+use floodgate::bus::kafka::security::{Hash, Mechanism};
 use floodgate::bus::local::LocalConnector;
 use std::any::Any;
 
@@ -92,4 +94,29 @@ bus_contract!(
     #[ignore = "needs a Kafka broker: just test-kafka"]
     kafka_limited_to_the_versions_of_0_11,
     |case| kafka::subject_at(&old_kafka::in_front_of(&kafka::broker("3.9.1")), Modern, case)
+);
+bus_contract!(
+    #[ignore = "needs a Kafka broker: just test-kafka"]
+    kafka_3_9_mutual_tls,
+    |case| kafka::secure_subject("3.9.1", Mtls, case)
+);
+bus_contract!(
+    #[ignore = "needs a Kafka broker: just test-kafka"]
+    kafka_3_9_scram_sha_256,
+    |case| kafka::secure_subject("3.9.1", SaslPlaintext(Mechanism::Scram(Hash::Sha256)), case)
+);
+bus_contract!(
+    #[ignore = "needs a Kafka broker: just test-kafka"]
+    kafka_4_3_tls_and_scram_sha_512,
+    |case| kafka::secure_subject("4.3.0", SaslSsl(Mechanism::Scram(Hash::Sha512)), case)
+);
+bus_contract!(
+    #[ignore = "needs a Kafka broker: just test-kafka"]
+    kafka_4_3_plain,
+    |case| kafka::secure_subject("4.3.0", SaslPlaintext(Mechanism::Plain), case)
+);
+bus_contract!(
+    #[ignore = "needs a Kafka broker: just test-kafka"]
+    kafka_4_3_tls_and_tokens,
+    |case| kafka::secure_subject("4.3.0", SaslSsl(Mechanism::OauthBearer), case)
 );

@@ -1,9 +1,13 @@
 //! Real Kafka brokers for tests: their addresses, ways to disturb them, and unique topics.
 
 use crate::bus_contract::Subject;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use floodgate::bus::Connector;
+use floodgate::bus::kafka::security::{Given, Mechanism, Protocol, Secret};
 use floodgate::bus::kafka::{KafkaClientKind, KafkaConnector, KafkaSettings};
 use floodgate::clock;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -103,7 +107,7 @@ pub fn broker(version: &str) -> String {
     let found = list.split(',').find_map(|entry| entry.trim().strip_prefix(version)?.strip_prefix('='));
     found.map(str::to_string).unwrap_or_else(|| {
         panic!(
-            "{VARIABLE}={list:?} contains no Kafka {version}: run scripts/kafka start {version}, then \
+            "{VARIABLE}={list:?} contains no Kafka {version}: run scripts/kafka secure {version}, then \
              eval \"$(scripts/kafka env)\""
         )
     })
@@ -140,4 +144,87 @@ pub fn subject_at(address: &str, client: KafkaClientKind, case: &str) -> Subject
     connector.prepare(Duration::from_secs(30)).expect("prepare");
     let append_time = client == KafkaClientKind::Modern;
     Subject { connector: Box::new(connector), append_time, held: Box::new(peace) }
+}
+
+/// A listener that `scripts/kafka secure` adds to a broker, and how a test connects to it.
+#[derive(Clone, Copy, Debug)]
+pub enum Listener {
+    /// TLS.
+    Ssl,
+    /// TLS and a login by this mechanism.
+    SaslSsl(Mechanism),
+    /// A login by this mechanism.
+    SaslPlaintext(Mechanism),
+    /// TLS with a client certificate.
+    Mtls,
+}
+
+/// The folder of a broker's certificates and passwords.
+pub fn secure_folder(version: &str) -> PathBuf {
+    let root = std::env::var_os("FLOODGATE_KAFKA_DIR").map(PathBuf::from);
+    let root = root.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".kafka"));
+    let folder = root.join(version).join("secure");
+    assert!(folder.join("ready").exists(), "no {}: run scripts/kafka secure {version}", folder.display());
+    folder
+}
+
+/// The address of a secure listener.
+pub fn secure_address(version: &str, listener: Listener) -> String {
+    let plain = broker(version);
+    let (host, port) = plain.rsplit_once(':').expect("HOST:PORT");
+    let port: u16 = port.parse().expect("a port");
+    let offset = match listener {
+        Listener::Ssl => 1,
+        Listener::SaslSsl(_) => 2,
+        Listener::SaslPlaintext(_) => 3,
+        Listener::Mtls => 4,
+    };
+    format!("{host}:{}", port + offset)
+}
+
+/// The settings of alice, who may do everything.
+pub fn given(version: &str, listener: Listener) -> Given {
+    let folder = secure_folder(version);
+    let pem = |name: &str| Some(Given::read_pem("test", &folder.join(name), true).expect("PEM"));
+    let tls = Given { ca: pem("ca.pem"), ..Given::default() };
+    let login = |mechanism: Mechanism| Given {
+        mechanism: Some(mechanism),
+        user: (mechanism != Mechanism::OauthBearer).then(|| "alice".to_owned()),
+        password: (mechanism != Mechanism::OauthBearer).then(|| Secret::new("alice-secret")),
+        token_file: (mechanism == Mechanism::OauthBearer).then(|| token_file(&folder, 3_600)),
+        ..Given::default()
+    };
+    match listener {
+        Listener::Ssl => tls,
+        Listener::Mtls => Given { cert: pem("alice.pem"), key: pem("alice.key"), ..tls },
+        Listener::SaslSsl(mechanism) => login(mechanism).or(tls),
+        Listener::SaslPlaintext(mechanism) => {
+            Given { protocol: Some(Protocol::SaslPlaintext), ..login(mechanism) }
+        }
+    }
+}
+
+/// A token that is over.
+pub fn expired_token(version: &str) -> PathBuf {
+    token_file(&secure_folder(version), -100)
+}
+
+/// A token for alice as Kafka's validator for tests accepts it: without a signature (RFC 7519, section 6).
+fn token_file(folder: &Path, life_s: i64) -> PathBuf {
+    let now_s = clock::wall_ms(clock::now_ns()) as i64 / 1_000;
+    let claims = format!(r#"{{"sub":"alice","iat":{},"exp":{}}}"#, now_s - 200, now_s + life_s);
+    let [head, claims] = [r#"{"alg":"none"}"#, &claims].map(|part| URL_SAFE_NO_PAD.encode(part));
+    let path = folder.join(format!("{}.token", fresh_prefix("alice")));
+    std::fs::write(&path, format!("{head}.{claims}.")).expect("written");
+    path
+}
+
+/// The subject of the bus contract tests, over a secure listener.
+pub fn secure_subject(version: &str, listener: Listener, case: &str) -> Subject {
+    let peace = in_peace();
+    let security = given(version, listener).check().expect("settings");
+    let plain = settings(&secure_address(version, listener), KafkaClientKind::Modern, case);
+    let connector = KafkaConnector::new(KafkaSettings { security, ..plain }).expect("settings");
+    connector.prepare(Duration::from_secs(30)).expect("prepare");
+    Subject { connector: Box::new(connector), append_time: true, held: Box::new(peace) }
 }

@@ -9,6 +9,7 @@ mod original;
 mod process;
 mod process_faults;
 mod remote_run;
+mod secure;
 mod skew;
 mod strangers;
 mod tolerance;
@@ -20,6 +21,7 @@ use floodgate::stats::summary::Summary;
 use process::{Process, addr_in, wait};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// Makes a test of each function for each tested broker version.
 macro_rules! on_both {
@@ -42,11 +44,38 @@ macro_rules! on_both {
 }
 use on_both;
 
+/// How the roles connect to the brokers. The folder holds certificates and passwords.
+enum Login {
+    /// Plain TCP without a login.
+    None,
+    /// Over TLS, each role as the user of its name, with SCRAM.
+    EachRole(PathBuf),
+    /// The same, all as alice, who may do everything.
+    Alice(PathBuf),
+}
+
+impl Login {
+    /// The flags of a role.
+    fn flags(&self, role: &str) -> Vec<String> {
+        let (folder, user) = match self {
+            Login::None => return Vec::new(),
+            Login::EachRole(folder) => (folder, role),
+            Login::Alice(folder) => (folder, "alice"),
+        };
+        let file = |name: &str| folder.join(name).to_str().expect("UTF-8").to_owned();
+        let (ca, password) = (file("ca.pem"), file(&format!("{user}.password")));
+        let flags = ["--kafka-mechanism", "SCRAM-SHA-512", "--kafka-user", user];
+        let files = ["--kafka-ca", &ca, "--kafka-password-file", &password];
+        [flags, files].concat().into_iter().map(str::to_owned).collect()
+    }
+}
+
 /// A target and an orchestrator on topics with a unique prefix. Each test adds its drivers.
 struct System {
     broker: String,
     client: &'static str,
     prefix: String,
+    login: Login,
     target_addr: SocketAddr,
     addr: SocketAddr,
     target: Process,
@@ -61,16 +90,19 @@ impl System {
 
     /// Like [`System::start`], with this Kafka client.
     fn start_over(broker: &str, client: &'static str, case: &str) -> System {
-        let prefix = kafka::fresh_prefix(case);
+        System::begin(broker, client, Login::None, kafka::fresh_prefix(case))
+    }
+
+    fn begin(broker: &str, client: &'static str, login: Login, prefix: String) -> System {
         let mut target = Process::start("target", "floodgate-target", &["--listen", "127.0.0.1:0"], &[]);
         let target_addr = addr_in(&target.line("ready"));
-        let (orchestrator, addr) = orchestrator(broker, client, &prefix);
-        System { broker: broker.to_owned(), client, prefix, target_addr, addr, target, orchestrator }
+        let (orchestrator, addr) = orchestrator(broker, client, &login, &prefix);
+        System { broker: broker.to_owned(), client, prefix, login, target_addr, addr, target, orchestrator }
     }
 
     /// Starts an orchestrator that replaces the first one or runs alongside it.
     fn orchestrator(&self) -> (Process, SocketAddr) {
-        orchestrator(&self.broker, self.client, &self.prefix)
+        orchestrator(&self.broker, self.client, &self.login, &self.prefix)
     }
 
     /// The URL to load.
@@ -88,7 +120,10 @@ impl System {
         let own = ["--kafka", &self.broker, "--topic-prefix", &self.prefix, "--orchestrator", &orchestrator];
         let named = ["--node-id", node_id, "--node-ip", "127.0.0.1", "--target", target];
         let client = ["--kafka-client", self.client];
-        Process::start(node_id, "floodgate-driver", &[&own[..], &client, &named, flags].concat(), &[])
+        let login = self.login.flags("driver");
+        let login: Vec<&str> = login.iter().map(String::as_str).collect();
+        let words = [&own[..], &client, &named, &login, flags].concat();
+        Process::start(node_id, "floodgate-driver", &words, &[])
     }
 
     fn dashboard(&self) -> Dashboard {
@@ -179,9 +214,11 @@ impl System {
     }
 }
 
-fn orchestrator(broker: &str, client: &str, prefix: &str) -> (Process, SocketAddr) {
+fn orchestrator(broker: &str, client: &str, login: &Login, prefix: &str) -> (Process, SocketAddr) {
     let bus = ["--kafka", broker, "--kafka-client", client, "--topic-prefix", prefix];
-    let words = [&bus[..], &["--listen", "127.0.0.1:0"]].concat();
+    let login = login.flags("orchestrator");
+    let login: Vec<&str> = login.iter().map(String::as_str).collect();
+    let words = [&bus[..], &login, &["--listen", "127.0.0.1:0"]].concat();
     let mut process = Process::start("orchestrator", "floodgate-orchestrator", &words, &[]);
     let addr = addr_in(&process.line("ready"));
     (process, addr)

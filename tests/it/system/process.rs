@@ -67,6 +67,12 @@ impl Process {
         })
     }
 
+    /// Its command line, as every user of this host can read it.
+    pub fn command_line(&self) -> String {
+        let bytes = std::fs::read(format!("/proc/{}/cmdline", self.child.id())).expect("it runs");
+        String::from_utf8_lossy(&bytes).replace('\0', " ")
+    }
+
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).expect("the process can be signalled");

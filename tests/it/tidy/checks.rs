@@ -7,7 +7,7 @@ const MAX_FILE_LINES: usize = 500;
 const MAX_FUNCTION_LINES: usize = 70;
 
 /// Layer of each top-level module; a module imports only its own layer and those below it.
-const LAYERS: [(&str, u8); 37] = [
+const LAYERS: [(&str, u8); 38] = [
     ("units", 0),
     ("check", 0),
     ("plan", 0),
@@ -36,6 +36,7 @@ const LAYERS: [(&str, u8); 37] = [
     ("store", 1),
     ("threads", 1),
     ("terminal", 1),
+    ("tls", 1),
     ("bus", 1),
     ("http", 1),
     ("driver", 2),

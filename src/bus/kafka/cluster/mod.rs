@@ -5,7 +5,7 @@ use super::connection::Connection;
 use super::context::Context;
 use super::directory::{Directory, Led};
 use super::responses::{self, Metadata, TopicId};
-use super::settings::KafkaSettings;
+use super::settings::{Address, KafkaSettings};
 use super::versions::Api;
 use super::{faults, requests};
 use crate::bus::{BusError, Topic};
@@ -91,7 +91,7 @@ impl Cluster {
         let mut connection = self.any_connection(deadline_ns)?;
         let asked = connection.call(Api::Metadata, |head| requests::metadata(head, &names), deadline_ns);
         let answer = asked.map_err(|error| match connection.closed_by_peer() {
-            true => faults::hint_sasl(error, connection.address()),
+            true => faults::hint_sasl(error, connection.address(), &self.settings().security),
             false => error,
         })?;
         let found = answer
@@ -124,13 +124,18 @@ impl Cluster {
         for (tried, address) in addresses.iter().enumerate() {
             let share = clock::until(deadline_ns) / (addresses.len() - tried) as u32;
             let share_ns = clock::now_ns().saturating_add(clock::to_ns(share));
-            match Connection::open(address, &self.settings().client_id, share_ns) {
+            match self.open(address, share_ns) {
                 Ok(connection) => return Ok(connection),
                 Err(error) if error.is_transient() => faults.push(error.to_string()),
                 Err(error) => return Err(error),
             }
         }
         Err(BusError::Unavailable(faults.join("; ")))
+    }
+
+    fn open(&self, address: &Address, deadline_ns: u64) -> Result<Connection, BusError> {
+        let opened = Connection::open(address, &self.shared.access, deadline_ns);
+        opened.inspect(|_| self.shared.note_let_in())
     }
 
     /// The open connection to broker `id`, which may be busy, or a new one.
@@ -141,7 +146,7 @@ impl Cluster {
             let address = self.directory.address(id).cloned().ok_or_else(|| {
                 BusError::Unavailable(format!("the cluster reports broker {id} as leader without an address"))
             })?;
-            let opened = Connection::open(&address, &self.settings().client_id, deadline_ns);
+            let opened = self.open(&address, deadline_ns);
             let bootstrap = &self.shared.bootstrap;
             let opened = opened.map_err(|error| faults::hint_advertised(error, bootstrap, id, &address))?;
             self.connections.insert(id, opened);

@@ -1,6 +1,5 @@
 use super::*;
 use crate::bus::kafka::scripted::{self, listener, serve};
-use crate::bus::kafka::settings::Address;
 use crate::clock::NS_PER_S;
 use std::net::TcpListener;
 use std::sync::Mutex;

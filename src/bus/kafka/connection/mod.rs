@@ -1,16 +1,23 @@
 //! One TCP connection to one broker: one request at a time, every call with a deadline.
 
+mod login;
+mod transport;
+
+use self::transport::{LEAST_WAIT, Transport, is_hang_up, is_wait};
+use super::access::Access;
 use super::conversation::{Answer, Breach, Conversation};
 use super::requests::{self, Head};
 use super::responses;
 use super::settings::Address;
+use super::tls_faults;
 use super::versions::{Agreed, Api, BrokerVersions, Unusable};
 use super::wire::Malformed;
 use crate::bus::BusError;
 use crate::{clock, dns};
 use bytes::BytesMut;
-use std::io::{ErrorKind, Read, Write};
+use std::io;
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Bytes kept of one response. Fetches ask for less; only a single larger batch exceeds it.
@@ -22,28 +29,29 @@ const LONGEST_FRAME: i32 = 1 << 30;
 const LONGEST_FIRST_FRAME: i32 = 1 << 20;
 /// The broker's error code for an unknown version of ApiVersions.
 const UNSUPPORTED_VERSION: i16 = 35;
-/// Minimum socket timeout, since zero would mean no timeout.
-const LEAST_WAIT: Duration = Duration::from_millis(1);
 
 /// An open connection to a broker whose versions are known.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TcpStream,
+    stream: Transport,
     address: Address,
-    client_id: String,
+    access: Arc<Access>,
     agreed: Agreed,
     conversation: Conversation,
     scratch: Vec<u8>,
     used_ns: u64,
+    /// When to log in again.
+    renew_ns: u64,
     closed_by_peer: bool,
 }
 
 impl Connection {
-    /// Connects and agrees on versions.
-    pub fn open(address: &Address, client_id: &str, deadline_ns: u64) -> Result<Self, BusError> {
-        let mut connection = Self::dial(address, client_id, deadline_ns)?;
+    /// Connects, agrees on versions and logs in.
+    pub fn open(address: &Address, access: &Arc<Access>, deadline_ns: u64) -> Result<Self, BusError> {
+        let mut connection = Self::dial(address, access, deadline_ns)?;
         let broker = connection.ask_versions(deadline_ns)?;
         connection.agreed = Agreed::with(&broker).map_err(|unusable| connection.unusable(&unusable))?;
+        connection.log_in(deadline_ns)?;
         connection.conversation.set_limits(KEEP_BYTES, LONGEST_FRAME);
         Ok(connection)
     }
@@ -52,10 +60,10 @@ impl Connection {
     /// instead, as brokers before 0.10 do.
     pub fn probe(
         address: &Address,
-        client_id: &str,
+        access: &Arc<Access>,
         deadline_ns: u64,
     ) -> Result<Option<BrokerVersions>, BusError> {
-        let mut connection = Self::dial(address, client_id, deadline_ns)?;
+        let mut connection = Self::dial(address, access, deadline_ns)?;
         match connection.ask_versions(deadline_ns) {
             Ok(versions) => Ok(Some(versions)),
             Err(_) if connection.closed_by_peer => Ok(None),
@@ -63,7 +71,7 @@ impl Connection {
         }
     }
 
-    fn dial(address: &Address, client_id: &str, deadline_ns: u64) -> Result<Self, BusError> {
+    fn dial(address: &Address, access: &Arc<Access>, deadline_ns: u64) -> Result<Self, BusError> {
         let stream = dial(address, deadline_ns).map_err(|why| {
             BusError::Unavailable(format!(
                 "Kafka broker {address} cannot be reached ({why}): check the address and that the broker is \
@@ -72,14 +80,20 @@ impl Connection {
         })?;
         // Otherwise a small request could wait for the ACK of an earlier one. A failure only costs speed.
         let _ = stream.set_nodelay(true);
+        let stream = match &access.tls {
+            None => Transport::Plain(stream),
+            Some(config) => Transport::secure(stream, config, &address.host, deadline_ns)
+                .map_err(|error| tls_faults::handshake(&error, address, &access.security))?,
+        };
         Ok(Connection {
             stream,
             address: address.clone(),
-            client_id: client_id.to_string(),
+            access: Arc::clone(access),
             agreed: Agreed::default(),
             conversation: Conversation::new(KEEP_BYTES, LONGEST_FIRST_FRAME),
             scratch: vec![0; 64 << 10],
             used_ns: clock::now_ns(),
+            renew_ns: u64::MAX,
             closed_by_peer: false,
         })
     }
@@ -113,8 +127,8 @@ impl Connection {
                 self.address
             ))),
             Err(BusError::Unavailable(why)) => Err(BusError::Unavailable(format!(
-                "{why} at the first request: it is not a Kafka broker, or its listener requires TLS (this \
-                 client speaks plain TCP), or it is older than 0.10 (then use --kafka-client legacy)"
+                "{why} at the first request: {}",
+                tls_faults::first_request(&self.access.security)
             ))),
             Err(other) => Err(other),
         }
@@ -175,6 +189,17 @@ impl Connection {
         self.receive(deadline_ns)?.ok_or_else(|| self.silent())
     }
 
+    /// Like [`Connection::call`], for the requests of a login itself.
+    fn exchange(
+        &mut self,
+        api: Api,
+        write: impl FnOnce(Head<'_>) -> Result<BytesMut, BusError>,
+        deadline_ns: u64,
+    ) -> Result<Answer, BusError> {
+        self.send_version(api, self.agreed.version(api), write, deadline_ns)?;
+        self.receive(deadline_ns)?.ok_or_else(|| self.silent())
+    }
+
     /// The error for a broker that did not answer in time.
     pub fn silent(&self) -> BusError {
         BusError::Unavailable(format!("Kafka broker {} does not answer in time: is it hung?", self.address))
@@ -187,6 +212,7 @@ impl Connection {
         write: impl FnOnce(Head<'_>) -> Result<BytesMut, BusError>,
         deadline_ns: u64,
     ) -> Result<(), BusError> {
+        self.renew_login(deadline_ns)?;
         self.send_version(api, self.agreed.version(api), write, deadline_ns)
     }
 
@@ -198,22 +224,19 @@ impl Connection {
         deadline_ns: u64,
     ) -> Result<(), BusError> {
         let correlation = self.conversation.next_number();
-        let frame = write(Head { api, version, correlation, client_id: &self.client_id })?;
+        let frame = write(Head { api, version, correlation, client_id: &self.access.client_id })?;
         self.used_ns = clock::now_ns();
         self.conversation.ask(api, version, self.used_ns);
         self.write_all(&frame, deadline_ns)
     }
 
     fn write_all(&mut self, mut bytes: &[u8], deadline_ns: u64) -> Result<(), BusError> {
-        while !bytes.is_empty() {
+        while !bytes.is_empty() || self.stream.has_unsent() {
             let left = self.time_left(deadline_ns)?;
-            let written = self.stream.set_write_timeout(Some(left)).and_then(|()| self.stream.write(bytes));
-            match written {
-                Ok(0) => return Err(self.closed()),
+            match self.stream.write(bytes, left) {
                 Ok(count) => bytes = &bytes[count..],
                 Err(e) if is_wait(e.kind()) => {}
-                Err(e) if is_hang_up(e.kind()) => return Err(self.closed()),
-                Err(e) => return Err(self.lost(&e.to_string())),
+                Err(e) => return Err(self.failed(&e)),
             }
         }
         Ok(())
@@ -229,9 +252,7 @@ impl Connection {
         loop {
             // Read at least once, so that data already received is never missed.
             let wait = clock::until(deadline_ns).max(LEAST_WAIT);
-            let read =
-                self.stream.set_read_timeout(Some(wait)).and_then(|()| self.stream.read(&mut self.scratch));
-            match read {
+            match self.stream.read(&mut self.scratch, wait) {
                 Ok(0) => return Err(self.closed()),
                 Ok(count) => {
                     if let Some(answer) = self.accept(count)? {
@@ -239,8 +260,7 @@ impl Connection {
                     }
                 }
                 Err(e) if is_wait(e.kind()) => {}
-                Err(e) if is_hang_up(e.kind()) => return Err(self.closed()),
-                Err(e) => return Err(self.lost(&e.to_string())),
+                Err(e) => return Err(self.failed(&e)),
             }
             if clock::now_ns() >= deadline_ns {
                 return Ok(None);
@@ -258,8 +278,17 @@ impl Connection {
                 Ok(answer)
             }
             Err(Breach::Foreign(why)) => Err(self.foreign(&why)),
+            Err(Breach::Tls) => Err(tls_faults::unexpected(&self.address, &self.access.security)),
             Err(Breach::Lost(why)) => Err(self.lost(why)),
         }
+    }
+
+    fn failed(&mut self, error: &io::Error) -> BusError {
+        if is_hang_up(error.kind()) {
+            return self.closed();
+        }
+        tls_faults::later(error, &self.address, &self.access.security)
+            .unwrap_or_else(|| self.lost(&error.to_string()))
     }
 
     fn closed(&mut self) -> BusError {
@@ -270,15 +299,6 @@ impl Connection {
     fn lost(&self, why: &str) -> BusError {
         BusError::Unavailable(format!("the connection to Kafka broker {} was lost ({why})", self.address))
     }
-}
-
-/// Error kinds that mean "nothing yet"; which one a timeout gives depends on the system.
-fn is_wait(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
-}
-
-fn is_hang_up(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted)
 }
 
 fn dial(address: &Address, deadline_ns: u64) -> Result<TcpStream, String> {

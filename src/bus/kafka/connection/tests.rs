@@ -1,9 +1,14 @@
 use super::*;
 use crate::bus::kafka::scripted::{self, Client, frame, peer};
+use crate::bus::kafka::security::Security;
 use crate::clock::NS_PER_S;
 
 fn soon() -> u64 {
     clock::now_ns() + 20 * NS_PER_S
+}
+
+fn access() -> Arc<Access> {
+    Arc::new(Access::new("test", Security::default()).expect("no TLS"))
 }
 
 fn names() -> [String; 1] {
@@ -26,7 +31,7 @@ fn failing(mut script: impl FnMut(&mut Client, &scripted::Request) + Send + 'sta
             script(&mut client, &request);
         }
     });
-    let mut connection = Connection::open(&address, "test", soon()).expect("open");
+    let mut connection = Connection::open(&address, &access(), soon()).expect("open");
     let error = ask(&mut connection).expect_err("a failure");
     assert!(error.is_transient() && error.to_string().contains(&address.to_string()), "{error}");
     (error.to_string(), connection.closed_by_peer())
@@ -43,7 +48,7 @@ fn a_response_is_assembled_from_pieces_of_any_size() {
             client.write(&frame(request.correlation, &sent), piece);
         }
     });
-    let mut connection = Connection::open(&address, "test", soon()).expect("open");
+    let mut connection = Connection::open(&address, &access(), soon()).expect("open");
     assert_eq!(connection.version(Api::Metadata), *Api::Metadata.ours().start());
     for _ in 0..12 {
         assert_eq!(ask(&mut connection), Ok(body.clone()));
@@ -77,7 +82,7 @@ fn a_response_without_a_request_loses_the_connection() {
             client.answer(&request, b"x");
         }
     });
-    let mut connection = Connection::open(&address, "test", soon()).expect("open");
+    let mut connection = Connection::open(&address, &access(), soon()).expect("open");
     // Both may arrive at once; then the first call fails already.
     if ask(&mut connection).is_ok() {
         let error = connection.receive(soon()).expect_err("nothing was asked");
@@ -90,7 +95,7 @@ fn a_peer_that_closes_is_noted() {
     let address = peer(|mut client| {
         client.agree();
     });
-    let mut connection = Connection::open(&address, "test", soon()).expect("open");
+    let mut connection = Connection::open(&address, &access(), soon()).expect("open");
     let error = ask(&mut connection).expect_err("closed");
     assert!(error.to_string().contains("closed by the broker"), "{error}");
     assert!(connection.closed_by_peer() && error.is_transient());
@@ -107,7 +112,7 @@ fn an_incomplete_response_is_continued_by_a_later_call() {
         client.write(&bytes[7..], usize::MAX);
         let _ = client.request();
     });
-    let mut connection = Connection::open(&address, "test", soon()).expect("open");
+    let mut connection = Connection::open(&address, &access(), soon()).expect("open");
     connection.send(Api::Metadata, |head| requests::metadata(head, &names()), soon()).expect("send");
     for _ in 0..3 {
         assert!(connection.receive(clock::now_ns()).expect("so far").is_none());
@@ -121,7 +126,7 @@ fn an_incomplete_response_is_continued_by_a_later_call() {
 #[test]
 fn a_silent_broker_is_named_after_the_deadline() {
     let address = peer(|mut client| while client.agree().is_some() {});
-    let mut connection = Connection::open(&address, "test", soon()).expect("open");
+    let mut connection = Connection::open(&address, &access(), soon()).expect("open");
     let deadline_ns = clock::now_ns() + 20_000_000;
     let error = connection
         .call(Api::Metadata, |head| requests::metadata(head, &names()), deadline_ns)
@@ -134,10 +139,10 @@ fn a_probe_tells_an_old_broker_by_its_closing() {
     let old = peer(|mut client| {
         client.request();
     });
-    assert_eq!(Connection::probe(&old, "test", soon()), Ok(None));
+    assert_eq!(Connection::probe(&old, &access(), soon()), Ok(None));
     let new = peer(|mut client| {
         client.agree();
     });
-    let versions = Connection::probe(&new, "test", soon()).expect("an answer").expect("versions");
+    let versions = Connection::probe(&new, &access(), soon()).expect("an answer").expect("versions");
     assert!(versions.contains(&(Api::Fetch.key(), 0, 4)));
 }

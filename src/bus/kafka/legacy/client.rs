@@ -71,7 +71,7 @@ fn connect(shared: &Context, deadline_ns: u64) -> Result<KafkaClient, BusError> 
     for (tried, address) in shared.bootstrap.iter().enumerate() {
         let share = clock::until(deadline_ns) / (shared.bootstrap.len() - tried) as u32;
         let share_ns = clock::now_ns().saturating_add(clock::to_ns(share));
-        match Connection::probe(address, &shared.settings.client_id, share_ns) {
+        match Connection::probe(address, &shared.access, share_ns) {
             Ok(Some(broker)) if versions::is_4_or_newer(&broker) => {
                 return Err(BusError::Unsupported(format!(
                     "Kafka broker {address} is version 4.0 or newer, which the legacy client does not \

@@ -1,0 +1,181 @@
+//! The meaning of a Kafka client's properties: those of Java, and the names of librdkafka that differ.
+
+use super::{Entry, parse};
+use crate::bus::kafka::security::jaas::{self, Jaas};
+use crate::bus::kafka::security::pem::{Pem, Store, refuse_binary, unfold};
+use crate::bus::kafka::security::{Given, Mechanism, Secret};
+use std::path::PathBuf;
+
+/// Keys under `ssl.` and `sasl.` that change nothing here.
+const HARMLESS: [&str; 8] = [
+    // Passwords of stores: PEM has none, and a store that is not PEM is refused with its name.
+    "ssl.truststore.password",
+    "ssl.keystore.password",
+    "ssl.key.password",
+    "sasl.login.refresh.",
+    "sasl.login.retry.",
+    "sasl.login.connect.timeout.ms",
+    "sasl.login.read.timeout.ms",
+    "sasl.oauthbearer.method",
+];
+
+/// Reads a properties file: the settings it makes, and the keys that have no meaning here. `file` returns the
+/// content of a file that a property names.
+///
+/// # Errors
+/// The line, the key and what is wrong, never a secret.
+pub fn read(
+    text: &str,
+    mut file: impl FnMut(&str) -> Result<Vec<u8>, String>,
+) -> Result<(Given, Vec<String>), String> {
+    let (mut given, mut ignored) = (Given::default(), Vec::new());
+    for entry in parse(text) {
+        let taken = take(&mut given, &entry, &mut file);
+        match taken.map_err(|why| format!("line {}: {}: {why}", entry.line, entry.key))? {
+            true => {}
+            false => ignored.push(entry.key),
+        }
+    }
+    Ok((given, ignored))
+}
+
+/// Takes an entry; returns false if it has no meaning here.
+fn take(
+    given: &mut Given,
+    entry: &Entry,
+    file: &mut impl FnMut(&str) -> Result<Vec<u8>, String>,
+) -> Result<bool, String> {
+    let (key, value) = (entry.key.as_str(), entry.value.as_str());
+    let text = || Some(value.to_owned());
+    match key {
+        "bootstrap.servers" => {
+            given.brokers =
+                value.split(',').map(|one| one.trim().to_owned()).filter(|s| !s.is_empty()).collect();
+        }
+        "security.protocol" => given.protocol = Some(value.parse()?),
+        "sasl.mechanism" | "sasl.mechanisms" => given.mechanism = Some(value.parse()?),
+        "sasl.username" => given.user = text(),
+        "sasl.password" => given.password = Some(Secret::new(value)),
+        "sasl.jaas.config" => take_login(given, &jaas::parse(value)?)?,
+        "sasl.oauthbearer.token.endpoint.url" => match value.strip_prefix("file://") {
+            Some(path) => given.token_file = Some(PathBuf::from(path)),
+            None => given.token_url = text(),
+        },
+        "sasl.oauthbearer.client.id" | "sasl.oauthbearer.client.credentials.client.id" => given.user = text(),
+        "sasl.oauthbearer.client.secret" | "sasl.oauthbearer.client.credentials.client.secret" => {
+            given.password = Some(Secret::new(value));
+        }
+        "sasl.oauthbearer.scope" => given.token_scope = text(),
+        "sasl.login.callback.handler.class" => check_handler(value)?,
+        _ if key.starts_with("ssl.") || key == "enable.ssl.certificate.verification" => {
+            take_tls(given, entry, file)?;
+        }
+        _ if is_harmless(key) => {}
+        _ if key.starts_with("sasl.") || key.starts_with("security.") => return Err(unsupported()),
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn is_harmless(key: &str) -> bool {
+    HARMLESS.iter().any(|one| key == *one || (one.ends_with('.') && key.starts_with(one)))
+}
+
+fn unsupported() -> String {
+    "is not supported: remove it if the connection is meant to work without it".to_owned()
+}
+
+fn take_tls(
+    given: &mut Given,
+    entry: &Entry,
+    file: &mut impl FnMut(&str) -> Result<Vec<u8>, String>,
+) -> Result<(), String> {
+    let (key, value) = (entry.key.as_str(), entry.value.as_str());
+    let mut load = |store| -> Result<Option<Pem>, String> {
+        let wrong = |why: String| format!("{value} {why}");
+        let bytes = file(value).map_err(wrong)?;
+        refuse_binary(&bytes, store, value).map_err(wrong)?;
+        Ok(Some(Pem { name: value.to_owned(), bytes }))
+    };
+    let inline = || Some(Pem { name: key.to_owned(), bytes: unfold(value) });
+    match key {
+        "ssl.truststore.location" | "ssl.ca.location" => given.ca = load(Store::Trust)?,
+        "ssl.truststore.certificates" | "ssl.ca.pem" => given.ca = inline(),
+        "ssl.keystore.location" => {
+            given.cert = load(Store::Own)?;
+            given.key.clone_from(&given.cert);
+        }
+        "ssl.certificate.location" => given.cert = load(Store::Own)?,
+        "ssl.key.location" => given.key = load(Store::Own)?,
+        "ssl.keystore.certificate.chain" | "ssl.certificate.pem" => given.cert = inline(),
+        "ssl.keystore.key" | "ssl.key.pem" => given.key = inline(),
+        // What the file is shows in its content.
+        "ssl.truststore.type" | "ssl.keystore.type" => {}
+        "ssl.protocol" | "ssl.enabled.protocols" => check_versions(value)?,
+        "ssl.endpoint.identification.algorithm" if value.eq_ignore_ascii_case("https") => {}
+        "ssl.endpoint.identification.algorithm" => {
+            return Err(
+                "would turn off the check of the broker's name, which is always made: remove it, and \
+                        let the broker's certificate name its address"
+                    .to_owned(),
+            );
+        }
+        "enable.ssl.certificate.verification" if value.eq_ignore_ascii_case("true") => {}
+        "enable.ssl.certificate.verification" => {
+            return Err(
+                "would turn off the check of the broker's certificate, which is always made: remove \
+                        it, and name the authority with ssl.ca.location"
+                    .to_owned(),
+            );
+        }
+        _ if is_harmless(key) => {}
+        _ => return Err(unsupported()),
+    }
+    Ok(())
+}
+
+fn check_versions(value: &str) -> Result<(), String> {
+    match value.split(',').map(str::trim).find(|one| !["TLS", "TLSv1.2", "TLSv1.3"].contains(one)) {
+        None => Ok(()),
+        Some(other) => Err(format!("{other:?} is not supported: TLSv1.2 and TLSv1.3 are")),
+    }
+}
+
+fn check_handler(class: &str) -> Result<(), String> {
+    match class.rsplit('.').next() {
+        Some("OAuthBearerLoginCallbackHandler") => Ok(()),
+        _ => Err(format!(
+            "{class} is a Java class, which this program cannot run: use SCRAM, PLAIN, or OAUTHBEARER with a \
+             token endpoint or --kafka-token-file"
+        )),
+    }
+}
+
+fn take_login(given: &mut Given, jaas: &Jaas) -> Result<(), String> {
+    let option = |name: &str| jaas.option(name).map(str::to_owned);
+    let (user, password) = match jaas.module.as_str() {
+        "PlainLoginModule" => {
+            given.mechanism = given.mechanism.or(Some(Mechanism::Plain));
+            ("username", "password")
+        }
+        "ScramLoginModule" => ("username", "password"),
+        "OAuthBearerLoginModule" => {
+            given.mechanism = given.mechanism.or(Some(Mechanism::OauthBearer));
+            if let Some(scope) = option("scope") {
+                given.token_scope = Some(scope);
+            }
+            ("clientId", "clientSecret")
+        }
+        other => {
+            return Err(format!(
+                "{other} is not supported: use PlainLoginModule, ScramLoginModule or OAuthBearerLoginModule"
+            ));
+        }
+    };
+    given.user = option(user).or(given.user.take());
+    given.password = option(password).map(Secret::new).or(given.password.take());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
