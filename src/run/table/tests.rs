@@ -358,12 +358,12 @@ fn figures_by_request_need_no_comparison() {
     assert_eq!(lines[0], "All is well.");
     let at = lines.iter().position(|line| line.starts_with("by request")).expect("the figures");
     let rows: Vec<Vec<&str>> =
-        lines[at..].iter().take(11).map(|line| line.split_whitespace().collect()).collect();
-    assert_eq!(rows[0], ["by", "request", "A", "B"]);
-    assert_eq!(rows[1], ["requests", "20,000", "20,000"]);
-    assert_eq!(rows[3], ["errors", "0", "3"]);
-    assert_eq!(rows[6], ["p50", "50.0", "ms", "-"]);
-    assert_eq!(rows[10][0], "max");
+        lines[at..].iter().take(7).map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows[0], ["by", "request", "requests", "per", "s", "errors", "4xx/5xx", "queued"]);
+    assert_eq!((&rows[1][..2], &rows[2][..2]), (&["A", "20,000"][..], &["B", "20,000"][..]));
+    assert_eq!((rows[1][3], rows[2][3]), ("0", "3"), "errors");
+    assert_eq!((rows[4][..5].join(" "), rows[5].len()), ("latency in ms min mean".to_owned(), 9));
+    assert_eq!((rows[5][0], rows[5][3], rows[6][3]), ("A", "50.0", "-"), "medians");
 }
 
 #[test]
