@@ -136,14 +136,15 @@ def name_of(entry):
     return names[entry["method"] + " " + re.match(r"/[a-z]+", entry["uri"]).group()]
 
 
-def fleet(start, scratch):
+def fleet(start, target):
     port = free_port()
     words = ["--kafka", BROKER, "--topic-prefix", f"mix-{os.getpid()}-"]
     start([os.path.join(FOLDER, "floodgate-orchestrator"), *words, "--listen", f"127.0.0.1:{port}"])
     for number in range(DRIVERS):
         start([os.path.join(FOLDER, "floodgate-driver"), *words, "--node-id", f"driver-{number}",
-               "--allow-target", "127.0.0.1"])
+               "--node-ip", "127.0.0.1", "--target", f"http://127.0.0.1:{target}/"])
     page = f"http://127.0.0.1:{port}"
+
     def alive():
         dashboard = json.loads(answers(f"{page}/dashboard") or b"{}")
         return sum(node["state"] == "alive" for node in dashboard.get("fleet", [])) == DRIVERS
@@ -187,6 +188,7 @@ def compare(summary, log):
 def main():
     with tempfile.TemporaryDirectory() as scratch:
         processes = []
+
         def start(words):
             log = open(os.path.join(scratch, f"log-{len(processes)}"), "w", encoding="utf-8")
             processes.append(subprocess.Popen(words, stdout=log, stderr=log))
@@ -201,7 +203,7 @@ def main():
             write(scratch, "users.csv", "id,name\n" + rows)
             plan = write(scratch, "plan.toml", PLAN.format(port=port, count=COUNT))
             before = len(entries(scratch))
-            summary = run(plan, fleet(start, scratch), scratch)
+            summary = run(plan, fleet(start, port), scratch)
             compare(summary, entries(scratch)[before:])
             shares = ", ".join(f"{one['name']} {one['requests']:,}" for one in summary["requests"])
             print(f"mix: {shares} as nginx logged them; {ROWS} rows, each ordered once; {summary['verdict'][0]}")
