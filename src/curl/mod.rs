@@ -1,7 +1,7 @@
 //! curl commands → a plan file: `floodgate plan curl '…'`, for what browsers copy as cURL.
 //!
-//! Text in, text out. [`words`] splits the text as a shell does, [`command`] reads the options of each
-//! command, [`request`] says what curl would send, and [`document`] writes the plan. What a plan cannot say
+//! Text in, text out. `words` splits the text as a shell does, `command` reads the options of each
+//! command, `request` says what curl would send, and `document` writes the plan. What a plan cannot say
 //! is an error, or a comment in the plan if the rest is useful without it.
 
 mod command;
