@@ -54,6 +54,7 @@ impl Document {
         let comments = sent.comments.iter().chain(&draft.comments);
         comments.for_each(|comment| once(&mut self.comments, comment));
         draft.ignored.iter().for_each(|name| once(&mut self.ignored, name));
+        let sent = as_text(sent);
         let same = |entry: &&mut Entry| {
             let (a, b) = (&entry.sent, &sent);
             (&a.path, &a.method, &a.headers, &a.body) == (&b.path, &b.method, &b.headers, &b.body)
@@ -66,7 +67,6 @@ impl Document {
             self.others.push(format!("{what}: a plan has at most {} requests", limits::NAMED_REQUESTS));
             return Ok(());
         }
-        templates(&sent)?;
         let taken: Vec<String> = self.entries.iter().map(|entry| entry.name.clone()).collect();
         let name = names::name(&sent.method, &sent.path, &taken);
         self.entries.push(Entry { sent, name, weight: 1 });
@@ -227,16 +227,13 @@ fn flipped(name: &str, mut number: usize) -> String {
     name.chars().map(flip).collect()
 }
 
-/// `{{` begins a template in a plan.
-fn templates(sent: &Sent) -> Result<(), Wrong> {
-    let body = match &sent.body {
-        Body::Text(text) => text.as_str(),
-        Body::None | Body::File(_) => "",
+/// The same request as a plan writes it: `{{` begins a template there, so it is written as text.
+fn as_text(sent: Sent) -> Sent {
+    let text = |text: String| text.replace("{{", "{{'{{'}}");
+    let body = match sent.body {
+        Body::Text(body) => Body::Text(text(body)),
+        other => other,
     };
-    let mut texts =
-        [sent.path.as_str(), body].into_iter().chain(sent.headers.iter().map(|(_, value)| value.as_str()));
-    if texts.any(|text| text.contains("{{")) {
-        return Err(wrong(sent.at, "the request contains {{, which begins a template in a plan: remove it"));
-    }
-    Ok(())
+    let headers = sent.headers.into_iter().map(|(name, value)| (name, text(value))).collect();
+    Sent { path: text(sent.path), headers, body, ..sent }
 }
