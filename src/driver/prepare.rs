@@ -13,8 +13,8 @@ use crate::http::native::NativeClient;
 use crate::http::ureq_client::UreqClient;
 use crate::http::values::Values;
 use crate::http::{Addresses, ClientKind, Identity, Pinned, Proxy, Settings, pinned, resolve};
-use crate::plan::Load;
 use crate::plan::request::Request;
+use crate::plan::{Load, Plan};
 use crate::schedule::{Schedule, supply};
 use crate::stats::generator::TargetOn;
 use crate::threads::StopFlag;
@@ -67,9 +67,16 @@ pub struct ClientSettings {
 }
 
 impl ClientSettings {
-    /// The requests with the driver's credentials, if it has any.
-    fn authorized(&self, requests: &[Request]) -> Arc<[Request]> {
+    /// The requests with the driver's credentials, if it has any. They are for a server whose certificate is
+    /// verified, unless the driver itself says otherwise.
+    fn authorized(&self, requests: &[Request], plan: &Plan) -> Arc<[Request]> {
         match &self.credentials {
+            Some(_) if plan.is_insecure() && !self.insecure => {
+                log::warn!(
+                    "the plan does not verify certificates: this driver's own credentials are not sent"
+                );
+                requests.into()
+            }
             Some(credentials) => requests.iter().map(|request| credentials.add_to(request)).collect(),
             None => requests.into(),
         }
@@ -126,7 +133,7 @@ impl Recipe {
         Recipe {
             stop,
             addresses: addresses(&requests[0], settings),
-            requests: settings.authorized(requests),
+            requests: settings.authorized(requests, &assignment.plan),
             values: None,
             settings: Settings {
                 timeout,
