@@ -1,5 +1,6 @@
 //! A client's own certificate, for servers that ask for one.
 
+use super::MALFORMED;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -18,7 +19,7 @@ impl Identity {
     /// Which of them is missing, cannot be used, or does not belong to the other.
     pub fn from_pem(certificate: &[u8], key: &[u8]) -> Result<Identity, String> {
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate).collect();
-        let chain = chain.map_err(|e| format!("the certificate cannot be read: {e}"))?;
+        let chain = chain.map_err(|_| MALFORMED.to_owned())?;
         if chain.is_empty() {
             return Err("contains no certificate in PEM".to_owned());
         }

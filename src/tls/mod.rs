@@ -28,13 +28,16 @@ pub enum Roots<'a> {
     Unverified,
 }
 
+/// A text that is no PEM. The parser's own error repeats the line, which may be part of a private key.
+const MALFORMED: &str = "is malformed PEM: each BEGIN and END must be on a line of its own";
+
 /// The certificates in a PEM text, at least one.
 ///
 /// # Errors
 /// If there is none, or one is malformed.
 pub fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let read = read.map_err(|e| format!("a certificate cannot be read: {e}"))?;
+    let read = read.map_err(|_| MALFORMED.to_owned())?;
     if read.is_empty() {
         return Err("there is no certificate in PEM".to_owned());
     }
@@ -135,5 +138,28 @@ impl ServerCertVerifier for Trust {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.web.supported_verify_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_error_repeats_a_key() {
+        let key = "MIGHAgEAMBMGByqGSM49AgEG";
+        for text in [
+            format!("-----BEGIN PRIVATE KEY----- {key} -----END PRIVATE KEY-----"),
+            format!("-----BEGIN PRIVATE KEY-----\\n{key}\\n-----END PRIVATE KEY-----"),
+            format!("-----BEGIN PRIVATE KEY-----\n{key}\n-----END PRIVATE KEY"),
+            format!("-----BEGIN PRIVATE {key}\n"),
+        ] {
+            let bytes = format!("{:?}", key.as_bytes());
+            let repeats = |why: &String| why.contains(key) || why.contains(&bytes[1..bytes.len() - 1]);
+            let why = certificates(text.as_bytes()).expect_err("no certificate");
+            assert!(!repeats(&why), "{why}");
+            let why = Identity::from_pem(text.as_bytes(), text.as_bytes()).expect_err("no certificate");
+            assert!(!repeats(&why), "{why}");
+        }
     }
 }

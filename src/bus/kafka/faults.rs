@@ -4,6 +4,7 @@ use super::security::{Login, Protocol, Security};
 use super::settings::Address;
 use super::wire::Malformed;
 use crate::bus::BusError;
+use crate::units::clip;
 use kafka_protocol::ResponseError;
 
 /// Converts an error code about `topic` for the operation `what`; `message` is the broker's own text.
@@ -84,6 +85,9 @@ pub fn creation(code: i16, topics: &[String], topic: &str, message: Option<&str>
     }
 }
 
+/// Maximum length of a broker's text in an error, in characters.
+pub const MOST_SAID: usize = 200;
+
 /// The error for a response that violates the protocol.
 pub fn malformed(address: &Address, Malformed(why): Malformed) -> BusError {
     BusError::Unavailable(format!("the response of Kafka broker {address} is malformed: {why}"))
@@ -93,7 +97,9 @@ pub fn malformed(address: &Address, Malformed(why): Malformed) -> BusError {
 pub fn login(code: i16, message: Option<&str>, login: &Login, address: &Address) -> BusError {
     let error = ResponseError::try_from_code(code);
     let mechanism = login.mechanism().name();
-    let why = message.filter(|text| !text.is_empty()).map_or_else(|| format!("{error:?}"), str::to_owned);
+    let why = message
+        .filter(|text| !text.is_empty())
+        .map_or_else(|| format!("{error:?}"), |text| clip(text, MOST_SAID));
     let (who, fix) = match login {
         Login::Plain { user, .. } | Login::Scram { user, .. } => {
             (format!("of {user:?} "), "check --kafka-user, the password and --kafka-mechanism")

@@ -3,6 +3,7 @@
 
 use super::security::{Secret, TokenSource, read_secret};
 use crate::bus::BusError;
+use crate::units::clip;
 use crate::{clock, fetch};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -122,7 +123,7 @@ fn read(status: u16, body: &[u8]) -> Result<Issued, String> {
         }
         _ => {
             let said = [answer.error, answer.error_description].into_iter().flatten();
-            let said: String = said.collect::<Vec<_>>().join(": ").chars().take(LONGEST_ERROR).collect();
+            let said = clip(&said.collect::<Vec<_>>().join(": "), LONGEST_ERROR);
             Err(format!(
                 "answered with status {status} ({}): check --kafka-token-url, --kafka-user and the password",
                 if said.is_empty() { "no token and no error" } else { &said }

@@ -10,6 +10,7 @@ use crate::bus::kafka::security::{Login, Protocol};
 use crate::bus::kafka::versions::Api;
 use crate::bus::kafka::{faults, requests};
 use crate::clock::{self, NS_PER_MS};
+use crate::units::clip;
 
 /// Most messages of one login; SCRAM has two.
 const MOST_MESSAGES: usize = 4;
@@ -72,7 +73,7 @@ impl Connection {
             0 => Ok(()),
             UNSUPPORTED_MECHANISM => Err(BusError::Denied(format!(
                 "Kafka broker {address} does not offer {name}: use --kafka-mechanism with one of {}",
-                offered.join(", ")
+                clip(&offered.join(", "), faults::MOST_SAID)
             ))),
             ILLEGAL_STATE => {
                 let protocol = Protocol::of(self.access.tls.is_some(), false);
