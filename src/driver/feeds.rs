@@ -1,7 +1,7 @@
 //! The feeds of a plan on this driver: finding their files, reading them, and which rows are its own.
 
 use super::session::Assignment;
-use crate::feed::{Format, Loaded, Supplied, Supply, Table, Wanted};
+use crate::feed::{Format, Loaded, Supplied, Supply, Table, Wanted, sha256};
 use crate::http::values::{Origin, Values};
 use crate::message::FeedSpec;
 use crate::plan::Plan;
@@ -10,10 +10,11 @@ use crate::plan::request::Request;
 use crate::schedule::Schedule;
 use crate::template::{Column, Slot};
 use crate::threads::StopFlag;
+use crate::units::clip;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Where the files of feeds are that a plan does not contain.
@@ -133,23 +134,37 @@ fn table(feed: &Feed, wanted: &[Wanted], files: &FeedFiles, stop: &StopFlag) -> 
             let place = path.display().to_string();
             let in_file = |why: String| format!("{place}: {why}");
             let file = File::open(&path).map_err(|error| in_file(format!("cannot be opened: {error}")))?;
-            let loaded = read(spec.format, file, wanted, stop).map_err(in_file)?;
+            // Another file is the first thing to know, and its content is nothing to repeat.
+            let loaded =
+                read(spec.format, file, wanted, stop).map_err(|why| match sha256_of(&path, stop) {
+                    Ok(other) if !other.eq_ignore_ascii_case(&spec.sha256) => {
+                        other_file(&place, &other, spec)
+                    }
+                    _ => in_file(why),
+                })?;
             (loaded, place)
         }
     };
     let Loaded { table, sha256 } = loaded;
     if !sha256.eq_ignore_ascii_case(&spec.sha256) {
-        return Err(format!(
-            "{place} has the SHA-256 {sha256}, but the plan means a file with {}: copy the same file to every \
-             driver",
-            crate::units::clip(&spec.sha256, 64)
-        ));
+        return Err(other_file(&place, &sha256, spec));
     }
     if table.rows() != spec.count {
         return Err(format!("{place} has {} rows, but the plan says {}", table.rows(), spec.count));
     }
     log::info!("feed {}: {} rows, {} bytes in memory", spec.name, table.rows(), table.memory());
     Ok(table)
+}
+
+fn other_file(place: &str, sha256: &str, spec: &FeedSpec) -> String {
+    format!(
+        "{place} has the SHA-256 {sha256}, but the plan means a file with {}: copy the same file to every driver",
+        clip(&spec.sha256, 64)
+    )
+}
+
+fn sha256_of(path: &Path, stop: &StopFlag) -> io::Result<String> {
+    sha256(Stoppable { inner: File::open(path)?, stop })
 }
 
 fn read(format: Format, file: File, wanted: &[Wanted], stop: &StopFlag) -> Result<Loaded, String> {
@@ -217,6 +232,9 @@ mod tests {
         let other = error("other", spec(), URL, "id,term\n1,boots\n2,socks\n");
         assert!(other.starts_with("feed users: users.csv has the SHA-256 "), "{other}");
         assert!(other.contains(&format!("the plan means a file with {}", spec().sha256)), "{other}");
+        let headless = error("headless", spec(), URL, "alice,swordfish\n1,boots\n");
+        assert!(headless.contains("but the plan means a file with"), "{headless}");
+        assert!(!headless.contains("swordfish"), "{headless}");
         let unescaped = error("plain", spec(), "http://h/{{users.term}}", USERS);
         let why = "feed users: users.csv: line 2: term contains a space, which a URL cannot contain: add";
         assert!(unescaped.starts_with(why), "{unescaped}");

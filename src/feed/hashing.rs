@@ -42,3 +42,13 @@ fn hex(hash: Context) -> String {
         text
     })
 }
+
+/// The SHA-256 of everything that can be read, in hex.
+///
+/// # Errors
+/// What cannot be read, or that it is too large.
+pub fn sha256(input: impl Read) -> io::Result<String> {
+    let mut hashing = Hashing::new(input);
+    io::copy(&mut hashing, &mut io::sink())?;
+    Ok(hashing.sha256())
+}

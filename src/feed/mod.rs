@@ -15,6 +15,7 @@ mod survey;
 mod table;
 mod uses;
 
+pub use hashing::sha256;
 pub use pick::{AtEnd, Pick, Rows, pick};
 pub use row::{Format, Row, Sink};
 pub use supply::{Supplied, Supply, Taken};

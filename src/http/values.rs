@@ -77,10 +77,23 @@ impl Values {
         }
     }
 
-    /// The request of a ticket in parts; `None` if it does not vary, or if it is no valid request, which the
-    /// checks of rows and node ids rule out.
-    pub fn request(&self, base: &Request, ticket: &Ticket, sent_ns: u64) -> Option<Request> {
-        let pieces = self.varying.get(ticket.request as usize)?.as_ref()?;
+    /// The request of a ticket in parts; `None` if it does not vary.
+    ///
+    /// # Errors
+    /// If it is no valid request, as with a path of more than 65,534 bytes, the limit of the crate `http`.
+    pub fn request(
+        &self,
+        base: &Request,
+        ticket: &Ticket,
+        sent_ns: u64,
+    ) -> Result<Option<Request>, Unsendable> {
+        match self.varying.get(ticket.request as usize).and_then(Option::as_ref) {
+            None => Ok(None),
+            Some(pieces) => self.rendered(pieces, base, ticket, sent_ns).map(Some).ok_or(Unsendable),
+        }
+    }
+
+    fn rendered(&self, pieces: &Pieces, base: &Request, ticket: &Ticket, sent_ns: u64) -> Option<Request> {
         let moment = self.moment(pieces, ticket, sent_ns);
         let taken = self.origin.supply.take(&pieces.feeds, ticket.number, &moment);
         let render = |compiled: &Compiled| {
@@ -97,6 +110,10 @@ impl Values {
         Some(base.rendered(http::Uri::from_parts(uri).ok()?, headers, render(&pieces.body)))
     }
 }
+
+/// A request that no client can send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unsendable;
 
 impl Pieces {
     fn new(templates: &Templates, context: &mut Context) -> Result<Pieces, String> {
@@ -237,7 +254,7 @@ mod tests {
         let mut varying = Varying::new(values, 0, request).expect("it varies");
         varying.render(&ticket(number + 1), 0, !is_last);
         let text = String::from_utf8(varying.render(&ticket(number), 0, is_last).to_vec()).expect("UTF-8");
-        let parts = values.request(request, &ticket(number), 0).expect("a request");
+        let parts = values.request(request, &ticket(number), 0).expect("valid").expect("varies");
         let (head, body) = text.split_once("\r\n\r\n").expect("a head");
         assert_eq!(head.lines().next(), Some(&*format!("{} {} HTTP/1.1", parts.method(), parts.path())));
         assert!(head.contains(&format!("\r\nx-key: {}", parts.headers()[0].1.to_str().expect("ASCII"))));

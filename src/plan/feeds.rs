@@ -58,6 +58,12 @@ pub fn read(config: &TestConfig, sent: &Requests) -> Result<Vec<Feed>, Vec<PlanE
     if errors.is_empty() {
         errors = connect(&mut feeds, sent);
     }
+    // The halves of a share take turns, so that only a feed of both has rows in the right order.
+    let of_one = |feed: &&Feed| sent.is_ab() && feed.used_by.len() == 1;
+    errors.extend(feeds.iter().find(of_one).map(|feed| {
+        let name = &feed.spec.name;
+        error("ab", format!("only one of the URLs uses the feed {name}: use it in both, or in neither"))
+    }));
     errors.extend(check_warmup(config, &feeds));
     if errors.is_empty() { Ok(feeds) } else { Err(errors) }
 }

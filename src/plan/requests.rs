@@ -7,11 +7,14 @@ use super::templates::Part;
 use super::written::{Written, Wrong, origin};
 use super::{AB_NAMES, Defaults, values};
 use crate::check::{Checks, Expect};
-use crate::message::{RequestSpec, TestConfig};
+use crate::message::{RequestSpec, TestConfig, secrets};
+use crate::units::clip;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use std::borrow::Cow;
 
+/// Maximum number of characters of a URL in an error.
+const MAX_SHOWN: usize = 200;
 /// What conditions begin with besides a name: `lag.p99 > 1ms`.
 const RESERVED: [&str; 5] = ["latency", "service", "lag", "status", "p99"];
 
@@ -218,6 +221,7 @@ fn in_field(index: Option<usize>, url: &'static str, wrong: Wrong) -> PlanError 
 fn unchecked(config: &TestConfig, index: usize, origin: &str, target: &str) -> Result<Request, PlanError> {
     let one = &config.requests[index];
     if let Some(other) = one.url.as_deref().filter(|url| !url.starts_with('/')) {
+        let other = clip(&secrets::without_user(other).unwrap_or_else(|| other.to_owned()), MAX_SHOWN);
         let reason = format!(
             "{other:?} must be a path that begins with /, like \"/search?q=x\": all requests of a plan go to \
              target_url"

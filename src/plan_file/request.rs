@@ -80,6 +80,10 @@ impl Reader {
                 }
                 "url" => {
                     self.places.insert(own.clone(), value.span());
+                    // An error repeats the line, and the URL may contain a password.
+                    if value.get_ref().as_str().is_some_and(|url| url.contains('@')) {
+                        self.secrets.push(value.span());
+                    }
                     named.url = self.take(&own, text(value, "\"/search?q=x\"", |url| Ok(url.to_owned())));
                 }
                 _ if self.request_key(path, key, value, &mut named.request) => {}

@@ -69,20 +69,36 @@ impl<S: Borrow<Schedule>> Share<S> {
     }
 }
 
+/// What each share of a fleet uses of a feed; in an A/B test, each half of a share.
+fn fleet_draws<'a>(
+    schedule: &'a Schedule,
+    plan: &'a Plan,
+    drivers: u64,
+    (index, feed): (usize, &'a Feed),
+) -> impl Iterator<Item = (Share<&'a Schedule>, Draws)> {
+    let shares = if plan.is_ab() { 2 * drivers } else { drivers };
+    let pattern = pattern(plan, feed);
+    (0..shares).map(move |part| {
+        let mut share = schedule.view(part % drivers, drivers);
+        (share.part, share.parts) = (part, shares);
+        let draws = share.draws_of(plan, feed, index as u64, &pattern);
+        (share, draws)
+    })
+}
+
+/// The feeds whose rows are used once, with their indices.
+fn unique(plan: &Plan) -> impl Iterator<Item = (usize, &Feed)> {
+    plan.feeds().iter().enumerate().filter(|(_, feed)| feed.ends())
+}
+
 /// When the fleet runs out of rows that are used once; `None` if it never does. `schedule` need not know it.
 fn first_end(schedule: &Schedule, plan: &Plan, drivers: u64) -> Option<Exhausted> {
-    let shares = if plan.is_ab() { 2 * drivers } else { drivers };
-    let unique = plan.feeds().iter().enumerate().filter(|(_, feed)| feed.pick == Pick::Unique);
-    let ends = unique.filter_map(|(index, feed)| {
-        let pattern = pattern(plan, feed);
-        let ticket = |part: u64| {
-            let mut share = schedule.view(part % drivers, drivers);
-            (share.part, share.parts) = (part, shares);
-            let Draws { rows, uses, warmups } = share.draws_of(plan, feed, index as u64, &pattern);
-            let left = rows.supply()?.saturating_sub(warmups);
-            Some(share.fleet_ticket(uses.nth(left)?))
+    let ends = unique(plan).filter_map(|(index, feed)| {
+        let ticket = |(share, draws): (Share<&Schedule>, Draws)| {
+            let left = draws.rows.supply()?.saturating_sub(draws.warmups);
+            Some(share.fleet_ticket(draws.uses.nth(left)?))
         };
-        let requests = (0..shares).filter_map(ticket).min()?;
+        let requests = fleet_draws(schedule, plan, drivers, (index, feed)).filter_map(ticket).min()?;
         Some(Exhausted { feed: feed.spec.name.clone(), rows: feed.spec.count, requests })
     });
     ends.min_by_key(|end| end.requests)
@@ -108,16 +124,25 @@ pub(super) fn count(plan: &Plan) -> Option<Amount> {
 /// # Errors
 /// A feed that has too few rows for the drivers and their warm-up.
 pub fn check(plan: &Plan, drivers: u64) -> Result<(), String> {
-    match exhausted(plan, drivers) {
-        Some(Exhausted { feed, rows, requests: 0 }) => {
-            let (rows, drivers) = (format_count(rows), counted(drivers));
-            Err(format!(
-                "feed {feed}: has {rows} rows, each of which is used once: not enough for {drivers} and the \
-                 warm-up. Use more rows, fewer drivers, or pick = \"cycle\""
-            ))
-        }
-        _ => Ok(()),
+    if unique(plan).next().is_none() {
+        return Ok(());
     }
+    let (schedule, drivers) = (Schedule::unlimited(plan), drivers.max(1));
+    let overruns = |found: (usize, &Feed)| {
+        let mut shares = fleet_draws(&schedule, plan, drivers, found);
+        shares.any(|(_, draws)| draws.rows.supply().is_some_and(|rows| draws.warmups > rows))
+    };
+    let nothing_left = exhausted(plan, drivers).filter(|end| end.requests == 0);
+    let short = unique(plan).find(|found| {
+        overruns(*found) || nothing_left.as_ref().is_some_and(|end| end.feed == found.1.spec.name)
+    });
+    let Some((_, feed)) = short else { return Ok(()) };
+    let (name, rows) = (&feed.spec.name, format_count(feed.spec.count));
+    Err(format!(
+        "feed {name}: has {rows} rows, each of which is used once: not enough for {} and the warm-up. Use more \
+         rows, fewer drivers, or pick = \"cycle\"",
+        counted(drivers)
+    ))
 }
 
 fn counted(drivers: u64) -> String {
@@ -185,6 +210,11 @@ mod tests {
         let warm = plan(&[(1, true)], 5, 2, |config| config.warmup_ms = Some(10));
         assert!(check(&warm, 2).expect_err("too few").contains("not enough for 2 drivers and the warm-up"));
         assert_eq!(check(&shop(3, 7), 7), Ok(()), "three drivers have a row");
+        // The first turn uses no row, but the warm-up uses more than there are.
+        let long = plan(&[(6, false), (1, true)], 1_000, 3, |config| config.warmup_ms = Some(10_000));
+        assert!(check(&long, 3).expect_err("too few").contains("1,000 rows"));
+        let fits = plan(&[(6, false), (1, true)], 10_000, 3, |config| config.warmup_ms = Some(10_000));
+        assert_eq!(check(&fits, 3), Ok(()));
     }
 
     proptest! {

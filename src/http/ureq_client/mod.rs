@@ -73,22 +73,46 @@ impl UreqClient {
 
     /// How the request ended, and whether it was resent.
     fn exchange(&mut self, ticket: &Ticket, sent_ns: u64) -> (Outcome, bool) {
-        let requests = Arc::clone(&self.requests);
-        let base = &requests[ticket.request as usize];
-        let own = self.values.as_ref().and_then(|values| values.request(base, ticket, sent_ns));
+        let base = &self.requests[ticket.request as usize];
+        let own = self.values.as_ref().map_or(Ok(None), |values| values.request(base, ticket, sent_ns));
+        let Ok(own) = own else { return (Outcome::Error(ErrorKind::Protocol), false) };
         let request = own.as_ref().unwrap_or(base);
-        let first = self.attempt(request, sent_ns);
+        let mut attempt = Attempt { agent: &mut self.agent, kept: &mut self.kept, buffer: &mut self.buffer };
+        let first = attempt.run(request, sent_ns);
         let is_lost = first == Err(ErrorKind::Closed);
-        let resent = is_lost && self.agent.state().may_repeat();
-        let last = if resent { self.attempt(request, sent_ns) } else { first };
+        let resent = is_lost && attempt.agent.state().may_repeat();
+        let last = if resent { attempt.run(request, sent_ns) } else { first };
         (last.map_or_else(Outcome::Error, Outcome::Status), resent)
     }
 
-    fn attempt(&mut self, request: &Request, sent_ns: u64) -> Result<u16, ErrorKind> {
+    /// Which checks the response fails; notes the first ones.
+    fn check(&mut self, ticket: &Ticket, outcome: Outcome, ended_ns: u64) -> Failed {
+        let index = ticket.request as usize;
+        let checks = self.requests[index].checks().filter(|_| !ticket.warmup);
+        let (Some(checks), Outcome::Status(status)) = (checks, outcome) else { return Failed::default() };
+        let seen = self.kept.seen(status);
+        let failed = checks.failed(&seen);
+        if !failed.is_none() {
+            self.failures[index].note(ended_ns, failed, &seen);
+        }
+        failed
+    }
+}
+
+/// What sending a request changes.
+struct Attempt<'a> {
+    agent: &'a mut BoundedAgent,
+    kept: &'a mut Kept,
+    buffer: &'a mut [u8],
+}
+
+impl Attempt<'_> {
+    /// Sends the request and reads the whole response; returns its status.
+    fn run(&mut self, request: &Request, sent_ns: u64) -> Result<u16, ErrorKind> {
         let mut response = self.agent.send(request, sent_ns)?;
         let status = response.status().as_u16();
         self.kept.clear();
-        let mut keeping = request.checks().map(|checks| Keeping { kept: &mut self.kept, checks });
+        let mut keeping = request.checks().map(|checks| Keeping { kept: &mut *self.kept, checks });
         if let Some(keeping) = &mut keeping {
             let fields = response.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
             keeping.fields(status, fields);
@@ -96,7 +120,7 @@ impl UreqClient {
         let mut reader = response.body_mut().as_reader();
         let mut length = 0u64;
         loop {
-            match reader.read(&mut self.buffer) {
+            match reader.read(self.buffer) {
                 Ok(0) => break,
                 Ok(count) => {
                     length += count as u64;
@@ -113,19 +137,6 @@ impl UreqClient {
             101 => Err(ErrorKind::Protocol),
             status => Ok(status),
         }
-    }
-
-    /// Which checks the response fails; notes the first ones.
-    fn check(&mut self, ticket: &Ticket, outcome: Outcome, ended_ns: u64) -> Failed {
-        let index = ticket.request as usize;
-        let checks = self.requests[index].checks().filter(|_| !ticket.warmup);
-        let (Some(checks), Outcome::Status(status)) = (checks, outcome) else { return Failed::default() };
-        let seen = self.kept.seen(status);
-        let failed = checks.failed(&seen);
-        if !failed.is_none() {
-            self.failures[index].note(ended_ns, failed, &seen);
-        }
-        failed
     }
 }
 

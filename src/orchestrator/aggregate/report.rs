@@ -146,6 +146,9 @@ impl NumberedReport {
             false if lacks_service && self.snapshot.counts.responses > 0 => {
                 "histograms of service time and lag, so they are missing from the fleet's"
             }
+            false if self.by_name.iter().any(|(_, named)| named.lacks_latency()) => {
+                "histograms by request name, so latencies by name are those it reported before, if any"
+            }
             false => return None,
         };
         let name = &self.node.node_id;

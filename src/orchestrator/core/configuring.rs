@@ -42,7 +42,7 @@ impl Core {
         let originals = self.fleet.originals();
         self.check_drivers(&config, &plan, &originals)?;
         check_split(&config, config.drivers.len().max(1)).map_err(|e| ApiError::new(409, e.to_string()))?;
-        let plan = split_rows(plan, &config)?;
+        let plan = with_drivers(&config)?;
         let published = published(&config, &plan, &originals);
         let bytes = encode(&published);
         let (size, hash) =
@@ -205,11 +205,9 @@ impl Core {
     }
 }
 
-/// The plan with its drivers, over which rows that are used once are split.
-fn split_rows(plan: Plan, config: &TestConfig) -> Result<Plan, ApiError> {
-    if plan.feeds().is_empty() {
-        return Ok(plan);
-    }
+/// The plan with its drivers, over which rows that are used once are split, and which limit the number of
+/// named requests.
+fn with_drivers(config: &TestConfig) -> Result<Plan, ApiError> {
     let texts =
         |errors: Vec<PlanError>| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
     let plan = Plan::as_written(config).map_err(|errors| ApiError::new(400, texts(errors)))?;

@@ -8,7 +8,7 @@ use floodgate::cli::{Floodgate, Task, try_parse};
 use std::fmt::Write as _;
 
 /// Plan files that `floodgate plan check` refuses.
-const FILES: [&[u8]; 70] = [
+const FILES: [&[u8]; 71] = [
     b"rat = 5",
     b"vus = 10\nduration = \"10s\"",
     b"test_type = \"AVALANCHE\"\n[fleet]\nrate = 100",
@@ -34,6 +34,7 @@ const FILES: [&[u8]; 70] = [
     b"[[requests]]\nname = \"a\"\n[[requests]]\nname = \"a\"\nurl = \"search\"",
     b"[[requests]]\nname = \"a\"\nbody = 'x'\nbody_file = 'y'",
     b"[[requests]]\nname = \"a\"\nurl = \"/a b\"",
+    b"[[requests]]\nname = \"a\"\nurl = \"http://joe:swordfish@h/x\"",
     b"[request]\nmethod = \"PUT\"\n[[requests]]\nname = \"a\"",
     b"ab = [\"http://a/\", \"http://b/\"]\n[[requests]]\nname = \"a\"",
     b"fail_if = [\"order.p95 > 1s\"]\n[[requests]]\nname = \"search\"\n[[requests]]\nname = \"cart\"",

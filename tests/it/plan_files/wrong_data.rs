@@ -48,7 +48,8 @@ const REQUESTS: [&str; 25] = [
 ];
 
 /// Other plan files.
-const FILES: [&str; 22] = [
+const FILES: [&str; 23] = [
+    "ab = [\"http://a/\", \"http://b/{{users.id}}\"]\n[feeds.users]\nfile = \"users.csv\"",
     "target_url = \"http://{{users.host}}/\"",
     "target_url = \"http://127.0.0.1/{{uid}}\"",
     "[request]\nheaders = { x-key = \"{{users.id}}\" }",
