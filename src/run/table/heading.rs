@@ -55,12 +55,16 @@ fn gloss(plan: &TestConfig, summary: &Summary) -> &'static str {
     }
 }
 
-/// The method and the target; of an A/B test both, below each other.
+/// The method and the target; of an A/B test both, below each other; of several requests their number.
 fn request(plan: &TestConfig) -> String {
     let method = plan.method();
     let [a, b] = &plan.ab[..] else {
         let url = plan.target_url.as_deref().map(|url| shorten(url, MAX_URL));
         let url = url.as_deref().unwrap_or("(each driver's own target)");
+        if !plan.requests.is_empty() {
+            // The table has a row for each.
+            return labelled("requests", &format!("{} to {url}", plan.requests.len()));
+        }
         return labelled("request", &format!("{method} {url}"));
     };
     let indent = LABEL + method.len().min(MAX_METHOD) + 1;
@@ -161,6 +165,12 @@ mod tests {
                 "plan            30s, 1 connection, 0 drivers",
             ]
         );
+    }
+
+    #[test]
+    fn several_requests_are_counted() {
+        let fields = json!({"target_url": "http://h:8/", "requests": [{"name": "a"}, {"name": "b"}]});
+        assert_eq!(heading("AVALANCHE", fields)[1], "requests        2 to http://h:8/");
     }
 
     #[test]
