@@ -1,6 +1,7 @@
 //! Plans with checks, as a process against a real server.
 
 use crate::support::http_server::Server;
+use crate::support::plans::run_plan;
 use crate::support::process::{run, stderr, stdout};
 use crate::support::scratch::Scratch;
 use floodgate::stats::summary::Summary;
@@ -57,24 +58,12 @@ fn counts<const N: usize>(counts: [(&str, u64); N]) -> BTreeMap<String, u64> {
     counts.map(|(name, n)| (name.to_owned(), n)).into()
 }
 
-/// Runs a plan and returns its exit code and its result.
-fn result(text: &str, more: &[&str]) -> (Option<i32>, Summary) {
-    static RUNS: AtomicU64 = AtomicU64::new(0);
-    let dir = Scratch::new(&format!("checked-{}", RUNS.fetch_add(1, Ordering::Relaxed)));
-    let path = dir.path().join("plan.toml");
-    std::fs::write(&path, text).expect("writes");
-    let words = ["run", path.to_str().expect("UTF-8"), "--json"];
-    let output = run("floodgate", &[&words, more].concat(), &[]);
-    let summary = serde_json::from_str(&stdout(&output));
-    (output.status.code(), summary.unwrap_or_else(|error| panic!("{error}: {}", stderr(&output))))
-}
-
 #[test]
 fn failed_checks_are_counted_exactly_by_request_and_check() {
     for (drivers, client) in [("1", "native"), ("3", "native"), ("2", "ureq")] {
         let server = server();
         let top = "rate = 400\ncount = 108\nconnections = 6";
-        let (code, summary) = result(&plan(&server, top), &["--drivers", drivers, "--client", client]);
+        let (code, summary) = run_plan(&plan(&server, top), &[], &["--drivers", drivers, "--client", client]);
         assert_eq!(code, Some(0), "a failed check is no error");
         assert_eq!((summary.total.responses, summary.total.errors_total()), (108, 0));
         // 48 searches, 36 orders, 12 pages.
@@ -98,7 +87,7 @@ fn failed_checks_are_counted_exactly_by_request_and_check() {
 
 #[test]
 fn the_first_failed_responses_show_what_came_back() {
-    let (_, summary) = result(&plan(&server(), "rate = 400\ncount = 108"), &["--drivers", "2"]);
+    let (_, summary) = run_plan(&plan(&server(), "rate = 400\ncount = 108"), &[], &["--drivers", "2"]);
     let of = |name: &'static str| {
         summary.check_samples.iter().filter(move |one| one.request.as_deref() == Some(name))
     };
@@ -120,7 +109,7 @@ fn conditions_judge_failed_checks_as_counts_and_shares() {
     let server = server();
     let judged = |condition: &str| {
         let top = format!("rate = 400\ncount = 108\nfail_if = [\"{condition}\"]");
-        let (code, summary) = result(&plan(&server, &top), &[]);
+        let (code, summary) = run_plan(&plan(&server, &top), &[], &[]);
         (code, summary.thresholds[0].value)
     };
     assert_eq!(judged("failed_checks > 36"), (Some(0), Some(36.0)));

@@ -1,6 +1,7 @@
 //! Plans with several requests, as a process against a real server.
 
 use crate::support::http_server::Server;
+use crate::support::plans::run_plan;
 use crate::support::process::{run, stderr, stdout};
 use crate::support::scratch::Scratch;
 use floodgate::stats::summary::Summary;
@@ -38,17 +39,6 @@ fn plan(server: &Server, top: &str) -> String {
     )
 }
 
-/// Runs a plan and returns its exit code and its result.
-fn result(text: &str, more: &[&str]) -> (Option<i32>, Summary) {
-    let dir = Scratch::new("several");
-    let path = dir.path().join("plan.toml");
-    std::fs::write(&path, text).expect("writes");
-    let words = ["run", path.to_str().expect("UTF-8"), "--json"];
-    let output = run("floodgate", &[&words, more].concat(), &[]);
-    let summary = serde_json::from_str(&stdout(&output));
-    (output.status.code(), summary.unwrap_or_else(|error| panic!("{error}: {}", stderr(&output))))
-}
-
 /// The statuses of each request.
 fn statuses(summary: &Summary) -> Vec<(&str, &BTreeMap<String, u64>)> {
     summary.requests.iter().map(|one| (one.name.as_str(), &one.stats.status)).collect()
@@ -71,7 +61,7 @@ fn each_request_has_its_share_on_any_number_of_drivers_and_with_both_clients() {
         // Each run also asks whether it is a floodgate-target.
         let counted = || server.received().iter().filter(|one| !one.line().contains("/metrics")).count();
         let before = counted();
-        let (code, summary) = result(&plan(&server, top), &["--drivers", drivers, "--client", client]);
+        let (code, summary) = run_plan(&plan(&server, top), &[], &["--drivers", drivers, "--client", client]);
         assert_eq!(code, Some(0), "{top}");
         let part = summary.total.requests / 9;
         let expected = [only("200", 6 * part), only("204", 2 * part), only("201", part)];
@@ -91,7 +81,7 @@ fn a_condition_may_be_about_one_request() {
     let server = server();
     let run = |condition: &str| {
         let top = format!("rate = 300\ncount = 90\nfail_if = [\"{condition}\"]");
-        let (code, summary) = result(&plan(&server, &top), &[]);
+        let (code, summary) = run_plan(&plan(&server, &top), &[], &[]);
         (code, summary.thresholds[0].value)
     };
     assert_eq!(run("order.status.201 < 10"), (Some(0), Some(10.0)));

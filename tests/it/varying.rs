@@ -1,7 +1,8 @@
 //! Plans with templates and feeds, as a process against a real server.
 
 use crate::support::http_server::{Received, Server};
-use crate::support::process::{run, stderr, stdout};
+use crate::support::plans::run_plan;
+use crate::support::process::{run, stderr};
 use crate::support::scratch::Scratch;
 use floodgate::stats::summary::Summary;
 use serde_json::Value;
@@ -39,16 +40,9 @@ fn plan(server: &Server, top: &str, pick: &str) -> String {
 /// Runs a plan with this content of `users.csv`; returns what the server received, without the questions
 /// whether it is a floodgate-target, and the result.
 fn requests(server: &Server, plan: &str, users: &str, more: &[&str]) -> (Vec<Received>, Summary) {
-    let dir = Scratch::new(&format!("varying-{}", server.url("").rsplit(':').next().unwrap_or_default()));
-    let path = dir.path().join("plan.toml");
-    std::fs::write(&path, plan).expect("writes");
-    std::fs::write(dir.path().join("users.csv"), users).expect("writes");
     let before = server.received().len();
-    let words = ["run", path.to_str().expect("UTF-8"), "--json"];
-    let output = run("floodgate", &[&words, more].concat(), &[]);
-    let summary = serde_json::from_str(&stdout(&output));
-    let summary = summary.unwrap_or_else(|error| panic!("{error}: {}", stderr(&output)));
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let (code, summary) = run_plan(plan, &[("users.csv", users)], more);
+    assert_eq!(code, Some(0), "{:?}", summary.verdict);
     let mut received = server.received().split_off(before);
     received.retain(|one| one.line() != "GET /metrics HTTP/1.1");
     (received, summary)

@@ -9,12 +9,9 @@ mod wrong_data;
 use crate::support::scratch::Scratch;
 use floodgate::cli::{Floodgate, Task, try_parse};
 use floodgate::run::Settings;
-use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A folder of its own for each call, since tests run at the same time.
 fn scratch() -> Scratch {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    Scratch::new(&format!("plan-{}", NEXT.fetch_add(1, Ordering::Relaxed)))
+    Scratch::new("plan")
 }
 
 /// What a command line sets up.

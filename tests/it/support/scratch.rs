@@ -1,13 +1,18 @@
 //! A folder for one test.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// An empty folder, removed at the end of the test.
 pub struct Scratch(PathBuf);
 
+/// Tells folders with the same name apart, since tests run at the same time.
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
 impl Scratch {
     pub fn new(name: &str) -> Scratch {
-        let path = std::env::temp_dir().join(format!("floodgate-it-{}-{name}", std::process::id()));
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("floodgate-it-{}-{name}-{number}", std::process::id()));
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path).expect("created");
         Scratch(path)
