@@ -1,9 +1,9 @@
 //! A client's own certificate, for servers that ask for one.
 
-use super::MALFORMED;
+use super::any_certificates;
 use rustls::crypto::ring;
+use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use std::fmt;
 use std::sync::Arc;
@@ -18,8 +18,7 @@ impl Identity {
     /// # Errors
     /// Which of them is missing, cannot be used, or does not belong to the other.
     pub fn from_pem(certificate: &[u8], key: &[u8]) -> Result<Identity, String> {
-        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate).collect();
-        let chain = chain.map_err(|_| MALFORMED.to_owned())?;
+        let chain = any_certificates(certificate)?;
         if chain.is_empty() {
             return Err("contains no certificate in PEM".to_owned());
         }

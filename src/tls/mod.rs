@@ -36,12 +36,16 @@ const MALFORMED: &str = "is malformed PEM: each BEGIN and END must be on a line 
 /// # Errors
 /// If there is none, or one is malformed.
 pub fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
-    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let read = read.map_err(|_| MALFORMED.to_owned())?;
-    if read.is_empty() {
-        return Err("there is no certificate in PEM".to_owned());
+    match any_certificates(pem)? {
+        none if none.is_empty() => Err("there is no certificate in PEM".to_owned()),
+        some => Ok(some),
     }
-    Ok(read)
+}
+
+/// The certificates in a PEM text, if any.
+fn any_certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    read.map_err(|_| MALFORMED.to_owned())
 }
 
 /// A client's configuration: TLS 1.2 or 1.3, the server's certificate and name checked unless `roots` says
