@@ -3,7 +3,7 @@
 use crate::feed::{Format, INLINE_BYTES, Pick, fits_in_plan, survey};
 use crate::message::FeedSpec;
 use crate::plan::feed_options::FeedOptions;
-use crate::plan::feeds::check_name;
+use crate::plan::names;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 pub fn flag(text: &str) -> Result<FeedOptions, String> {
     let how = "use NAME=FILE, like users=users.csv, or NAME=FILE:PICK with cycle, random or unique";
     let (name, file) = text.split_once('=').ok_or(how)?;
-    check_name(name)?;
+    names::check(name)?;
     let (file, pick) = match file.rsplit_once(':').map(|(file, pick)| (file, Pick::named(pick))) {
         Some((file, Some(pick))) => (file, Some(pick)),
         _ => (file, None),

@@ -10,13 +10,13 @@ pub fn name(method: &str, path: &str, taken: &[String]) -> String {
         path.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).filter(|word| !word.is_empty());
     let base = match words.collect::<Vec<_>>().join("-") {
         base if base.is_empty() => "root".to_owned(),
-        base => tail(&base, limits::REQUEST_NAME_CHARS),
+        base => tail(&base, limits::NAME_CHARS),
     };
     let is_free = |name: &String| check_name(name).is_ok() && !taken.contains(name);
     let method: String = method.to_ascii_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
     let with_method = format!("{}-{base}", tail(&method, 8));
     let numbered = (2..).map(|number| format!("{with_method}-{number}"));
-    let fitting = |name: String| tail(&name, limits::REQUEST_NAME_CHARS);
+    let fitting = |name: String| tail(&name, limits::NAME_CHARS);
     [base.clone(), with_method.clone()].into_iter().chain(numbered).map(fitting).find(is_free).unwrap_or(base)
 }
 

@@ -3,6 +3,7 @@
 use super::requests::Requests;
 use super::rules::{PlanError, error};
 use super::templates::Part;
+use super::{limits, names};
 use crate::feed::{self, MAX_BYTES, MAX_COLUMNS, MAX_FEEDS, Pick};
 use crate::message::{FeedSpec, TestConfig};
 use crate::spelling::nearest;
@@ -28,8 +29,6 @@ impl Feed {
 
 /// Maximum number of rows: a file has no room for more.
 const MAX_ROWS: u64 = MAX_BYTES;
-/// Maximum length of a feed's name, in characters.
-const MAX_NAME: usize = 40;
 
 /// The feeds of a plan, each with the requests that use it.
 ///
@@ -46,7 +45,7 @@ pub fn read(config: &TestConfig, sent: &Requests) -> Result<Vec<Feed>, Vec<PlanE
     }
     let mut feeds = Vec::new();
     for (index, spec) in config.feeds.iter().enumerate().take(MAX_FEEDS) {
-        let field = format!("feeds.{}", clip(&spec.name, MAX_NAME));
+        let field = format!("feeds.{}", clip(&spec.name, limits::NAME_CHARS));
         if config.feeds[..index].iter().any(|other| other.name == spec.name) {
             errors.push(error(field.clone(), "is defined twice: use another name"));
         }
@@ -70,7 +69,7 @@ pub fn read(config: &TestConfig, sent: &Requests) -> Result<Vec<Feed>, Vec<PlanE
 
 /// Checks one feed. The error has the key, if a single one is wrong.
 fn check(spec: &FeedSpec) -> Result<Pick, (&'static str, String)> {
-    check_name(&spec.name).map_err(|why| ("", why))?;
+    names::check(&spec.name).map_err(|why| ("", why))?;
     if spec.count > MAX_ROWS || spec.columns.len() > MAX_COLUMNS {
         return Err(("", format!("has too many rows or columns: at most {MAX_ROWS} and {MAX_COLUMNS}")));
     }
@@ -82,19 +81,6 @@ fn check(spec: &FeedSpec) -> Result<Pick, (&'static str, String)> {
         return Err((".file", why));
     }
     feed::pick(spec.pick.unwrap_or_default(), spec.at_end).map_err(|why| (".at_end", why.to_owned()))
-}
-
-/// Checks the name of a feed.
-///
-/// # Errors
-/// What is allowed.
-pub fn check_name(name: &str) -> Result<(), String> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if (1..=MAX_NAME).contains(&name.len()) && name.chars().all(fits) {
-        return Ok(());
-    }
-    let shown = clip(name, MAX_NAME);
-    Err(format!("{shown:?} must be 1 to {MAX_NAME} letters, digits and the characters _ -"))
 }
 
 /// Whether this is the name of a file in a folder, and cannot lead out of it.
@@ -132,13 +118,13 @@ fn connect(feeds: &mut [Feed], sent: &Requests) -> Vec<PlanError> {
 
 fn unknown_feed(name: &str, feeds: &[Feed]) -> String {
     let names: Vec<&str> = feeds.iter().map(|feed| feed.spec.name.as_str()).collect();
-    let what = format!("there is no feed {}", clip(name, MAX_NAME));
+    let what = format!("there is no feed {}", clip(name, limits::NAME_CHARS));
     match nearest(name, &names) {
         Some(near) => format!("{what}: did you mean {near}?"),
         None if names.is_empty() => {
             format!(
                 "{what}: define it as [feeds.{0}] in a plan file, or with --feed {0}=FILE",
-                clip(name, MAX_NAME)
+                clip(name, limits::NAME_CHARS)
             )
         }
         None => format!("{what}: use {}", names.join(", ")),

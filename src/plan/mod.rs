@@ -8,6 +8,7 @@ pub mod feed_options;
 pub mod feeds;
 pub mod fields;
 pub mod mix;
+pub mod names;
 pub mod options;
 pub mod request;
 pub mod requests;

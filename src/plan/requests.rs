@@ -5,7 +5,7 @@ use super::request::{Request, parse_url};
 use super::rules::{PlanError, error, limits};
 use super::templates::Part;
 use super::written::{Written, Wrong, origin};
-use super::{AB_NAMES, Defaults, values};
+use super::{AB_NAMES, Defaults, names, values};
 use crate::check::{Checks, Expect};
 use crate::message::{RequestSpec, TestConfig, secrets};
 use crate::units::clip;
@@ -165,16 +165,10 @@ fn check(config: &TestConfig) -> Vec<PlanError> {
 /// # Errors
 /// What is allowed.
 pub fn check_name(name: &str) -> Result<(), String> {
-    let most = limits::REQUEST_NAME_CHARS;
-    let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if RESERVED.contains(&name) {
         return Err(format!("{name:?} is the name of a figure in conditions: use another one"));
     }
-    if (1..=most).contains(&name.len()) && name.chars().all(is_allowed) {
-        return Ok(());
-    }
-    let clipped: String = name.chars().take(most).collect();
-    Err(format!("{clipped:?} must be 1 to {most} letters, digits and the characters _ -"))
+    names::check(name)
 }
 
 /// The path of a part of one request, as plan files and errors write it.
@@ -217,6 +211,17 @@ fn in_field(index: Option<usize>, url: &'static str, wrong: Wrong) -> PlanError 
     PlanError { part: wrong.at, ..error(field(index, url, &wrong.part), wrong.why) }
 }
 
+/// A request from its parts, without its checks. `{{…}}` is a template if the plan has a seed.
+fn built(
+    config: &TestConfig,
+    index: Option<usize>,
+    url_field: &'static str,
+    written: &Written,
+) -> Result<Request, PlanError> {
+    let request = if config.seed.is_some() { written.request() } else { written.constant() };
+    request.map_err(|wrong| in_field(index, url_field, wrong))
+}
+
 /// One of several requests, without its checks.
 fn unchecked(config: &TestConfig, index: usize, origin: &str, target: &str) -> Result<Request, PlanError> {
     let one = &config.requests[index];
@@ -235,14 +240,9 @@ fn unchecked(config: &TestConfig, index: usize, origin: &str, target: &str) -> R
     let headers: Vec<_> = common.chain(own).cloned().collect();
     let of_part = |reason: String| error(format!("requests[{index}]"), reason);
     let (method, body) = (one.spec.method.as_deref().unwrap_or("GET"), body(&one.spec).map_err(of_part)?);
-    if config.seed.is_some() {
-        let (origin, url) = one.url.as_deref().map_or(("", target), |path| (origin, path));
-        let written = Written { method, origin, url, headers: &headers, body: &body };
-        return written.request().map_err(|wrong| in_field(Some(index), "target_url", wrong));
-    }
-    let url = one.url.as_ref().map_or(Cow::Borrowed(target), |path| Cow::Owned(format!("{origin}{path}")));
-    parse_url(&url).map_err(|reason| error(part(index, "url"), reason))?;
-    Request::new(method, &url, &headers, body).map_err(of_part)
+    let (origin, url) = one.url.as_deref().map_or(("", target), |path| (origin, path));
+    let written = Written { method, origin, url, headers: &headers, body: &body };
+    built(config, Some(index), "target_url", &written)
 }
 
 /// The requests of an A/B test.
@@ -271,18 +271,11 @@ fn of_ab(config: &TestConfig, defaults: &Defaults) -> Result<Requests, Vec<PlanE
 
 /// The request to one URL, which is in `field`.
 fn single(config: &TestConfig, url_field: &'static str, url: &str) -> Result<Request, Vec<PlanError>> {
-    let of = |field: &'static str| move |reason: String| vec![error(field, reason)];
     let plain = RequestSpec::default();
     let spec = config.request.as_ref().unwrap_or(&plain);
-    let body = body(spec).map_err(of("request"))?;
-    let request = if config.seed.is_some() {
-        let (method, headers) = (config.method(), &spec.headers[..]);
-        let written = Written { method, origin: "", url, headers, body: &body };
-        written.request().map_err(|wrong| vec![in_field(None, url_field, wrong)])?
-    } else {
-        parse_url(url).map_err(of(url_field))?;
-        Request::new(config.method(), url, &spec.headers, body).map_err(of("request"))?
-    };
+    let body = body(spec).map_err(|reason| vec![error("request", reason)])?;
+    let written = Written { method: config.method(), origin: "", url, headers: &spec.headers, body: &body };
+    let request = built(config, None, url_field, &written).map_err(|error| vec![error])?;
     checked(request, "request", &spec.expect.clone().unwrap_or_default())
 }
 

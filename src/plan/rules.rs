@@ -41,8 +41,8 @@ pub mod limits {
     pub const NAMED_REQUESTS: usize = 50;
     /// Maximum product of drivers and named requests: the orchestrator keeps about 10 KB for each pair.
     pub const DRIVERS_BY_REQUESTS: usize = 50_000;
-    /// Maximum length of a request's name, in characters.
-    pub const REQUEST_NAME_CHARS: usize = 40;
+    /// Maximum length of the name of a request or a feed, in characters.
+    pub const NAME_CHARS: usize = 40;
     /// Weight of a request.
     pub const WEIGHT: RangeInclusive<u32> = 1..=1_000;
 }

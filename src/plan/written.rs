@@ -43,6 +43,17 @@ pub struct Written<'a> {
 }
 
 impl Written<'_> {
+    /// Validates and combines the parts as they are.
+    ///
+    /// # Errors
+    /// The first wrong part.
+    pub fn constant(&self) -> Result<Request, Wrong> {
+        let url = [self.origin, self.url].concat();
+        parse_url(&url).map_err(|why| Wrong::new(Part::Url, why))?;
+        let request = Request::new(self.method, &url, self.headers, self.body.to_vec());
+        request.map_err(|why| Wrong::new(Part::Whole, why))
+    }
+
     /// Validates and combines the parts, in which `{{…}}` is a template.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use super::source::Problem;
 use super::value::{Value, Wrong, in_order, not, text};
 use crate::feed::{AtEnd, Pick};
 use crate::plan::feed_options::FeedOptions;
-use crate::plan::feeds::check_name;
+use crate::plan::names;
 use serde_json::Value as Json;
 use std::fmt::Write as _;
 use toml::de::{DeTable, DeValue};
@@ -22,7 +22,7 @@ impl Reader {
         for (name, at, value) in in_order(table) {
             let path = format!("feeds.{name}");
             self.places.insert(path.clone(), at.clone());
-            if let Err(why) = check_name(name) {
+            if let Err(why) = names::check(name) {
                 self.problems.push(Problem { at, text: format!("feeds: the name {why}") });
                 continue;
             }
