@@ -4,7 +4,7 @@ use super::slot::Phase;
 use super::stream::Stream;
 use super::{BUFFER_BYTES, NativeClient};
 use crate::clock;
-use crate::http::capture::Keeping;
+use crate::http::capture::{Keeping, Kept};
 use crate::http::cause::{self, HANDSHAKE_CLOSED};
 use crate::http::os::socket::{ONE_SEGMENT_BYTES, discard};
 use crate::stats::outcome::{ErrorKind, Outcome};
@@ -14,7 +14,7 @@ use std::io::{self, Read, Write};
 const READS_PER_TURN: usize = 8;
 
 /// If at least this much of a body is left, the kernel discards it instead of copying it out.
-const DISCARD_FROM: u64 = 32 * 1024;
+pub(super) const DISCARD_FROM: u64 = 32 * 1024;
 /// Size of the first read if such a body is expected: enough for the head.
 const HEAD_READ_BYTES: usize = 4 * 1024;
 
@@ -73,19 +73,20 @@ impl NativeClient {
 
     /// One read; returns true if the response has ended or nothing is left to read.
     fn read_once(&mut self, slot: u32) -> io::Result<bool> {
-        let expects_much = self.expects_much(slot);
         let state = &mut self.slots[slot as usize];
-        let has_enough = state.has_enough();
         let Some(stream) = state.stream.as_mut() else { return Ok(true) };
         let (left, reads_in_full) = (state.response.body_left(), stream.reads_in_full());
-        if left >= DISCARD_FROM && reads_in_full && has_enough {
+        if left >= DISCARD_FROM && reads_in_full && state.kept.as_ref().is_none_or(Kept::is_full) {
             // The last byte is read, so that anything after the body is seen.
             return self.discard_once(slot, left - 1);
         }
         let held = state.held.len();
-        self.buffer[..held].copy_from_slice(&state.held);
-        let is_head = held == 0 && state.response.status() == 0;
-        let end = if is_head && expects_much && reads_in_full { HEAD_READ_BYTES } else { BUFFER_BYTES };
+        if held > 0 {
+            self.buffer[..held].copy_from_slice(&state.held);
+        }
+        let is_first = held == 0 && state.response.status() == 0;
+        let end =
+            if is_first && state.expects_much && reads_in_full { HEAD_READ_BYTES } else { BUFFER_BYTES };
         let count = stream.read(&mut self.buffer[held..end])?;
         if count == 0 {
             self.ended_by_server(slot);
@@ -114,13 +115,6 @@ impl NativeClient {
         state.response.skip(count);
         state.kept.iter_mut().for_each(|kept| kept.skip(count));
         Ok(count < room && !state.hangup)
-    }
-
-    /// Whether the next response is likely to have a large body, judging by the last one to the same request
-    /// on any connection.
-    fn expects_much(&self, slot: u32) -> bool {
-        let message = &self.messages[self.slots[slot as usize].request()];
-        message.known_head.meaning().is_some_and(|known| known.body_bytes() >= DISCARD_FROM)
     }
 
     /// Continues the TLS handshake, and sends the request when it is done.

@@ -129,6 +129,11 @@ impl Message {
             failures: Failures::default(),
         }
     }
+
+    /// Whether the next response is likely to have a large body, judging by the last one on any connection.
+    fn expects_much(&self) -> bool {
+        self.known_head.meaning().is_some_and(|known| known.body_bytes() >= exchange::DISCARD_FROM)
+    }
 }
 
 impl NativeClient {
@@ -385,8 +390,9 @@ impl Client for NativeClient {
             // The connection may not have been checked since it was opened.
             self.check_idle(slot);
         }
-        let is_head = self.messages[ticket.request as usize].is_head;
-        self.slots[slot as usize].begin(ticket, now_ns, is_head);
+        let message = &self.messages[ticket.request as usize];
+        let (is_head, expects_much) = (message.is_head, message.expects_much());
+        self.slots[slot as usize].begin(ticket, now_ns, is_head, expects_much);
         self.in_flight.push_back(slot);
         if self.stop.is_stopped() {
             self.fail(slot, ErrorKind::Aborted);

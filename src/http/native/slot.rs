@@ -58,6 +58,8 @@ pub struct Slot {
     pub written: usize,
     /// The response as read so far.
     pub response: Response,
+    /// Whether its body is likely to be large.
+    pub expects_much: bool,
     /// The bytes of an incomplete head.
     pub held: Vec<u8>,
     /// What its checks need of the response, if it has checks and any byte arrived.
@@ -100,6 +102,7 @@ impl Slot {
             phase: Phase::Idle,
             written: 0,
             response: Response::new(false),
+            expects_much: false,
             held: Vec::new(),
             kept: None,
             carried: 0,
@@ -120,8 +123,9 @@ impl Slot {
     }
 
     /// Begins a request.
-    pub fn begin(&mut self, ticket: Ticket, now_ns: u64, is_head: bool) {
+    pub fn begin(&mut self, ticket: Ticket, now_ns: u64, is_head: bool, expects_much: bool) {
         (self.ticket, self.sent_ns, self.retried) = (ticket, now_ns, false);
+        self.expects_much = expects_much;
         self.restart(is_head);
     }
 
@@ -157,12 +161,6 @@ impl Slot {
         self.response.bytes() > 0 || !self.held.is_empty()
     }
 
-    /// Whether the rest of the body need not be seen.
-    #[inline]
-    pub fn has_enough(&self) -> bool {
-        self.kept.as_ref().is_none_or(Kept::is_full)
-    }
-
     /// The request that it carries.
     pub fn ticket(&self) -> &Ticket {
         &self.ticket
@@ -195,6 +193,8 @@ impl Slot {
 
     fn clear_held(&mut self) {
         self.held.clear();
-        self.held.shrink_to(KEPT_CAPACITY);
+        if self.held.capacity() > KEPT_CAPACITY {
+            self.held.shrink_to(KEPT_CAPACITY);
+        }
     }
 }
