@@ -31,19 +31,7 @@ pub fn flag(text: &str) -> Result<FeedOptions, String> {
 /// # Errors
 /// The key that is wrong, and what is wrong with the file, with the number of the line.
 pub fn read(feed: &mut FeedOptions, folder: &Path) -> Result<(), (&'static str, String)> {
-    if let Some(rows) = &feed.rows {
-        let found = survey(Format::Jsonl, rows.as_bytes()).map_err(|why| ("rows", in_rows(&why)))?;
-        if !fits_in_plan(rows) {
-            return Err(("rows", format!("have more than {INLINE_BYTES} bytes: put them in a file")));
-        }
-        feed.read = Some(FeedSpec {
-            format: Format::Jsonl,
-            columns: found.columns,
-            count: found.count,
-            sha256: found.sha256,
-            data: Some(rows.clone()),
-            ..FeedSpec::default()
-        });
+    if feed.read_rows().map_err(|why| ("rows", why))? {
         return Ok(());
     }
     let file = feed.file.clone().unwrap_or_default();
@@ -71,11 +59,6 @@ fn read_file(path: &Path, format: Format) -> Result<FeedSpec, String> {
         data: text,
         ..FeedSpec::default()
     })
-}
-
-/// Rows in a plan file have numbers instead of lines.
-fn in_rows(why: &str) -> String {
-    why.strip_prefix("line ").map_or_else(|| why.to_owned(), |rest| format!("row {rest}"))
 }
 
 /// The files of the feeds that a plan does not contain.
