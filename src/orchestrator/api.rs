@@ -89,7 +89,8 @@ impl Handler for Api {
                 control.register_json(body).map(|known| Response::json(202, &registered(known)))
             }
             Ok("/configure") => {
-                control.configure_json(body).map(|configured| Response::json(202, &configured))
+                let kind = request.header("content-type").unwrap_or_default();
+                control.configure_body(body, kind).map(|configured| Response::json(202, &configured))
             }
             Ok(_) => stop(control, body),
         };

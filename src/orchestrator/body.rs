@@ -6,19 +6,29 @@
 use super::ApiError;
 use crate::message::{TestConfig, bounds};
 use crate::plan::fields;
+use crate::plan_file::posted;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::error::Category;
+use serde_json::value::RawValue;
 
 /// The smallest body of `POST /configure`.
 const PLAN: &str = r#"{"test_id": "t1", "test_type": "AVALANCHE"}"#;
 /// Maximum length of the part of a body or value that an error shows, in characters.
 const MOST_SHOWN: usize = 40;
 
-/// Reads a plan, in which every field must be known, either directly or as `test_config` of an outer object
-/// (as one orchestrator of the original protocol wraps it). A missing `test_id` is generated.
-pub fn read_plan(body: &[u8]) -> Result<TestConfig, ApiError> {
+/// Reads a plan, in which every field must be known. It is a plan file in TOML, or a JSON object: either a
+/// `test_config`, directly or inside another object (as one orchestrator of the original protocol wraps it),
+/// or the keys of a plan file as `plan`. A missing `test_id` is generated.
+pub fn read_plan(body: &[u8], content_type: &str) -> Result<TestConfig, ApiError> {
+    if is_toml(content_type) {
+        return posted::from_toml(body, &new_id()).map_err(|why| ApiError::new(400, why));
+    }
     let (value, text) = object(body, PLAN)?;
+    if value.get("plan").is_some() {
+        return read_keys(text, &value);
+    }
     let wrapped = value.get("test_config").filter(|_| value.get("test_id").is_none());
     let plan = wrapped.unwrap_or(&value);
     fields::check(plan).map_err(|why| ApiError::new(400, why))?;
@@ -29,9 +39,33 @@ pub fn read_plan(body: &[u8]) -> Result<TestConfig, ApiError> {
     }
     let mut plan = plan.clone();
     if let Some(object) = plan.as_object_mut().filter(|_| !known) {
-        object.insert("test_id".to_owned(), Value::String(format!("test-{}", uuid::Uuid::new_v4())));
+        object.insert("test_id".to_owned(), Value::String(new_id()));
     }
     typed(plan.clone(), &plan)
+}
+
+fn new_id() -> String {
+    format!("test-{}", uuid::Uuid::new_v4())
+}
+
+fn is_toml(content_type: &str) -> bool {
+    let kind = content_type.split(';').next().unwrap_or_default().trim();
+    ["application/toml", "text/toml", "text/x-toml"].iter().any(|toml| kind.eq_ignore_ascii_case(toml))
+}
+
+/// The keys of a plan file, and perhaps a test id beside them.
+#[derive(Deserialize)]
+struct Keys<'a> {
+    #[serde(borrow)]
+    plan: &'a RawValue,
+    test_id: Option<String>,
+}
+
+fn read_keys(text: &[u8], value: &Value) -> Result<TestConfig, ApiError> {
+    let refused = |why: String| ApiError::new(400, why);
+    fields::check_object(value, "a body with a plan", &["plan", "test_id"]).map_err(refused)?;
+    let keys: Keys = serde_json::from_slice(text).map_err(|why| refused(why.to_string()))?;
+    posted::from_json(keys.plan.get(), &keys.test_id.unwrap_or_else(new_id)).map_err(refused)
 }
 
 /// Reads a body in which every field must be one of `names`.
@@ -57,7 +91,12 @@ fn object<'a>(body: &'a [u8], example: &str) -> Result<(Value, &'a [u8]), ApiErr
     if body.trim_ascii_start().first() != Some(&b'{') {
         let begin: String = String::from_utf8_lossy(body.trim_ascii()).chars().take(MOST_SHOWN).collect();
         let begin: String = begin.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        let message = format!("The body must be one JSON object, like {example} (it begins with `{begin}`)");
+        let toml = match example {
+            PLAN => "; a plan file in TOML needs the header Content-Type: application/toml",
+            _ => "",
+        };
+        let message =
+            format!("The body must be one JSON object, like {example} (it begins with `{begin}`){toml}");
         return Err(ApiError::new(400, message));
     }
     // The server threads have small stacks.

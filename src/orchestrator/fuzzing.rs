@@ -15,7 +15,9 @@ pub fn record(topic: Topic, bytes: &[u8]) {
 
 /// A body of `POST /configure`.
 pub fn configure(bytes: &[u8]) {
-    if let Ok(config) = body::read_plan(bytes) {
-        let _ = Plan::as_written(&config);
+    for content_type in ["application/json", "application/toml"] {
+        if let Ok(config) = body::read_plan(bytes, content_type) {
+            let _ = Plan::as_written(&config);
+        }
     }
 }

@@ -6,7 +6,9 @@
 pub mod describe;
 mod expect;
 mod feeds;
+mod json;
 pub mod keys;
+pub mod posted;
 mod reader;
 mod request;
 mod source;
@@ -47,17 +49,25 @@ impl PlanFile {
         if bytes.len() > MAX_BYTES {
             return Err(format!("{name}: is too large: a plan file has at most {MAX_BYTES} bytes"));
         }
-        let source = Source::new(name, bytes)?;
-        let (table, wrong) = DeTable::parse_recoverable(source.text());
+        PlanFile::read(Source::new(name, bytes)?)
+    }
+
+    /// Reads a plan file whose text was rewritten, so that its errors have no place in it.
+    fn parse_rewritten(name: &str, text: &str) -> Result<PlanFile, String> {
+        PlanFile::read(Source::rewritten(name, text))
+    }
+
+    fn read(mut source: Source) -> Result<PlanFile, String> {
+        let text = source.shared();
+        let (table, wrong) = DeTable::parse_recoverable(&text);
         if let Some(error) = wrong.first() {
-            let end = source.text().len();
+            let end = text.len();
             let at = error.span().unwrap_or(end..end);
             return Err(source.syntax(&at, &format!("malformed TOML: {}", plain(error.message()))));
         }
         let mut reader = reader::Reader::default();
         reader.plan(table.get_ref());
         let reader::Reader { options, body_files, places, secrets, problems } = reader;
-        let mut source = source.clone();
         source.hide(secrets);
         if problems.is_empty() {
             return Ok(PlanFile { options, body_files, source, places });

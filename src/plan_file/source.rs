@@ -28,6 +28,8 @@ pub struct Source {
     text: Arc<str>,
     /// Places that no error may show, in bytes.
     secrets: Vec<Range<usize>>,
+    /// Whether this is not the text that a user wrote, so that errors show nothing of it.
+    is_rewritten: bool,
 }
 
 impl Source {
@@ -38,21 +40,26 @@ impl Source {
     pub fn new(name: &str, bytes: &[u8]) -> Result<Source, String> {
         let name = clip(name, MAX_TEXT);
         match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(Source { name, text: text.into(), secrets: Vec::new() }),
+            Ok(text) => Ok(Source { name, text: text.into(), secrets: Vec::new(), is_rewritten: false }),
             Err(error) => {
                 let at = error.valid_up_to();
                 let byte = bytes.get(at).copied().unwrap_or_default();
-                let source =
-                    Source { name, text: String::from_utf8_lossy(bytes).into(), secrets: Vec::new() };
+                let text = String::from_utf8_lossy(bytes).into();
+                let source = Source { name, text, secrets: Vec::new(), is_rewritten: false };
                 let why = format!("byte 0x{byte:02x} is not UTF-8: save the file in UTF-8");
                 Err(source.syntax(&(at..at + 1), &why))
             }
         }
     }
 
+    /// A text that no user wrote, made of something with this name.
+    pub fn rewritten(name: &str, text: &str) -> Source {
+        Source { name: name.to_owned(), text: text.into(), secrets: Vec::new(), is_rewritten: true }
+    }
+
     /// The text.
-    pub fn text(&self) -> &str {
-        &self.text
+    pub fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.text)
     }
 
     /// Hides these places in all errors.
@@ -105,6 +112,12 @@ impl Source {
 
     /// An error of the TOML itself. Its line may contain a secret that was not recognized as a value.
     pub fn syntax(&self, at: &Range<usize>, text: &str) -> String {
+        if self.is_rewritten {
+            // Only a key that appears twice is left to be wrong.
+            let key = self.text.get(at.clone()).unwrap_or_default();
+            let what = text.rsplit_once(": ").map_or(text, |(_, what)| what);
+            return clip(&format!("{}: {what}: {key}", self.name), MAX_TEXT);
+        }
         let line = self.line(self.boundary(at.start));
         let lower = self.text[line.clone()].to_ascii_lowercase();
         let mut source = self.clone();
@@ -130,6 +143,9 @@ impl Source {
 
     /// One problem: file, line and column, what is wrong, and the line with a caret.
     pub fn show(&self, problem: &Problem) -> String {
+        if self.is_rewritten {
+            return clip(&problem.text, MAX_TEXT);
+        }
         let at = self.boundary(problem.at.start)..problem.at.end;
         let (number, column) = self.position(at.start);
         let (line, carets) = self.marked(&at);

@@ -81,12 +81,21 @@ impl Control {
         }
     }
 
-    /// Like [`Control::configure`], from the JSON of a `test_config`, in which every field must be known.
+    /// Like [`Control::configure`], from the JSON of a `test_config`, or of `plan` with the keys of a plan
+    /// file. Every field must be known.
     ///
     /// # Errors
     /// As [`Control::configure`]; 400 names the field.
     pub fn configure_json(&self, body: &[u8]) -> Result<Configured, ApiError> {
-        self.configure(read_plan(body)?)
+        self.configure_body(body, "application/json")
+    }
+
+    /// Like [`Control::configure_json`], or from a plan file if the content type is one of TOML.
+    ///
+    /// # Errors
+    /// As [`Control::configure_json`].
+    pub fn configure_body(&self, body: &[u8], content_type: &str) -> Result<Configured, ApiError> {
+        self.configure(read_plan(body, content_type)?)
     }
 
     /// Ends the running test, or the given one: drivers stop at once, and the run ends `aborted` once their

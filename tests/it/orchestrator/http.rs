@@ -58,6 +58,76 @@ fn a_test_is_configured_watched_and_stopped_over_http() {
     orchestrator.shutdown();
 }
 
+fn post_toml(addr: SocketAddr, body: &str) -> Answer {
+    request(addr, "POST /configure HTTP/1.1\nContent-Type: application/toml; charset=utf-8", body)
+}
+
+#[test]
+fn plan_files_are_configured_in_toml_and_with_their_keys_in_json() {
+    let bus = local();
+    let (orchestrator, addr) = serve(Arc::clone(&bus), None);
+    let toml = "target_url = \"http://127.0.0.1:9/\"\nrate = 2_000\nduration = \"2m\"\nconnections = 64\n\
+                [[requests]]\nname = \"one\"\nweight = 3\n[[requests]]\nname = \"two\"\nurl = \"/2\"\n";
+    let json = r#"{"test_id": "j", "plan": {"target_url": "http://127.0.0.1:9/", "rate": 2000,
+        "duration": "2m", "connections": 64,
+        "requests": [{"name": "one", "weight": 3}, {"name": "two", "url": "/2"}]}}"#;
+    let plan_of = |driver: &str, configure: &dyn Fn() -> Answer| {
+        let mut driver = Driver::join(&bus, driver, 1);
+        wait_alive(&orchestrator.control(), 1);
+        let answer = configure();
+        assert_eq!(answer.status, 202, "{answer:?}");
+        let body: Value = serde_json::from_str(&answer.body).expect("json");
+        let id = body["test_id"].as_str().expect("an id");
+        driver.run();
+        assert_eq!(post(addr, "/stop", "").status, 202);
+        assert!(driver.trigger(id).is_stop());
+        driver.say(json!({"state": "left"}));
+        wait_state(&orchestrator.control(), id, "aborted");
+        let page: Value = serde_json::from_str(&get(addr, "/dashboard").body).expect("json");
+        page["test"]["plan"].clone()
+    };
+    let in_toml = plan_of("a", &|| post_toml(addr, toml));
+    let in_json = plan_of("b", &|| post(addr, "/configure", json));
+    assert_eq!(in_json["fleet"], json!({"rate": 2000, "connections": 64}));
+    assert_eq!((&in_json["test_id"], &in_json["duration_ms"]), (&json!("j"), &json!(120_000)));
+    for field in ["fleet", "duration_ms", "requests", "target_url", "test_type"] {
+        assert_eq!(in_json[field], in_toml[field], "{field}");
+    }
+    orchestrator.shutdown();
+}
+
+#[test]
+fn an_invalid_plan_file_gets_an_error_and_starts_nothing() {
+    let bus = local();
+    let (orchestrator, addr) = serve(bus, None);
+    let deep = format!("rate = {}", "[".repeat(500_000));
+    for (body, expected) in [
+        ("rate = 1\nrat = 2", "the plan:2:1: rat is not a key of a plan file: did you mean rate?"),
+        ("rate =", "the plan:1:7: malformed TOML"),
+        (deep.as_str(), "the plan:1:"),
+        ("[request]\nbody_file = \"/etc/passwd\"", "the orchestrator reads no files: send the body as body"),
+    ] {
+        let answer = post_toml(addr, body);
+        assert_eq!(answer.status, 400);
+        let error = error(&answer);
+        assert!(error.contains(expected) && error.len() < 2_000, "{error}");
+    }
+    for (body, expected) in [
+        (r#"{"plan": {"rat": 2}}"#, "rat is not a key of a plan file: did you mean rate?"),
+        (r#"{"plan": {"rate": 2, "rate": 3}}"#, "the plan: duplicate key: \"rate\""),
+        (r#"{"plan": 5}"#, "the plan: invalid type: integer `5`, expected an object with the keys of a plan"),
+        (r#"{"plan": {}, "rate": 2}"#, "rate is not a field of a body with a plan"),
+        ("rate = 2", "a plan file in TOML needs the header Content-Type: application/toml"),
+    ] {
+        let answer = post(addr, "/configure", body);
+        assert_eq!(answer.status, 400);
+        let error = error(&answer);
+        assert!(error.contains(expected), "{error}");
+    }
+    assert_eq!(get(addr, "/healthz").status, 200);
+    orchestrator.shutdown();
+}
+
 #[test]
 fn every_invalid_body_gets_an_error_with_field_and_reason() {
     let bus = local();
