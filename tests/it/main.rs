@@ -23,6 +23,7 @@ mod original;
 mod plan_files;
 mod poison;
 mod processes;
+mod programs;
 mod proxy;
 mod raw_http;
 mod recreated_topics;
