@@ -38,7 +38,7 @@ fn every_role_is_a_command_with_the_flags_of_its_program() {
         let version = stdout(&run("floodgate", &[role, "--version"], &[]));
         assert_eq!(version, format!("{program} {}\n", env!("CARGO_PKG_VERSION")));
         let manual = stdout(&run("floodgate", &["man", role], &[]));
-        assert!(manual.contains(".TH floodgate\\-") && manual.contains("log\\-level"), "{manual}");
+        assert!(manual.contains(&format!(".TH {program} ")) && manual.contains("log\\-level"), "{manual}");
     }
 }
 
