@@ -1,7 +1,6 @@
 # Common tasks. `just` lists them.
 
 kafka := env("FLOODGATE_KAFKA", "127.0.0.1:9092")
-musl := "x86_64-unknown-linux-musl"
 
 # Lists the recipes
 default:
@@ -107,10 +106,27 @@ ci *args:
 oldest-rust:
     .ci/oldest-rust
 
-# Builds static binaries to copy to hosts (needs `rustup target add x86_64-unknown-linux-musl` and musl-gcc)
-static:
-    CARGO_PROFILE_RELEASE_DEBUG=false CARGO_PROFILE_RELEASE_STRIP=debuginfo cargo build --locked --release --target {{musl}}
-    @cd target/{{musl}}/release && ls -l floodgate floodgate-orchestrator floodgate-driver floodgate-target
+# Builds the static binary, for x86_64 or aarch64 hosts (needs rustup's musl target and a C compiler, see scripts/static)
+static arch="x86_64":
+    scripts/static {{arch}}
+    @ls -l target/{{arch}}-unknown-linux-musl/dist/floodgate
+
+# Copies the static binary to hosts by ssh, as ./floodgate: `just copy load-1 load-2` (after `just static`)
+copy +hosts:
+    scripts/copy {{hosts}}
+
+# Builds a container image that has only the static binary
+image arch="x86_64" tool="podman":
+    scripts/static {{arch}}
+    {{tool}} build --build-arg ARCH={{arch}} -f deploy/Dockerfile -t floodgate .
+
+# Makes the archives of a release with checksums, licences and a bill of materials, in target/dist/
+dist *archs:
+    scripts/dist {{archs}}
+
+# Checks licences and sources of the dependencies (needs cargo-deny)
+deny:
+    cargo deny check bans licenses sources
 
 # Sizes of files and functions
 sizes:

@@ -2,7 +2,7 @@
 
 Usage: "$(.ci/python-env)" .ci/mix.py FOLDER BROKER
 
-FOLDER contains floodgate, floodgate-orchestrator and floodgate-driver. nginx passes every request to an application
+FOLDER contains floodgate and floodgate-driver. nginx passes every request to an application
 under waitress and logs it with its body. One orchestrator and three drivers run a plan with weights, a feed, bodies
 and checks. Then the log must have the exact shares, each row once, and bodies that the application understood; and
 the figures by name must be those of the log.
@@ -139,10 +139,13 @@ def name_of(entry):
 def fleet(start, target):
     port = free_port()
     words = ["--kafka", BROKER, "--topic-prefix", f"mix-{os.getpid()}-"]
-    start([os.path.join(FOLDER, "floodgate-orchestrator"), *words, "--listen", f"127.0.0.1:{port}"])
+    program = os.path.join(FOLDER, "floodgate")
+    start([program, "orchestrator", *words, "--listen", f"127.0.0.1:{port}"])
     for number in range(DRIVERS):
-        start([os.path.join(FOLDER, "floodgate-driver"), *words, "--node-id", f"driver-{number}",
-               "--node-ip", "127.0.0.1", "--target", f"http://127.0.0.1:{target}/"])
+        # A role is the same as a command and as a program.
+        driver = [program, "driver"] if number else [program + "-driver"]
+        start([*driver, *words, "--node-id", f"driver-{number}", "--node-ip", "127.0.0.1",
+               "--target", f"http://127.0.0.1:{target}/"])
     page = f"http://127.0.0.1:{port}"
 
     def alive():

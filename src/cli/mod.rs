@@ -51,6 +51,10 @@ pub struct Floodgate {
 enum Command {
     /// Runs one test and prints its result
     Run(Box<RunArgs>),
+    // The help of a role is that of its program.
+    Orchestrator(Box<OrchestratorArgs>),
+    Driver(Box<DriverArgs>),
+    Target(TargetArgs),
     /// Checks a plan file, or makes one of curl commands
     Plan(PlanArgs),
     /// Recomputes the result of a test from its records
@@ -77,6 +81,12 @@ enum Command {
 pub enum Task {
     /// Run a test.
     Run(Box<RunArgs>),
+    /// Serve as an orchestrator.
+    Orchestrator(Box<OrchestratorArgs>),
+    /// Serve as a driver.
+    Driver(Box<DriverArgs>),
+    /// Serve as a target.
+    Target(TargetArgs),
     /// Say what a plan file does, or print one.
     Plan(PlanArgs),
     /// Recompute a result.
@@ -96,6 +106,9 @@ impl Floodgate {
     pub fn into_task(self) -> Task {
         match self.command {
             Some(Command::Run(args)) => Task::Run(args),
+            Some(Command::Orchestrator(args)) => Task::Orchestrator(args),
+            Some(Command::Driver(args)) => Task::Driver(args),
+            Some(Command::Target(args)) => Task::Target(args),
             Some(Command::Plan(args)) => Task::Plan(args),
             Some(Command::Replay(args)) => Task::Replay(args),
             Some(Command::Report(args)) => Task::Report(args),

@@ -1,4 +1,4 @@
-//! The flags of the three role programs. Each can also be set by an environment variable.
+//! The flags of the three roles. Each can also be set by an environment variable.
 
 use super::access::AccessArgs;
 use super::kafka::SecurityArgs;

@@ -122,7 +122,7 @@ const LINES: [&str; 107] = [
 ];
 
 /// Command lines of the driver and the target.
-const ROLES: [&str; 10] = [
+const ROLES: [&str; 13] = [
     "floodgate-driver --kafka localhost:9092",
     "floodgate-driver --kafka localhost:9092 --node-id '' --node-ip 10.0.0.7 --target http://127.0.0.1/",
     "floodgate-driver --kafka localhost:9092 --node-id 'a b' --node-ip 10.0.0.7 --target http://127.0.0.1/",
@@ -130,6 +130,9 @@ const ROLES: [&str; 10] = [
     "floodgate-driver --kafka localhost:9092 --node-id a --node-ip 10.0.0.7 --target 127.0.0.1:8000",
     "floodgate-driver --kafka localhost:9092 --node-id a --node-ip 10.0.0.7 --target http://127.0.0.1/ \
      --rate 0",
+    "floodgate driver --kafka localhost:9092 --node-id a",
+    "floodgate orchestrator --kafka localhost:0",
+    "floodgate target --rate 5",
     "floodgate-target --listen 8000",
     "floodgate-target --error-rate 101%",
     "floodgate-target --stall 10s",
@@ -195,6 +198,10 @@ fn words(line: &str) -> Vec<String> {
     words.collect()
 }
 
+fn orchestrator(args: &OrchestratorArgs) -> Result<(), String> {
+    args.config().map(drop).and_then(|()| cli::bus(&args.bus, "x").map(drop))
+}
+
 /// What the program prints before it exits with code 2.
 fn refusal(line: &str) -> String {
     let words = words(line);
@@ -203,6 +210,9 @@ fn refusal(line: &str) -> String {
         "floodgate" => match try_parse::<Floodgate>(words) {
             Ok(args) => match args.into_task() {
                 Task::Run(args) => args.settings().map(drop).map_err(late),
+                Task::Orchestrator(args) => orchestrator(&args).map_err(late),
+                Task::Driver(args) => args.config().map(drop).map_err(late),
+                Task::Target(_) => Ok(()),
                 Task::Plan(args) => args.text().map(drop).map_err(late),
                 Task::Replay(args) => args.settings().map(drop).map_err(late),
                 Task::Report(args) => args.settings().map(drop).map_err(late),
@@ -213,9 +223,7 @@ fn refusal(line: &str) -> String {
             Err(error) => Err(error),
         },
         "floodgate-orchestrator" => match try_parse::<OrchestratorArgs>(words) {
-            Ok(args) => {
-                args.config().map(drop).and_then(|()| cli::bus(&args.bus, "x").map(drop)).map_err(late)
-            }
+            Ok(args) => orchestrator(&args).map_err(late),
             Err(error) => Err(error),
         },
         "floodgate-driver" => match try_parse::<DriverArgs>(words) {
