@@ -18,6 +18,7 @@ mod report;
 mod roles;
 mod run;
 mod token;
+mod urls;
 mod values;
 
 use clap::error::ErrorKind;

@@ -7,6 +7,7 @@ use super::files::read_limited;
 use super::output::{OutputArgs, SpeechArgs};
 use super::plan::{Merged, load};
 use super::token::TokenArgs;
+use super::urls::{self, UrlFile};
 use super::values::{self, Word};
 use crate::driver::feeds::FeedFiles;
 use crate::driver::prepare::ClientSettings;
@@ -31,6 +32,10 @@ pub struct RunArgs {
     /// URL to load, as a flag
     #[arg(long, value_parser = values::url)]
     url: Option<String>,
+    /// Request the paths or URLs in this file in turn, one a line; how they are chosen may follow, like
+    /// urls.txt:random. Or vegeta's targets: up to 50 different ones, each with its share
+    #[arg(long, value_name = "FILE[:PICK]", value_parser = urls::flag)]
+    urls: Option<UrlFile>,
     /// Send half of the requests to this URL at the same time, and compare it (B) with the other one (A)
     #[arg(long, value_name = "URL_OF_B", value_parser = values::url)]
     ab: Option<String>,
@@ -182,7 +187,11 @@ impl RunArgs {
         if self.orchestrator.is_some() {
             self.access.check_remote()?;
         }
-        let plan = Merged::new(self.options()?, file);
+        let mut flags = self.options()?;
+        if let Some(urls) = &self.urls {
+            urls.apply(&mut flags, file.as_ref().map(|file| &file.options))?;
+        }
+        let plan = Merged::new(flags, file);
         let Options { url, other, .. } = &plan.options;
         if let (Some(b), None) = (other, url) {
             return Err(format!(

@@ -207,7 +207,7 @@ pub fn kind(field: &str) -> Option<String> {
         "feeds" => "a list of objects with name, columns, count, sha256, and data or file".to_owned(),
         "feeds[].pick" => "\"cycle\", \"random\" or \"unique\"".to_owned(),
         "feeds[].at_end" => "\"stop\" or \"repeat\"".to_owned(),
-        "feeds[].format" => "\"csv\" or \"jsonl\"".to_owned(),
+        "feeds[].format" => "\"csv\", \"jsonl\" or \"urls\"".to_owned(),
         "fleet" => "an object with rate, requests, connections or stages".to_owned(),
         "thresholds" | "fail_if" => "a list of strings, like [\"p99 > 250ms\"]".to_owned(),
         "on_driver_loss" => "\"continue\" or \"fail\"".to_owned(),

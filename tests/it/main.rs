@@ -36,5 +36,6 @@ mod system;
 mod target;
 mod target_counts;
 mod tidy;
+mod url_lists;
 mod varying;
 mod wrong_inputs;

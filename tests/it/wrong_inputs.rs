@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 /// Command lines; a word with spaces is in single quotes.
-const LINES: [&str; 107] = [
+const LINES: [&str; 130] = [
     "floodgate --rate 0",
     "floodgate --rate fast",
     "floodgate --rate 2e9",
@@ -57,6 +57,29 @@ const LINES: [&str; 107] = [
     "floodgate --ab http://127.0.0.1/",
     "floodgate http://127.0.0.1/ --ab 127.0.0.1:8001",
     "floodgate http://127.0.0.1/ --ab http://127.0.0.1:8001/ --connections 3 --drivers 2",
+    "floodgate --urls /no/such/file",
+    "floodgate --urls ''",
+    "floodgate --urls tests/it/fixtures/urls/paths.txt",
+    "floodgate --urls tests/it/fixtures/urls/empty.txt",
+    "floodgate --urls tests/it/fixtures/urls/word.txt",
+    "floodgate --urls tests/it/fixtures/urls/space.txt",
+    "floodgate --urls tests/it/fixtures/urls/template.txt",
+    "floodgate --urls tests/it/fixtures/urls/two-hosts.txt",
+    "floodgate --urls tests/it/fixtures/urls/mixed.txt",
+    "floodgate --urls tests/it/fixtures/urls/ftp.txt",
+    "floodgate --urls tests/it/fixtures/urls/user.txt",
+    "floodgate --urls tests/it/fixtures/urls/header.txt",
+    "floodgate --urls tests/it/fixtures/urls/body.txt",
+    "floodgate --urls tests/it/fixtures/urls/target-path.txt",
+    "floodgate --urls tests/it/fixtures/urls/target.jsonl",
+    "floodgate --urls tests/it/fixtures/urls/many.txt",
+    "floodgate --urls tests/it/fixtures/urls/targets.txt:random",
+    "floodgate --urls tests/it/fixtures/urls/targets.txt --method POST",
+    "floodgate --urls tests/it/fixtures/urls/targets.txt --body x",
+    "floodgate --urls tests/it/fixtures/urls/targets.txt --url http://127.0.0.1:8000 --ab http://127.0.0.1:8001",
+    "floodgate --urls tests/it/fixtures/urls/paths.txt --url http://127.0.0.1:8000/ping",
+    "floodgate --urls tests/it/fixtures/urls/paths.txt --url http://127.0.0.1:8000 --feed urls=Cargo.toml",
+    "floodgate --urls tests/it/fixtures/urls/paths.txt:unique --url http://127.0.0.1:8000 --warmup 5s",
     "floodgate --header novalue",
     "floodgate --header 'bad name: x'",
     "floodgate --header 'Content-Length: 5'",

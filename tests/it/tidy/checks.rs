@@ -22,6 +22,7 @@ const LAYERS: [(&str, u8); 38] = [
     ("report", 0),
     ("compare", 0),
     ("curl", 0),
+    ("vegeta", 0),
     ("digest", 0),
     ("template", 0),
     ("feed", 0),
