@@ -56,8 +56,16 @@ pub fn read(feed: &mut FeedOptions, folder: &Path) -> Result<(), (&'static str, 
 }
 
 fn read_file(path: &Path, format: Format) -> Result<FeedSpec, String> {
+    let file = File::open(path).map_err(|error| format!("cannot be opened: {error}"))?;
+    read_open(path, file, format)
+}
+
+/// What a plan says of an open file.
+///
+/// # Errors
+/// What is wrong with it, with the number of the line.
+pub fn read_open(path: &Path, mut file: File, format: Format) -> Result<FeedSpec, String> {
     let cannot = |error: std::io::Error| format!("cannot be read: {error}");
-    let mut file = File::open(path).map_err(|error| format!("cannot be opened: {error}"))?;
     let mut begin = Vec::new();
     (&mut file).take(INLINE_BYTES as u64 + 1).read_to_end(&mut begin).map_err(cannot)?;
     spec(path, format, begin, file)

@@ -13,6 +13,7 @@ pub mod fuzzing;
 mod kafka;
 mod output;
 mod plan;
+mod recording;
 mod replay;
 mod report;
 mod roles;

@@ -6,6 +6,7 @@ use super::feeds;
 use super::files::read_limited;
 use super::output::{OutputArgs, SpeechArgs};
 use super::plan::{Merged, load};
+use super::recording::RecordingArgs;
 use super::token::TokenArgs;
 use super::urls::{self, UrlFile};
 use super::values::{self, Word};
@@ -78,6 +79,9 @@ pub struct RunArgs {
     /// within 1 min
     #[arg(long, value_parser = values::stages, conflicts_with_all = ["duration", "delay"])]
     stages: Option<values::Stages>,
+    /// Recorded times.
+    #[command(flatten)]
+    recording: RecordingArgs,
     /// Number of drivers in this process [default: 2, or 1 with a URL]
     #[arg(
         long,
@@ -191,6 +195,7 @@ impl RunArgs {
         if let Some(urls) = &self.urls {
             urls.apply(&mut flags, file.as_ref().map(|file| &file.options))?;
         }
+        self.recording.apply(&mut flags, file.as_ref().map(|file| &file.options))?;
         let plan = Merged::new(flags, file);
         let Options { url, other, .. } = &plan.options;
         if let (Some(b), None) = (other, url) {
@@ -265,6 +270,7 @@ impl RunArgs {
             delay: self.delay,
             timeout: self.timeout,
             stages: self.stages.clone().map(|stages| stages.0),
+            starts: None,
             fail_if: Some(self.fail_if.clone()).filter(|conditions| !conditions.is_empty()),
             on_driver_loss: self.on_driver_loss,
             max_requests_per_connection: self

@@ -15,7 +15,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// The name of the feed.
-const FEED: &str = "urls";
+pub const FEED: &str = "urls";
 
 /// The flag.
 #[derive(Clone, Debug)]
@@ -50,6 +50,11 @@ pub fn flag(text: &str) -> Result<UrlFile, String> {
 }
 
 impl UrlFile {
+    /// A file whose lines are used one after the other.
+    pub fn in_order(file: &Path) -> UrlFile {
+        UrlFile { file: file.to_owned(), pick: None }
+    }
+
     /// Makes the flags say what the file says. They will override `below`, the settings of a plan file.
     ///
     /// # Errors
@@ -60,11 +65,7 @@ impl UrlFile {
     }
 
     fn applied(&self, flags: &mut Options, below: &Options) -> Result<(), String> {
-        let content = self.read()?;
-        for url in [&flags.url, &flags.other].into_iter().flatten() {
-            check_base(url)?;
-        }
-        match content {
+        match self.read()? {
             Content::List { origin: own, spec } => self.list(flags, below, own, spec),
             Content::Targets(entries) => self.targets(flags, below, entries),
         }
@@ -97,13 +98,18 @@ impl UrlFile {
         vegeta::entries(form, bytes).map(Content::Targets)
     }
 
-    fn list(
+    /// Makes the flags request the paths of a list. `own` is the origin that its lines name.
+    ///
+    /// # Errors
+    /// A flag that contradicts it.
+    pub fn list(
         &self,
         flags: &mut Options,
         below: &Options,
         own: Option<String>,
         spec: FeedSpec,
     ) -> Result<(), String> {
+        check_bases(flags)?;
         if flags.feeds.iter().chain(&below.feeds).any(|feed| feed.name == FEED) {
             return Err(format!(
                 "its rows are the feed {FEED}: give the other feed of that name another one"
@@ -131,16 +137,17 @@ impl UrlFile {
     }
 
     fn targets(&self, flags: &mut Options, below: &Options, entries: Vec<Entry>) -> Result<(), String> {
-        for (flag, is_set) in [
-            ("--method", flags.request.method.is_some()),
-            ("--body", flags.request.body.is_some()),
-            ("--ab", flags.other.is_some() || below.other.is_some()),
+        let why = "its targets have methods and bodies of their own";
+        for (flag, is_set, way) in [
+            ("--method", flags.request.method.is_some(), ""),
+            ("--body", flags.request.body.is_some(), ""),
+            ("--ab", flags.other.is_some() || below.other.is_some(), ", or use a list of URLs"),
         ] {
             if is_set {
-                let hint = if flag == "--ab" { "two" } else { "with their own methods and bodies" };
-                return Err(format!("has targets {hint}, which conflicts with {flag}"));
+                return Err(format!("conflicts with {flag}, because {why}: omit {flag}{way}"));
             }
         }
+        check_bases(flags)?;
         let first = entries.first().map(|entry| origin(&entry.target.url).to_owned());
         let mut named: Vec<NamedOptions> = Vec::new();
         for entry in entries {
@@ -154,12 +161,14 @@ impl UrlFile {
 }
 
 /// The paths are in the file.
-fn check_base(url: &str) -> Result<(), String> {
-    let base = origin(url);
-    match &url[base.len()..] {
-        "" | "/" => Ok(()),
-        _ => Err(format!("has the paths and queries: use {base} instead of {url}")),
+fn check_bases(flags: &Options) -> Result<(), String> {
+    for url in [&flags.url, &flags.other].into_iter().flatten() {
+        let base = origin(url);
+        if !matches!(&url[base.len()..], "" | "/") {
+            return Err(format!("has the paths and queries: use {base} instead of {url}"));
+        }
     }
+    Ok(())
 }
 
 fn request(entry: Entry, taken: &[String]) -> Result<NamedOptions, String> {
@@ -187,4 +196,23 @@ fn request(entry: Entry, taken: &[String]) -> Result<NamedOptions, String> {
             ..RequestOptions::default()
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_lines_are_chosen_may_follow_the_file() {
+        let parsed = |text: &str| flag(text).map(|found| (found.file.display().to_string(), found.pick));
+        for (text, file, pick) in [
+            ("urls.txt", "urls.txt", None),
+            ("urls.txt:random", "urls.txt", Some(Pick::Random)),
+            ("a:b:unique", "a:b", Some(Pick::Unique)),
+            ("a:b", "a:b", None),
+        ] {
+            assert_eq!(parsed(text), Ok((file.to_owned(), pick)), "{text}");
+        }
+        assert!(parsed("").is_err() && parsed(":cycle").is_err());
+    }
 }

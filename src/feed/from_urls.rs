@@ -1,10 +1,12 @@
-//! Rows from lines with URLs: paths, or absolute URLs of one origin. Blank lines and those that begin with `#`
-//! are skipped.
+//! Rows from lines with URLs: paths, or absolute URLs of one origin, or JSON objects with a `path`. Blank
+//! lines and those that begin with `#` are skipped.
 
 use super::lines::Lines;
 use super::row::{Row, Sink, at_line};
 use crate::template::Place;
 use crate::units::clip;
+use serde::Deserialize;
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::Read;
 
@@ -103,7 +105,8 @@ pub fn read(input: impl Read, sink: &mut dyn Sink) -> Result<u64, String> {
             true => at_line(line, why),
             false => at_line(line, format!("{shown}: {why}")),
         };
-        let address = Address::parse(text).map_err(in_line)?;
+        let path = recorded(text).map_err(in_line)?;
+        let address = Address::parse(&path).map_err(in_line)?;
         match &first {
             None => {
                 sink.columns(&[PATH.to_owned()]).map_err(in_line)?;
@@ -117,10 +120,25 @@ pub fn read(input: impl Read, sink: &mut dyn Sink) -> Result<u64, String> {
     Ok(rows)
 }
 
+/// The path of a line of a recording, which is a JSON object; other lines are paths.
+fn recorded(line: &str) -> Result<Cow<'_, str>, String> {
+    #[derive(Deserialize)]
+    struct Recorded<'a> {
+        #[serde(borrow)]
+        path: Cow<'a, str>,
+    }
+    if !line.starts_with('{') {
+        return Ok(Cow::Borrowed(line));
+    }
+    let read: Result<Recorded, _> = serde_json::from_str(line);
+    read.map(|recorded| recorded.path).map_err(|error| format!("column {}: {error}", error.column()))
+}
+
 fn same_origin(first: u64, origin: &Option<String>, other: &Option<String>) -> Result<(), String> {
     match (origin, other) {
         (Some(one), Some(other)) if one != other => Err(format!(
-            "goes to {}, but line {first} to {}: all requests of a test go to one origin, so use a file for each",
+            "goes to {}, but line {first} to {}: all requests of a test go to one origin, so use a file \
+             for each",
             clip(other, MAX_SHOWN),
             clip(one, MAX_SHOWN)
         )),

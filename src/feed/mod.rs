@@ -1,8 +1,8 @@
 //! Feeds: rows of data for the requests of a plan.
 //!
 //! A feed is a CSV file with a header line, a file with one JSON object a line, or a list of URLs; small ones
-//! travel in the plan. It is read once per driver. Only the columns that templates use are kept, escaped as they use them:
-//! one block of bytes and one offset per cell, which all workers share.
+//! travel in the plan. It is read once per driver. Only the columns that templates use are kept, escaped as
+//! they use them: one block of bytes and one offset per cell, which all workers share.
 
 mod from_csv;
 mod from_jsonl;

@@ -13,7 +13,7 @@ pub enum Format {
     Csv,
     /// One JSON object a line; the keys of the first one are the columns.
     Jsonl,
-    /// One path or absolute URL a line; all have the same origin.
+    /// One path or absolute URL a line, or a JSON object with a `path`; all have the same origin.
     Urls,
 }
 

@@ -34,10 +34,29 @@ fn only_wanted_columns_are_kept_and_escaped_as_they_are_used() {
 #[test]
 fn a_list_of_urls_has_one_column_with_what_follows_the_first_slash() {
     let path = [wanted(PATH, None, Place::Path)];
-    for text in ["\u{feff}/a?x=1&y=a,b\r\n\n # no\n/\n/%20#x", "http://h/a?x=1&y=a,b\nhttp://h\nhttp://h/%20"]
-    {
+    for text in [
+        "\u{feff}/a?x=1&y=a,b\r\n\n # no\n/\n/%20#x",
+        "http://h/a?x=1&y=a,b\nhttp://h\nhttp://h/%20",
+        "{\"path\": \"/a?x=1&y=a,b\"}\n{\"offset_ms\": 1, \"path\": \"\\u002f\"}\n{\"path\": \"/%20\"}",
+    ] {
         let found = table(Format::Urls, text.as_bytes(), &path).expect("URLs");
         assert_eq!(found, [["a?x=1&y=a,b"], [""], ["%20"]], "{text}");
+    }
+}
+
+#[test]
+fn wrong_urls_are_refused_with_their_line() {
+    for (text, expected) in [
+        ("\n# /a\n", "is empty: at least one line with a URL is needed"),
+        ("/a\n\nb\n", "line 3: b: a line is a path that begins with /"),
+        ("/a\n#\n/b c\n", "line 3: /b c: contains a space, which a URL cannot contain: write /b%20c"),
+        ("http://h/a\nHTTP://H:80/b\nhttp://h:81/a", "line 3: http://h:81/a: goes to http://h:81, but"),
+        ("http://h/a\n/b", "line 2: /b: is a path, but line 1 is a whole URL: write all in one way"),
+        ("/b\nhttp://h/a", "line 2: http://h/a: is a whole URL, but line 1 is a path"),
+        ("/a\nhttp://joe:secret@h/b", "line 2: has a user name: remove it"),
+    ] {
+        let error = table(Format::Urls, text.as_bytes(), &[]).expect_err(expected);
+        assert!(error.contains(expected), "{error:?} lacks {expected:?}");
     }
 }
 
@@ -86,28 +105,8 @@ fn wrong_files_are_refused_with_their_line() {
         (Format::Jsonl, "{\"id\": 1}\n{\"id\": 2, \"id\": 2}", "line 2: has the key \"id\" twice"),
         (Format::Jsonl, "{}", "line 1: has 0 columns: use 1 to 1000"),
         (Format::Jsonl, &format!("{{\"id\": \"{long}\"}}"), "line 1: the row is longer than"),
-        (Format::Urls, "\n# /a\n", "is empty: at least one line with a URL is needed"),
-        (Format::Urls, "/a\n\nb\n", "line 3: b: a line is a path that begins with /"),
-        (
-            Format::Urls,
-            "/a\n#\n/b c\n",
-            "line 3: /b c: contains a space, which a URL cannot contain: write /b%20c",
-        ),
-        (
-            Format::Urls,
-            "http://h/a\nHTTP://H:80/b\nhttp://h:81/a",
-            "line 3: http://h:81/a: goes to http://h:81, but",
-        ),
-        (
-            Format::Urls,
-            "http://h/a\n/b",
-            "line 2: /b: is a path, but line 1 is a whole URL: write all in one way",
-        ),
-        (Format::Urls, "/b\nhttp://h/a", "line 2: http://h/a: is a whole URL, but line 1 is a path"),
-        (Format::Urls, "/a\nhttp://joe:secret@h/b", "line 2: has a user name: remove it"),
     ] {
-        let wanted = if format == Format::Urls { &[][..] } else { &id };
-        let error = table(format, text.as_bytes(), wanted).expect_err(expected);
+        let error = table(format, text.as_bytes(), &id).expect_err(expected);
         assert!(error.contains(expected), "{error:?} lacks {expected:?}");
     }
     let latin = table(Format::Csv, b"id,term\n1,a\n2,f\xfcr\n", &id).expect_err("Latin-1");

@@ -1,4 +1,5 @@
-//! One JSON object a line: `{"method": "GET", "url": "http://…", "header": {"Accept": ["x"]}, "body": base64}`.
+//! One JSON object a line: `{"method": "GET", "url": "http://…", "header": {"Accept": ["x"]}}`, with `body`
+//! in base64.
 
 use super::{Body, Target};
 use base64::Engine as _;

@@ -25,6 +25,7 @@ mod poison;
 mod processes;
 mod proxy;
 mod raw_http;
+mod recorded;
 mod recreated_topics;
 mod saved;
 mod schema;

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 /// Command lines; a word with spaces is in single quotes.
-const LINES: [&str; 130] = [
+const LINES: [&str; 149] = [
     "floodgate --rate 0",
     "floodgate --rate fast",
     "floodgate --rate 2e9",
@@ -76,10 +76,31 @@ const LINES: [&str; 130] = [
     "floodgate --urls tests/it/fixtures/urls/targets.txt:random",
     "floodgate --urls tests/it/fixtures/urls/targets.txt --method POST",
     "floodgate --urls tests/it/fixtures/urls/targets.txt --body x",
-    "floodgate --urls tests/it/fixtures/urls/targets.txt --url http://127.0.0.1:8000 --ab http://127.0.0.1:8001",
+    "floodgate --urls tests/it/fixtures/urls/targets.txt --url http://127.0.0.1:8000 \
+     --ab http://127.0.0.1:8001",
     "floodgate --urls tests/it/fixtures/urls/paths.txt --url http://127.0.0.1:8000/ping",
     "floodgate --urls tests/it/fixtures/urls/paths.txt --url http://127.0.0.1:8000 --feed urls=Cargo.toml",
     "floodgate --urls tests/it/fixtures/urls/paths.txt:unique --url http://127.0.0.1:8000 --warmup 5s",
+    "floodgate --replay-times /no/such/file",
+    "floodgate --replay-times tests/it/fixtures/times/empty.jsonl",
+    "floodgate --replay-times tests/it/fixtures/times/negative.jsonl",
+    "floodgate --replay-times tests/it/fixtures/times/text.jsonl",
+    "floodgate --replay-times tests/it/fixtures/times/lacking.jsonl",
+    "floodgate --replay-times tests/it/fixtures/times/since-1970.jsonl",
+    "floodgate --replay-times tests/it/fixtures/times/number.jsonl",
+    "floodgate --replay-times tests/it/fixtures/times/some-paths.jsonl",
+    "floodgate --replay-times tests/it/fixtures/times/space.jsonl --url http://127.0.0.1:8000",
+    "floodgate --replay-times tests/it/fixtures/times/unsorted-paths.jsonl --url http://127.0.0.1:8000",
+    "floodgate --replay-times tests/it/fixtures/times/paths.jsonl",
+    "floodgate --replay-times tests/it/fixtures/times/paths.jsonl --url http://127.0.0.1:8000 --warmup 5s",
+    "floodgate --replay-times tests/it/fixtures/times/paths.jsonl --urls tests/it/fixtures/urls/paths.txt \
+     --url http://127.0.0.1:8000",
+    "floodgate --replay-times tests/it/fixtures/times/times.jsonl --rate 5",
+    "floodgate --replay-times tests/it/fixtures/times/times.jsonl --stages 30s:100",
+    "floodgate --replay-times tests/it/fixtures/times/times.jsonl --delay 5ms",
+    "floodgate --replay-times tests/it/fixtures/times/times.jsonl --test-type tsunami",
+    "floodgate --replay-times tests/it/fixtures/times/times.jsonl --replay-speed 0",
+    "floodgate --replay-speed 2",
     "floodgate --header novalue",
     "floodgate --header 'bad name: x'",
     "floodgate --header 'Content-Length: 5'",
