@@ -38,7 +38,7 @@
 //!
 //! | layer | modules | may import |
 //! |---|---|---|
-//! | 0, values: no network, threads, clock or log | [`units`] [`check`] [`message`] [`plan`] [`plan_file`] [`schedule`] [`stats`] [`broker_time`] [`thresholds`] [`html`] [`plot`] [`report`] [`compare`] [`curl`] [`digest`] [`template`] [`feed`] [`spelling`] | layer 0, but `stats` not message |
+//! | 0, values: no network, threads, clock or log | [`units`] [`check`] [`message`] [`plan`] [`plan_file`] [`schedule`] [`stats`] [`broker_time`] [`thresholds`] [`html`] [`plot`] [`report`] [`compare`] [`curl`] [`digest`] [`recording`] [`template`] [`feed`] [`spelling`] [`vegeta`] | layer 0, but `stats` not message |
 //! | 1, effects: one file or folder per dependency | [`clock`] [`complaints`] [`dns`] [`fetch`] [`host`] [`bus`] [`http`] [`logging`] [`signals`] [`store`] [`terminal`] [`threads`] [`tls`] | layers 0 and 1, but `bus` not stats or plan, `http` not bus, `store` not http |
 //! | 2, roles | [`driver`] [`orchestrator`] [`target`] | layers 0 and 1, never each other |
 //! | 3, combinations of roles | [`cli`] [`run`] [`programs`] | everything below |
@@ -75,6 +75,7 @@ pub mod plan;
 pub mod plan_file;
 pub mod plot;
 pub mod programs;
+pub mod recording;
 pub mod report;
 pub mod run;
 pub mod schedule;
@@ -89,3 +90,4 @@ pub mod threads;
 pub mod thresholds;
 pub mod tls;
 pub mod units;
+pub mod vegeta;

@@ -5,7 +5,7 @@ use crate::message::FeedSpec;
 use crate::plan::feed_options::FeedOptions;
 use crate::plan::names;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// `NAME=FILE`, or `NAME=FILE:PICK`.
@@ -44,11 +44,28 @@ pub fn read(feed: &mut FeedOptions, folder: &Path) -> Result<(), (&'static str, 
 }
 
 fn read_file(path: &Path, format: Format) -> Result<FeedSpec, String> {
+    let file = File::open(path).map_err(|error| format!("cannot be opened: {error}"))?;
+    read_open(path, file, format)
+}
+
+/// What a plan says of an open file.
+///
+/// # Errors
+/// What is wrong with it, with the number of the line.
+pub fn read_open(path: &Path, mut file: File, format: Format) -> Result<FeedSpec, String> {
     let cannot = |error: std::io::Error| format!("cannot be read: {error}");
-    let mut file = File::open(path).map_err(|error| format!("cannot be opened: {error}"))?;
     let mut begin = Vec::new();
     (&mut file).take(INLINE_BYTES as u64 + 1).read_to_end(&mut begin).map_err(cannot)?;
-    let found = survey(format, begin.as_slice().chain(file))?;
+    spec(path, format, begin, file)
+}
+
+/// What a plan says of a file that begins with `begin`, which is all of it or longer than what fits in a
+/// plan, and goes on with `rest`.
+///
+/// # Errors
+/// What is wrong with the file, with the number of the line.
+pub fn spec(path: &Path, format: Format, begin: Vec<u8>, rest: impl Read) -> Result<FeedSpec, String> {
+    let found = survey(format, begin.as_slice().chain(rest))?;
     let text = String::from_utf8(begin).ok().filter(|text| fits_in_plan(text));
     Ok(FeedSpec {
         format,

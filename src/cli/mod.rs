@@ -13,11 +13,13 @@ pub mod fuzzing;
 mod kafka;
 mod output;
 mod plan;
+mod recording;
 mod replay;
 mod report;
 mod roles;
 mod run;
 mod token;
+mod urls;
 mod values;
 
 use clap::error::ErrorKind;

@@ -154,6 +154,7 @@ fn in_flags(error: &PlanError) -> String {
         "request" => reason,
         "target_url" => format!("--url: {reason}"),
         "count" => format!("--requests: {reason}"),
+        "starts" => format!("--replay-times: {reason}"),
         "count_per_driver" => format!("--requests-per-driver: {reason}"),
         "request.body" => format!("--body: {reason}"),
         // Its name is at the end, as in request.headers.x-key.

@@ -6,7 +6,9 @@ use super::feeds;
 use super::files::read_limited;
 use super::output::{OutputArgs, SpeechArgs};
 use super::plan::{Merged, load};
+use super::recording::RecordingArgs;
 use super::token::TokenArgs;
+use super::urls::{self, UrlFile};
 use super::values::{self, Word};
 use crate::driver::feeds::FeedFiles;
 use crate::driver::prepare::ClientSettings;
@@ -31,6 +33,10 @@ pub struct RunArgs {
     /// URL to load, as a flag
     #[arg(long, value_parser = values::url)]
     url: Option<String>,
+    /// Request the paths or URLs in this file in turn, one a line; how they are chosen may follow, like
+    /// urls.txt:random. Or vegeta's targets: up to 50 different ones, each with its share
+    #[arg(long, value_name = "FILE[:PICK]", value_parser = urls::flag)]
+    urls: Option<UrlFile>,
     /// Send half of the requests to this URL at the same time, and compare it (B) with the other one (A)
     #[arg(long, value_name = "URL_OF_B", value_parser = values::url)]
     ab: Option<String>,
@@ -73,6 +79,9 @@ pub struct RunArgs {
     /// within 1 min
     #[arg(long, value_parser = values::stages, conflicts_with_all = ["duration", "delay"])]
     stages: Option<values::Stages>,
+    /// Recorded times.
+    #[command(flatten)]
+    recording: RecordingArgs,
     /// Number of drivers in this process [default: 2, or 1 with a URL]
     #[arg(
         long,
@@ -182,7 +191,12 @@ impl RunArgs {
         if self.orchestrator.is_some() {
             self.access.check_remote()?;
         }
-        let plan = Merged::new(self.options()?, file);
+        let mut flags = self.options()?;
+        if let Some(urls) = &self.urls {
+            urls.apply(&mut flags, file.as_ref().map(|file| &file.options))?;
+        }
+        self.recording.apply(&mut flags, file.as_ref().map(|file| &file.options))?;
+        let plan = Merged::new(flags, file);
         let Options { url, other, .. } = &plan.options;
         if let (Some(b), None) = (other, url) {
             return Err(format!(
@@ -256,6 +270,7 @@ impl RunArgs {
             delay: self.delay,
             timeout: self.timeout,
             stages: self.stages.clone().map(|stages| stages.0),
+            starts: None,
             fail_if: Some(self.fail_if.clone()).filter(|conditions| !conditions.is_empty()),
             on_driver_loss: self.on_driver_loss,
             max_requests_per_connection: self

@@ -28,6 +28,11 @@ pub fn threads(text: &str) -> Result<usize, String> {
     number(text, &(1..=crate::driver::prepare::MAX_THREADS))
 }
 
+/// How much faster than recorded.
+pub fn speed(text: &str) -> Result<f64, String> {
+    number(text, &(0.001..=1_000.0))
+}
+
 /// A target's response delay; may be 0.
 pub fn answer_delay(text: &str) -> Result<Duration, String> {
     let longest = crate::target::behavior::LONGEST;

@@ -7,7 +7,7 @@
 mod command;
 mod document;
 mod escapes;
-mod names;
+pub mod names;
 mod options;
 mod request;
 mod toml_text;

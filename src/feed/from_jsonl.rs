@@ -1,37 +1,19 @@
 //! Rows from lines with JSON objects.
 
-use super::MAX_ROW_BYTES;
-use super::row::{Row, Sink, at_line, check_columns, too_long};
+use super::lines::Lines;
+use super::row::{Row, Sink, at_line, check_columns};
 use crate::units::clip;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
-use std::io::{self, BufRead, BufReader, Read};
-
-/// Bytes read at once.
-const BUFFER_BYTES: usize = 64 << 10;
+use std::io::Read;
 
 /// Reads all rows; returns their number.
 pub fn read(input: impl Read, sink: &mut dyn Sink) -> Result<u64, String> {
-    let mut input = BufReader::with_capacity(BUFFER_BYTES, input);
-    let (mut text, mut line, mut rows) = (Vec::new(), 0, 0);
+    let (mut lines, mut rows) = (Lines::new(input), 0);
     let mut columns: Vec<String> = Vec::new();
-    loop {
-        text.clear();
-        line += 1;
-        let most = MAX_ROW_BYTES as u64 + 1;
-        let count = input.by_ref().take(most).read_until(b'\n', &mut text).map_err(|e| explain(&e, line))?;
-        if count == 0 {
-            return Ok(rows);
-        }
-        if count > MAX_ROW_BYTES {
-            return Err(at_line(line, too_long()));
-        }
-        let text = text.strip_prefix(b"\xef\xbb\xbf").filter(|_| line == 1).unwrap_or(&text);
-        if text.trim_ascii().is_empty() {
-            continue;
-        }
+    while let Some((line, text)) = lines.next()? {
         let row = parse(text).map_err(|why| at_line(line, why))?;
         if columns.is_empty() {
             columns = row.0.iter().map(|(name, _)| name.to_string()).collect();
@@ -43,17 +25,10 @@ pub fn read(input: impl Read, sink: &mut dyn Sink) -> Result<u64, String> {
         sink.row(&Ordered(row)).map_err(|why| at_line(line, why))?;
         rows += 1;
     }
+    Ok(rows)
 }
 
-fn explain(error: &io::Error, line: u64) -> String {
-    match error.kind() {
-        io::ErrorKind::FileTooLarge => error.to_string(),
-        _ => at_line(line, error),
-    }
-}
-
-fn parse(text: &[u8]) -> Result<Object<'_>, String> {
-    let text = std::str::from_utf8(text).map_err(|_| "is not UTF-8: save the file as UTF-8".to_owned())?;
+fn parse(text: &str) -> Result<Object<'_>, String> {
     serde_json::from_str(text).map_err(|error| {
         let text = error.to_string();
         // The position inside a single line is only its column.

@@ -1,12 +1,14 @@
 //! Feeds: rows of data for the requests of a plan.
 //!
-//! A feed is a CSV file with a header line or a file with one JSON object a line; small ones travel in the
-//! plan. It is read once per driver. Only the columns that templates use are kept, escaped as they use them:
-//! one block of bytes and one offset per cell, which all workers share.
+//! A feed is a CSV file with a header line, a file with one JSON object a line, or a list of URLs; small ones
+//! travel in the plan. It is read once per driver. Only the columns that templates use are kept, escaped as
+//! they use them: one block of bytes and one offset per cell, which all workers share.
 
 mod from_csv;
 mod from_jsonl;
+mod from_urls;
 mod hashing;
+mod lines;
 mod pick;
 mod read;
 mod row;
@@ -15,7 +17,9 @@ mod survey;
 mod table;
 mod uses;
 
+pub use from_urls::{Address, PATH};
 pub use hashing::sha256;
+pub use lines::Lines;
 pub use pick::{AtEnd, Pick, Rows, pick};
 pub use row::{Format, Row, Sink};
 pub use supply::{Supplied, Supply, Taken};

@@ -2,7 +2,7 @@
 
 use super::hashing::Hashing;
 use super::row::{Format, Sink};
-use super::{from_csv, from_jsonl};
+use super::{from_csv, from_jsonl, from_urls};
 use std::io::Read;
 
 /// Reads a file to its end; returns its SHA-256, in hex.
@@ -14,6 +14,7 @@ pub fn read(format: Format, input: impl Read, sink: &mut dyn Sink) -> Result<Str
     let rows = match format {
         Format::Csv => from_csv::read(&mut input, sink)?,
         Format::Jsonl => from_jsonl::read(&mut input, sink)?,
+        Format::Urls => from_urls::read(&mut input, sink)?,
     };
     if rows == 0 {
         return Err(empty(format).to_owned());
@@ -25,5 +26,6 @@ fn empty(format: Format) -> &'static str {
     match format {
         Format::Csv => "is empty: a header line and at least one row are needed",
         Format::Jsonl => "is empty: at least one line with a JSON object is needed",
+        Format::Urls => "is empty: at least one line with a URL is needed",
     }
 }

@@ -13,6 +13,8 @@ pub enum Format {
     Csv,
     /// One JSON object a line; the keys of the first one are the columns.
     Jsonl,
+    /// One path or absolute URL a line, or a JSON object with a `path`; all have the same origin.
+    Urls,
 }
 
 impl Format {

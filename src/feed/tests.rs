@@ -32,6 +32,35 @@ fn only_wanted_columns_are_kept_and_escaped_as_they_are_used() {
 }
 
 #[test]
+fn a_list_of_urls_has_one_column_with_what_follows_the_first_slash() {
+    let path = [wanted(PATH, None, Place::Path)];
+    for text in [
+        "\u{feff}/a?x=1&y=a,b\r\n\n # no\n/\n/%20#x",
+        "http://h/a?x=1&y=a,b\nhttp://h\nhttp://h/%20",
+        "{\"path\": \"/a?x=1&y=a,b\"}\n{\"offset_ms\": 1, \"path\": \"\\u002f\"}\n{\"path\": \"/%20\"}",
+    ] {
+        let found = table(Format::Urls, text.as_bytes(), &path).expect("URLs");
+        assert_eq!(found, [["a?x=1&y=a,b"], [""], ["%20"]], "{text}");
+    }
+}
+
+#[test]
+fn wrong_urls_are_refused_with_their_line() {
+    for (text, expected) in [
+        ("\n# /a\n", "is empty: at least one line with a URL is needed"),
+        ("/a\n\nb\n", "line 3: b: a line is a path that begins with /"),
+        ("/a\n#\n/b c\n", "line 3: /b c: contains a space, which a URL cannot contain: write /b%20c"),
+        ("http://h/a\nHTTP://H:80/b\nhttp://h:81/a", "line 3: http://h:81/a: goes to http://h:81, but"),
+        ("http://h/a\n/b", "line 2: /b: is a path, but line 1 is a whole URL: write all in one way"),
+        ("/b\nhttp://h/a", "line 2: http://h/a: is a whole URL, but line 1 is a path"),
+        ("/a\nhttp://joe:secret@h/b", "line 2: has a user name: remove it"),
+    ] {
+        let error = table(Format::Urls, text.as_bytes(), &[]).expect_err(expected);
+        assert!(error.contains(expected), "{error:?} lacks {expected:?}");
+    }
+}
+
+#[test]
 fn json_values_are_sent_as_they_are_written() {
     let line = br#"{"a": 1.50, "b": 12345678901234567890, "c": true, "d": {"x": [1, "y"]}, "e": null, "f": "\u00fc"}"#;
     let wanted = ["a", "b", "c", "d", "e", "f"].map(|column| wanted(column, None, Place::Body));

@@ -196,9 +196,9 @@ pub fn template(bytes: &[u8]) {
     assert!(compiled.patched().is_none_or(|mut patched| patched.render(&moment) == rendered));
 }
 
-/// A feed in both formats, with whatever columns it has.
+/// A feed in all formats, with whatever columns it has.
 pub fn feed(bytes: &[u8]) {
-    for format in [Format::Csv, Format::Jsonl] {
+    for format in [Format::Csv, Format::Jsonl, Format::Urls] {
         let Ok(found) = survey(format, bytes) else { continue };
         let wanted = |column: &String| Wanted {
             column: column.clone(),

@@ -1,7 +1,7 @@
 //! `test_config`: the plan of one test.
 
 use super::tolerant::{maybe, maybe_whole, number, text, whole};
-use super::{FeedSpec, NamedRequest, RequestSpec, TestType, Totals, decode, encode};
+use super::{FeedSpec, NamedRequest, RecordedStarts, RequestSpec, TestType, Totals, decode, encode};
 use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -75,6 +75,9 @@ pub struct TestConfig {
     /// AVALANCHE: a changing rate; the first stage begins at `target_throughput`, or at 0.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<Stage>,
+    /// AVALANCHE: when each request of the fleet starts, instead of a rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts: Option<RecordedStarts>,
     /// Connections per driver.
     #[serde(default, deserialize_with = "maybe", skip_serializing_if = "Option::is_none")]
     pub connections: Option<u32>,
@@ -205,6 +208,7 @@ impl TestConfig {
             duration_ms: None,
             warmup_ms: None,
             stages: Vec::new(),
+            starts: None,
             connections: None,
             timeout_ms: None,
             max_requests_per_connection: None,

@@ -69,7 +69,9 @@ pub fn summary(run: &Run, figures: &Aggregate, judge: &Judge, clock_unknown: Vec
 
 /// The plan as people read it, without its place in the log and without secrets.
 fn plan(config: &TestConfig) -> serde_json::Value {
-    let config = TestConfig { previous: None, ..config.clone() };
+    let mut config = TestConfig { previous: None, ..config.clone() };
+    // They are long and for programs only.
+    config.starts.iter_mut().for_each(|starts| starts.gaps.clear());
     // A plan contains only texts, numbers and lists of them.
     let mut plan = serde_json::to_value(&config).unwrap_or_default();
     secrets::hide(&mut plan);

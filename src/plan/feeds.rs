@@ -136,6 +136,7 @@ fn check_warmup(config: &TestConfig, feeds: &[Feed]) -> Option<PlanError> {
     let unique = feeds.iter().find(|feed| feed.ends())?;
     let fleet = config.fleet.as_ref();
     let is_paced = config.target_throughput.is_some()
+        || config.starts.is_some()
         || !config.stages.is_empty()
         || fleet.is_some_and(|fleet| fleet.rate.is_some() || !fleet.stages.is_empty())
         || config.test_type == crate::message::TestType::Tsunami;

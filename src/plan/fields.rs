@@ -10,7 +10,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 /// Fields of a `test_config` that a user may set.
-const PLAN: [&str; 23] = [
+const PLAN: [&str; 24] = [
     "test_id",
     "test_type",
     "test_message_delay",
@@ -19,6 +19,7 @@ const PLAN: [&str; 23] = [
     "duration_ms",
     "warmup_ms",
     "stages",
+    "starts",
     "connections",
     "timeout_ms",
     "max_requests_per_connection",
@@ -194,6 +195,7 @@ pub fn kind(field: &str) -> Option<String> {
         "fleet.connections" => connections(&limits::FLEET_CONNECTIONS),
         "stages[].rate" => stage_rate(*limits::RATE_RPS.end()),
         "fleet.stages[].rate" => stage_rate(*limits::FLEET_RATE_RPS.end()),
+        "starts" => "an object with count, last_us, unit_us and gaps".to_owned(),
         "client" => "native or ureq".to_owned(),
         "target_url" => "a string like \"http://127.0.0.1:8000/ping\"".to_owned(),
         "ab" => "a list of two URLs, A and B".to_owned(),
@@ -207,7 +209,7 @@ pub fn kind(field: &str) -> Option<String> {
         "feeds" => "a list of objects with name, columns, count, sha256, and data or file".to_owned(),
         "feeds[].pick" => "\"cycle\", \"random\" or \"unique\"".to_owned(),
         "feeds[].at_end" => "\"stop\" or \"repeat\"".to_owned(),
-        "feeds[].format" => "\"csv\" or \"jsonl\"".to_owned(),
+        "feeds[].format" => "\"csv\", \"jsonl\" or \"urls\"".to_owned(),
         "fleet" => "an object with rate, requests, connections or stages".to_owned(),
         "thresholds" | "fail_if" => "a list of strings, like [\"p99 > 250ms\"]".to_owned(),
         "on_driver_loss" => "\"continue\" or \"fail\"".to_owned(),
@@ -263,6 +265,7 @@ mod tests {
             vec![NamedRequest { name: "x".to_owned(), weight: Some(1), url: text, spec: spec.clone() }];
         config.request = Some(spec);
         config.seed = count;
+        config.starts = Some(crate::message::RecordedStarts::default());
         config.feeds = vec![FeedSpec {
             pick: Some(crate::feed::Pick::Unique),
             at_end: Some(crate::feed::AtEnd::Stop),

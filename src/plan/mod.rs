@@ -10,6 +10,7 @@ pub mod fields;
 pub mod mix;
 pub mod names;
 pub mod options;
+pub mod recorded;
 pub mod request;
 pub mod requests;
 mod rules;
@@ -24,6 +25,7 @@ use feeds::Feed;
 use request::Request;
 use requests::Requests;
 pub use rules::{PlanError, check_defaults, check_split, limits};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Default number of connections per driver.
@@ -81,6 +83,11 @@ pub enum Load {
         /// Whose rate it is.
         scope: Scope,
     },
+    /// The times of recorded requests, for the whole fleet.
+    Recorded {
+        /// In µs after the beginning of the measurement, in ascending order; at least one.
+        offsets_us: Arc<[u64]>,
+    },
 }
 
 /// What a `test_config` itself determines, so that a driver's own settings cannot change it.
@@ -100,12 +107,13 @@ impl Fixed {
         let none = Totals::default();
         let fleet = config.fleet.as_ref().unwrap_or(&none);
         let staged = !config.stages.is_empty() || !fleet.stages.is_empty();
+        let recorded = config.starts.is_some();
         let paced = match config.test_type {
-            TestType::Avalanche => config.target_throughput.or(fleet.rate).is_some() || staged,
+            TestType::Avalanche => config.target_throughput.or(fleet.rate).is_some() || staged || recorded,
             TestType::Tsunami => config.test_message_delay.is_some(),
         };
-        let counted = config.message_count_per_driver.or(fleet.requests).is_some();
-        Fixed { paced, counted, timed: config.duration_ms.is_some() || staged }
+        let counted = config.message_count_per_driver.or(fleet.requests).is_some() || recorded;
+        Fixed { paced, counted, timed: config.duration_ms.is_some() || staged || recorded }
     }
 }
 
@@ -137,7 +145,10 @@ impl Plan {
         errors.extend(sent.as_ref().err().into_iter().flatten().cloned());
         let feeds = sent.as_ref().map_or_else(|_| Ok(Vec::new()), |sent| feeds::read(config, sent));
         errors.extend(feeds.as_ref().err().into_iter().flatten().cloned());
-        let load = rules::load(config, defaults);
+        let load = match &config.starts {
+            Some(starts) => recorded::load(config, starts),
+            None => rules::load(config, defaults),
+        };
         if let Err(error) = &load {
             errors.push(error.clone());
         }
@@ -146,8 +157,12 @@ impl Plan {
         };
         let none = Totals::default();
         let fleet = config.fleet.as_ref().unwrap_or(&none);
-        let each = config.message_count_per_driver.or(defaults.requests).map(Amount::each);
-        let requests = fleet.requests.map(Amount::total).or(each);
+        let recorded = load.recorded_count();
+        let own = defaults.requests.filter(|_| recorded.is_none());
+        let each = config.message_count_per_driver.or(own).map(Amount::each);
+        // More than were recorded are never planned.
+        let total = fleet.requests.map(|all| recorded.map_or(all, |most| all.min(most)));
+        let requests = total.map(Amount::total).or(each).or(recorded.map(Amount::total));
         let connections = config.connections.or(defaults.connections).unwrap_or(DEFAULT_CONNECTIONS);
         let connections =
             fleet.connections.map_or(Amount::each(connections.into()), |all| Amount::total(all.into()));
@@ -159,6 +174,12 @@ impl Plan {
             (None, 0) if requests.is_none() && !feeds.iter().any(Feed::ends) => Some(DEFAULT_DURATION),
             (None, 0) => None,
             (None, ms) => Some(Duration::from_millis(ms)),
+        };
+        let duration = match load.recorded_length() {
+            Some(length) => {
+                Some(config.duration_ms.map_or(length, |ms| length.min(Duration::from_millis(ms))))
+            }
+            None => duration,
         };
         Ok(Plan {
             load,

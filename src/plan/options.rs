@@ -1,9 +1,11 @@
 //! What a user may set of a plan, wherever it is written: on a command line or in a plan file.
 
 use super::feed_options::{self, FeedOptions, MAX_SEED};
-use super::{DEFAULT_CONNECTIONS, PlanError};
+use super::{DEFAULT_CONNECTIONS, PlanError, recorded};
 use crate::check::Expect;
-use crate::message::{NamedRequest, OnDriverLoss, RequestSpec, Stage, TestConfig, TestType, Totals};
+use crate::message::{
+    NamedRequest, OnDriverLoss, RecordedStarts, RequestSpec, Stage, TestConfig, TestType, Totals,
+};
 use crate::template::has_expression;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -41,6 +43,8 @@ pub struct Options {
     pub timeout: Option<Duration>,
     /// Linear ramps of the rate.
     pub stages: Option<Vec<Stage>>,
+    /// When recorded requests started.
+    pub starts: Option<RecordedStarts>,
     /// Conditions under which the test fails.
     pub fail_if: Option<Vec<String>>,
     /// What the loss of a driver means.
@@ -97,6 +101,9 @@ impl Options {
         if self.rate.is_some() || self.rate_per_driver.is_some() || self.stages.is_some() {
             below.delay = None;
         }
+        if self.starts.is_some() {
+            below = Options { rate: None, rate_per_driver: None, delay: None, stages: None, ..below };
+        }
         if self.rate.is_some() || self.stages.is_some() {
             below.rate_per_driver = None;
         }
@@ -130,6 +137,7 @@ impl Options {
             delay: self.delay.or(below.delay),
             timeout: self.timeout.or(below.timeout),
             stages: self.stages.or(below.stages),
+            starts: self.starts.or(below.starts),
             fail_if: self.fail_if.or(below.fail_if),
             on_driver_loss: self.on_driver_loss.or(below.on_driver_loss),
             max_requests_per_connection: self
@@ -162,6 +170,7 @@ impl Options {
             "delay" => self.delay.is_some(),
             "timeout" => self.timeout.is_some(),
             "stages" => self.stages.is_some(),
+            "starts" => self.starts.is_some(),
             "fail_if" => self.fail_if.is_some(),
             "on_driver_loss" => self.on_driver_loss.is_some(),
             "max_requests_per_connection" => self.max_requests_per_connection.is_some(),
@@ -193,6 +202,12 @@ impl Options {
         plan.message_count_per_driver = self.requests_per_driver;
         plan.target_throughput = self.rate_per_driver;
         plan.duration_ms = self.duration.map(ms);
+        plan.starts = self.starts.clone();
+        if let Some(starts) = &self.starts {
+            // Explicit, so that everyone sees when the test ends.
+            let own_ms = ms(recorded::length(starts.last_us));
+            plan.duration_ms = Some(plan.duration_ms.map_or(own_ms, |given_ms| given_ms.min(own_ms)));
+        }
         plan.warmup_ms = self.warmup.map(ms);
         plan.on_driver_loss = self.on_driver_loss;
         plan.thresholds = self.fail_if.clone().unwrap_or_default();
@@ -215,13 +230,20 @@ impl Options {
         Ok(plan)
     }
 
+    /// At most as many as were recorded.
+    fn requests_in_total(&self) -> Option<u64> {
+        let Some(starts) = &self.starts else { return self.requests };
+        let all = self.requests.map_or(starts.count, |given| given.min(starts.count));
+        self.requests_per_driver.is_none().then_some(all)
+    }
+
     fn totals(&self, local_drivers: Option<usize>) -> Totals {
         let each_has = if self.other.is_some() { 2 } else { 1 };
         let open = local_drivers.filter(|_| self.connections_per_driver.is_none());
         let usual = open.map(|drivers| DEFAULT_CONNECTIONS.max(each_has * drivers as u32));
         Totals {
             rate: self.rate,
-            requests: self.requests,
+            requests: self.requests_in_total(),
             connections: self.connections.or(usual),
             stages: self.stages.clone().unwrap_or_default(),
         }

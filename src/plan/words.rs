@@ -1,6 +1,7 @@
 //! What a plan asks for, in words for people.
 
-use crate::message::{NamedRequest, Stage, TestConfig, TestType, Totals, secrets};
+use super::recorded;
+use crate::message::{NamedRequest, RecordedStarts, Stage, TestConfig, TestType, Totals, secrets};
 use crate::units::{clip, format_count, format_duration_ms, format_number, trim_number};
 
 /// Maximum number of characters of a target that are shown.
@@ -61,6 +62,9 @@ pub fn load(config: &TestConfig, fleet: &Totals) -> String {
         true => (fleet.rate, &fleet.stages, "in total"),
         false => (config.target_throughput, &config.stages, "per driver"),
     };
+    if let Some(starts) = &config.starts {
+        return as_recorded(starts);
+    }
     match (config.test_type, config.test_message_delay, rate) {
         (TestType::Tsunami, Some(ms), _) => format!("one request every {} ms per driver", trim_number(ms)),
         (TestType::Tsunami, None, _) => "each driver's own interval".to_owned(),
@@ -70,6 +74,13 @@ pub fn load(config: &TestConfig, fleet: &Totals) -> String {
         (TestType::Avalanche, _, Some(rate)) => format!("{} {whose}", per_second(rate)),
         (TestType::Avalanche, _, None) => "closed loop, unless a driver has its own rate".to_owned(),
     }
+}
+
+/// `as recorded: 1,000 requests within 60s`
+pub fn as_recorded(starts: &RecordedStarts) -> String {
+    let plural = if starts.count == 1 { "" } else { "s" };
+    let length = format_duration_ms(recorded::length(starts.last_us).as_millis() as u64);
+    format!("as recorded: {} request{plural} within {length}", format_count(starts.count))
 }
 
 /// `from 0/s to 1,000/s in 10s, to 500/s in 5s`

@@ -12,7 +12,10 @@ mod tests;
 use crate::plan::{Amount, Load, Plan, Scope};
 use ramp::Ramp;
 use std::borrow::Borrow;
+use std::sync::Arc;
 
+const NS_PER_US: u64 = 1_000;
+const NS_PER_S: u64 = 1_000_000_000;
 const NS_PER_S_MICRO: u128 = 1_000_000_000_000_000;
 
 /// Planned starts, in ns after the beginning of the measurement.
@@ -24,11 +27,13 @@ enum Starts {
     Even { numerator: u128, denominator: u128 },
     /// A rate that changes linearly.
     Ramp(Ramp),
+    /// Those of recorded requests, in µs, in ascending order.
+    Recorded(Arc<[u64]>),
 }
 
 impl Starts {
     /// When the k-th request of the fleet starts, at `speed` times the rate; `None` in a closed loop or after
-    /// the last stage.
+    /// the last stage or recorded request.
     fn start_ns(&self, k: u128, speed: u64) -> Option<u64> {
         match self {
             Starts::Closed => None,
@@ -36,6 +41,7 @@ impl Starts {
                 u64::try_from(k * numerator / (denominator * u128::from(speed))).ok()
             }
             Starts::Ramp(ramp) => ramp.start_ns(k, speed),
+            Starts::Recorded(offsets_us) => offsets_us.get(usize::try_from(k).ok()?)?.checked_mul(NS_PER_US),
         }
     }
 
@@ -48,6 +54,10 @@ impl Starts {
                 Some((u128::from(end_ns) * denominator * u128::from(speed)).div_ceil(*numerator))
             }
             Starts::Ramp(ramp) => Some(ramp.starting_before(end_ns, speed)),
+            Starts::Recorded(offsets_us) => {
+                let is_before = |us: &u64| us.saturating_mul(NS_PER_US) < end_ns;
+                Some(offsets_us.partition_point(is_before) as u128)
+            }
         }
     }
 }
@@ -80,6 +90,13 @@ impl Schedule {
             Load::Delay { gap_ns } => {
                 let starts = Starts::Even { numerator: u128::from(*gap_ns), denominator: 1 };
                 (starts.clone(), starts, Scope::Driver)
+            }
+            Load::Recorded { offsets_us } => {
+                // The warm-up has the mean rate of the recording, which is that of a second if it is shorter.
+                let last_ns = offsets_us.last().map_or(0, |us| us.saturating_mul(NS_PER_US));
+                let (numerator, denominator) = (last_ns.max(NS_PER_S).into(), offsets_us.len() as u128);
+                let mean = Starts::Even { numerator, denominator };
+                (mean, Starts::Recorded(Arc::clone(offsets_us)), Scope::Fleet)
             }
             Load::Stages { from_micro_rps, stages, scope } => {
                 // The warm-up of a ramp that begins at 0 uses its first nonzero rate.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::message::{Stage, TestConfig, TestType, Totals};
+use crate::message::{RecordedStarts, Stage, TestConfig, TestType, Totals};
 use crate::plan::Defaults;
 use proptest::prelude::*;
 
@@ -29,6 +29,35 @@ fn stages(from: f64, legs: &[(u64, f64)]) -> Schedule {
         c.target_throughput = Some(from).filter(|rate| *rate > 0.0);
         c.stages = legs.iter().map(|&(duration_ms, rate)| Stage { duration_ms, rate }).collect();
     })
+}
+
+/// A schedule with these starts, in µs.
+fn recorded(starts_us: &[u64], change: impl FnOnce(&mut TestConfig)) -> Schedule {
+    schedule(|c| {
+        c.starts = Some(RecordedStarts::encode(starts_us).expect("fits"));
+        change(c);
+    })
+}
+
+#[test]
+fn recorded_requests_start_at_their_times_and_end_the_test() {
+    let starts_us = [0, 0, 12_500, 1_000_000];
+    let schedule = recorded(&starts_us, |_| {});
+    let starts = |part| (0..).map_while(|j| schedule.share(part, 3).start_ns(j)).collect::<Vec<_>>();
+    assert_eq!((starts(0), starts(1), starts(2)), (vec![0, S], vec![0], vec![12_500_000]));
+    assert_eq!(schedule.share(1, 3).planned_end_ns(), Some(S + MS), "a whole number of ms");
+    assert!(schedule.share(0, 1).is_open());
+    let cut = |change: fn(&mut TestConfig)| planned(&recorded(&starts_us, change), 3).0;
+    assert_eq!(cut(|c| c.duration_ms = Some(12)), 2);
+    assert_eq!(cut(|c| c.duration_ms = Some(60_000)), 4, "nothing was recorded after the last one");
+    assert_eq!(cut(|c| c.fleet = Some(Totals { requests: Some(3), ..Totals::default() })), 3);
+    assert_eq!(cut(|c| c.fleet = Some(Totals { requests: Some(300), ..Totals::default() })), 4);
+    assert_eq!(cut(|c| c.message_count_per_driver = Some(1)), 3);
+    // The mean rate of the recording is 4/s.
+    for parts in [1, 3, 7] {
+        assert_eq!(planned(&recorded(&starts_us, |c| c.warmup_ms = Some(2_000)), parts), (4, 8));
+    }
+    assert_eq!(planned(&recorded(&[0; 5], |c| c.warmup_ms = Some(2_000)), 2), (5, 10), "5/s, not a flood");
 }
 
 #[test]
@@ -207,6 +236,10 @@ fn any_schedule() -> impl Strategy<Value = Schedule> {
         (0.5f64..200.0, 1u64..300).prop_map(|(delay, n)| totals(|c, fleet| {
             (c.test_type, c.test_message_delay, fleet.requests) = (TestType::Tsunami, Some(delay), Some(n));
         })),
+        (prop::collection::vec(0u64..3_000_000, 1..300), 1u64..300).prop_map(|(mut starts_us, n)| {
+            starts_us.sort_unstable();
+            recorded(&starts_us, |c| c.fleet = Some(Totals { requests: Some(n), ..Totals::default() }))
+        }),
         (0.5f64..300.0, prop::collection::vec(leg, 1..5)).prop_map(|(from, legs)| totals(|_, fleet| {
             fleet.rate = Some(from);
             fleet.stages = legs.iter().map(|&(duration_ms, rate)| Stage { duration_ms, rate }).collect();
@@ -228,6 +261,20 @@ proptest! {
         prop_assert_eq!(planned(&timed, parts).0, product);
         let counted = totals(|_, fleet| (fleet.rate, fleet.requests) = (Some(1.0), Some(requests)));
         prop_assert_eq!(planned(&counted, parts).0, requests);
+    }
+
+    #[test]
+    fn the_starts_are_those_of_the_recording_whatever_the_number_of_drivers(
+        mut starts_us in prop::collection::vec(0u64..604_799_000_000, 1..200), parts in 1u64..20,
+    ) {
+        starts_us.sort_unstable();
+        let schedule = recorded(&starts_us, |_| {});
+        prop_assert_eq!(planned(&schedule, parts).0, starts_us.len() as u64);
+        let shares: Vec<Share> = (0..parts).map(|part| schedule.share(part, parts)).collect();
+        for (k, start_us) in starts_us.iter().enumerate() {
+            let (part, j) = (k % parts as usize, k as u64 / parts);
+            prop_assert_eq!(shares[part].start_ns(j), Some(start_us * 1_000));
+        }
     }
 
     #[test]

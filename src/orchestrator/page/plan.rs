@@ -30,7 +30,7 @@ pub fn is_open(plan: &Value) -> bool {
     let Ok(config) = <TestConfig as Deserialize>::deserialize(plan) else { return false };
     let fleet = config.fleet.clone().unwrap_or_default();
     let is_paced = config.target_throughput.or(fleet.rate).is_some() || config.test_message_delay.is_some();
-    is_paced || !config.stages.is_empty() || !fleet.stages.is_empty()
+    is_paced || config.starts.is_some() || !config.stages.is_empty() || !fleet.stages.is_empty()
 }
 
 /// The duration, or else the stages together.

@@ -3,6 +3,7 @@
 use super::text::{LABEL, labelled, shorten, wrap};
 use crate::message::secrets;
 use crate::message::{Stage, TestConfig, TestType};
+use crate::plan::words;
 use crate::plan::{DEFAULT_CONNECTIONS, DEFAULT_DELAY, DEFAULT_DURATION, Plan};
 use crate::schedule::supply;
 use crate::stats::summary::Summary;
@@ -48,6 +49,7 @@ fn gloss(plan: &TestConfig, summary: &Summary) -> &'static str {
     let has_rate = plan.target_throughput.or(plan.fleet.as_ref().and_then(|fleet| fleet.rate)).is_some();
     match plan.test_type {
         TestType::Tsunami => "fixed interval",
+        TestType::Avalanche if plan.starts.is_some() => "recorded times",
         TestType::Avalanche if !stages(plan).0.is_empty() => "rate in stages",
         // A driver's own flags may set a rate; only at a rate can requests be queued.
         TestType::Avalanche if has_rate || summary.total.queued > 0 => "fixed rate",
@@ -74,6 +76,9 @@ fn request(plan: &TestConfig) -> String {
 
 /// The rate, the stages or the delay; none of a closed loop.
 fn pace(plan: &TestConfig) -> Option<String> {
+    if let Some(starts) = &plan.starts {
+        return Some(words::as_recorded(starts));
+    }
     if plan.test_type == TestType::Tsunami {
         let by_default = if plan.test_message_delay.is_none() { " (default)" } else { "" };
         let delay = plan.test_message_delay.unwrap_or(DEFAULT_DELAY.as_secs_f64() * 1e3);

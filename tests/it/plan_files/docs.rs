@@ -1,6 +1,6 @@
 //! `docs/plans.md` and `docs/plan.schema.json` against what a plan file may contain.
 
-use super::scratch;
+use super::{scratch, settings};
 use floodgate::check;
 use floodgate::cli::{Floodgate, Task, try_parse};
 use floodgate::plan_file::keys;
@@ -46,6 +46,25 @@ fn every_example_is_a_valid_plan_file() {
         assert!(is_used || all.starts_with(key), "no example has {key}");
         assert!(PAGE.contains(&format!("`{key}`")), "the page does not explain {key}");
     }
+}
+
+#[test]
+fn every_list_and_recording_is_valid() {
+    let scratch = scratch();
+    let body = scratch.path().join("order.json");
+    std::fs::write(&body, "{}").expect("writes");
+    let mut count = 0;
+    for (language, flag) in [("urls", "--urls"), ("http", "--urls"), ("jsonl", "--replay-times")] {
+        for example in blocks(language) {
+            let path = scratch.path().join("example");
+            let example = example.replace("@order.json", &format!("@{}", body.display()));
+            std::fs::write(&path, &example).expect("writes");
+            let words = [flag, path.to_str().expect("UTF-8"), "--url", "http://127.0.0.1:8000"];
+            settings(&words).unwrap_or_else(|error| panic!("{error}\nin\n{example}"));
+            count += 1;
+        }
+    }
+    assert_eq!(count, 4, "examples");
 }
 
 #[test]

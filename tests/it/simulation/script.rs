@@ -4,7 +4,7 @@
 use super::driver::TARGET;
 use super::random::Random;
 use floodgate::clock::{NS_PER_MS, NS_PER_S};
-use floodgate::message::{NamedRequest, OnDriverLoss, TestConfig, TestType, Totals};
+use floodgate::message::{NamedRequest, OnDriverLoss, RecordedStarts, TestConfig, TestType, Totals};
 
 /// When faults end: from then on everything works, and every test must come to its end.
 pub const CALM_NS: u64 = 45 * NS_PER_S;
@@ -219,13 +219,23 @@ fn named(name: &str, weight: u32) -> NamedRequest {
     NamedRequest { name: name.to_owned(), weight: Some(weight), ..NamedRequest::default() }
 }
 
+/// A recording of 40 s at about this many requests/s, with bursts and lulls.
+fn recorded(rate: u64) -> RecordedStarts {
+    let starts_us: Vec<u64> = (0..40 * rate).map(|k| (k - k % 7) * 1_000_000 / rate + k % 7).collect();
+    RecordedStarts::encode(&starts_us).expect("fits")
+}
+
 fn plan(number: u64, random: &mut Random) -> TestConfig {
     let mut config = TestConfig::new(&format!("t{number}"), TestType::Tsunami);
     match random.up_to(2) {
         0 => config.test_message_delay = Some(20.0 + random.up_to(80) as f64),
         1 => {
             config.test_type = TestType::Avalanche;
-            config.fleet = Some(Totals { rate: Some(20.0 + random.up_to(80) as f64), ..Totals::default() });
+            let rate = 20 + random.up_to(80);
+            match rate % 3 {
+                0 => config.starts = Some(recorded(rate)),
+                _ => config.fleet = Some(Totals { rate: Some(rate as f64), ..Totals::default() }),
+            }
         }
         _ => {
             config.test_message_delay = Some(50.0);

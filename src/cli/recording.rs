@@ -1,0 +1,131 @@
+//! `--replay-times FILE`: requests that start when recorded ones did.
+
+use super::feeds;
+use super::urls::UrlFile;
+use super::values;
+use crate::feed::{Address, Format};
+use crate::message::RecordedStarts;
+use crate::plan::options::Options;
+use crate::recording::{Recording, too_many};
+use clap::Args;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// Most that starts and rows may have together in a plan, in bytes of JSON; the rest of the 1,000,000 of a
+/// record is left for everything else.
+const MOST_TOGETHER: usize = 900_000;
+
+/// The flags.
+#[derive(Args, Clone, Debug, Default)]
+pub struct RecordingArgs {
+    /// Send requests at the times of a recording: lines like {"offset_ms": 12.5}, also with a "path"
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["rate", "rate_per_driver", "stages", "delay"])]
+    replay_times: Option<PathBuf>,
+    /// How much faster than recorded, like 2, or 0.5 for half the speed [default: 1]
+    #[arg(long, value_name = "FACTOR", value_parser = values::speed, requires = "replay_times",
+        allow_negative_numbers = true)]
+    replay_speed: Option<f64>,
+}
+
+impl RecordingArgs {
+    /// Makes the flags say what the recording says. They will override `below`, the settings of a plan file.
+    ///
+    /// # Errors
+    /// A wrong line of the file, or a flag that contradicts it.
+    pub fn apply(&self, flags: &mut Options, below: Option<&Options>) -> Result<(), String> {
+        let Some(file) = &self.replay_times else { return Ok(()) };
+        let below = below.cloned().unwrap_or_default();
+        self.applied(file, flags, &below).map_err(|why| format!("--replay-times {}: {why}", file.display()))
+    }
+
+    fn applied(&self, path: &Path, flags: &mut Options, below: &Options) -> Result<(), String> {
+        let open = || File::open(path).map_err(|error| format!("cannot be opened: {error}"));
+        let recording = Recording::read(open()?, self.replay_speed.unwrap_or(1.0))?;
+        let starts = RecordedStarts::encode(&recording.offsets_us).map_err(too_many)?;
+        if let Some(line) = recording.unordered.filter(|_| recording.path.is_none()) {
+            log::warn!("{}: line {line} is earlier than the one before it: sorted", path.display());
+        }
+        if recording.has_methods {
+            log::warn!("{}: its methods are ignored; --method sets that of all requests", path.display());
+        }
+        flags.starts = Some(starts);
+        if let Some(first) = &recording.path {
+            paths(path, first, &recording, flags, below)?;
+        }
+        make_room(flags);
+        Ok(())
+    }
+}
+
+/// The paths of the recording, of which the k-th request takes the k-th.
+fn paths(
+    path: &Path,
+    first: &str,
+    recording: &Recording,
+    flags: &mut Options,
+    below: &Options,
+) -> Result<(), String> {
+    if let Some(line) = recording.unordered {
+        return Err(format!(
+            "line {line}: is earlier than the one before it; with paths, lines must be in order: jq -sc \
+             'sort_by(.offset_ms)[]' FILE > SORTED"
+        ));
+    }
+    if flags.warmup.or(below.warmup).is_some_and(|warmup| !warmup.is_zero()) {
+        return Err("has paths, of which a warm-up would use the first ones: omit --warmup".to_owned());
+    }
+    if flags.feeds.iter().any(|feed| feed.name == super::urls::FEED) {
+        return Err("has paths, which conflicts with --urls: omit one of them".to_owned());
+    }
+    let file = File::open(path).map_err(|error| format!("cannot be opened: {error}"))?;
+    let spec = feeds::read_open(path, file, Format::Urls)?;
+    let origin = Address::parse(first).ok().and_then(|address| address.origin);
+    UrlFile::in_order(path).list(flags, below, origin, spec)
+}
+
+/// Rows that do not fit into a plan beside the starts stay in their files.
+fn make_room(flags: &mut Options) {
+    let taken = flags.starts.as_ref().map_or(0, |starts| starts.gaps.len());
+    let of_file = flags.feeds.iter_mut().filter(|feed| feed.path.is_some());
+    let mut left = MOST_TOGETHER.saturating_sub(taken);
+    for spec in of_file.filter_map(|feed| feed.read.as_mut()) {
+        let bytes =
+            spec.data.as_ref().map_or(0, |data| serde_json::to_string(data).map_or(0, |json| json.len()));
+        match left.checked_sub(bytes) {
+            Some(rest) => left = rest,
+            None => spec.data = None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::FeedSpec;
+    use crate::plan::feed_options::FeedOptions;
+
+    #[test]
+    fn rows_that_do_not_fit_beside_the_starts_stay_in_their_file() {
+        let feed = |bytes: usize, path: Option<&str>| FeedOptions {
+            path: path.map(PathBuf::from),
+            read: Some(FeedSpec { data: Some("x".repeat(bytes)), ..FeedSpec::default() }),
+            ..FeedOptions::default()
+        };
+        let fit = |starts: usize| {
+            let gaps = "A".repeat(starts);
+            let mut flags = Options {
+                starts: Some(RecordedStarts { gaps, ..RecordedStarts::default() }),
+                feeds: vec![feed(499_998, Some("urls.txt")), feed(100_000, None)],
+                ..Options::default()
+            };
+            make_room(&mut flags);
+            flags
+                .feeds
+                .iter()
+                .map(|feed| feed.read.as_ref().is_some_and(|read| read.data.is_some()))
+                .collect()
+        };
+        let kept: [Vec<bool>; 2] = [fit(400_000), fit(400_001)];
+        assert_eq!(kept, [[true, true], [false, true]], "rows of a plan file have no file to stay in");
+    }
+}
