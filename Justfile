@@ -60,7 +60,7 @@ bench-fleet *args:
 
 # Fuzzes every parser of external input: `just fuzz 10000000 SEED`
 fuzz inputs="1000000" seed="1":
-    cargo bench --locked --bench fuzz -- {{inputs}} {{seed}}
+    cargo run --locked --release --example fuzz -- {{inputs}} {{seed}}
 
 # Simulates the whole system with seeded faults: `just simulate 10000`; replay one with `just replay-seed 17`
 simulate seeds="1000":
