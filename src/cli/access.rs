@@ -1,6 +1,6 @@
 //! Flags for targets that ask for credentials or certificates, or that listen on a Unix socket.
 
-use super::files::read_limited;
+use crate::files::read_limited;
 use crate::http::{Identity, Proxy};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;

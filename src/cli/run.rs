@@ -3,13 +3,13 @@
 use super::access::AccessArgs;
 use super::expect::ExpectArgs;
 use super::feeds;
-use super::files::read_limited;
 use super::output::{OutputArgs, SpeechArgs};
 use super::plan::{Merged, load};
 use super::token::TokenArgs;
 use super::values::{self, Word};
 use crate::driver::feeds::FeedFiles;
 use crate::driver::prepare::ClientSettings;
+use crate::files::read_limited;
 use crate::http::{ClientKind, Pinned};
 use crate::message::{OnDriverLoss, TestType};
 use crate::plan::feed_options::FeedOptions;

@@ -1,7 +1,7 @@
 //! Settings as a user gave them, from flags, the environment or a properties file, and their check.
 
 use super::pem::{Pem, Store, refuse_binary, refuse_encrypted};
-use super::{Login, Mechanism, Protocol, Secret, Security, Tls, TokenSource, properties, read_limited};
+use super::{Login, Mechanism, Protocol, Secret, Security, Tls, TokenSource, properties, read_file};
 use std::path::{Path, PathBuf};
 
 /// What is given; anything may be absent.
@@ -39,9 +39,9 @@ impl Given {
     pub fn from_properties(path: &Path) -> Result<(Given, Vec<String>), String> {
         let file = path.display();
         let named = |why: String| format!("{file} {why}");
-        let text = String::from_utf8(read_limited(path).map_err(named)?);
+        let text = String::from_utf8(read_file(path).map_err(named)?);
         let text = text.map_err(|_| named("is not UTF-8".to_owned()))?;
-        properties::read(&text, |file| read_limited(Path::new(file))).map_err(|why| format!("{file}, {why}"))
+        properties::read(&text, |file| read_file(Path::new(file))).map_err(|why| format!("{file}, {why}"))
     }
 
     /// Reads a PEM file for the flag `flag`.
@@ -52,7 +52,7 @@ impl Given {
         let file = path.display().to_string();
         let store = if is_own { Store::Own } else { Store::Trust };
         let named = |why: String| format!("{flag} {file} {why}");
-        let bytes = read_limited(path).map_err(named)?;
+        let bytes = read_file(path).map_err(named)?;
         refuse_binary(&bytes, store, &file).map_err(named)?;
         Ok(Pem { name: format!("{flag} {file}"), bytes })
     }

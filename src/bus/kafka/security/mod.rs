@@ -7,7 +7,7 @@ mod properties;
 mod secret;
 
 pub use given::Given;
-pub use secret::{Secret, read_limited, read_secret};
+pub use secret::{Secret, read_file, read_secret};
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
