@@ -181,6 +181,14 @@ impl RunArgs {
         self.check_token()?;
         if self.orchestrator.is_some() {
             self.access.check_remote()?;
+            let variables = self.access.variables_of_plan();
+            if !variables.is_empty() {
+                log::warn!(
+                    "the plan, which is published to the whole fleet, contains {} of the environment: unset \
+                     what is meant for other runs",
+                    variables.join(" and ")
+                );
+            }
         }
         let plan = Merged::new(self.options()?, file);
         let Options { url, other, .. } = &plan.options;
