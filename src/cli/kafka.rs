@@ -47,6 +47,9 @@ pub struct SecurityArgs {
     /// The scope to ask for there
     #[arg(long, env = "FLOODGATE_KAFKA_TOKEN_SCOPE", value_name = "SCOPE")]
     kafka_token_scope: Option<String>,
+    /// PEM file of the only CA certificates to trust there [default: the public roots and those of --kafka-ca]
+    #[arg(long, env = "FLOODGATE_KAFKA_TOKEN_CA", value_name = "FILE")]
+    kafka_token_ca: Option<PathBuf>,
 }
 
 impl SecurityArgs {
@@ -57,7 +60,6 @@ impl SecurityArgs {
             path.as_deref().map(|path| Given::read_pem(flag, path, is_own)).transpose()
         };
         let flags = Given {
-            brokers: Vec::new(),
             protocol: self.kafka_protocol,
             mechanism: self.kafka_mechanism,
             user: self.kafka_user.clone(),
@@ -68,6 +70,8 @@ impl SecurityArgs {
             token_file: self.kafka_token_file.clone(),
             token_url: self.kafka_token_url.clone(),
             token_scope: self.kafka_token_scope.clone(),
+            token_ca: own("--kafka-token-ca", &self.kafka_token_ca, false)?,
+            ..Given::default()
         };
         let Some(path) = &self.kafka_config else { return Ok(flags) };
         let (file, ignored) = Given::from_properties(path).map_err(|why| format!("--kafka-config {why}"))?;

@@ -1,7 +1,9 @@
 //! Settings as a user gave them, from flags, the environment or a properties file, and their check.
 
 use super::pem::{Pem, Store, refuse_binary, refuse_encrypted};
-use super::{Login, Mechanism, Protocol, Secret, Security, Tls, TokenSource, properties, read_file};
+use super::{
+    Login, Mechanism, Protocol, Secret, Security, Tls, TokenEndpoint, TokenSource, properties, read_file,
+};
 use std::path::{Path, PathBuf};
 
 /// What is given; anything may be absent.
@@ -29,6 +31,10 @@ pub struct Given {
     pub token_url: Option<String>,
     /// The scope to ask for there.
     pub token_scope: Option<String>,
+    /// Authorities to trust there.
+    pub token_ca: Option<Pem>,
+    /// Whether the client's id and secret are encoded like a form there.
+    pub header_urlencode: Option<bool>,
 }
 
 impl Given {
@@ -71,6 +77,8 @@ impl Given {
             token_file: self.token_file.or(other.token_file),
             token_url: self.token_url.or(other.token_url),
             token_scope: self.token_scope.or(other.token_scope),
+            token_ca: self.token_ca.or(other.token_ca),
+            header_urlencode: self.header_urlencode.or(other.header_urlencode),
         }
     }
 
@@ -113,6 +121,7 @@ impl Given {
             (self.password.is_some(), "the Kafka password"),
             (self.token_file.is_some(), "--kafka-token-file"),
             (self.token_url.is_some(), "--kafka-token-url"),
+            (self.token_ca.is_some(), "--kafka-token-ca"),
         ]
         .into_iter()
         .find(|(is_given, _)| *is_given)
@@ -177,12 +186,14 @@ impl Given {
             (Some(file), None) => Ok(TokenSource::File(file.clone())),
             (None, Some(url)) => {
                 let (client, secret) = self.user_and_password(Mechanism::OauthBearer)?;
-                Ok(TokenSource::Endpoint {
+                Ok(TokenSource::Endpoint(TokenEndpoint {
                     url: url.clone(),
                     client,
                     secret,
                     scope: self.token_scope.clone(),
-                })
+                    ca_pem: self.token_ca.as_ref().map(|pem| pem.bytes.clone()),
+                    header_urlencode: self.header_urlencode.unwrap_or(false),
+                }))
             }
             (Some(_), Some(_)) => {
                 Err("specify the token once: --kafka-token-file or --kafka-token-url".to_owned())

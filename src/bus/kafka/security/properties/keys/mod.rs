@@ -66,6 +66,9 @@ fn take(
             given.password = Some(Secret::new(value));
         }
         "sasl.oauthbearer.scope" => given.token_scope = text(),
+        "sasl.oauthbearer.header.urlencode" => given.header_urlencode = Some(boolean(value)?),
+        "https.ca.location" => given.token_ca = Some(load(value, Store::Trust, file)?),
+        "https.ca.pem" => given.token_ca = Some(inline(key, value)),
         "sasl.login.callback.handler.class" => check_handler(value)?,
         _ if key.starts_with("ssl.") || key == "enable.ssl.certificate.verification" => {
             take_tls(given, entry, file)?;
@@ -91,13 +94,8 @@ fn take_tls(
     file: &mut impl FnMut(&str) -> Result<Vec<u8>, String>,
 ) -> Result<(), String> {
     let (key, value) = (entry.key.as_str(), entry.value.as_str());
-    let mut load = |store| -> Result<Option<Pem>, String> {
-        let wrong = |why: String| format!("{value} {why}");
-        let bytes = file(value).map_err(wrong)?;
-        refuse_binary(&bytes, store, value).map_err(wrong)?;
-        Ok(Some(Pem { name: value.to_owned(), bytes }))
-    };
-    let inline = || Some(Pem { name: key.to_owned(), bytes: unfold(value) });
+    let mut load = |store| load(value, store, file).map(Some);
+    let inline = || Some(inline(key, value));
     match key {
         "ssl.truststore.location" | "ssl.ca.location" => given.ca = load(Store::Trust)?,
         "ssl.truststore.certificates" | "ssl.ca.pem" => given.ca = inline(),
@@ -132,6 +130,31 @@ fn take_tls(
         _ => return Err(unsupported()),
     }
     Ok(())
+}
+
+/// The PEM file that a property names.
+fn load(
+    path: &str,
+    store: Store,
+    file: &mut impl FnMut(&str) -> Result<Vec<u8>, String>,
+) -> Result<Pem, String> {
+    let wrong = |why: String| format!("{path} {why}");
+    let bytes = file(path).map_err(wrong)?;
+    refuse_binary(&bytes, store, path).map_err(wrong)?;
+    Ok(Pem { name: path.to_owned(), bytes })
+}
+
+/// The PEM text in a property.
+fn inline(key: &str, value: &str) -> Pem {
+    Pem { name: key.to_owned(), bytes: unfold(value) }
+}
+
+fn boolean(value: &str) -> Result<bool, String> {
+    match value.trim().to_ascii_lowercase().as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(format!("{value:?} is neither true nor false")),
+    }
 }
 
 fn check_versions(value: &str) -> Result<(), String> {

@@ -63,6 +63,7 @@ fn what_would_weaken_or_change_the_connection_is_refused_by_name() {
         ("sasl.login.callback.handler.class=a.b.Iam", "a.b.Iam is a Java class"),
         ("sasl.jaas.config=a.Krb5LoginModule required;", "Krb5LoginModule is not supported"),
         ("security.protocol=TLS", "use plaintext, ssl"),
+        ("sasl.oauthbearer.header.urlencode=yes", "\"yes\" is neither true nor false"),
     ];
     for (text, expected) in cases {
         let error = error(text);
@@ -91,6 +92,16 @@ fn tokens_come_from_an_endpoint_or_a_file() {
     let endpoint = given(text);
     assert_eq!(endpoint.token_url.as_deref(), Some("https://id.example/token"));
     assert_eq!((endpoint.user.as_deref(), endpoint.token_scope.as_deref()), (Some("c"), Some("kafka")));
+    assert_eq!((endpoint.header_urlencode, endpoint.token_ca), (None, None));
     let file = given("sasl.oauthbearer.token.endpoint.url=file:///run/token\n");
     assert_eq!(file.token_file, Some(PathBuf::from("/run/token")));
+}
+
+#[test]
+fn the_token_endpoint_has_its_own_trust_and_encoding() {
+    let file = |name: &str| Ok(name.as_bytes().to_vec());
+    let bytes = |pem: Option<Pem>| pem.map(|pem| String::from_utf8(pem.bytes).expect("text"));
+    assert_eq!(given("sasl.oauthbearer.header.urlencode=TRUE\n").header_urlencode, Some(true));
+    let (librdkafka, _) = read("https.ca.location=/idp.pem\n", file).expect("understood");
+    assert_eq!(bytes(librdkafka.token_ca).as_deref(), Some("/idp.pem"));
 }
