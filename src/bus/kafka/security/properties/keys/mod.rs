@@ -1,9 +1,12 @@
 //! The meaning of a Kafka client's properties: those of Java, and the names of librdkafka that differ.
 
+mod login;
+
 use super::{Entry, parse};
-use crate::bus::kafka::security::jaas::{self, Jaas};
+use crate::bus::kafka::security::jaas;
 use crate::bus::kafka::security::pem::{Pem, Store, refuse_binary, unfold};
-use crate::bus::kafka::security::{Given, Mechanism, Secret};
+use crate::bus::kafka::security::{Given, Secret};
+use crate::units::clip;
 use std::path::PathBuf;
 
 /// Keys under `ssl.` and `sasl.` that change nothing here.
@@ -19,6 +22,9 @@ const HARMLESS: [&str; 8] = [
     "sasl.oauthbearer.method",
 ];
 
+/// Longest key that is named as ignored, in characters.
+const LONGEST_KEY: usize = 80;
+
 /// Reads a properties file: the settings it makes, and the keys that have no meaning here. `file` returns the
 /// content of a file that a property names.
 ///
@@ -33,7 +39,14 @@ pub fn read(
         let taken = take(&mut given, &entry, &mut file);
         match taken.map_err(|why| format!("line {}: {}: {why}", entry.line, entry.key))? {
             true => {}
-            false => ignored.push(entry.key),
+            // It may be part of a secret whose lines have lost their backslashes.
+            false if entry.value.is_empty() && !entry.key.contains('.') => {
+                return Err(format!(
+                    "line {}: is not KEY=VALUE; if it belongs to the value above, that line must end with \\",
+                    entry.line
+                ));
+            }
+            false => ignored.push(clip(&entry.key, LONGEST_KEY)),
         }
     }
     Ok((given, ignored))
@@ -56,7 +69,7 @@ fn take(
         "sasl.mechanism" | "sasl.mechanisms" => given.mechanism = Some(value.parse()?),
         "sasl.username" => given.user = text(),
         "sasl.password" => given.password = Some(Secret::new(value)),
-        "sasl.jaas.config" => take_login(given, &jaas::parse(value)?)?,
+        "sasl.jaas.config" => login::take(given, &jaas::parse(value)?, file)?,
         "sasl.oauthbearer.token.endpoint.url" => match value.strip_prefix("file://") {
             Some(path) => given.token_file = Some(PathBuf::from(path)),
             None => given.token_url = text(),
@@ -172,32 +185,6 @@ fn check_handler(class: &str) -> Result<(), String> {
              token endpoint or --kafka-token-file"
         )),
     }
-}
-
-fn take_login(given: &mut Given, jaas: &Jaas) -> Result<(), String> {
-    let option = |name: &str| jaas.option(name).map(str::to_owned);
-    let (user, password) = match jaas.module.as_str() {
-        "PlainLoginModule" => {
-            given.mechanism = given.mechanism.or(Some(Mechanism::Plain));
-            ("username", "password")
-        }
-        "ScramLoginModule" => ("username", "password"),
-        "OAuthBearerLoginModule" => {
-            given.mechanism = given.mechanism.or(Some(Mechanism::OauthBearer));
-            if let Some(scope) = option("scope") {
-                given.token_scope = Some(scope);
-            }
-            ("clientId", "clientSecret")
-        }
-        other => {
-            return Err(format!(
-                "{other} is not supported: use PlainLoginModule, ScramLoginModule or OAuthBearerLoginModule"
-            ));
-        }
-    };
-    given.user = option(user).or(given.user.take());
-    given.password = option(password).map(Secret::new).or(given.password.take());
-    Ok(())
 }
 
 #[cfg(test)]
