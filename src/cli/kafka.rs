@@ -13,7 +13,8 @@ const PASSWORD: &str = "FLOODGATE_KAFKA_PASSWORD";
 /// TLS and login.
 #[derive(Args, Clone, Debug, Default)]
 pub struct SecurityArgs {
-    /// A Kafka client's properties file, such as a provider's client.properties; flags override it
+    /// A Kafka client's properties file, such as a provider's client.properties; flags override it in
+    /// groups (trust, client certificate, login)
     #[arg(long, env = "FLOODGATE_KAFKA_CONFIG", value_name = "FILE")]
     kafka_config: Option<PathBuf>,
     /// How to connect: plaintext, ssl, sasl_plaintext or sasl_ssl [default: the safest that the other flags

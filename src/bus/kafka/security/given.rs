@@ -35,6 +35,8 @@ pub struct Given {
     pub token_ca: Option<Pem>,
     /// Whether the client's id and secret are encoded like a form there.
     pub header_urlencode: Option<bool>,
+    /// What nothing is taken of from the other source, and why; part of every error.
+    pub overridden: Vec<String>,
 }
 
 impl Given {
@@ -63,31 +65,19 @@ impl Given {
         Ok(Pem { name: format!("{flag} {file}"), bytes })
     }
 
-    /// These settings, completed by others.
-    pub fn or(self, other: Given) -> Given {
-        Given {
-            brokers: if self.brokers.is_empty() { other.brokers } else { self.brokers },
-            protocol: self.protocol.or(other.protocol),
-            mechanism: self.mechanism.or(other.mechanism),
-            user: self.user.or(other.user),
-            password: self.password.or(other.password),
-            ca: self.ca.or(other.ca),
-            cert: self.cert.or(other.cert),
-            key: self.key.or(other.key),
-            token_file: self.token_file.or(other.token_file),
-            token_url: self.token_url.or(other.token_url),
-            token_scope: self.token_scope.or(other.token_scope),
-            token_ca: self.token_ca.or(other.token_ca),
-            header_urlencode: self.header_urlencode.or(other.header_urlencode),
-        }
-    }
-
     /// What the settings amount to. Without a protocol, it is the safest one that they need: a login goes
     /// over TLS.
     ///
     /// # Errors
     /// Which setting is missing or does not fit, never a secret.
     pub fn check(&self) -> Result<Security, String> {
+        self.check_all().map_err(|why| match self.overridden.as_slice() {
+            [] => why,
+            notes => format!("{why} ({})", notes.join("; ")),
+        })
+    }
+
+    fn check_all(&self) -> Result<Security, String> {
         let (tls, login) = (self.tls_setting(), self.login_setting());
         let protocol =
             self.protocol.unwrap_or(Protocol::of(tls.is_some() || login.is_some(), login.is_some()));
@@ -253,13 +243,6 @@ mod tests {
             let error = given.check().expect_err(expected);
             assert!(error.contains(expected) && !error.contains("hunter2"), "{error}");
         }
-    }
-
-    #[test]
-    fn flags_win_over_a_file() {
-        let file = Given { user: Some("bob".to_owned()), ca: pem("file"), ..Given::default() };
-        let both = scram().or(file);
-        assert_eq!((both.user.as_deref(), both.ca), (Some("alice"), pem("file")));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! How a client proves who it is and checks whom it talks to: TLS and login, as checked settings.
 
 mod given;
+mod groups;
 mod jaas;
 mod pem;
 mod properties;
