@@ -16,6 +16,8 @@ use std::thread;
 const SETUP_NS: u64 = 5 * NS_PER_S;
 /// How long an address is tried alone before the next one is tried, too.
 const HEAD_START_NS: u64 = 500 * NS_PER_MS;
+/// How long a connection that nobody waited for may be used.
+const KEEP_NS: u64 = 30 * NS_PER_S;
 /// After its deadline, an attempt that has not reported by then is forgotten.
 const LATE_NS: u64 = NS_PER_S;
 
@@ -37,7 +39,8 @@ struct Attempt {
 struct Ended {
     address: Address,
     began_ns: u64,
-    result: Result<Connection, BusError>,
+    /// `None` if nobody wanted the connection any more.
+    result: Option<Result<Connection, BusError>>,
 }
 
 /// What a call has found out so far.
@@ -56,6 +59,22 @@ impl Dialing {
     /// # Errors
     /// Why none of them did; lasting only if no other address may still do so.
     pub fn reach(&mut self, addresses: &[Address], deadline_ns: u64) -> Result<Connection, BusError> {
+        self.want(addresses, true);
+        let reached = self.first(addresses, deadline_ns);
+        if reached.is_ok() {
+            self.want(addresses, false);
+        }
+        reached
+    }
+
+    /// Whether the connections to these addresses are kept if their setup completes.
+    fn want(&self, addresses: &[Address], is_wanted: bool) {
+        for attempt in addresses.iter().filter_map(|address| self.open.get(address)) {
+            attempt.stage.want(is_wanted);
+        }
+    }
+
+    fn first(&mut self, addresses: &[Address], deadline_ns: u64) -> Result<Connection, BusError> {
         let mut faults = Faults::default();
         self.forget_late();
         if let Some(connection) = self.collect(addresses, &mut faults) {
@@ -83,7 +102,9 @@ impl Dialing {
     fn collect(&mut self, addresses: &[Address], faults: &mut Faults) -> Option<Connection> {
         let mut earlier = Faults::default();
         while let Ok(ended) = self.ended.1.try_recv() {
-            if let Some(connection) = self.take(ended, addresses, &mut earlier) {
+            let connection = self.take(ended, addresses, &mut earlier);
+            let is_fresh = |open: &Connection| clock::now_ns().saturating_sub(open.used_ns()) < KEEP_NS;
+            if let Some(connection) = connection.filter(is_fresh) {
                 return Some(connection);
             }
         }
@@ -100,7 +121,7 @@ impl Dialing {
         if !addresses.contains(&address) {
             return None;
         }
-        result.map_err(|error| faults.note(address, error)).ok()
+        result?.map_err(|error| faults.note(address, error)).ok()
     }
 
     /// Begins with each address whose turn it is. Returns when the next one's turn will be.
@@ -130,7 +151,8 @@ impl Dialing {
         let (access, ended, own) = (Arc::clone(&self.access), self.ended.0.clone(), Arc::clone(&stage));
         let at = address.clone();
         let dial = move || {
-            let result = Connection::open_noting(&at, &access, until_ns, &own);
+            let opened = Connection::open_noting(&at, &access, until_ns, &own);
+            let result = Some(opened).filter(|opened| opened.is_err() || own.is_wanted());
             // Fails only if the handle is gone.
             let _ = ended.send(Ended { address: at, began_ns, result });
         };

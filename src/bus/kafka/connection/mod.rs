@@ -31,6 +31,9 @@ const LONGEST_FRAME: i32 = 1 << 30;
 /// Longest first response: enough for any list of versions, and less than the first bytes of other protocols
 /// (`HTTP`, a TLS alert) interpreted as a length.
 const LONGEST_FIRST_FRAME: i32 = 1 << 20;
+/// Time for the name's lookup and TCP's handshake. The system repeats a lost packet after 1, 3 and 7 s; a new
+/// attempt is sooner.
+const TCP_WITHIN_NS: u64 = 3 * NS_PER_S;
 /// Time for another login on an open connection, however short the call.
 const RENEW_WITHIN_NS: u64 = 2 * NS_PER_S;
 /// The broker's error code for an unknown version of ApiVersions.
@@ -63,8 +66,7 @@ impl Connection {
         stage.reached(Step::Versions);
         let broker = connection.ask_versions(deadline_ns)?;
         connection.agreed = Agreed::with(&broker).map_err(|unusable| connection.unusable(&unusable))?;
-        stage.reached(Step::Login);
-        connection.log_in(deadline_ns)?;
+        connection.log_in(deadline_ns, stage)?;
         connection.conversation.set_limits(KEEP_BYTES, LONGEST_FRAME);
         Ok(connection)
     }
@@ -90,7 +92,8 @@ impl Connection {
         deadline_ns: u64,
         stage: &Stage,
     ) -> Result<Self, BusError> {
-        let stream = dial(address, deadline_ns).map_err(|why| unreachable(address, &why))?;
+        let tcp_ns = deadline_ns.min(clock::now_ns().saturating_add(TCP_WITHIN_NS));
+        let stream = dial(address, tcp_ns).map_err(|why| unreachable(address, &why))?;
         stage.reached(Step::Tls);
         // Otherwise a small request could wait for the ACK of an earlier one. A failure only costs speed.
         let _ = stream.set_nodelay(true);
