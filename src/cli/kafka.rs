@@ -48,7 +48,8 @@ pub struct SecurityArgs {
     /// The scope to ask for there
     #[arg(long, env = "FLOODGATE_KAFKA_TOKEN_SCOPE", value_name = "SCOPE")]
     kafka_token_scope: Option<String>,
-    /// PEM file of the only CA certificates to trust there [default: the public roots and those of --kafka-ca]
+    /// PEM file of the only CA certificates to trust for --kafka-token-url [default: the public roots and
+    /// those of --kafka-ca]
     #[arg(long, env = "FLOODGATE_KAFKA_TOKEN_CA", value_name = "FILE")]
     kafka_token_ca: Option<PathBuf>,
 }

@@ -58,8 +58,8 @@ use std::time::Duration;
 
 /// Opens handles on one Kafka cluster; clones share the settings.
 ///
-/// If a broker hangs, a call may take up to two seconds longer than its timeout. A connection whose setup takes
-/// longer than a call is completed by a later one.
+/// If a broker hangs, a call may take up to two seconds longer than its timeout. A connection whose setup
+/// takes longer than a call is completed by a later one.
 #[derive(Clone)]
 pub struct KafkaConnector {
     shared: Arc<Context>,

@@ -64,3 +64,27 @@ impl Stage {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bus::kafka::security::Security;
+
+    #[test]
+    fn each_step_has_an_error_of_its_own() {
+        let access = Access::new("test", Security::default()).expect("no TLS");
+        let (address, stage) = ("a.example:9092".parse().expect("an address"), Stage::default());
+        assert!(stage.is_wanted());
+        for (step, words) in [
+            (Step::Tcp, "Kafka broker a.example:9092 cannot be reached (timed out)"),
+            (Step::Tls, "did not complete the TLS handshake in time"),
+            (Step::Versions, "does not answer Kafka's first request in time"),
+            (Step::Token, "check --kafka-token-url"),
+            (Step::Login, "did not complete the login in time"),
+        ] {
+            stage.reached(step);
+            let late = stage.late(&address, &access);
+            assert!(late.is_transient() && late.to_string().contains(words), "{words:?}: {late}");
+        }
+    }
+}

@@ -1,12 +1,12 @@
-//! Settings of two sources together: flags, and a properties file that they override in groups, so that half of
-//! a login is never completed by half of another one.
+//! Settings of two sources together: flags, and a properties file that they override in groups, so that half
+//! of a login is never completed by half of another one.
 
 use super::{Given, Mechanism};
 
 impl Given {
-    /// These settings, completed by those of a file. A client certificate and its key are one group, the login
-    /// is another one. If these settings differ from the file's in any part of a group, nothing of that group is
-    /// taken from the file.
+    /// These settings, completed by those of a file. A client certificate and its key are one group, the
+    /// login is another one. If these settings differ from the file's in any part of a group, nothing of that
+    /// group is taken from the file.
     pub fn or(self, file: Given) -> Given {
         let (cert, login) = (self.other_certificate(&file), self.other_login(&file));
         let kept = |other: Option<&str>| other.is_none();

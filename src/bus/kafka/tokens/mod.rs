@@ -1,6 +1,6 @@
 //! Bearer tokens: from a file, or from an OAuth server by client credentials (RFC 6749, section 4.4, as in
-//! KIP-768). One token serves all connections until it expires. It is replaced ahead of that, so that a server
-//! that is away for a short time goes unnoticed.
+//! KIP-768). One token serves all connections until it expires. It is replaced ahead of that, so that a
+//! server that is away for a short time goes unnoticed.
 
 mod endpoint;
 

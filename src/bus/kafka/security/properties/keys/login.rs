@@ -5,8 +5,8 @@ use crate::bus::kafka::security::jaas::Jaas;
 use crate::bus::kafka::security::pem::Store;
 use crate::bus::kafka::security::{Given, Mechanism, Secret};
 
-/// Takes a login module. Options without a meaning here are refused, since a login without them may be another
-/// one than the user wants.
+/// Takes a login module. Options without a meaning here are refused, since a login without them may be
+/// another one than the user wants.
 ///
 /// # Errors
 /// The module or the option that is not supported, never a value of an option.
