@@ -5,6 +5,7 @@ use crate::http::ureq_client::agent::BoundedAgent;
 use crate::http::{Addresses, Settings, resolve};
 use crate::plan::request::Request;
 use crate::threads::StopFlag;
+use crate::tls::Roots;
 use std::fmt;
 use std::io::Read;
 use std::time::Duration;
@@ -88,8 +89,7 @@ pub fn post_json(
     fetch(&request, timeout)
 }
 
-/// Posts a form to `url` within `timeout`, with Basic authentication: `user:password` in base64. Trusts the
-/// certificates in `ca_pem` too.
+/// Posts a form to `url` within `timeout`, with Basic authentication: `user:password` in base64.
 ///
 /// # Errors
 /// As [`get`].
@@ -97,7 +97,7 @@ pub fn post_form(
     url: &str,
     form: &str,
     credentials: &str,
-    ca_pem: Option<&[u8]>,
+    roots: Roots<'_>,
     timeout: Duration,
 ) -> Result<Fetched, FetchError> {
     let headers = [
@@ -110,7 +110,7 @@ pub fn post_form(
     let begun_ns = clock::now_ns();
     let addresses = find(&request, timeout)?;
     let left = timeout.saturating_sub(Duration::from_nanos(clock::now_ns() - begun_ns));
-    fetch_with(&request, addresses, ca_pem, MAX_FORM_ANSWER_BYTES, left)
+    fetch_with(&request, addresses, roots, MAX_FORM_ANSWER_BYTES, left)
 }
 
 fn find(request: &Request, timeout: Duration) -> Result<Addresses, FetchError> {
@@ -130,13 +130,13 @@ fn fetch_from(
     most_bytes: u64,
     timeout: Duration,
 ) -> Result<Fetched, FetchError> {
-    fetch_with(request, addresses, None, most_bytes, timeout)
+    fetch_with(request, addresses, Roots::Public, most_bytes, timeout)
 }
 
 fn fetch_with(
     request: &Request,
     addresses: Addresses,
-    ca_pem: Option<&[u8]>,
+    roots: Roots<'_>,
     most_bytes: u64,
     timeout: Duration,
 ) -> Result<Fetched, FetchError> {
@@ -144,8 +144,14 @@ fn fetch_with(
     let fail = |what: String| FetchError::passing(name(what));
     let too_long = || FetchError::lasting(name(format!("the body is longer than {most_bytes} bytes")));
     let begun_ns = clock::now_ns();
-    let ca_pem = ca_pem.map(<[u8]>::to_vec);
-    let settings = Settings { timeout, connect_timeout: timeout, ca_pem, ..Settings::default() };
+    let (ca_pem, is_only_ca, insecure) = match roots {
+        Roots::Public => (None, false, false),
+        Roots::PublicAnd(pem) => (Some(pem.to_vec()), false, false),
+        Roots::Only(pem) => (Some(pem.to_vec()), true, false),
+        Roots::Unverified => (None, false, true),
+    };
+    let settings =
+        Settings { timeout, connect_timeout: timeout, ca_pem, is_only_ca, insecure, ..Settings::default() };
     let agent = BoundedAgent::new(request, &settings, addresses, StopFlag::default())
         .map_err(|e| fail(e.to_string()))?;
     let mut response =

@@ -39,7 +39,7 @@
 //! | layer | modules | may import |
 //! |---|---|---|
 //! | 0, values: no network, threads, clock or log | [`units`] [`check`] [`message`] [`plan`] [`plan_file`] [`schedule`] [`stats`] [`broker_time`] [`thresholds`] [`html`] [`plot`] [`report`] [`compare`] [`curl`] [`digest`] [`recording`] [`template`] [`feed`] [`spelling`] [`vegeta`] | layer 0, but `stats` not message |
-//! | 1, effects: one file or folder per dependency | [`clock`] [`complaints`] [`dns`] [`fetch`] [`host`] [`bus`] [`http`] [`logging`] [`signals`] [`store`] [`terminal`] [`threads`] [`tls`] | layers 0 and 1, but `bus` not stats or plan, `http` not bus, `store` not http |
+//! | 1, effects: one file or folder per dependency | [`clock`] [`complaints`] [`dns`] [`fetch`] [`files`] [`host`] [`bus`] [`http`] [`logging`] [`signals`] [`store`] [`terminal`] [`threads`] [`tls`] | layers 0 and 1, but `bus` not stats or plan, `http` not bus, `store` not http |
 //! | 2, roles | [`driver`] [`orchestrator`] [`target`] | layers 0 and 1, never each other |
 //! | 3, combinations of roles | [`cli`] [`run`] [`programs`] | everything below |
 //!
@@ -63,6 +63,7 @@ pub mod dns;
 pub mod driver;
 pub mod feed;
 pub mod fetch;
+pub mod files;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod host;

@@ -1,10 +1,11 @@
 //! Flags for targets that ask for credentials or certificates, or that listen on a Unix socket.
 
-use super::files::read_limited;
+use crate::files::read_limited;
 use crate::http::{Identity, Proxy};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::Args;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// Maximum size of a file with a password or a token, in bytes.
@@ -99,6 +100,21 @@ impl AccessArgs {
     pub fn proxy(&self) -> Result<Option<Proxy>, String> {
         let proxy = self.http_proxy.as_deref().map(str::parse).transpose();
         proxy.map_err(|why| format!("--http-proxy: {why}"))
+    }
+
+    /// The environment variables among these settings that a plan would carry to the drivers of a fleet.
+    pub fn variables_of_plan(&self) -> Vec<&'static str> {
+        let is_set =
+            |name: &str, value: Option<&OsStr>| value.is_some() && std::env::var_os(name).as_deref() == value;
+        let named = [
+            ("FLOODGATE_BASIC", is_set("FLOODGATE_BASIC", self.basic.as_deref().map(OsStr::new))),
+            (
+                "FLOODGATE_BEARER_FILE",
+                is_set("FLOODGATE_BEARER_FILE", self.bearer_file.as_deref().map(Path::as_os_str)),
+            ),
+            ("FLOODGATE_INSECURE", self.insecure && std::env::var_os("FLOODGATE_INSECURE").is_some()),
+        ];
+        named.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name).collect()
     }
 
     /// Fails if there are settings that each driver has of its own.

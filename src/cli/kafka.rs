@@ -13,7 +13,8 @@ const PASSWORD: &str = "FLOODGATE_KAFKA_PASSWORD";
 /// TLS and login.
 #[derive(Args, Clone, Debug, Default)]
 pub struct SecurityArgs {
-    /// A Kafka client's properties file, such as a provider's client.properties; flags override it
+    /// A Kafka client's properties file, such as a provider's client.properties; flags override it in
+    /// groups (trust, client certificate, login)
     #[arg(long, env = "FLOODGATE_KAFKA_CONFIG", value_name = "FILE")]
     kafka_config: Option<PathBuf>,
     /// How to connect: plaintext, ssl, sasl_plaintext or sasl_ssl [default: the safest that the other flags
@@ -47,6 +48,10 @@ pub struct SecurityArgs {
     /// The scope to ask for there
     #[arg(long, env = "FLOODGATE_KAFKA_TOKEN_SCOPE", value_name = "SCOPE")]
     kafka_token_scope: Option<String>,
+    /// PEM file of the only CA certificates to trust for --kafka-token-url [default: the public roots and
+    /// those of --kafka-ca]
+    #[arg(long, env = "FLOODGATE_KAFKA_TOKEN_CA", value_name = "FILE")]
+    kafka_token_ca: Option<PathBuf>,
 }
 
 impl SecurityArgs {
@@ -57,7 +62,6 @@ impl SecurityArgs {
             path.as_deref().map(|path| Given::read_pem(flag, path, is_own)).transpose()
         };
         let flags = Given {
-            brokers: Vec::new(),
             protocol: self.kafka_protocol,
             mechanism: self.kafka_mechanism,
             user: self.kafka_user.clone(),
@@ -68,6 +72,8 @@ impl SecurityArgs {
             token_file: self.kafka_token_file.clone(),
             token_url: self.kafka_token_url.clone(),
             token_scope: self.kafka_token_scope.clone(),
+            token_ca: own("--kafka-token-ca", &self.kafka_token_ca, false)?,
+            ..Given::default()
         };
         let Some(path) = &self.kafka_config else { return Ok(flags) };
         let (file, ignored) = Given::from_properties(path).map_err(|why| format!("--kafka-config {why}"))?;

@@ -7,7 +7,6 @@ mod documents;
 mod errors;
 mod expect;
 mod feeds;
-mod files;
 #[doc(hidden)]
 pub mod fuzzing;
 mod kafka;

@@ -2,8 +2,8 @@
 
 use super::expect;
 use super::feeds;
-use super::files::{read_all, read_limited};
 use crate::curl;
+use crate::files::{read_all, read_limited};
 use crate::message::TestConfig;
 use crate::plan::options::Options;
 use crate::plan::request::MAX_BODY_BYTES;

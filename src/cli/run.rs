@@ -3,7 +3,6 @@
 use super::access::AccessArgs;
 use super::expect::ExpectArgs;
 use super::feeds;
-use super::files::read_limited;
 use super::output::{OutputArgs, SpeechArgs};
 use super::plan::{Merged, load};
 use super::recording::RecordingArgs;
@@ -12,6 +11,7 @@ use super::urls::{self, UrlFile};
 use super::values::{self, Word};
 use crate::driver::feeds::FeedFiles;
 use crate::driver::prepare::ClientSettings;
+use crate::files::read_limited;
 use crate::http::{ClientKind, Pinned};
 use crate::message::{OnDriverLoss, TestType};
 use crate::plan::feed_options::FeedOptions;
@@ -190,6 +190,14 @@ impl RunArgs {
         self.check_token()?;
         if self.orchestrator.is_some() {
             self.access.check_remote()?;
+            let variables = self.access.variables_of_plan();
+            if !variables.is_empty() {
+                log::warn!(
+                    "the plan, which is published to the whole fleet, contains {} of the environment: unset \
+                     what is meant for other runs",
+                    variables.join(" and ")
+                );
+            }
         }
         let mut flags = self.options()?;
         if let Some(urls) = &self.urls {

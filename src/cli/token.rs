@@ -1,13 +1,14 @@
 //! The orchestrator's API token, from a flag, a file or an environment variable.
 
+use crate::files::read_limited;
 use clap::Args;
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Maximum length of a token, in bytes.
 const MAX_BYTES: usize = 512;
+/// Maximum size of its file, in bytes.
+const MAX_FILE_BYTES: u64 = 64 * 1024;
 
 /// Where the token comes from.
 #[derive(Args, Clone, Debug, Default)]
@@ -50,10 +51,8 @@ impl TokenArgs {
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    let mut text = String::new();
-    let file = File::open(path).map_err(|e| format!("cannot be opened: {e}"))?;
-    file.take(64 * 1024).read_to_string(&mut text).map_err(|e| format!("cannot be read: {e}"))?;
-    Ok(text)
+    let bytes = read_limited(path, MAX_FILE_BYTES)?;
+    String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned())
 }
 
 fn check(name: &str, text: &str) -> Result<String, String> {

@@ -140,6 +140,7 @@ impl Recipe {
                 connect_timeout: timeout.min(CONNECT_TIMEOUT),
                 max_requests_per_connection: assignment.plan.max_requests_per_connection(),
                 ca_pem: settings.ca_pem.clone(),
+                is_only_ca: false,
                 identity: settings.identity.clone(),
                 insecure: is_insecure(assignment, settings),
                 proxy: settings.proxy.clone(),

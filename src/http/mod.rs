@@ -42,6 +42,8 @@ pub struct Settings {
     pub max_requests_per_connection: Option<u64>,
     /// Certificates (PEM) to trust in addition to the public roots.
     pub ca_pem: Option<Vec<u8>>,
+    /// Whether those certificates are the only ones to trust.
+    pub is_only_ca: bool,
     /// What the client shows to servers that ask for a certificate.
     pub identity: Option<Identity>,
     /// Whether the server's certificate goes unverified.

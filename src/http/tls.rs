@@ -14,8 +14,8 @@ pub struct TlsClient {
 }
 
 impl TlsClient {
-    /// Trusts the public roots (Mozilla's) and the certificates in the settings, or with `insecure` any
-    /// certificate. Resumes sessions if the server allows it; offers only `http/1.1`.
+    /// Trusts the public roots (Mozilla's) and the certificates in the settings, or only those, or with
+    /// `insecure` any certificate. Resumes sessions if the server allows it; offers only `http/1.1`.
     ///
     /// # Errors
     /// If the certificates cannot be read, or `host` is neither a DNS name nor an address.
@@ -26,6 +26,7 @@ impl TlsClient {
         let roots = match &settings.ca_pem {
             _ if settings.insecure => Roots::Unverified,
             None => Roots::Public,
+            Some(pem) if settings.is_only_ca => Roots::Only(pem),
             Some(pem) => Roots::PublicAnd(pem),
         };
         let mut config = tls::client(roots, settings.identity.as_ref())

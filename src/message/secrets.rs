@@ -5,8 +5,28 @@ use serde_json::Value;
 /// Replaces a secret.
 pub const HIDDEN: &str = "(hidden)";
 
-/// Parts of the names of header fields whose values are secrets.
-const SECRET: [&str; 8] = ["auth", "cookie", "token", "secret", "password", "api-key", "apikey", "signature"];
+/// Parts of the names of header fields whose values are secrets; hyphens and the like in a name do not count.
+const SECRET: [&str; 15] = [
+    "auth",
+    "cookie",
+    "token",
+    "secret",
+    "password",
+    "passwd",
+    "passphrase",
+    "apikey",
+    "accesskey",
+    "signature",
+    "session",
+    "jwt",
+    "bearer",
+    "credential",
+    "assertion",
+];
+/// Words that make a name one of a secret, as in `X-Functions-Key`.
+const SECRET_WORDS: [&str; 4] = ["key", "sid", "sig", "pwd"];
+/// Keys that are no secrets: `Idempotency-Key` and the like.
+const PUBLIC_KEYS: [&str; 4] = ["idempotency", "surrogate", "websocket", "partition"];
 
 /// Hides the values of header fields that contain secrets, credentials in the target's URL, and the rows of
 /// feeds, which may be logins and are long.
@@ -37,7 +57,11 @@ fn drop_data(feed: &mut Value) {
 /// Whether the value of a header with this name is a secret.
 pub fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    SECRET.iter().any(|part| name.contains(part))
+    let words: Vec<&str> = name.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+    let joined = words.concat();
+    let is_public = |at: usize| at > 0 && PUBLIC_KEYS.contains(&words[at - 1]);
+    SECRET.iter().any(|part| joined.contains(part))
+        || (0..words.len()).any(|at| SECRET_WORDS.contains(&words[at]) && !is_public(at))
 }
 
 fn hide_user(url: &mut Value) {
@@ -58,6 +82,35 @@ pub fn without_user(url: &str) -> Option<String> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn secrets_are_known_by_the_names_of_their_headers() {
+        for name in [
+            "authorization",
+            "X-API-Key",
+            "api_key",
+            "apikey",
+            "x-functions-key",
+            "Ocp-Apim-Subscription-Key",
+            "X-Amz-Security-Token",
+            "session",
+            "PHPSESSIONID",
+            "X-Session-Id",
+            "jwt",
+            "X-Goog-IAP-JWT-Assertion",
+            "x_access_key",
+            "connect.sid",
+            "X-Pwd",
+            "key",
+        ] {
+            assert!(is_secret(name), "{name}");
+        }
+        for name in
+            ["Accept", "Idempotency-Key", "Sec-WebSocket-Key", "X-Request-Id", "Keep-Alive", "monkey", ""]
+        {
+            assert!(!is_secret(name), "{name}");
+        }
+    }
 
     #[test]
     fn secrets_are_hidden_and_nothing_else() {

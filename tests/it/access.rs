@@ -69,6 +69,22 @@ fn credentials_are_sent_and_hidden_everywhere() {
     }
 }
 
+#[test]
+fn what_a_fleet_gets_from_the_environment_is_named() {
+    let said = |words: &[&str], env: &[(&str, &str)]| {
+        let output = run("floodgate", &[&["run", "http://127.0.0.1:1/x", "-n", "1"], words].concat(), env);
+        let said = stderr(&output);
+        assert!(!said.contains("swordfish") && !said.contains("am9lOnN3b3JkZmlzaA"), "{said}");
+        said.matches(" of the environment: unset").count() + said.matches("contains FLOODGATE_BASIC").count()
+    };
+    let fleet = ["--orchestrator", "http://127.0.0.1:1"];
+    let basic = ("FLOODGATE_BASIC", "joe:swordfish");
+    assert_eq!(said(&fleet, &[basic]), 2, "one line with the name");
+    assert_eq!(said(&fleet, &[("FLOODGATE_INSECURE", "true")]), 1, "another name");
+    assert_eq!(said(&[&fleet[..], &["--basic", "joe:swordfish"]].concat(), &[]), 0, "a flag");
+    assert_eq!(said(&[], &[basic]), 0, "a local run");
+}
+
 /// Everything that is in a folder.
 fn texts(dir: &Path) -> String {
     let mut all = String::new();

@@ -4,6 +4,8 @@ use floodgate::bus::kafka::security::{Given, Protocol, Security};
 use floodgate::bus::kafka::{KafkaConnector, KafkaSettings};
 use floodgate::bus::{BusError, Connector};
 use floodgate::clock;
+use floodgate::fetch;
+use floodgate::tls::Roots;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -109,6 +111,26 @@ fn a_server_behind_tls_that_is_not_kafka_is_named() {
     let port = tls_server(CERTIFICATE, KEY, b"HTTP/1.1 400 Bad Request\r\n\r\n");
     let error = refusal("127.0.0.1", port, trusting(Some("ca.pem")));
     assert!(error.to_string().contains("it speaks HTTP, not Kafka"), "{error}");
+}
+
+#[test]
+fn a_token_endpoint_must_be_of_a_trusted_authority() {
+    let fixture = |name| {
+        let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/fixtures/tls"));
+        std::fs::read(folder.join(name)).expect("a fixture")
+    };
+    let (ca, other) = (fixture("ca.pem"), fixture("expired-ca.pem"));
+    let port = tls_server(CERTIFICATE, KEY, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+    let url = format!("https://127.0.0.1:{port}/token");
+    let status =
+        |roots| fetch::post_form(&url, "a=b", "Yzpz", roots, Duration::from_secs(20)).map(|f| f.status);
+    for trusting in [Roots::Only(&ca), Roots::PublicAnd(&ca)] {
+        assert_eq!(status(trusting), Ok(200), "{trusting:?}");
+    }
+    for distrusting in [Roots::Only(&other), Roots::PublicAnd(&other), Roots::Public] {
+        let error = status(distrusting).expect_err("an unknown authority");
+        assert!(error.text.contains("\"tls\""), "{error}");
+    }
 }
 
 #[test]

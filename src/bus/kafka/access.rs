@@ -85,8 +85,8 @@ fn readable(security: &Security) -> Vec<&'static str> {
         }
         _ => {}
     }
-    if let Some(Login::Bearer(TokenSource::Endpoint { url, .. })) = &security.login
-        && !url.starts_with("https://")
+    if let Some(Login::Bearer(TokenSource::Endpoint(endpoint))) = &security.login
+        && !endpoint.url.starts_with("https://")
     {
         lines.push("the client secret is sent unencrypted: use https:// in --kafka-token-url");
     }

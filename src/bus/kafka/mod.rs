@@ -58,7 +58,8 @@ use std::time::Duration;
 
 /// Opens handles on one Kafka cluster; clones share the settings.
 ///
-/// If a broker hangs, a call may take half a second longer than its timeout.
+/// If a broker hangs, a call may take up to two seconds longer than its timeout. A connection whose setup
+/// takes longer than a call is completed by a later one.
 #[derive(Clone)]
 pub struct KafkaConnector {
     shared: Arc<Context>,
@@ -142,6 +143,7 @@ impl Bus for ModernBus {
         let deadline_ns = clock::deadline(timeout);
         let offsets = offsets::of_start(&start, |which| self.offsets(topic, which, deadline_ns))?;
         self.reader.start(topic, offsets);
+        self.reader.connect(topic, deadline_ns);
         Ok(())
     }
 

@@ -8,14 +8,17 @@ use super::requests::{EARLIEST, FetchLimits, LATEST};
 use super::versions::Api;
 use super::{offsets, requests, responses};
 use crate::bus::{BusError, Record, Topic};
-use crate::clock::{self, NS_PER_MS};
-use std::collections::BTreeMap;
+use crate::clock::{self, NS_PER_MS, NS_PER_S};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Maximum bytes of records in one response; leaves room for a frame's header in
 /// [`super::connection::KEEP_BYTES`].
 const MAX_BYTES: i32 = 4 << 20;
+
+/// Longest wait for connections before the first poll.
+const CONNECT_NS: u64 = 5 * NS_PER_S;
 
 /// Reads all subscribed partitions of one handle.
 pub struct Fetcher {
@@ -35,6 +38,15 @@ impl Fetcher {
         self.cluster.distrust();
         self.cluster.shared().warn_of_partitions(topic, offsets.len());
         self.reading.start(topic, offsets);
+    }
+
+    /// Opens the connections that the next poll needs, within its call's time. A failure shows there.
+    pub fn connect(&mut self, topic: Topic, deadline_ns: u64) {
+        let deadline_ns = deadline_ns.min(clock::now_ns().saturating_add(CONNECT_NS));
+        let leaders = self.cluster.leaders(topic, deadline_ns).unwrap_or_default();
+        for leader in leaders.into_values().collect::<BTreeSet<_>>() {
+            let _ = self.cluster.connection(leader, deadline_ns);
+        }
     }
 
     /// See [`crate::bus::Bus::poll`].

@@ -9,8 +9,8 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-/// One connection of a client.
-pub struct Client(TcpStream);
+/// One connection of a client, and how long each answer to it takes.
+pub struct Client(TcpStream, Duration);
 
 /// The head of a request.
 pub struct Request {
@@ -30,10 +30,15 @@ pub fn listener() -> (TcpListener, Address) {
 }
 
 /// Serves one client after the other, each with `script`, until the test process ends.
-pub fn serve(listener: TcpListener, mut script: impl FnMut(Client) + Send + 'static) {
+pub fn serve(listener: TcpListener, script: impl FnMut(Client) + Send + 'static) {
+    serve_after(Duration::ZERO, listener, script);
+}
+
+/// Like [`serve`], but each answer takes `delay`, as over a long distance.
+pub fn serve_after(delay: Duration, listener: TcpListener, mut script: impl FnMut(Client) + Send + 'static) {
     thread::spawn(move || {
         for client in listener.incoming().flatten() {
-            script(Client(client));
+            script(Client(client, delay));
         }
     });
 }
@@ -80,6 +85,7 @@ impl Client {
     /// Sends these bytes in pieces, each in its own packet.
     pub fn write(&mut self, bytes: &[u8], piece: usize) {
         let _ = self.0.set_nodelay(true);
+        clock::sleep(self.1);
         for piece in bytes.chunks(piece) {
             if self.0.write_all(piece).is_err() {
                 return;
@@ -98,7 +104,15 @@ pub fn frame(correlation: [u8; 4], body: &[u8]) -> Vec<u8> {
 
 /// Body of an ApiVersions response, version 0.
 fn lowest_versions() -> Vec<u8> {
-    let apis = [Api::Metadata, Api::CreateTopics, Api::Produce, Api::ListOffsets, Api::Fetch];
+    let apis = [
+        Api::Metadata,
+        Api::CreateTopics,
+        Api::Produce,
+        Api::ListOffsets,
+        Api::Fetch,
+        Api::SaslHandshake,
+        Api::SaslAuthenticate,
+    ];
     let mut body = [&0i16.to_be_bytes()[..], &(apis.len() as u32).to_be_bytes()].concat();
     for api in apis {
         body.extend([api.key(), 0, *api.ours().start()].map(i16::to_be_bytes).concat());

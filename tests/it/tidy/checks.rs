@@ -7,7 +7,7 @@ const MAX_FILE_LINES: usize = 500;
 const MAX_FUNCTION_LINES: usize = 70;
 
 /// Layer of each top-level module; a module imports only its own layer and those below it.
-const LAYERS: [(&str, u8); 41] = [
+const LAYERS: [(&str, u8); 42] = [
     ("units", 0),
     ("check", 0),
     ("plan", 0),
@@ -32,6 +32,7 @@ const LAYERS: [(&str, u8); 41] = [
     ("complaints", 1),
     ("dns", 1),
     ("fetch", 1),
+    ("files", 1),
     ("host", 1),
     ("logging", 1),
     ("signals", 1),

@@ -1,6 +1,9 @@
 //! One handle's view of the cluster: a directory of brokers and leaders, and one connection to each broker in
 //! use. It refreshes stale metadata.
 
+mod dialing;
+
+use self::dialing::Dialing;
 use super::connection::Connection;
 use super::context::Context;
 use super::directory::{Directory, Led};
@@ -9,24 +12,29 @@ use super::settings::{Address, KafkaSettings};
 use super::versions::Api;
 use super::{faults, requests};
 use crate::bus::{BusError, Topic};
-use crate::clock::{self, NS_PER_S};
+use crate::clock::{self, NS_PER_MS, NS_PER_S};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Connections idle for longer are not reused: brokers close them after ten minutes, firewalls earlier.
 const IDLE_NS: u64 = 240 * NS_PER_S;
 
+/// Time for the answer of a broker whose connection was opened at the last moment of a call.
+const ANSWER_NS: u64 = 500 * NS_PER_MS;
+
 /// One handle's view of the cluster.
 pub struct Cluster {
     shared: Arc<Context>,
     directory: Directory,
     connections: BTreeMap<i32, Connection>,
+    dialing: Dialing,
 }
 
 impl Cluster {
     /// Knows nothing yet and connects on demand.
     pub fn new(shared: Arc<Context>) -> Self {
-        Cluster { shared, directory: Directory::new(), connections: BTreeMap::new() }
+        let dialing = Dialing::new(Arc::clone(&shared.access));
+        Cluster { shared, directory: Directory::new(), connections: BTreeMap::new(), dialing }
     }
 
     /// The user's settings.
@@ -89,6 +97,7 @@ impl Cluster {
     pub fn ask_metadata(&mut self, topics: &[Topic], deadline_ns: u64) -> Result<Metadata, BusError> {
         let names: Vec<String> = topics.iter().map(|topic| self.settings().topic_name(*topic)).collect();
         let mut connection = self.any_connection(deadline_ns)?;
+        let deadline_ns = deadline_ns.max(clock::now_ns().saturating_add(ANSWER_NS));
         let asked = connection.call(Api::Metadata, |head| requests::metadata(head, &names), deadline_ns);
         let answer = asked.map_err(|error| match connection.closed_by_peer() {
             true => faults::hint_sasl(error, connection.address(), &self.settings().security),
@@ -113,29 +122,19 @@ impl Cluster {
         self.connections.retain(|id, connection| directory.address(*id) == Some(connection.address()));
     }
 
-    /// An open idle connection, or a new one to the first broker that answers.
+    /// An open idle connection, or a new one to the first broker that lets us in.
     fn any_connection(&mut self, deadline_ns: u64) -> Result<Connection, BusError> {
         let idle = self.connections.iter().find(|(_, open)| !open.is_busy() && is_fresh(open));
         if let Some(connection) = idle.map(|(id, _)| *id).and_then(|id| self.connections.remove(&id)) {
             return Ok(connection);
         }
         let addresses = self.directory.addresses(&self.shared.bootstrap);
-        let mut faults = Vec::new();
-        for (tried, address) in addresses.iter().enumerate() {
-            let share = clock::until(deadline_ns) / (addresses.len() - tried) as u32;
-            let share_ns = clock::now_ns().saturating_add(clock::to_ns(share));
-            match self.open(address, share_ns) {
-                Ok(connection) => return Ok(connection),
-                Err(error) if error.is_transient() => faults.push(error.to_string()),
-                Err(error) => return Err(error),
-            }
-        }
-        Err(BusError::Unavailable(faults.join("; ")))
+        self.reach(&addresses, deadline_ns)
     }
 
-    fn open(&self, address: &Address, deadline_ns: u64) -> Result<Connection, BusError> {
-        let opened = Connection::open(address, &self.shared.access, deadline_ns);
-        opened.inspect(|_| self.shared.note_let_in())
+    fn reach(&mut self, addresses: &[Address], deadline_ns: u64) -> Result<Connection, BusError> {
+        let reached = self.dialing.reach(addresses, deadline_ns);
+        reached.inspect(|_| self.shared.note_let_in())
     }
 
     /// The open connection to broker `id`, which may be busy, or a new one.
@@ -146,7 +145,7 @@ impl Cluster {
             let address = self.directory.address(id).cloned().ok_or_else(|| {
                 BusError::Unavailable(format!("the cluster reports broker {id} as leader without an address"))
             })?;
-            let opened = self.open(&address, deadline_ns);
+            let opened = self.reach(std::slice::from_ref(&address), deadline_ns);
             let bootstrap = &self.shared.bootstrap;
             let opened = opened.map_err(|error| faults::hint_advertised(error, bootstrap, id, &address))?;
             self.connections.insert(id, opened);

@@ -2,6 +2,7 @@
 //! (KIP-368).
 
 use super::Connection;
+use super::stage::{Stage, Step};
 use crate::bus::BusError;
 use crate::bus::kafka::access;
 use crate::bus::kafka::responses::{self, Authenticated};
@@ -21,8 +22,8 @@ const UNSUPPORTED_MECHANISM: i16 = 33;
 const ILLEGAL_STATE: i16 = 34;
 
 impl Connection {
-    /// Logs in if the settings say so.
-    pub(super) fn log_in(&mut self, deadline_ns: u64) -> Result<(), BusError> {
+    /// Logs in if the settings say so; notes in `stage` how far it has come.
+    pub(super) fn log_in(&mut self, deadline_ns: u64, stage: &Stage) -> Result<(), BusError> {
         let access = std::sync::Arc::clone(&self.access);
         let Some(login) = access.login() else { return Ok(()) };
         if !self.agreed.has_login() {
@@ -31,7 +32,9 @@ impl Connection {
                 self.address
             )));
         }
+        stage.reached(Step::Token);
         let token = access.token(deadline_ns)?;
+        stage.reached(Step::Login);
         let nonce = access::nonce().map_err(BusError::Unavailable)?;
         self.shake_hands(login, deadline_ns)?;
         let mut exchange = Exchange::new(login, token, &nonce);
@@ -56,7 +59,7 @@ impl Connection {
         if clock::now_ns() < self.renew_ns {
             return Ok(());
         }
-        self.log_in(deadline_ns)?;
+        self.log_in(deadline_ns, &Stage::default())?;
         log::debug!("logged in again at Kafka broker {}", self.address);
         Ok(())
     }

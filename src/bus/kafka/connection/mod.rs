@@ -1,8 +1,11 @@
 //! One TCP connection to one broker: one request at a time, every call with a deadline.
 
 mod login;
+mod stage;
 mod transport;
 
+pub use self::stage::Stage;
+use self::stage::Step;
 use self::transport::{LEAST_WAIT, Transport, is_hang_up, is_wait};
 use super::access::Access;
 use super::conversation::{Answer, Breach, Conversation};
@@ -13,7 +16,8 @@ use super::tls_faults;
 use super::versions::{Agreed, Api, BrokerVersions, Unusable};
 use super::wire::Malformed;
 use crate::bus::BusError;
-use crate::{clock, dns};
+use crate::clock::{self, NS_PER_S};
+use crate::dns;
 use bytes::BytesMut;
 use std::io;
 use std::net::TcpStream;
@@ -27,6 +31,11 @@ const LONGEST_FRAME: i32 = 1 << 30;
 /// Longest first response: enough for any list of versions, and less than the first bytes of other protocols
 /// (`HTTP`, a TLS alert) interpreted as a length.
 const LONGEST_FIRST_FRAME: i32 = 1 << 20;
+/// Time for the name's lookup and TCP's handshake. The system repeats a lost packet after 1, 3 and 7 s; a new
+/// attempt is sooner.
+const TCP_WITHIN_NS: u64 = 3 * NS_PER_S;
+/// Time for another login on an open connection, however short the call.
+const RENEW_WITHIN_NS: u64 = 2 * NS_PER_S;
 /// The broker's error code for an unknown version of ApiVersions.
 const UNSUPPORTED_VERSION: i16 = 35;
 
@@ -46,12 +55,18 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects, agrees on versions and logs in.
-    pub fn open(address: &Address, access: &Arc<Access>, deadline_ns: u64) -> Result<Self, BusError> {
-        let mut connection = Self::dial(address, access, deadline_ns)?;
+    /// Connects, agrees on versions and logs in; notes in `stage` how far it has come.
+    pub fn open_noting(
+        address: &Address,
+        access: &Arc<Access>,
+        deadline_ns: u64,
+        stage: &Stage,
+    ) -> Result<Self, BusError> {
+        let mut connection = Self::dial(address, access, deadline_ns, stage)?;
+        stage.reached(Step::Versions);
         let broker = connection.ask_versions(deadline_ns)?;
         connection.agreed = Agreed::with(&broker).map_err(|unusable| connection.unusable(&unusable))?;
-        connection.log_in(deadline_ns)?;
+        connection.log_in(deadline_ns, stage)?;
         connection.conversation.set_limits(KEEP_BYTES, LONGEST_FRAME);
         Ok(connection)
     }
@@ -63,7 +78,7 @@ impl Connection {
         access: &Arc<Access>,
         deadline_ns: u64,
     ) -> Result<Option<BrokerVersions>, BusError> {
-        let mut connection = Self::dial(address, access, deadline_ns)?;
+        let mut connection = Self::dial(address, access, deadline_ns, &Stage::default())?;
         match connection.ask_versions(deadline_ns) {
             Ok(versions) => Ok(Some(versions)),
             Err(_) if connection.closed_by_peer => Ok(None),
@@ -71,13 +86,15 @@ impl Connection {
         }
     }
 
-    fn dial(address: &Address, access: &Arc<Access>, deadline_ns: u64) -> Result<Self, BusError> {
-        let stream = dial(address, deadline_ns).map_err(|why| {
-            BusError::Unavailable(format!(
-                "Kafka broker {address} cannot be reached ({why}): check the address and that the broker is \
-                 running"
-            ))
-        })?;
+    fn dial(
+        address: &Address,
+        access: &Arc<Access>,
+        deadline_ns: u64,
+        stage: &Stage,
+    ) -> Result<Self, BusError> {
+        let tcp_ns = deadline_ns.min(clock::now_ns().saturating_add(TCP_WITHIN_NS));
+        let stream = dial(address, tcp_ns).map_err(|why| unreachable(address, &why))?;
+        stage.reached(Step::Tls);
         // Otherwise a small request could wait for the ACK of an earlier one. A failure only costs speed.
         let _ = stream.set_nodelay(true);
         let stream = match &access.tls {
@@ -121,17 +138,20 @@ impl Connection {
     fn first_answer(&mut self, deadline_ns: u64) -> Result<Answer, BusError> {
         match self.receive(deadline_ns) {
             Ok(Some(answer)) => Ok(answer),
-            Ok(None) => Err(BusError::Unavailable(format!(
-                "{} accepts connections but does not answer Kafka's first request in time: is it a Kafka \
-                 broker, and is it running?",
-                self.address
-            ))),
+            Ok(None) => Err(Self::silent_at_first(&self.address)),
             Err(BusError::Unavailable(why)) => Err(BusError::Unavailable(format!(
                 "{why} at the first request: {}",
                 tls_faults::first_request(&self.access.security)
             ))),
             Err(other) => Err(other),
         }
+    }
+
+    fn silent_at_first(address: &Address) -> BusError {
+        BusError::Unavailable(format!(
+            "{address} accepts connections but does not answer Kafka's first request in time: is it a Kafka \
+             broker, and is it running?"
+        ))
     }
 
     fn foreign(&self, why: &str) -> BusError {
@@ -212,7 +232,8 @@ impl Connection {
         write: impl FnOnce(Head<'_>) -> Result<BytesMut, BusError>,
         deadline_ns: u64,
     ) -> Result<(), BusError> {
-        self.renew_login(deadline_ns)?;
+        // A renewal that is cut off costs the connection, whose setup takes longer.
+        self.renew_login(deadline_ns.max(clock::now_ns().saturating_add(RENEW_WITHIN_NS)))?;
         self.send_version(api, self.agreed.version(api), write, deadline_ns)
     }
 
@@ -299,6 +320,12 @@ impl Connection {
     fn lost(&self, why: &str) -> BusError {
         BusError::Unavailable(format!("the connection to Kafka broker {} was lost ({why})", self.address))
     }
+}
+
+fn unreachable(address: &Address, why: &str) -> BusError {
+    BusError::Unavailable(format!(
+        "Kafka broker {address} cannot be reached ({why}): check the address and that the broker is running"
+    ))
 }
 
 fn dial(address: &Address, deadline_ns: u64) -> Result<TcpStream, String> {

@@ -1,7 +1,9 @@
 //! Settings as a user gave them, from flags, the environment or a properties file, and their check.
 
 use super::pem::{Pem, Store, refuse_binary, refuse_encrypted};
-use super::{Login, Mechanism, Protocol, Secret, Security, Tls, TokenSource, properties, read_limited};
+use super::{
+    Login, Mechanism, Protocol, Secret, Security, Tls, TokenEndpoint, TokenSource, properties, read_file,
+};
 use std::path::{Path, PathBuf};
 
 /// What is given; anything may be absent.
@@ -29,6 +31,12 @@ pub struct Given {
     pub token_url: Option<String>,
     /// The scope to ask for there.
     pub token_scope: Option<String>,
+    /// Authorities to trust there.
+    pub token_ca: Option<Pem>,
+    /// Whether the client's id and secret are encoded like a form there.
+    pub header_urlencode: Option<bool>,
+    /// What nothing is taken of from the other source, and why; part of every error.
+    pub overridden: Vec<String>,
 }
 
 impl Given {
@@ -39,9 +47,9 @@ impl Given {
     pub fn from_properties(path: &Path) -> Result<(Given, Vec<String>), String> {
         let file = path.display();
         let named = |why: String| format!("{file} {why}");
-        let text = String::from_utf8(read_limited(path).map_err(named)?);
+        let text = String::from_utf8(read_file(path).map_err(named)?);
         let text = text.map_err(|_| named("is not UTF-8".to_owned()))?;
-        properties::read(&text, |file| read_limited(Path::new(file))).map_err(|why| format!("{file}, {why}"))
+        properties::read(&text, |file| read_file(Path::new(file))).map_err(|why| format!("{file}, {why}"))
     }
 
     /// Reads a PEM file for the flag `flag`.
@@ -52,26 +60,9 @@ impl Given {
         let file = path.display().to_string();
         let store = if is_own { Store::Own } else { Store::Trust };
         let named = |why: String| format!("{flag} {file} {why}");
-        let bytes = read_limited(path).map_err(named)?;
+        let bytes = read_file(path).map_err(named)?;
         refuse_binary(&bytes, store, &file).map_err(named)?;
         Ok(Pem { name: format!("{flag} {file}"), bytes })
-    }
-
-    /// These settings, completed by others.
-    pub fn or(self, other: Given) -> Given {
-        Given {
-            brokers: if self.brokers.is_empty() { other.brokers } else { self.brokers },
-            protocol: self.protocol.or(other.protocol),
-            mechanism: self.mechanism.or(other.mechanism),
-            user: self.user.or(other.user),
-            password: self.password.or(other.password),
-            ca: self.ca.or(other.ca),
-            cert: self.cert.or(other.cert),
-            key: self.key.or(other.key),
-            token_file: self.token_file.or(other.token_file),
-            token_url: self.token_url.or(other.token_url),
-            token_scope: self.token_scope.or(other.token_scope),
-        }
     }
 
     /// What the settings amount to. Without a protocol, it is the safest one that they need: a login goes
@@ -80,6 +71,13 @@ impl Given {
     /// # Errors
     /// Which setting is missing or does not fit, never a secret.
     pub fn check(&self) -> Result<Security, String> {
+        self.check_all().map_err(|why| match self.overridden.as_slice() {
+            [] => why,
+            notes => format!("{why} ({})", notes.join("; ")),
+        })
+    }
+
+    fn check_all(&self) -> Result<Security, String> {
         let (tls, login) = (self.tls_setting(), self.login_setting());
         let protocol =
             self.protocol.unwrap_or(Protocol::of(tls.is_some() || login.is_some(), login.is_some()));
@@ -113,6 +111,7 @@ impl Given {
             (self.password.is_some(), "the Kafka password"),
             (self.token_file.is_some(), "--kafka-token-file"),
             (self.token_url.is_some(), "--kafka-token-url"),
+            (self.token_ca.is_some(), "--kafka-token-ca"),
         ]
         .into_iter()
         .find(|(is_given, _)| *is_given)
@@ -177,12 +176,14 @@ impl Given {
             (Some(file), None) => Ok(TokenSource::File(file.clone())),
             (None, Some(url)) => {
                 let (client, secret) = self.user_and_password(Mechanism::OauthBearer)?;
-                Ok(TokenSource::Endpoint {
+                Ok(TokenSource::Endpoint(TokenEndpoint {
                     url: url.clone(),
                     client,
                     secret,
                     scope: self.token_scope.clone(),
-                })
+                    ca_pem: self.token_ca.as_ref().map(|pem| pem.bytes.clone()),
+                    header_urlencode: self.header_urlencode.unwrap_or(false),
+                }))
             }
             (Some(_), Some(_)) => {
                 Err("specify the token once: --kafka-token-file or --kafka-token-url".to_owned())
@@ -242,13 +243,6 @@ mod tests {
             let error = given.check().expect_err(expected);
             assert!(error.contains(expected) && !error.contains("hunter2"), "{error}");
         }
-    }
-
-    #[test]
-    fn flags_win_over_a_file() {
-        let file = Given { user: Some("bob".to_owned()), ca: pem("file"), ..Given::default() };
-        let both = scram().or(file);
-        assert_eq!((both.user.as_deref(), both.ca), (Some("alice"), pem("file")));
     }
 
     #[test]

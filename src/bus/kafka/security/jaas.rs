@@ -16,13 +16,6 @@ pub struct Jaas {
     pub options: Vec<(String, String)>,
 }
 
-impl Jaas {
-    /// The value of an option.
-    pub fn option(&self, name: &str) -> Option<&str> {
-        self.options.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
-    }
-}
-
 /// Parses the value.
 ///
 /// # Errors

@@ -1,13 +1,14 @@
 //! How a client proves who it is and checks whom it talks to: TLS and login, as checked settings.
 
 mod given;
+mod groups;
 mod jaas;
 mod pem;
 mod properties;
 mod secret;
 
 pub use given::Given;
-pub use secret::{Secret, read_limited, read_secret};
+pub use secret::{Secret, read_file, read_secret};
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -196,14 +197,22 @@ pub enum TokenSource {
     /// A file, read again at each login.
     File(PathBuf),
     /// An OAuth server's token endpoint, asked with client credentials (RFC 6749, section 4.4).
-    Endpoint {
-        /// The endpoint.
-        url: String,
-        /// The client's id.
-        client: String,
-        /// The client's secret.
-        secret: Secret,
-        /// The scope to ask for, if any.
-        scope: Option<String>,
-    },
+    Endpoint(TokenEndpoint),
+}
+
+/// A token endpoint and what to ask it for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenEndpoint {
+    /// The endpoint.
+    pub url: String,
+    /// The client's id.
+    pub client: String,
+    /// The client's secret.
+    pub secret: Secret,
+    /// The scope to ask for, if any.
+    pub scope: Option<String>,
+    /// The only authorities to trust, PEM; the public roots and those of the brokers if absent.
+    pub ca_pem: Option<Vec<u8>>,
+    /// Whether id and secret are encoded like a form in the header (`sasl.oauthbearer.header.urlencode`).
+    pub header_urlencode: bool,
 }

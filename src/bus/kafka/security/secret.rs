@@ -1,8 +1,7 @@
 //! A text that no log, error or debug output shows.
 
+use crate::files;
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 /// Largest file of settings, certificates or secrets, in bytes.
@@ -36,14 +35,8 @@ impl fmt::Debug for Secret {
 ///
 /// # Errors
 /// Why it cannot be read; the path is left to the caller.
-pub fn read_limited(path: &Path) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(|e| format!("cannot be opened: {e}"))?;
-    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|e| format!("cannot be read: {e}"))?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(format!("is longer than {MAX_FILE_BYTES} bytes"));
-    }
-    Ok(bytes)
+pub fn read_file(path: &Path) -> Result<Vec<u8>, String> {
+    files::read_limited(path, MAX_FILE_BYTES)
 }
 
 /// The one line of a file: a password or a token. The line's end does not belong to it.
@@ -51,7 +44,7 @@ pub fn read_limited(path: &Path) -> Result<Vec<u8>, String> {
 /// # Errors
 /// Why there is none, without its content; the path is left to the caller.
 pub fn read_secret(path: &Path) -> Result<Secret, String> {
-    let text = String::from_utf8(read_limited(path)?).map_err(|_| "is not UTF-8".to_owned())?;
+    let text = String::from_utf8(read_file(path)?).map_err(|_| "is not UTF-8".to_owned())?;
     let line = text.strip_suffix('\n').unwrap_or(&text);
     let line = line.strip_suffix('\r').unwrap_or(line);
     if line.is_empty() {
@@ -87,7 +80,7 @@ mod tests {
         for bad in ["", "\n", "hunter2\nmore\n", "hunter2\0", &"h".repeat(MAX_SECRET_BYTES + 1)] {
             assert!(read(bad).is_err_and(|e| !e.contains("hunter2")), "{bad:?}");
         }
-        assert!(read(&"h".repeat(1 << 21)).is_err_and(|e| e.contains("longer")));
+        assert!(read(&"h".repeat(1 << 21)).is_err_and(|e| e.contains("too large")));
         std::fs::remove_file(&path).expect("removed");
         assert!(read_secret(&path).is_err_and(|e| e.contains("cannot be opened")));
     }

@@ -1,9 +1,12 @@
 //! The meaning of a Kafka client's properties: those of Java, and the names of librdkafka that differ.
 
+mod login;
+
 use super::{Entry, parse};
-use crate::bus::kafka::security::jaas::{self, Jaas};
+use crate::bus::kafka::security::jaas;
 use crate::bus::kafka::security::pem::{Pem, Store, refuse_binary, unfold};
-use crate::bus::kafka::security::{Given, Mechanism, Secret};
+use crate::bus::kafka::security::{Given, Secret};
+use crate::units::clip;
 use std::path::PathBuf;
 
 /// Keys under `ssl.` and `sasl.` that change nothing here.
@@ -19,6 +22,9 @@ const HARMLESS: [&str; 8] = [
     "sasl.oauthbearer.method",
 ];
 
+/// Longest key that is named as ignored, in characters.
+const LONGEST_KEY: usize = 80;
+
 /// Reads a properties file: the settings it makes, and the keys that have no meaning here. `file` returns the
 /// content of a file that a property names.
 ///
@@ -33,7 +39,14 @@ pub fn read(
         let taken = take(&mut given, &entry, &mut file);
         match taken.map_err(|why| format!("line {}: {}: {why}", entry.line, entry.key))? {
             true => {}
-            false => ignored.push(entry.key),
+            // It may be part of a secret whose lines have lost their backslashes.
+            false if entry.value.is_empty() && !entry.key.contains('.') => {
+                return Err(format!(
+                    "line {}: is not KEY=VALUE; if it belongs to the value above, that line must end with \\",
+                    entry.line
+                ));
+            }
+            false => ignored.push(clip(&entry.key, LONGEST_KEY)),
         }
     }
     Ok((given, ignored))
@@ -56,7 +69,7 @@ fn take(
         "sasl.mechanism" | "sasl.mechanisms" => given.mechanism = Some(value.parse()?),
         "sasl.username" => given.user = text(),
         "sasl.password" => given.password = Some(Secret::new(value)),
-        "sasl.jaas.config" => take_login(given, &jaas::parse(value)?)?,
+        "sasl.jaas.config" => login::take(given, &jaas::parse(value)?, file)?,
         "sasl.oauthbearer.token.endpoint.url" => match value.strip_prefix("file://") {
             Some(path) => given.token_file = Some(PathBuf::from(path)),
             None => given.token_url = text(),
@@ -66,6 +79,9 @@ fn take(
             given.password = Some(Secret::new(value));
         }
         "sasl.oauthbearer.scope" => given.token_scope = text(),
+        "sasl.oauthbearer.header.urlencode" => given.header_urlencode = Some(boolean(value)?),
+        "https.ca.location" => given.token_ca = Some(load(value, Store::Trust, file)?),
+        "https.ca.pem" => given.token_ca = Some(inline(key, value)),
         "sasl.login.callback.handler.class" => check_handler(value)?,
         _ if key.starts_with("ssl.") || key == "enable.ssl.certificate.verification" => {
             take_tls(given, entry, file)?;
@@ -91,13 +107,8 @@ fn take_tls(
     file: &mut impl FnMut(&str) -> Result<Vec<u8>, String>,
 ) -> Result<(), String> {
     let (key, value) = (entry.key.as_str(), entry.value.as_str());
-    let mut load = |store| -> Result<Option<Pem>, String> {
-        let wrong = |why: String| format!("{value} {why}");
-        let bytes = file(value).map_err(wrong)?;
-        refuse_binary(&bytes, store, value).map_err(wrong)?;
-        Ok(Some(Pem { name: value.to_owned(), bytes }))
-    };
-    let inline = || Some(Pem { name: key.to_owned(), bytes: unfold(value) });
+    let mut load = |store| load(value, store, file).map(Some);
+    let inline = || Some(inline(key, value));
     match key {
         "ssl.truststore.location" | "ssl.ca.location" => given.ca = load(Store::Trust)?,
         "ssl.truststore.certificates" | "ssl.ca.pem" => given.ca = inline(),
@@ -134,6 +145,31 @@ fn take_tls(
     Ok(())
 }
 
+/// The PEM file that a property names.
+fn load(
+    path: &str,
+    store: Store,
+    file: &mut impl FnMut(&str) -> Result<Vec<u8>, String>,
+) -> Result<Pem, String> {
+    let wrong = |why: String| format!("{path} {why}");
+    let bytes = file(path).map_err(wrong)?;
+    refuse_binary(&bytes, store, path).map_err(wrong)?;
+    Ok(Pem { name: path.to_owned(), bytes })
+}
+
+/// The PEM text in a property.
+fn inline(key: &str, value: &str) -> Pem {
+    Pem { name: key.to_owned(), bytes: unfold(value) }
+}
+
+fn boolean(value: &str) -> Result<bool, String> {
+    match value.trim().to_ascii_lowercase().as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(format!("{value:?} is neither true nor false")),
+    }
+}
+
 fn check_versions(value: &str) -> Result<(), String> {
     match value.split(',').map(str::trim).find(|one| !["TLS", "TLSv1.2", "TLSv1.3"].contains(one)) {
         None => Ok(()),
@@ -149,32 +185,6 @@ fn check_handler(class: &str) -> Result<(), String> {
              token endpoint or --kafka-token-file"
         )),
     }
-}
-
-fn take_login(given: &mut Given, jaas: &Jaas) -> Result<(), String> {
-    let option = |name: &str| jaas.option(name).map(str::to_owned);
-    let (user, password) = match jaas.module.as_str() {
-        "PlainLoginModule" => {
-            given.mechanism = given.mechanism.or(Some(Mechanism::Plain));
-            ("username", "password")
-        }
-        "ScramLoginModule" => ("username", "password"),
-        "OAuthBearerLoginModule" => {
-            given.mechanism = given.mechanism.or(Some(Mechanism::OauthBearer));
-            if let Some(scope) = option("scope") {
-                given.token_scope = Some(scope);
-            }
-            ("clientId", "clientSecret")
-        }
-        other => {
-            return Err(format!(
-                "{other} is not supported: use PlainLoginModule, ScramLoginModule or OAuthBearerLoginModule"
-            ));
-        }
-    };
-    given.user = option(user).or(given.user.take());
-    given.password = option(password).map(Secret::new).or(given.password.take());
-    Ok(())
 }
 
 #[cfg(test)]

@@ -63,6 +63,20 @@ fn what_would_weaken_or_change_the_connection_is_refused_by_name() {
         ("sasl.login.callback.handler.class=a.b.Iam", "a.b.Iam is a Java class"),
         ("sasl.jaas.config=a.Krb5LoginModule required;", "Krb5LoginModule is not supported"),
         ("security.protocol=TLS", "use plaintext, ssl"),
+        ("sasl.oauthbearer.header.urlencode=yes", "\"yes\" is neither true nor false"),
+        (
+            "sasl.jaas.config=a.ScramLoginModule required tokenauth=true;",
+            "its option tokenauth is not supported",
+        ),
+        (
+            "sasl.jaas.config=a.PlainLoginModule required user='u';",
+            "its option user is not supported: remove it",
+        ),
+        (
+            "sasl.jaas.config=a.OAuthBearerLoginModule required extension_x='u';",
+            "its option extension_x is not",
+        ),
+        ("a=b\nnot a pair=\nMIIEvgIBADANBgkq\n", "line 3: is not KEY=VALUE"),
     ];
     for (text, expected) in cases {
         let error = error(text);
@@ -75,6 +89,8 @@ fn no_error_shows_a_secret() {
     for text in [
         "sasl.jaas.config=a.ScramLoginModule required password=\"hunter2",
         "sasl.jaas.config=a.Other required password=\"hunter2\";",
+        "sasl.jaas.config=a.PlainLoginModule required pass=\"hunter2\";",
+        "ssl.key.pem=-----BEGIN X-----\nhunter2\n",
     ] {
         let error = error(text);
         assert!(!error.contains("hunter2"), "{error}");
@@ -91,6 +107,24 @@ fn tokens_come_from_an_endpoint_or_a_file() {
     let endpoint = given(text);
     assert_eq!(endpoint.token_url.as_deref(), Some("https://id.example/token"));
     assert_eq!((endpoint.user.as_deref(), endpoint.token_scope.as_deref()), (Some("c"), Some("kafka")));
+    assert_eq!((endpoint.header_urlencode, endpoint.token_ca), (None, None));
     let file = given("sasl.oauthbearer.token.endpoint.url=file:///run/token\n");
     assert_eq!(file.token_file, Some(PathBuf::from("/run/token")));
+}
+
+#[test]
+fn the_token_endpoint_has_its_own_trust_and_encoding() {
+    let java = "sasl.jaas.config=o.OAuthBearerLoginModule required clientId='c' clientSecret='s' \
+                ssl.truststore.type='PEM' ssl.truststore.location='/idp.pem';\n\
+                sasl.oauthbearer.header.urlencode=TRUE\nssl.truststore.location=/brokers.pem\n";
+    let file = |name: &str| Ok(name.as_bytes().to_vec());
+    let bytes = |pem: Option<Pem>| pem.map(|pem| String::from_utf8(pem.bytes).expect("text"));
+    let (given, _) = read(java, file).expect("understood");
+    assert_eq!(given.header_urlencode, Some(true));
+    assert_eq!(
+        [bytes(given.ca), bytes(given.token_ca)],
+        ["/brokers.pem", "/idp.pem"].map(|n| Some(n.to_owned()))
+    );
+    let (librdkafka, _) = read("https.ca.location=/idp.pem\n", file).expect("understood");
+    assert_eq!(bytes(librdkafka.token_ca).as_deref(), Some("/idp.pem"));
 }

@@ -1,4 +1,4 @@
-//! Files that a command line or a plan file names.
+//! Files that a command line, a plan or a properties file names, with a limit on their size.
 
 use std::fs::File;
 use std::io::Read;
