@@ -1,9 +1,10 @@
 //! `--urls FILE`: a list of paths or URLs, which become a feed, or vegeta's targets, which become requests.
 
 use super::feeds;
-use super::files::read_limited;
+
 use crate::curl;
 use crate::feed::{Address, Format, PATH, Pick};
+use crate::files::read_limited;
 use crate::message::FeedSpec;
 use crate::plan::feed_options::FeedOptions;
 use crate::plan::options::{NamedOptions, Options, RequestOptions};
