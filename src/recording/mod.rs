@@ -48,7 +48,7 @@ impl Recording {
     pub fn read(input: impl Read, speed: f64) -> Result<Recording, String> {
         let (mut lines, mut found) = (Lines::new(input), Recording::default());
         let (mut before, mut first) = (0, None);
-        while let Some((number, text)) = lines.next()? {
+        while let Some((number, text)) = lines.next_line()? {
             let in_line = |why: String| format!("line {number}: {why}");
             let line = parse(text).map_err(in_line)?;
             let offset_us = offset_us(line.offset_ms, speed).map_err(in_line)?;
