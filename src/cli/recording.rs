@@ -7,6 +7,7 @@ use crate::feed::{Address, Format};
 use crate::message::RecordedStarts;
 use crate::plan::options::Options;
 use crate::recording::{Recording, too_many};
+use crate::units::format_names;
 use clap::Args;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -45,8 +46,13 @@ impl RecordingArgs {
         if let Some(line) = recording.unordered.filter(|_| recording.path.is_none()) {
             log::warn!("{}: line {line} is earlier than the one before it: sorted", path.display());
         }
-        if recording.has_methods {
-            log::warn!("{}: its methods are ignored; --method sets that of all requests", path.display());
+        let method = flags.request.method.as_ref().or(below.request.method.as_ref());
+        let method = method.map_or("GET", String::as_str);
+        let others: Vec<&String> =
+            recording.methods.iter().filter(|other| !other.eq_ignore_ascii_case(method)).collect();
+        if !others.is_empty() {
+            let others = format_names(&others, others.len());
+            log::warn!("{}: all requests are {method}, also those recorded as {others}", path.display());
         }
         flags.starts = Some(starts);
         if let Some(first) = &recording.path {

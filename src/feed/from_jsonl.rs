@@ -13,7 +13,7 @@ use std::io::Read;
 pub fn read(input: impl Read, sink: &mut dyn Sink) -> Result<u64, String> {
     let (mut lines, mut rows) = (Lines::new(input), 0);
     let mut columns: Vec<String> = Vec::new();
-    while let Some((line, text)) = lines.next()? {
+    while let Some((line, text)) = lines.next_line()? {
         let row = parse(text).map_err(|why| at_line(line, why))?;
         if columns.is_empty() {
             columns = row.0.iter().map(|(name, _)| name.to_string()).collect();

@@ -93,7 +93,7 @@ fn encoded(rest: &str) -> String {
 pub fn read(input: impl Read, sink: &mut dyn Sink) -> Result<u64, String> {
     let (mut lines, mut rows) = (Lines::new(input), 0);
     let mut first: Option<(u64, Option<String>)> = None;
-    while let Some((line, text)) = lines.next()? {
+    while let Some((line, text)) = lines.next_line()? {
         let text = text.trim_ascii();
         if text.starts_with('#') {
             continue;

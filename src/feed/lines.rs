@@ -24,7 +24,7 @@ impl<R: Read> Lines<R> {
     ///
     /// # Errors
     /// A line that is too long, is not UTF-8, or cannot be read.
-    pub fn next(&mut self) -> Result<Option<(u64, &str)>, String> {
+    pub fn next_line(&mut self) -> Result<Option<(u64, &str)>, String> {
         loop {
             self.text.clear();
             self.number += 1;

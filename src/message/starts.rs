@@ -106,6 +106,7 @@ fn gcd(a: u64, b: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{TestConfig, TestType, decode_config, encode};
     use super::*;
     use proptest::prelude::*;
 
@@ -136,6 +137,19 @@ mod tests {
             RecordedStarts { count: 4, last_us: 7_000, unit_us: 1_000, gaps: "AAIFAA==".to_owned() };
         assert_eq!(starts, expected);
         assert_eq!(RecordedStarts::encode(&[0]).expect("fits").decode(), Ok(vec![0]));
+    }
+
+    /// A driver that does not know them reads another plan, so it refuses the test.
+    #[test]
+    fn the_starts_are_a_part_of_the_plan_that_drivers_agree_on() {
+        let hash = |starts_us: Option<&[u64]>| {
+            let mut config = TestConfig::new("t", TestType::Avalanche);
+            config.starts = starts_us.map(|starts_us| RecordedStarts::encode(starts_us).expect("fits"));
+            assert_eq!(decode_config(&encode(&config)), Ok(config.clone()));
+            config.plan_hash()
+        };
+        let hashes = [hash(None), hash(Some(&[0, 1, 5])), hash(Some(&[0, 2, 5]))];
+        assert!(hashes[0] != hashes[1] && hashes[1] != hashes[2] && hashes[0] != hashes[2], "{hashes:?}");
     }
 
     #[test]

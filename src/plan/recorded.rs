@@ -50,6 +50,15 @@ impl Load {
     }
 }
 
+/// Whether a test ends with the recording, and not before.
+pub fn is_whole(config: &TestConfig, starts: &RecordedStarts) -> bool {
+    let fleet = config.fleet.as_ref();
+    let length_ms = length(starts.last_us).as_millis() as u64;
+    config.duration_ms.is_none_or(|ms| ms >= length_ms)
+        && fleet.and_then(|fleet| fleet.requests).is_none_or(|requests| requests >= starts.count)
+        && config.message_count_per_driver.is_none()
+}
+
 /// The length of a recording whose last request is at this time.
 pub fn length(last_us: u64) -> Duration {
     Duration::from_millis(last_us / 1_000 + 1)

@@ -5,13 +5,14 @@ use crate::message::MAX_STARTS;
 use crate::plan::limits;
 use crate::units::clip;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::io::Read;
 
 /// Maximum number of characters of a value that are shown.
 const MAX_SHOWN: usize = 60;
+/// Maximum number of methods that are shown.
+const MAX_METHODS: usize = 10;
 const ALLOWED: &str =
     "each line is an object like {\"offset_ms\": 12.5} or {\"offset_ms\": 12.5, \"path\": \"/items/7\"}";
 
@@ -24,8 +25,8 @@ pub struct Recording {
     pub unordered: Option<u64>,
     /// The first path; `None` if the recording has none.
     pub path: Option<String>,
-    /// Whether it has methods, which are not replayed.
-    pub has_methods: bool,
+    /// Its methods, each once, which are not replayed; not all if there are very many.
+    pub methods: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -35,8 +36,8 @@ struct Line<'a> {
     offset_ms: Option<&'a RawValue>,
     #[serde(borrow, default)]
     path: Option<Cow<'a, str>>,
-    #[serde(default)]
-    method: Option<IgnoredAny>,
+    #[serde(borrow, default)]
+    method: Option<Cow<'a, str>>,
 }
 
 impl Recording {
@@ -47,7 +48,7 @@ impl Recording {
     pub fn read(input: impl Read, speed: f64) -> Result<Recording, String> {
         let (mut lines, mut found) = (Lines::new(input), Recording::default());
         let (mut before, mut first) = (0, None);
-        while let Some((number, text)) = lines.next()? {
+        while let Some((number, text)) = lines.next_line()? {
             let in_line = |why: String| format!("line {number}: {why}");
             let line = parse(text).map_err(in_line)?;
             let offset_us = offset_us(line.offset_ms, speed).map_err(in_line)?;
@@ -69,7 +70,9 @@ impl Recording {
                 }
                 Some(_) => {}
             }
-            found.has_methods |= line.method.is_some();
+            if let Some(method) = line.method {
+                found.add_method(&method);
+            }
             found.offsets_us.push(offset_us);
             before = offset_us;
         }
@@ -78,6 +81,12 @@ impl Recording {
         }
         found.offsets_us.sort_unstable();
         Ok(found)
+    }
+
+    fn add_method(&mut self, method: &str) {
+        if self.methods.len() < MAX_METHODS && !self.methods.iter().any(|other| other == method) {
+            self.methods.push(clip(method, MAX_SHOWN));
+        }
     }
 }
 
@@ -133,13 +142,14 @@ mod tests {
                     {\"offset_ms\": 1e3}";
         let found = read(text, 1.0).expect("a recording");
         assert_eq!(found.offsets_us, [0, 1, 12_500, 1_000_000]);
-        assert_eq!((found.unordered, found.path, found.has_methods), (Some(4), None, false));
+        assert_eq!((found.unordered, found.path, found.methods), (Some(4), None, vec![]));
         assert_eq!(read(text, 2.0).expect("a recording").offsets_us, [0, 1, 6_250, 500_000]);
         assert_eq!(read(text, 0.5).expect("a recording").offsets_us, [0, 3, 25_000, 2_000_000]);
         let text = "{\"offset_ms\": 1, \"path\": \"/a\\u0062\", \"method\": \"GET\"}\n\
                     {\"offset_ms\": 1, \"path\": \"/c\"}";
         let found = read(text, 1.0).expect("a recording");
-        assert_eq!((found.unordered, found.path.as_deref(), found.has_methods), (None, Some("/ab"), true));
+        assert_eq!((found.unordered, found.path.as_deref()), (None, Some("/ab")));
+        assert_eq!(found.methods, ["GET"]);
     }
 
     #[test]

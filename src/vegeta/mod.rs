@@ -1,8 +1,8 @@
 //! vegeta's target files → the requests of a plan.
 //!
 //! Both of its formats are read as vegeta reads them
-//! (<https://github.com/tsenart/vegeta#usage-manual>): `METHOD URL` with header lines and `@FILE` for the body,
-//! and one JSON object a line. vegeta sends the targets in turn; here, each different one becomes a request
+//! (<https://github.com/tsenart/vegeta#usage-manual>): `METHOD URL` with header lines and `@FILE` for the
+//! body, and one JSON object a line. vegeta sends the targets in turn; here, each different one becomes a request
 //! whose weight is how often it occurs.
 
 mod json;

@@ -10,15 +10,19 @@ fn read(text: &str) -> Result<Vec<Entry>, String> {
 
 #[test]
 fn equal_targets_become_one_with_a_weight() {
-    let text = "GET http://h/a?b\nX-A: 1:2\n# no\nx-b:\n\n\nPOST http://H/b\nA: b\n@order.json\nGET http://h/a?b\n\
-                X-A: 1:2\nx-b:\nPOST http://H/b\nA: b\n@order.json\n  GET\thttp://h/a?b  \r\nX-A: 1:2\r\nx-b:\n\n\
-                GET http://h/a?b\nX-A: 1:2\nx-b:";
+    let get = "GET http://h/a?b\nX-A: 1:2\n";
+    let post = "POST http://H/b\nA: b\n@order.json\n";
+    let text = [
+        format!("{get}# no\nx-b:\n\n\n{post}{get}x-b:\n{post}"),
+        "  GET\thttp://h/a?b  \r\nX-A: 1:2\r\nx-b:\n\n".to_owned(),
+        format!("{get}x-b:"),
+    ];
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let get = Target { headers: vec![pair("X-A", "1:2"), pair("x-b", "")], ..target("GET", "http://h/a?b") };
     let body = Body::File("order.json".to_owned());
     let post = Target { headers: vec![pair("A", "b")], body, ..target("POST", "http://H/b") };
     let expected = [Entry { target: get, weight: 2, line: 1 }, Entry { target: post, weight: 1, line: 7 }];
-    assert_eq!(read(text).expect("targets"), expected);
+    assert_eq!(read(&text.concat()).expect("targets"), expected);
 }
 
 #[test]

@@ -4,8 +4,8 @@
 use super::{Body, MAX_SHOWN, Target};
 use crate::units::clip;
 
-const ALLOWED: &str = "a target begins with its method and its URL, like GET http://127.0.0.1:8000/ping; header \
-                       lines like Accept: text/plain and @FILE for the body may follow";
+const ALLOWED: &str = "a target begins with its method and its URL, like GET http://127.0.0.1:8000/ping; \
+                       header lines like Accept: text/plain and @FILE for the body may follow";
 
 /// Whether a line begins a target: a method in upper case, and something after it.
 pub fn is_target(line: &str) -> bool {

@@ -110,15 +110,15 @@ fn the_times_of_one_file_go_with_the_urls_of_another() {
     let mut found = BTreeMap::<&str, u32>::new();
     received.iter().for_each(|one| *found.entry(one.line()).or_default() += 1);
     assert_eq!(found, BTreeMap::from([("PUT /a HTTP/1.1", 30), ("PUT /b HTTP/1.1", 30)]));
-    assert!(log.contains("its methods are ignored; --method sets that of all requests"), "{log}");
+    assert!(log.contains("times.jsonl: all requests are PUT, also those recorded as POST"), "{log}");
 }
 
 #[test]
 fn many_starts_travel_in_the_plan_and_a_saved_run_is_recomputed_from_it() {
     let (server, dir) = (server(), Scratch::new("recorded-many"));
     let saved = dir.path().join("runs");
-    // Gaps of 700 and 1,300 us, which take two bytes each.
-    let ms = |n: usize| (n * 1_000 + n % 2 * 300) as f64 / 1e3;
+    // Gaps of 699 and 1,301 us, which take two bytes each.
+    let ms = |n: usize| (n * 1_000 + n % 2 * 301) as f64 / 1e3;
     let times: String = (0..200_000).map(|n| format!("{{\"offset_ms\": {}}}\n", ms(n))).collect();
     let flags = ["--duration", "400ms", "--drivers", "3", "--out", saved.to_str().expect("UTF-8")];
     let (summary, received, _) = replay(&server, dir.path(), &times, &flags);

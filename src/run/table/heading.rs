@@ -3,8 +3,8 @@
 use super::text::{LABEL, labelled, shorten, wrap};
 use crate::message::secrets;
 use crate::message::{Stage, TestConfig, TestType};
-use crate::plan::words;
 use crate::plan::{DEFAULT_CONNECTIONS, DEFAULT_DELAY, DEFAULT_DURATION, Plan};
+use crate::plan::{recorded, words};
 use crate::schedule::supply;
 use crate::stats::summary::Summary;
 use crate::units::{format_count, format_duration, format_duration_ms, format_number, trim_number};
@@ -114,6 +114,9 @@ fn stages(plan: &TestConfig) -> (&[Stage], &'static str) {
 
 /// Time, requests or both, whichever is first; none where the stages say it.
 fn end(plan: &TestConfig) -> Option<String> {
+    if plan.starts.as_ref().is_some_and(|starts| recorded::is_whole(plan, starts)) {
+        return None;
+    }
     let all = plan.fleet.as_ref().and_then(|fleet| fleet.requests).map(|n| (n, ""));
     let requests = all.or(plan.message_count_per_driver.map(|n| (n, EACH)));
     let requests = requests.map(|(n, scope)| format!("{}{scope}", counted(n, "request")));
@@ -196,6 +199,21 @@ mod tests {
         assert_eq!(gap[1], "request         POST (each driver's own target)");
         assert!(gap[2].contains("a request every 2.5 ms on each driver, 10s (default)"), "{gap:?}");
         assert!(heading("TSUNAMI", json!({}))[2].contains("every 10 ms (default) on each driver"));
+    }
+
+    #[test]
+    fn a_recording_ends_the_test_unless_something_else_does() {
+        let starts = json!({"count": 1_000, "last_us": 59_999_000, "unit_us": 1});
+        let plan = |ms: u64, requests: u64| {
+            let fleet = json!({"requests": requests, "connections": 4});
+            let lines = heading("AVALANCHE", json!({"starts": starts, "duration_ms": ms, "fleet": fleet}));
+            assert_eq!(lines[0], "AVALANCHE (recorded times), ready");
+            lines[2].split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        let recorded = "plan as recorded: 1,000 requests within 60s, ";
+        assert!(plan(60_000, 1_000).starts_with(&format!("{recorded}4 connections")));
+        assert!(plan(5_000, 1_000).starts_with(&format!("{recorded}5s or 1,000 requests, 4 connections")));
+        assert!(plan(60_000, 10).starts_with(&format!("{recorded}60s or 10 requests, 4 connections")));
     }
 
     #[test]
