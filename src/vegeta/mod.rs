@@ -2,8 +2,8 @@
 //!
 //! Both of its formats are read as vegeta reads them
 //! (<https://github.com/tsenart/vegeta#usage-manual>): `METHOD URL` with header lines and `@FILE` for the
-//! body, and one JSON object a line. vegeta sends the targets in turn; here, each different one becomes a request
-//! whose weight is how often it occurs.
+//! body, and one JSON object a line. vegeta sends the targets in turn; here, each different one becomes a
+//! request whose weight is how often it occurs.
 
 mod json;
 mod text;
@@ -121,7 +121,8 @@ impl Found {
             let (one, other) = (origin(&first.target.url), origin(&target.url));
             if !one.eq_ignore_ascii_case(other) {
                 return Err(in_line(format!(
-                    "goes to {}, but line {} to {}: all requests of a test go to one origin, so use a file for each",
+                    "goes to {}, but line {} to {}: all requests of a test go to one origin, so use a \
+                     file for each",
                     clip(other, MAX_SHOWN),
                     first.line,
                     clip(one, MAX_SHOWN)
