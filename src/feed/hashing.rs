@@ -1,20 +1,20 @@
 //! Reads a file, and hashes, counts and limits what is read.
 
 use super::MAX_BYTES;
-use ring::digest::{Context, SHA256};
+use hmac_sha256::Hash;
 use std::fmt::Write as _;
 use std::io::{self, Read};
 
 /// A reader that keeps the SHA-256 of what passed.
 pub struct Hashing<R> {
     inner: R,
-    hash: Context,
+    hash: Hash,
     bytes: u64,
 }
 
 impl<R: Read> Hashing<R> {
     pub fn new(inner: R) -> Hashing<R> {
-        Hashing { inner, hash: Context::new(&SHA256), bytes: 0 }
+        Hashing { inner, hash: Hash::new(), bytes: 0 }
     }
 
     /// The hash, in hex.
@@ -36,8 +36,8 @@ impl<R: Read> Read for Hashing<R> {
     }
 }
 
-fn hex(hash: Context) -> String {
-    hash.finish().as_ref().iter().fold(String::new(), |mut text, byte| {
+fn hex(hash: Hash) -> String {
+    hash.finalize().iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     })

@@ -1,8 +1,9 @@
 //! Readable causes of failed requests: system errors and TLS errors.
 
 use super::os::errors;
+use super::tls_cause;
 use crate::stats::causes::Key;
-use rustls::{AlertDescription, CertificateError, Error as TlsError};
+use crate::tls::Error as TlsError;
 use std::io;
 
 /// Causes that have no system error.
@@ -26,8 +27,7 @@ pub fn tls_error(error: &io::Error) -> Option<&TlsError> {
 /// Tells the causes of failed connections apart.
 pub fn key(error: &io::Error) -> Key {
     match (tls_error(error), error.raw_os_error()) {
-        (Some(TlsError::AlertReceived(alert)), _) => Key::Number(1_000_000 + i64::from(u8::from(*alert))),
-        (Some(tls), _) => Key::Text(certificate(tls).unwrap_or("TLS")),
+        (Some(tls), _) => tls_cause::key(tls),
         (None, Some(number)) => number.into(),
         (None, None) => Key::Number(-(error.kind() as i64) - 1),
     }
@@ -36,50 +36,15 @@ pub fn key(error: &io::Error) -> Key {
 /// The cause of a failed connection as text.
 pub fn words(error: &io::Error) -> String {
     if let Some(tls) = tls_error(error) {
-        return tls_words(tls);
+        return tls_cause::words(tls);
     }
     errors::words(error).map_or_else(|| error.to_string(), str::to_owned)
 }
 
-fn tls_words(error: &TlsError) -> String {
-    if let Some(text) = certificate(error) {
-        return text.to_owned();
-    }
-    match error {
-        TlsError::AlertReceived(AlertDescription::CertificateRequired) => {
-            "the server demands a client certificate".to_owned()
-        }
-        TlsError::AlertReceived(alert) => format!("the server sent the TLS alert {alert:?}"),
-        TlsError::InvalidMessage(_) => "the server's reply is not TLS; this port may expect http".to_owned(),
-        TlsError::InvalidCertificate(other) => format!("the server's certificate is not valid: {other}"),
-        other => other.to_string(),
-    }
-}
-
-/// What is wrong with the server's certificate, for the common cases.
-fn certificate(error: &TlsError) -> Option<&'static str> {
-    let TlsError::InvalidCertificate(wrong) = error else { return None };
-    Some(match wrong {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "the server's certificate has expired"
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "the server's certificate is not valid yet"
-        }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "the server's certificate is for another name"
-        }
-        CertificateError::UnknownIssuer => {
-            "the issuer of the server's certificate is not trusted (--ca-cert)"
-        }
-        CertificateError::Revoked => "the server's certificate was revoked",
-        _ => return None,
-    })
-}
-
-#[cfg(test)]
+#[cfg(all(test, feature = "tls"))]
 mod tests {
     use super::*;
+    use rustls::{AlertDescription, CertificateError};
 
     #[test]
     fn alerts_and_certificates_have_distinct_causes() {

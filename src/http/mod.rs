@@ -13,6 +13,18 @@ mod render;
 mod resolve;
 pub mod server;
 mod tls;
+#[cfg(feature = "tls")]
+mod tls_cause;
+#[cfg(not(feature = "tls"))]
+mod tls_cause {
+    pub fn key(error: &crate::tls::Error) -> crate::stats::causes::Key {
+        error.never()
+    }
+
+    pub fn words(error: &crate::tls::Error) -> String {
+        error.never()
+    }
+}
 pub mod ureq_client;
 pub mod values;
 

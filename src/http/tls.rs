@@ -1,9 +1,7 @@
 //! TLS for both clients: what they trust and what they offer.
 
 use crate::http::{ClientError, Settings};
-use crate::tls::{self, Roots};
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection};
+use crate::tls::{self, ClientConfig, ClientConnection, Roots, ServerName};
 use std::sync::Arc;
 
 /// What a client needs to open a TLS session with one host.
@@ -18,8 +16,12 @@ impl TlsClient {
     /// `insecure` any certificate. Resumes sessions if the server allows it; offers only `http/1.1`.
     ///
     /// # Errors
-    /// If the certificates cannot be read, or `host` is neither a DNS name nor an address.
+    /// If the certificates cannot be read, `host` is neither a DNS name nor an address, or this build has no
+    /// TLS.
     pub fn new(settings: &Settings, host: &str) -> Result<TlsClient, ClientError> {
+        if let Some(why) = tls::unavailable() {
+            return Err(ClientError::new(why.to_owned()));
+        }
         let host = settings.server_name.as_deref().unwrap_or(host);
         let name = ServerName::try_from(host.to_owned())
             .map_err(|e| ClientError::new(format!("host {host:?} is not a valid TLS server name: {e}")))?;
@@ -39,7 +41,18 @@ impl TlsClient {
     ///
     /// # Errors
     /// As `rustls` reports them; none is known for a valid configuration.
-    pub fn session(&self) -> Result<ClientConnection, rustls::Error> {
+    pub fn session(&self) -> Result<ClientConnection, tls::Error> {
         ClientConnection::new(Arc::clone(&self.config), self.name.clone())
+    }
+}
+
+#[cfg(all(test, not(feature = "tls")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_without_tls_says_so() {
+        let error = TlsClient::new(&Settings::default(), "shop.example").expect_err("no TLS");
+        assert!(error.to_string().starts_with("this build has no TLS"), "{error}");
     }
 }

@@ -4,7 +4,7 @@ use super::lines;
 use crate::bus::Topic;
 use crate::message::{Heartbeat, decode};
 use crate::report::{Clock, Records};
-use ring::digest::{Context, SHA256};
+use hmac_sha256::Hash;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::File;
@@ -22,7 +22,7 @@ const MAX_LINE_BYTES: u64 = 64 << 10;
 /// It cannot be read.
 pub fn examine(path: &Path) -> io::Result<Records> {
     let mut input = BufReader::with_capacity(1 << 16, File::open(path)?);
-    let (mut hash, mut bytes, mut line) = (Context::new(&SHA256), 0u64, Vec::new());
+    let (mut hash, mut bytes, mut line) = (Hash::new(), 0u64, Vec::new());
     let mut clocks = BTreeMap::new();
     while input.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut line)? > 0 {
         hash.update(&line);
@@ -34,7 +34,7 @@ pub fn examine(path: &Path) -> io::Result<Records> {
         }
         line.clear();
     }
-    let sha256 = hash.finish().as_ref().iter().fold(String::new(), |mut text, byte| {
+    let sha256 = hash.finalize().iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     });

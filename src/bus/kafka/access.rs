@@ -3,11 +3,9 @@
 use super::security::{Login, Secret, Security, TokenSource};
 use super::tokens::Tokens;
 use crate::bus::BusError;
-use crate::tls::{self, Identity, Roots};
+use crate::tls::{self, ClientConfig, Identity, Roots};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ring::rand::{SecureRandom, SystemRandom};
-use rustls::ClientConfig;
 use std::fmt;
 use std::sync::Arc;
 
@@ -99,6 +97,6 @@ fn readable(security: &Security) -> Vec<&'static str> {
 /// If the system has no random numbers.
 pub fn nonce() -> Result<String, String> {
     let mut bytes = [0; NONCE_BYTES];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| "the system gives no random numbers".to_owned())?;
+    getrandom::fill(&mut bytes).map_err(|e| format!("the system gives no random numbers: {e}"))?;
     Ok(STANDARD.encode(bytes))
 }

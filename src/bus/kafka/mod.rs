@@ -37,6 +37,18 @@ mod sasl;
 mod scripted;
 pub mod security;
 mod settings;
+#[cfg(feature = "tls")]
+mod tls_errors;
+#[cfg(not(feature = "tls"))]
+mod tls_errors {
+    pub fn told(
+        error: &crate::tls::Error,
+        _: &super::settings::Address,
+        _: &super::security::Security,
+    ) -> super::BusError {
+        error.never()
+    }
+}
 mod tls_faults;
 mod tokens;
 mod topics;

@@ -2,7 +2,7 @@
 
 use crate::http::os::socket::{receive, transmit};
 use crate::http::tls::TlsClient;
-use rustls::ClientConnection;
+use crate::tls::ClientConnection;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::TcpStream;
 

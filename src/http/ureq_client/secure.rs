@@ -1,7 +1,7 @@
 //! TLS for `ureq`, with the same trust rules as the native client.
 
 use crate::http::tls::TlsClient;
-use rustls::{ClientConnection, StreamOwned};
+use crate::tls::{ClientConnection, StreamOwned};
 use std::fmt;
 use std::io::{Read, Write};
 use ureq::Error;

@@ -74,7 +74,7 @@ const NOT_IN_VALUES: [&[&str]; 6] = [
 ];
 
 /// The only places where each crate with side effects may be named.
-const PLACES: [(&str, &[&str]); 10] = [
+const PLACES: [(&str, &[&str]); 11] = [
     ("toml", &["plan_file/"]),
     ("tiny_http", &["http/server/"]),
     ("ureq", &["http/ureq_client/"]),
@@ -84,6 +84,17 @@ const PLACES: [(&str, &[&str]); 10] = [
     ("kafka", &["bus/kafka/legacy/"]),
     ("simplelog", &["logging.rs"]),
     ("clap", &["cli/"]),
+    // Behind the feature "tls", each of them.
+    (
+        "rustls",
+        &[
+            "tls/with/",
+            "http/cause.rs",
+            "http/tls_cause.rs",
+            "bus/kafka/tls_errors.rs",
+            "bus/kafka/tls_faults.rs",
+        ],
+    ),
     ("signal_hook", &["signals.rs"]),
 ];
 

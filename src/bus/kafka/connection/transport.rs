@@ -1,8 +1,7 @@
 //! A broker's byte stream, with or without TLS. Every call waits no longer than it is told.
 
 use crate::clock;
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection};
+use crate::tls::{ClientConfig, ClientConnection, ServerName};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;

@@ -81,9 +81,6 @@ pub enum Hash {
     Sha256,
     /// SCRAM-SHA-512.
     Sha512,
-    /// SCRAM-SHA-1, for the example of RFC 5802.
-    #[cfg(test)]
-    Sha1,
 }
 
 /// How to log in (`sasl.mechanism`).

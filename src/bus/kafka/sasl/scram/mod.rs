@@ -3,11 +3,11 @@
 //!
 //! As in Kafka's own clients, user and password are used as UTF-8 without further preparation.
 
+mod hash;
+
 use crate::bus::kafka::security::{Hash, Secret};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ring::{digest, hmac, pbkdf2};
-use std::num::NonZeroU32;
 
 /// Iterations accepted: Kafka's minimum, and what a slow host still computes within a second or two. A broker
 /// could otherwise demand a weak proof, or hours of work.
@@ -17,31 +17,11 @@ const LONGEST: usize = 4_096;
 /// The GS2 header: no channel binding, no other identity.
 const GS2: &str = "n,,";
 
-impl Hash {
-    fn hmac(self) -> hmac::Algorithm {
-        match self {
-            Hash::Sha256 => hmac::HMAC_SHA256,
-            Hash::Sha512 => hmac::HMAC_SHA512,
-            #[cfg(test)]
-            Hash::Sha1 => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
-        }
-    }
-
-    fn pbkdf2(self) -> pbkdf2::Algorithm {
-        match self {
-            Hash::Sha256 => pbkdf2::PBKDF2_HMAC_SHA256,
-            Hash::Sha512 => pbkdf2::PBKDF2_HMAC_SHA512,
-            #[cfg(test)]
-            Hash::Sha1 => pbkdf2::PBKDF2_HMAC_SHA1,
-        }
-    }
-}
-
 enum State {
     /// The broker's nonce, salt and iterations are expected.
     Begun,
     /// The broker's signature is expected: that of this text with this key.
-    Proved { server_key: hmac::Key, signed: String },
+    Proved { server_key: Vec<u8>, signed: String },
     /// The broker has proved itself.
     Done,
 }
@@ -76,47 +56,44 @@ impl Scram {
         let text = text.ok_or("its SCRAM message is malformed")?;
         match std::mem::replace(&mut self.state, State::Done) {
             State::Begun => self.prove(text).map(Some),
-            State::Proved { server_key, signed } => check(text, &server_key, &signed).map(|()| None),
+            State::Proved { server_key, signed } => {
+                check(self.hash, text, &server_key, &signed).map(|()| None)
+            }
             State::Done => Err("it sent a SCRAM message after the last one".to_owned()),
         }
     }
 
     fn prove(&mut self, server_first: &str) -> Result<Vec<u8>, String> {
         let (nonce, salt, iterations) = read_first(server_first, &self.nonce)?;
-        let mut salted = vec![0; self.hash.hmac().digest_algorithm().output_len()];
-        pbkdf2::derive(self.hash.pbkdf2(), iterations, &salt, self.password.reveal().as_bytes(), &mut salted);
-        let salted = hmac::Key::new(self.hash.hmac(), &salted);
-        let mut client_key = hmac::sign(&salted, b"Client Key").as_ref().to_vec();
-        let stored_key = digest::digest(self.hash.hmac().digest_algorithm(), &client_key);
-        let server_key = hmac::sign(&salted, b"Server Key");
+        let salted = self.hash.derive(self.password.reveal().as_bytes(), &salt, iterations);
+        let mut client_key = self.hash.sign(&salted, b"Client Key");
+        let stored_key = self.hash.digest(&client_key);
+        let server_key = self.hash.sign(&salted, b"Server Key");
         let unproved = format!("c={},r={nonce}", STANDARD.encode(GS2));
         let signed = format!("{},{server_first},{unproved}", self.bare);
-        let signature = hmac::sign(&hmac::Key::new(self.hash.hmac(), stored_key.as_ref()), signed.as_bytes());
+        let signature = self.hash.sign(&stored_key, signed.as_bytes());
         // The proof: the client's key, which only the password gives, covered by the signature.
-        for (byte, cover) in client_key.iter_mut().zip(signature.as_ref()) {
-            *byte ^= cover;
-        }
-        let server_key = hmac::Key::new(self.hash.hmac(), server_key.as_ref());
+        hash::cover(&mut client_key, &signature);
         self.state = State::Proved { server_key, signed };
         Ok(format!("{unproved},p={}", STANDARD.encode(client_key)).into_bytes())
     }
 }
 
 /// The combined nonce, the salt and the iterations.
-fn read_first<'a>(text: &'a str, ours: &str) -> Result<(&'a str, Vec<u8>, NonZeroU32), String> {
+fn read_first<'a>(text: &'a str, ours: &str) -> Result<(&'a str, Vec<u8>, u32), String> {
     let mut fields = text.split(',');
     let mut field = |name: &str| fields.next().and_then(|field| field.strip_prefix(name));
     let malformed = "its first SCRAM message is malformed";
     // A mandatory extension (`m=`) would stand first and is not supported, so it is malformed here.
     let nonce = field("r=").ok_or(malformed)?;
     let salt = field("s=").and_then(|salt| STANDARD.decode(salt).ok()).ok_or(malformed)?;
-    let count = field("i=").and_then(|count| count.parse().ok()).ok_or(malformed)?;
+    let count = field("i=").and_then(|count| count.parse::<u32>().ok()).ok_or(malformed)?;
     if nonce.len() <= ours.len() || !nonce.starts_with(ours) {
         return Err("its SCRAM message does not continue our nonce".to_owned());
     }
-    match NonZeroU32::new(count) {
-        Some(iterations) if ITERATIONS.contains(&count) && !salt.is_empty() => Ok((nonce, salt, iterations)),
-        _ => Err(format!(
+    match ITERATIONS.contains(&count) && !salt.is_empty() {
+        true => Ok((nonce, salt, count)),
+        false => Err(format!(
             "it demands {count} SCRAM iterations: {} to {} are accepted",
             ITERATIONS.start(),
             ITERATIONS.end()
@@ -125,15 +102,17 @@ fn read_first<'a>(text: &'a str, ours: &str) -> Result<(&'a str, Vec<u8>, NonZer
 }
 
 /// Checks the broker's signature, in constant time.
-fn check(text: &str, server_key: &hmac::Key, signed: &str) -> Result<(), String> {
+fn check(hash: Hash, text: &str, server_key: &[u8], signed: &str) -> Result<(), String> {
     if text.starts_with("e=") {
         return Err("it refuses the SCRAM proof".to_owned());
     }
     let signature = text.split(',').next().and_then(|field| field.strip_prefix("v="));
     let signature = signature.and_then(|signature| STANDARD.decode(signature).ok());
     let signature = signature.ok_or("its last SCRAM message is malformed")?;
-    hmac::verify(server_key, signed.as_bytes(), &signature)
-        .map_err(|_| "it does not know the password: its SCRAM signature is wrong".to_owned())
+    match hash.is_signature(server_key, signed.as_bytes(), &signature) {
+        true => Ok(()),
+        false => Err("it does not know the password: its SCRAM signature is wrong".to_owned()),
+    }
 }
 
 #[cfg(test)]

@@ -17,18 +17,6 @@ fn proved() -> Scram {
 }
 
 #[test]
-fn the_example_of_rfc_5802() {
-    let nonce = "fyko+d2lbbFgONRv9qkxdawL";
-    let mut scram = Scram::new(Hash::Sha1, "user", Secret::new("pencil"), nonce);
-    assert_eq!(scram.first(), b"n,,n=user,r=fyko+d2lbbFgONRv9qkxdawL");
-    let challenge = "r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096";
-    let proof = scram.answer(challenge.as_bytes()).expect("accepted").expect("a proof");
-    let expected = "c=biws,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts=";
-    assert_eq!(String::from_utf8(proof).expect("text"), expected);
-    assert_eq!(scram.answer(b"v=rmF9pqV8S7suAoZWja4dJRkFsKQ="), Ok(None));
-}
-
-#[test]
 fn the_example_of_rfc_7677() {
     let mut scram = scram(Hash::Sha256);
     assert_eq!(scram.first(), b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO");
