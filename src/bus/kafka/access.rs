@@ -1,5 +1,6 @@
 //! What every connection of a client needs: its name, TLS and its login.
 
+use super::connection::Told;
 use super::security::{Login, Secret, Security, TokenSource};
 use super::tokens::Tokens;
 use crate::bus::BusError;
@@ -22,6 +23,8 @@ pub struct Access {
     pub security: Security,
     /// TLS, made ready once: its sessions are resumed.
     pub tls: Option<Arc<ClientConfig>>,
+    /// What was logged about a broker that throttles.
+    pub told: Told,
     tokens: Tokens,
 }
 
@@ -49,7 +52,8 @@ impl Access {
         for line in readable(&security) {
             log::warn!("{line}");
         }
-        Ok(Access { client_id: client_id.to_owned(), tls, security, tokens: Tokens::default() })
+        let (told, tokens) = (Told::default(), Tokens::default());
+        Ok(Access { client_id: client_id.to_owned(), tls, security, told, tokens })
     }
 
     /// The login, if any.

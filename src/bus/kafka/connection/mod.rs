@@ -1,8 +1,10 @@
 //! One TCP connection to one broker: one request at a time, every call with a deadline.
 
 mod login;
+mod throttle;
 mod transport;
 
+pub use self::throttle::Told;
 use self::transport::{LEAST_WAIT, Transport, is_hang_up, is_wait};
 use super::access::Access;
 use super::conversation::{Answer, Breach, Conversation};
@@ -42,6 +44,8 @@ pub struct Connection {
     used_ns: u64,
     /// When to log in again.
     renew_ns: u64,
+    /// When the broker reads requests again, if it throttles.
+    rests_until_ns: u64,
     closed_by_peer: bool,
 }
 
@@ -94,6 +98,7 @@ impl Connection {
             scratch: vec![0; 64 << 10],
             used_ns: clock::now_ns(),
             renew_ns: u64::MAX,
+            rests_until_ns: 0,
             closed_by_peer: false,
         })
     }
@@ -212,6 +217,7 @@ impl Connection {
         write: impl FnOnce(Head<'_>) -> Result<BytesMut, BusError>,
         deadline_ns: u64,
     ) -> Result<(), BusError> {
+        self.rest(deadline_ns)?;
         self.renew_login(deadline_ns)?;
         self.send_version(api, self.agreed.version(api), write, deadline_ns)
     }
@@ -272,8 +278,9 @@ impl Connection {
         let now_ns = clock::now_ns();
         match self.conversation.receive(&self.scratch[..count], now_ns) {
             Ok(answer) => {
-                if answer.is_some() {
+                if let Some(answer) = &answer {
                     self.used_ns = now_ns;
+                    self.note_throttle(answer);
                 }
                 Ok(answer)
             }
