@@ -1,8 +1,8 @@
 //! What every connection of a client needs: its name, TLS and its login.
 
-use super::connection::Told;
 use super::security::{Login, Secret, Security, TokenSource};
 use super::tokens::Tokens;
+use super::told::Told;
 use crate::bus::BusError;
 use crate::tls::{self, Identity, Roots};
 use base64::Engine;

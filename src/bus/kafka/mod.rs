@@ -39,6 +39,7 @@ pub mod security;
 mod settings;
 mod tls_faults;
 mod tokens;
+mod told;
 mod topics;
 mod transactions;
 mod versions;

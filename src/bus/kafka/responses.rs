@@ -138,8 +138,8 @@ pub fn sasl_authenticate(reader: &mut Reader<'_>, version: i16) -> Result<Authen
     Ok(Authenticated { error, message, bytes: bytes.to_vec(), lifetime_ms })
 }
 
-/// How long the broker will not read our next request, in ms: 0 from brokers before 2.0, which wait before they
-/// answer (KIP-219).
+/// How long the broker will not read our next request, in ms: 0 from brokers before 2.0, which wait before
+/// they answer (KIP-219).
 pub fn throttle_ms(api: Api, version: i16, reader: &mut Reader<'_>) -> Result<i32, Malformed> {
     match (api, version) {
         (Api::Metadata, 6..) | (Api::CreateTopics | Api::ListOffsets, 3..) | (Api::Fetch, 8..) => {

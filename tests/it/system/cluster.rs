@@ -66,7 +66,7 @@ fn assert_kept(summary: &Summary) {
     assert_eq!([counts.errors, counts.lost, counts.reports_missing], [0; 3], "{text}");
     // Only what was due at the moment of the stop.
     assert!(counts.never_sent < PER_SECOND / 10, "{text}");
-    assert!(summary.drivers.iter().all(|row| row.state == "aborted"), "{text}");
+    assert!(summary.drivers.iter().all(|row| row.state == "done"), "{text}");
     assert!(!summary.verdict.iter().any(|line| line.contains("lost")), "{text}");
     let series = &summary.series;
     assert_eq!(series.iter().map(|point| point.requests).sum::<u64>(), counts.sent, "{text}");
@@ -109,16 +109,16 @@ fn a_quota_delays_reports_but_not_the_load() {
     let change = |how: &[&str]| {
         kafka::script(&[&config[..], &[&cluster.addresses], &client, how].concat());
     };
-    change(&["--add-config", "producer_byte_rate=1200"]);
+    change(&["--add-config", "producer_byte_rate=1000"]);
     let system = System::start(&cluster.addresses, "quota");
     let driver = system.driver("d1");
     system.wait_alive(&["d1"]);
     let plan = json!({"test_id": "t", "test_type": "TSUNAMI", "test_message_delay": 10,
-        "duration_ms": 8_000});
+        "duration_ms": 6_000});
     system.configure(&plan);
     let summary = system.wait_over("t", "completed");
     change(&["--delete-config", "producer_byte_rate"]);
-    assert_exact(&summary, 800);
+    assert_exact(&summary, 600);
     let said = driver.said();
     let throttled = said.lines().filter(|line| line.contains("reports may be late"));
     assert!((1..=4).contains(&throttled.count()), "{said}");

@@ -4,7 +4,6 @@ mod login;
 mod throttle;
 mod transport;
 
-pub use self::throttle::Told;
 use self::transport::{LEAST_WAIT, Transport, is_hang_up, is_wait};
 use super::access::Access;
 use super::conversation::{Answer, Breach, Conversation};
