@@ -31,6 +31,11 @@ kafka-secure version="4.3.0":
     scripts/kafka secure {{version}} 9092
     @echo "alice may do everything: --kafka 127.0.0.1:9094 --kafka-ca .kafka/{{version}}/secure/ca.pem --kafka-mechanism SCRAM-SHA-512 --kafka-user alice --kafka-password-file .kafka/{{version}}/secure/alice.password"
 
+# Starts a cluster of three brokers on ports 9092, 9102 and 9112, each with the listeners of kafka-secure, too
+kafka-cluster version="4.3.0":
+    scripts/kafka cluster {{version}} 9092
+    @echo "Restart one broker after the other: scripts/kafka roll {{version}}"
+
 # Stops Kafka
 kafka-stop:
     scripts/kafka stop all
@@ -43,7 +48,11 @@ test *args:
 test-kafka *args:
     scripts/kafka secure 3.9.1
     scripts/kafka secure 4.3.0
-    eval "$(scripts/kafka env)" && cargo test --locked --test it -- --ignored --skip poison::scene {{args}}
+    eval "$(scripts/kafka env)" && cargo test --locked --test it -- --ignored --skip poison::scene --skip system::cluster {{args}}
+
+# Runs the tests that need a cluster, which it starts and ends
+test-cluster version="4.3.0" *args:
+    .ci/cluster {{version}} {{args}}
 
 # Drives a real browser over the live page of a fleet (needs Chromium, Node and a broker): `just page /tmp/shots`
 page shots="":

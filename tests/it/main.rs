@@ -8,6 +8,7 @@ mod checked;
 mod cli;
 mod client_contract;
 mod compare;
+mod compose;
 mod deploy;
 mod door;
 mod driver;

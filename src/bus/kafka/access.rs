@@ -2,6 +2,7 @@
 
 use super::security::{Login, Secret, Security, TokenSource};
 use super::tokens::Tokens;
+use super::told::Told;
 use crate::bus::BusError;
 use crate::tls::{self, ClientConfig, Identity, Roots};
 use base64::Engine;
@@ -20,6 +21,8 @@ pub struct Access {
     pub security: Security,
     /// TLS, made ready once: its sessions are resumed.
     pub tls: Option<Arc<ClientConfig>>,
+    /// What was logged about a broker that throttles.
+    pub told: Told,
     tokens: Tokens,
 }
 
@@ -47,7 +50,8 @@ impl Access {
         for line in readable(&security) {
             log::warn!("{line}");
         }
-        Ok(Access { client_id: client_id.to_owned(), tls, security, tokens: Tokens::default() })
+        let (told, tokens) = (Told::default(), Tokens::default());
+        Ok(Access { client_id: client_id.to_owned(), tls, security, told, tokens })
     }
 
     /// The login, if any.

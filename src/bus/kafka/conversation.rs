@@ -25,6 +25,12 @@ impl Answer {
         Ok(responses::body(self.api, self.version, &self.frame.bytes)?.1)
     }
 
+    /// How long the broker will not read our next request, in ms.
+    pub fn throttle_ms(&self) -> i32 {
+        let read = self.body().and_then(|mut body| responses::throttle_ms(self.api, self.version, &mut body));
+        read.unwrap_or(0)
+    }
+
     /// Whether it was truncated.
     pub fn is_cut(&self) -> bool {
         self.frame.cut

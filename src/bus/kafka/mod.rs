@@ -51,6 +51,7 @@ mod tls_errors {
 }
 mod tls_faults;
 mod tokens;
+mod told;
 mod topics;
 mod transactions;
 mod versions;

@@ -161,9 +161,10 @@ impl Fetcher {
             }
             Err(error) => return self.tell(Event::Failed { broker, error }),
         };
+        let rests_until_ns = connection.rests_until_ns();
         let is_cut = answer.is_cut();
         let read = answer.body().and_then(|mut body| responses::fetch(&mut body, answer.version, is_cut));
         let took_ns = answer.received_ns.saturating_sub(answer.sent_ns);
-        self.tell(Event::Answered { broker, answer: FetchAnswer { read, is_cut, took_ns } });
+        self.tell(Event::Answered { broker, answer: FetchAnswer { read, is_cut, took_ns, rests_until_ns } });
     }
 }

@@ -138,6 +138,21 @@ pub fn sasl_authenticate(reader: &mut Reader<'_>, version: i16) -> Result<Authen
     Ok(Authenticated { error, message, bytes: bytes.to_vec(), lifetime_ms })
 }
 
+/// How long the broker will not read our next request, in ms: 0 from brokers before 2.0, which wait before
+/// they answer (KIP-219).
+pub fn throttle_ms(api: Api, version: i16, reader: &mut Reader<'_>) -> Result<i32, Malformed> {
+    match (api, version) {
+        (Api::Metadata, 6..) | (Api::CreateTopics | Api::ListOffsets, 3..) | (Api::Fetch, 8..) => {
+            reader.i32()
+        }
+        (Api::Produce, 6..) => {
+            produce(reader, version)?;
+            reader.i32()
+        }
+        _ => Ok(0),
+    }
+}
+
 /// Versions 4 to 10.
 pub fn metadata(reader: &mut Reader<'_>, version: i16) -> Result<Metadata, Malformed> {
     reader.i32()?; // throttle time
@@ -329,6 +344,25 @@ mod tests {
         let (correlation, mut reader) = body(Api::Produce, 9, &bytes).unwrap();
         assert_eq!(correlation, 7);
         assert_eq!(produce(&mut reader, 9).unwrap(), Produced { error: 0, append_ms: 1_000, message: None });
+    }
+
+    #[test]
+    fn the_wait_that_a_broker_asks_for_is_found() {
+        let at =
+            |api, version, bytes: &[u8]| throttle_ms(api, version, &mut Reader::new(bytes, version >= 9));
+        for (api, from) in
+            [(Api::Metadata, 6), (Api::CreateTopics, 3), (Api::ListOffsets, 3), (Api::Fetch, 8)]
+        {
+            assert_eq!(at(api, from, &[0, 0, 1, 2, 9]), Ok(258), "{api:?}");
+            assert_eq!(at(api, from - 1, &[0, 0, 1, 2, 9]), Ok(0), "the broker has waited: {api:?}");
+        }
+        // Version 6: one topic "t", partition 0, no error, three numbers; then the wait.
+        let produced = [&[0, 0, 0, 1, 0, 1, b't', 0, 0, 0, 1, 0, 0, 0, 0, 0, 0][..], &[0; 24]].concat();
+        let bytes = [&produced[..], &[0, 0, 1, 2]].concat();
+        assert_eq!(at(Api::Produce, 6, &bytes), Ok(258));
+        assert_eq!(at(Api::Produce, 5, &bytes), Ok(0));
+        assert!(at(Api::Produce, 6, &produced).is_err());
+        assert_eq!(at(Api::SaslAuthenticate, 2, &[0, 0, 1, 2]), Ok(0));
     }
 
     #[test]

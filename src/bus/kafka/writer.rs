@@ -31,7 +31,7 @@ impl Writer {
         let Writer { cluster, retry } = self;
         retry.attempt(&SystemClock, deadline_ns, |attempt_ns| {
             let result = once(cluster, attempt_ns);
-            if result.as_ref().is_err_and(retry::is_fault) {
+            if result.as_ref().is_err_and(retry::is_fault) && !cluster.is_throttled() {
                 cluster.distrust();
             }
             result.map_err(|error| match error {

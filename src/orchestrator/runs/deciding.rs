@@ -7,7 +7,7 @@ use super::closing::patience_ms;
 use super::originals::READ_PLAN_MS;
 use super::{Command, Lost, Member, Now, Phase, READY_WITHIN_MS, Run, START_AHEAD_NS};
 use crate::clock::{NS_PER_MS, NS_PER_S};
-use crate::message::{DriverState, OnDriverLoss, Trigger};
+use crate::message::{OnDriverLoss, Trigger};
 use crate::plan::Fixed;
 
 /// How much later an orchestrator acts on a test that another one configured.
@@ -147,7 +147,7 @@ impl Run {
             && self.members.iter().all(|member| member.is_settled(now, heard_since_ns));
         self.pending.settled_ns = self.pending.settled_ns.filter(|_| settled).or(settled.then_some(now.ns));
         let past_end = self.planned_end_ms().is_some_and(|end_ms| now.broker_ms >= end_ms);
-        let sent_all = !self.is_original_only() && self.are_all(DriverState::Finishing);
+        let sent_all = !self.is_original_only() && self.have_all_sent();
         if self.phase == Phase::Running && (sent_all || past_end) {
             self.phase = Phase::Finishing;
         }

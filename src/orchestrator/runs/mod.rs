@@ -280,7 +280,11 @@ impl Run {
         self.members.get_mut(index).filter(|member| Some(member.node.epoch) == epoch)
     }
 
-    fn are_all(&self, state: DriverState) -> bool {
-        self.members.iter().filter(|member| member.is_at_work()).all(|member| member.state == Some(state))
+    /// Whether every driver that is not lost has sent everything. If all are lost at once, the brokers do not
+    /// take their heartbeats, and they may still be sending.
+    fn have_all_sent(&self) -> bool {
+        let mut heard = self.members.iter().filter(|member| member.lost.is_none()).peekable();
+        let is_over = |member: &Member| !member.is_at_work() || member.state == Some(DriverState::Finishing);
+        heard.peek().is_some() && heard.all(is_over)
     }
 }

@@ -15,6 +15,8 @@ use std::time::Duration;
 
 /// Lists the brokers: `3.9.1=127.0.0.1:19092,4.3.0=127.0.0.1:29092`, as `scripts/kafka env` prints it.
 const VARIABLE: &str = "FLOODGATE_TEST_KAFKA";
+/// Names the cluster: `4.3.0=127.0.0.1:29192,127.0.0.1:29202,127.0.0.1:29212`.
+const CLUSTER_VARIABLE: &str = "FLOODGATE_TEST_CLUSTER";
 
 /// Tests that disturb a broker exclude those that need it undisturbed.
 static PEACE: RwLock<()> = RwLock::new(());
@@ -113,6 +115,49 @@ pub fn broker(version: &str) -> String {
     })
 }
 
+/// The cluster of three nodes that `scripts/kafka cluster` starts.
+pub struct ThreeNodes {
+    /// Kafka's version.
+    pub version: String,
+    /// The plaintext listeners.
+    pub addresses: String,
+}
+
+impl ThreeNodes {
+    /// Panics if there is none.
+    pub fn running() -> Self {
+        let list = std::env::var(CLUSTER_VARIABLE).unwrap_or_default();
+        let (version, addresses) = list.split_once('=').unwrap_or_else(|| {
+            panic!(
+                "{CLUSTER_VARIABLE}={list:?} names no cluster: run scripts/kafka cluster 4.3.0, then \
+                 eval \"$(scripts/kafka env)\""
+            )
+        });
+        ThreeNodes { version: version.to_owned(), addresses: addresses.to_owned() }
+    }
+
+    /// The numbers of its nodes.
+    pub fn nodes(&self) -> impl Iterator<Item = u16> + use<> {
+        1..=3
+    }
+
+    /// The listeners with TLS and logins.
+    pub fn sasl_ssl_addresses(&self) -> String {
+        let secure = |address| beside(address, Listener::SaslSsl(Mechanism::Plain));
+        self.addresses.split(',').map(secure).collect::<Vec<_>>().join(",")
+    }
+
+    /// The folder of its certificates and passwords.
+    pub fn secure_folder(&self) -> PathBuf {
+        secure_folder(&format!("{}/cluster", self.version))
+    }
+
+    /// Shuts a node down, starts it again and waits until it is in sync.
+    pub fn restart(&self, node: u16) {
+        script(&["restart", &self.version, &node.to_string()]);
+    }
+}
+
 /// A prefix used by no other test or earlier run.
 pub fn fresh_prefix(case: &str) -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
@@ -170,7 +215,11 @@ pub fn secure_folder(version: &str) -> PathBuf {
 
 /// The address of a secure listener.
 pub fn secure_address(version: &str, listener: Listener) -> String {
-    let plain = broker(version);
+    beside(&broker(version), listener)
+}
+
+/// The address of a secure listener of the broker at this plaintext address.
+fn beside(plain: &str, listener: Listener) -> String {
     let (host, port) = plain.rsplit_once(':').expect("HOST:PORT");
     let port: u16 = port.parse().expect("a port");
     let offset = match listener {

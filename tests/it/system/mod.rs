@@ -2,8 +2,10 @@
 
 mod bad_starts;
 mod broker_faults;
+mod cluster;
 mod fencing;
 mod kills;
+mod narrow;
 mod ordinary;
 mod original;
 mod process;

@@ -160,9 +160,17 @@ impl Cluster {
         self.connections.get_mut(&id)
     }
 
-    /// Drops the connection to broker `id` after a fault.
+    /// Drops the connection to broker `id` after a fault. A broker that throttles is no fault, and another
+    /// connection to it would only use up more of the quota.
     pub fn hang_up(&mut self, id: i32) {
-        self.connections.remove(&id);
+        if !self.connections.get(&id).is_some_and(Connection::is_resting) {
+            self.connections.remove(&id);
+        }
+    }
+
+    /// Whether a broker throttles this client at the moment.
+    pub fn is_throttled(&self) -> bool {
+        self.connections.values().any(Connection::is_resting)
     }
 
     /// A connection to the broker that creates topics. If none is known, any broker forwards the request.

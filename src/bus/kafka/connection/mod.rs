@@ -2,6 +2,7 @@
 
 mod login;
 mod stage;
+mod throttle;
 mod transport;
 
 pub use self::stage::Stage;
@@ -51,6 +52,8 @@ pub struct Connection {
     used_ns: u64,
     /// When to log in again.
     renew_ns: u64,
+    /// When the broker reads requests again, if it throttles.
+    rests_until_ns: u64,
     closed_by_peer: bool,
 }
 
@@ -111,6 +114,7 @@ impl Connection {
             scratch: vec![0; 64 << 10],
             used_ns: clock::now_ns(),
             renew_ns: u64::MAX,
+            rests_until_ns: 0,
             closed_by_peer: false,
         })
     }
@@ -232,6 +236,7 @@ impl Connection {
         write: impl FnOnce(Head<'_>) -> Result<BytesMut, BusError>,
         deadline_ns: u64,
     ) -> Result<(), BusError> {
+        self.rest(deadline_ns)?;
         // A renewal that is cut off costs the connection, whose setup takes longer.
         self.renew_login(deadline_ns.max(clock::now_ns().saturating_add(RENEW_WITHIN_NS)))?;
         self.send_version(api, self.agreed.version(api), write, deadline_ns)
@@ -293,8 +298,9 @@ impl Connection {
         let now_ns = clock::now_ns();
         match self.conversation.receive(&self.scratch[..count], now_ns) {
             Ok(answer) => {
-                if answer.is_some() {
+                if let Some(answer) = &answer {
                     self.used_ns = now_ns;
+                    self.note_throttle(answer);
                 }
                 Ok(answer)
             }

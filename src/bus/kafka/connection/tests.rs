@@ -152,3 +152,29 @@ fn a_probe_tells_an_old_broker_by_its_closing() {
     let versions = Connection::probe(&new, &access(), soon()).expect("an answer").expect("versions");
     assert!(versions.contains(&(Api::Fetch.key(), 0, 4)));
 }
+
+#[test]
+fn a_broker_that_throttles_gets_no_request_until_it_reads_again() {
+    let (told, received) = std::sync::mpsc::channel();
+    let address = peer(move |mut client| {
+        while let Some(request) = client.agree() {
+            told.send(request.api).expect("the test waits");
+            client.answer(&request, b"x");
+        }
+    });
+    let mut connection = Connection::open(&address, &access(), soon()).expect("open");
+    connection.rests_until_ns = clock::now_ns() + NS_PER_S / 50;
+    let until_ns = connection.rests_until_ns;
+    ask(&mut connection).expect("after the wait");
+    assert!(received.recv().is_ok() && clock::now_ns() >= until_ns);
+    connection.rests_until_ns = clock::now_ns() + 3_600 * NS_PER_S;
+    let asked = connection.call(Api::Metadata, |head| requests::metadata(head, &names()), clock::now_ns());
+    let error = asked.expect_err("the deadline is earlier");
+    assert!(
+        error.is_transient() && error.to_string().contains("throttles this client for 3600 s"),
+        "{error}"
+    );
+    assert!(connection.is_resting());
+    drop(connection);
+    assert!(received.try_recv().is_err(), "nothing was sent");
+}

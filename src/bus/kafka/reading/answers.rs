@@ -93,6 +93,9 @@ impl Reading {
 
     fn on_answer(&mut self, now_ns: u64, broker: i32, answer: &FetchAnswer<'_>) {
         let Some(flight) = self.flights.remove(&broker) else { return };
+        if answer.rests_until_ns > now_ns {
+            self.rests.insert(broker, answer.rests_until_ns);
+        }
         let error = match &answer.read {
             Ok((0, fetched)) => return self.on_fetched(now_ns, &flight, answer, fetched),
             Ok((code, _)) => faults::topic(*code, "(all)", "read the records", None),

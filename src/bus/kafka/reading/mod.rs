@@ -37,6 +37,8 @@ pub struct Reading {
     /// Which topics the positions belong to; empty for clusters without ids.
     ids: BTreeMap<Topic, TopicId>,
     flights: BTreeMap<i32, Flight>,
+    /// Brokers that throttle, and until when.
+    rests: BTreeMap<i32, u64>,
     /// Records held back while a fault was reported.
     ready: Vec<Record>,
     turn: usize,
@@ -98,6 +100,7 @@ impl Reading {
             subscriptions: Subscriptions::default(),
             ids: BTreeMap::new(),
             flights: BTreeMap::new(),
+            rests: BTreeMap::new(),
             ready: Vec::new(),
             turn: 0,
             told_ns: 0,
@@ -140,7 +143,10 @@ impl Reading {
     fn advance(&mut self, now_ns: u64) -> Option<Step> {
         let limit_ns = self.poll.deadline_ns.max(now_ns).saturating_add(GRACE_NS);
         match &mut self.poll.phase {
-            Phase::Begin => self.poll.phase = self.first_phase(now_ns),
+            Phase::Begin => {
+                self.rests.retain(|_, until_ns| *until_ns > now_ns);
+                self.poll.phase = self.first_phase(now_ns);
+            }
             Phase::Ranges(queue) => match queue.front() {
                 Some(key) => return Some(Step::FindRange { key: *key, limit_ns }),
                 None => self.poll.phase = Phase::Leaders,
@@ -154,6 +160,7 @@ impl Reading {
                 match queue.front_mut() {
                     None => self.poll.phase = Phase::Wait,
                     Some(next) if self.flights.contains_key(&next.broker) => drop(queue.pop_front()),
+                    Some(next) if self.rests.contains_key(&next.broker) => drop(queue.pop_front()),
                     Some(next) if !next.is_connected => {
                         return Some(Step::Connect { broker: next.broker, limit_ns });
                     }
@@ -206,8 +213,10 @@ impl Reading {
         let queue: VecDeque<i32> = self.flights.keys().copied().collect();
         if queue.is_empty() {
             self.poll.phase = Phase::End;
-            let due_ns = self.retry.not_before_ns().max(now_ns + NS_PER_MS);
-            return Some(Step::Sleep { until_ns: self.poll.deadline_ns.min(due_ns) });
+            let rest_ns = self.rests.values().copied().min().unwrap_or(0);
+            let due_ns =
+                Some(self.retry.not_before_ns()).filter(|due_ns| *due_ns > now_ns).unwrap_or(rest_ns);
+            return Some(Step::Sleep { until_ns: self.poll.deadline_ns.min(due_ns.max(now_ns + NS_PER_MS)) });
         }
         let is_alone = queue.len() == 1;
         self.poll.phase = Phase::Receive { queue, is_alone };
@@ -256,6 +265,9 @@ impl Reading {
         Err(fault.unwrap_or_else(|| {
             let name = self.shared.settings.topic_name(topic);
             let who = self.shared.describe();
+            if self.rests.values().any(|until_ns| *until_ns > now_ns) {
+                return BusError::Unavailable(format!("{who} throttles this client: its quota is used up"));
+            }
             BusError::Unavailable(format!("{who} does not answer in time for topic {name}: is it hung?"))
         }))
     }

@@ -133,4 +133,6 @@ pub struct FetchAnswer<'a> {
     pub is_cut: bool,
     /// Time from the request to the response.
     pub took_ns: u64,
+    /// When the broker reads requests again; in the past if it does not throttle.
+    pub rests_until_ns: u64,
 }

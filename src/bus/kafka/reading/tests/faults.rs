@@ -170,7 +170,10 @@ fn faulty_answers_are_errors_with_the_reason() {
         let mut bench = Bench::new(&[(METRICS, 5)]);
         asked(&mut bench, LONG_NS);
         bench.now_ns += LONG_NS;
-        bench.tell(Event::Answered { broker: 1, answer: FetchAnswer { read, is_cut: false, took_ns: 0 } });
+        bench.tell(Event::Answered {
+            broker: 1,
+            answer: FetchAnswer { read, is_cut: false, took_ns: 0, rests_until_ns: 0 },
+        });
         assert_eq!(bench.chores(), [Step::HangUp(1), Step::Distrust]);
         let error = bench.done().unwrap_err();
         assert!(error.is_transient() && error.to_string().contains(word), "{error}");

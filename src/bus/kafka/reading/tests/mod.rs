@@ -105,7 +105,13 @@ impl Bench {
 
     /// Answers a Fetch after `took_ns`.
     fn answer(&mut self, broker: i32, took_ns: u64, parts: Vec<FetchedPartition<'_>>) {
-        let answer = FetchAnswer { read: Ok((0, parts)), is_cut: false, took_ns };
+        let answer = FetchAnswer { read: Ok((0, parts)), is_cut: false, took_ns, rests_until_ns: 0 };
+        self.tell(Event::Answered { broker, answer });
+    }
+
+    /// Answers a Fetch without records, since a quota is used up.
+    fn throttle(&mut self, broker: i32, rests_until_ns: u64) {
+        let answer = FetchAnswer { read: Ok((0, Vec::new())), is_cut: false, took_ns: 0, rests_until_ns };
         self.tell(Event::Answered { broker, answer });
     }
 

@@ -193,3 +193,33 @@ fn without_a_subscription_a_poll_only_sleeps() {
     assert_eq!(bench.done(), Ok(Vec::new()));
     assert_eq!(bench.done(), Ok(Vec::new()), "the poll is over");
 }
+
+#[test]
+fn a_broker_that_throttles_gets_no_fetch_until_it_reads_again() {
+    let mut bench = Bench::new(&[(METRICS, 5)]);
+    bench.begin(LONG_NS);
+    bench.lead(&[(METRICS, 1)]);
+    bench.send(1);
+    bench.receive(1);
+    let rests_until_ns = bench.now_ns + LONG_NS / 2;
+    bench.throttle(1, rests_until_ns);
+    bench.sleep();
+    bench.lead(&[(METRICS, 1)]);
+    assert_eq!(bench.sleep(), rests_until_ns);
+    bench.lead(&[(METRICS, 1)]);
+    assert_eq!(bench.send(1), (vec![(METRICS, 5)], LONG_NS / 2), "nothing is skipped");
+    bench.receive(1);
+
+    let rests_until_ns = bench.now_ns + 3 * LONG_NS;
+    bench.throttle(1, rests_until_ns);
+    bench.sleep();
+    bench.lead(&[(METRICS, 1)]);
+    assert!(bench.sleep() < rests_until_ns);
+    let error = bench.done().expect_err("nothing was read").to_string();
+    assert!(error.contains("throttles this client"), "{error}");
+    bench.begin(LONG_NS);
+    bench.lead(&[(METRICS, 1)]);
+    bench.sleep();
+    assert!(bench.done().is_err(), "still without a Fetch");
+    assert_eq!(bench.chores(), [], "it is not distrusted");
+}

@@ -127,7 +127,12 @@ impl World {
                     .zip(&batches)
                     .map(|((key, _), batches)| part(*key, code, batches))
                     .collect();
-                let answer = FetchAnswer { read: Ok((0, parts)), is_cut: false, took_ns: NS_PER_MS };
+                let answer = FetchAnswer {
+                    read: Ok((0, parts)),
+                    is_cut: false,
+                    took_ns: NS_PER_MS,
+                    rests_until_ns: 0,
+                };
                 self.reading.handle(self.now_ns, Event::Answered { broker, answer });
             }
         }

@@ -1,3 +1,5 @@
+mod together;
+
 use super::deciding::{HEAR_WITHIN_NS, STAND_IN_NS};
 use super::*;
 use crate::message::{Fate, OnDriverLoss, TestType};
