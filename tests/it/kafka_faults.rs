@@ -153,7 +153,7 @@ fn through(version: &str, client: KafkaClientKind, what: &str, disturb: impl FnO
     assert_eq!(unique, Vec::from_iter(0..unique.len() as u32), "in order, none lost");
     assert!(doubled as u32 <= failures, "only attempts without a response may be duplicated");
     assert!(failures > 0 && seen.poll_failures > 0, "the fault was reported");
-    assert!(recovered_ms <= 5_000, "publishing recovered only after {recovered_ms} ms");
+    assert!(recovered_ms <= 10_000, "publishing recovered only after {recovered_ms} ms");
     assert!(slowest_ms * NS_PER_MS <= clock::to_ns(CALL) + SLACK_NS, "a call took {slowest_ms} ms");
 }
 

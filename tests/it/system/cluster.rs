@@ -71,10 +71,15 @@ fn assert_kept(summary: &Summary) {
     let series = &summary.series;
     assert_eq!(series.iter().map(|point| point.requests).sum::<u64>(), counts.sent, "{text}");
     assert!(series.iter().map(|point| point.second).eq(1..=series.len() as u64), "{text}");
-    // The restarts do not show in the load: no second is empty, or made up for in another one.
-    let is_steady = |requests: u64| (PER_SECOND / 2..=PER_SECOND * 3 / 2).contains(&requests);
-    let whole = &series[..series.len() - 1];
-    assert!(whole.len() > 2 && whole.iter().all(|point| is_steady(point.requests)), "{text}");
+    // A restart takes longer than this, so it does not show in the load: nothing waits to be made up for.
+    let most_late_s = 2;
+    let mut sent = 0;
+    for (second, point) in (1..).zip(&series[..series.len() - 1]) {
+        sent += point.requests;
+        let late_s = second - sent.div_ceil(PER_SECOND).min(second);
+        assert!(late_s <= most_late_s, "{late_s} s late after {second} s: {text}");
+    }
+    assert!(series.len() > 10, "{text}");
 }
 
 #[test]
