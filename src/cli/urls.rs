@@ -1,7 +1,6 @@
 //! `--urls FILE`: a list of paths or URLs, which become a feed, or vegeta's targets, which become requests.
 
 use super::feeds;
-
 use crate::curl;
 use crate::feed::{Address, Format, PATH, Pick};
 use crate::files::read_limited;
