@@ -129,7 +129,7 @@ image arch="x86_64" tool="podman":
     scripts/static {{arch}}
     {{tool}} build --build-arg ARCH={{arch}} -f deploy/Dockerfile -t floodgate .
 
-# Makes the archives of a release with checksums, licences and a bill of materials, in target/dist/
+# Makes the archives of a release with checksums, licences and a bill of materials, in target/archives/
 dist *archs:
     scripts/dist {{archs}}
 
