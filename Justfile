@@ -127,7 +127,7 @@ copy +hosts:
 # Builds a container image that has only the static binary
 image arch="x86_64" tool="podman":
     scripts/static {{arch}}
-    {{tool}} build --build-arg ARCH={{arch}} -f deploy/Dockerfile -t floodgate .
+    {{tool}} build --platform linux/{{ if arch == "aarch64" { "arm64" } else { "amd64" } }} --build-arg ARCH={{arch}} -f deploy/Dockerfile -t floodgate .
 
 # Makes the archives of a release with checksums, licences and a bill of materials, in target/archives/
 dist *archs:

@@ -4,7 +4,9 @@
 cluster_nodes=(1 2 3)
 
 cluster_port() {
-    echo $(($(default_port "$1") + 100))
+    local port
+    port=$(default_port "$1") || exit 1
+    echo $((port + 100))
 }
 
 # The port of a node, given that of the first one.

@@ -173,6 +173,11 @@ pub fn clip(text: &str, most_chars: usize) -> String {
     clipped
 }
 
+/// The greatest common divisor, by Euclid's algorithm; `gcd(0, b)` is `b`.
+pub fn gcd(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

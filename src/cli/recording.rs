@@ -5,16 +5,13 @@ use super::urls::UrlFile;
 use super::values;
 use crate::feed::{Address, Format};
 use crate::message::RecordedStarts;
+use crate::plan::feed_options::FeedOptions;
 use crate::plan::options::Options;
 use crate::recording::{Recording, too_many};
 use crate::units::format_names;
 use clap::Args;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-
-/// Most that starts and rows may have together in a plan, in bytes of JSON; the rest of the 1,000,000 of a
-/// record is left for everything else.
-const MOST_TOGETHER: usize = 900_000;
 
 /// The flags.
 #[derive(Args, Clone, Debug, Default)]
@@ -47,10 +44,12 @@ impl RecordingArgs {
             log::warn!("{}: line {line} is earlier than the one before it: sorted", path.display());
         }
         let method = flags.request.method.as_ref().or(below.request.method.as_ref());
-        let method = method.map_or("GET", String::as_str);
+        let has_body = flags.request.body.is_some() || below.request.body.is_some();
+        let method = method.map_or(if has_body { "POST" } else { "GET" }, String::as_str);
+        let named = flags.named.as_ref().or(below.named.as_ref()).filter(|_| recording.path.is_none());
         let others: Vec<&String> =
             recording.methods.iter().filter(|other| !other.eq_ignore_ascii_case(method)).collect();
-        if !others.is_empty() {
+        if !others.is_empty() && named.is_none_or(Vec::is_empty) {
             let others = format_names(&others, others.len());
             log::warn!("{}: all requests are {method}, also those recorded as {others}", path.display());
         }
@@ -58,7 +57,6 @@ impl RecordingArgs {
         if let Some(first) = &recording.path {
             paths(path, first, &recording, flags, below)?;
         }
-        make_room(flags);
         Ok(())
     }
 }
@@ -80,58 +78,12 @@ fn paths(
     if flags.warmup.or(below.warmup).is_some_and(|warmup| !warmup.is_zero()) {
         return Err("has paths, of which a warm-up would use the first ones: omit --warmup".to_owned());
     }
-    if flags.feeds.iter().any(|feed| feed.name == super::urls::FEED) {
+    let is_list = |feed: &FeedOptions| feed.read.as_ref().is_some_and(|read| read.format == Format::Urls);
+    if flags.named.is_some() || flags.feeds.iter().any(is_list) {
         return Err("has paths, which conflicts with --urls: omit one of them".to_owned());
     }
     let file = File::open(path).map_err(|error| format!("cannot be opened: {error}"))?;
     let spec = feeds::read_open(path, file, Format::Urls)?;
     let origin = Address::parse(first).ok().and_then(|address| address.origin);
     UrlFile::in_order(path).list(flags, below, origin, spec)
-}
-
-/// Rows that do not fit into a plan beside the starts stay in their files.
-fn make_room(flags: &mut Options) {
-    let taken = flags.starts.as_ref().map_or(0, |starts| starts.gaps.len());
-    let of_file = flags.feeds.iter_mut().filter(|feed| feed.path.is_some());
-    let mut left = MOST_TOGETHER.saturating_sub(taken);
-    for spec in of_file.filter_map(|feed| feed.read.as_mut()) {
-        let bytes =
-            spec.data.as_ref().map_or(0, |data| serde_json::to_string(data).map_or(0, |json| json.len()));
-        match left.checked_sub(bytes) {
-            Some(rest) => left = rest,
-            None => spec.data = None,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::message::FeedSpec;
-    use crate::plan::feed_options::FeedOptions;
-
-    #[test]
-    fn rows_that_do_not_fit_beside_the_starts_stay_in_their_file() {
-        let feed = |bytes: usize, path: Option<&str>| FeedOptions {
-            path: path.map(PathBuf::from),
-            read: Some(FeedSpec { data: Some("x".repeat(bytes)), ..FeedSpec::default() }),
-            ..FeedOptions::default()
-        };
-        let fit = |starts: usize| {
-            let gaps = "A".repeat(starts);
-            let mut flags = Options {
-                starts: Some(RecordedStarts { gaps, ..RecordedStarts::default() }),
-                feeds: vec![feed(499_998, Some("urls.txt")), feed(100_000, None)],
-                ..Options::default()
-            };
-            make_room(&mut flags);
-            flags
-                .feeds
-                .iter()
-                .map(|feed| feed.read.as_ref().is_some_and(|read| read.data.is_some()))
-                .collect()
-        };
-        let kept: [Vec<bool>; 2] = [fit(400_000), fit(400_001)];
-        assert_eq!(kept, [[true, true], [false, true]], "rows of a plan file have no file to stay in");
-    }
 }

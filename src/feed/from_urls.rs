@@ -100,10 +100,9 @@ pub fn read(input: impl Read, sink: &mut dyn Sink) -> Result<u64, String> {
         }
         // A password is not repeated.
         let may_have_password = text.contains("://") && text.contains('@');
-        let shown = clip(if may_have_password { "" } else { text }, MAX_SHOWN);
-        let in_line = |why: String| match shown.is_empty() {
+        let in_line = |why: String| match may_have_password {
             true => at_line(line, why),
-            false => at_line(line, format!("{shown}: {why}")),
+            false => at_line(line, format!("{}: {why}", clip(text, MAX_SHOWN))),
         };
         let path = recorded(text).map_err(in_line)?;
         let address = Address::parse(&path).map_err(in_line)?;

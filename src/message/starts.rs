@@ -1,6 +1,7 @@
 //! The starts of recorded requests in a `test_config`.
 
 use super::tolerant::number;
+use crate::units::gcd;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -98,10 +99,6 @@ fn read(bytes: &mut &[u8]) -> Option<u64> {
         }
     }
     None
-}
-
-fn gcd(a: u64, b: u64) -> u64 {
-    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 #[cfg(test)]

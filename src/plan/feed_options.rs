@@ -55,23 +55,32 @@ impl FeedOptions {
     }
 }
 
-/// These feeds, and those of `below` with other names.
-pub(super) fn over(above: Vec<FeedOptions>, below: Vec<FeedOptions>) -> Vec<FeedOptions> {
+/// Most that starts and rows may have together in a plan, in bytes of JSON; the rest of the 1,000,000 of a
+/// record is left for everything else.
+const MOST_TOGETHER: usize = 900_000;
+
+/// How much of a plan rows may take beside starts of this many bytes.
+pub(super) fn room(starts_bytes: usize) -> usize {
+    INLINE_BYTES.min(MOST_TOGETHER.saturating_sub(starts_bytes))
+}
+
+/// These feeds, and those of `below` with other names, with at most `room` bytes of rows in the plan.
+pub(super) fn over(above: Vec<FeedOptions>, below: Vec<FeedOptions>, room: usize) -> Vec<FeedOptions> {
     let is_new = |feed: &FeedOptions| !above.iter().any(|own| own.name == feed.name);
     let mut merged: Vec<_> = below.into_iter().filter(is_new).collect();
     merged.extend(above);
-    fit_together(&mut merged);
+    fit_together(&mut merged, room);
     merged
 }
 
 /// Takes the largest files out of the plan until the feeds that travel in it fit together.
-fn fit_together(feeds: &mut [FeedOptions]) {
+fn fit_together(feeds: &mut [FeedOptions], room: usize) {
     let bytes = |feed: &FeedOptions| {
         let data = feed.read.as_ref().and_then(|read| read.data.as_ref());
         data.and_then(|data| serde_json::to_string(data).ok()).map_or(0, |json| json.len())
     };
     let mut sizes: Vec<usize> = feeds.iter().map(bytes).collect();
-    while sizes.iter().sum::<usize>() > INLINE_BYTES {
+    while sizes.iter().sum::<usize>() > room {
         let files = (0..feeds.len()).filter(|at| feeds[*at].path.is_some() && sizes[*at] > 0);
         let Some(largest) = files.max_by_key(|at| sizes[*at]) else { return };
         sizes[largest] = 0;
@@ -95,7 +104,7 @@ mod tests {
             file: Some(file.to_owned()),
             ..FeedOptions::default()
         };
-        let merged = over(vec![feed("a", "new")], vec![feed("a", "old"), feed("b", "kept")]);
+        let merged = over(vec![feed("a", "new")], vec![feed("a", "old"), feed("b", "kept")], room(0));
         assert_eq!(merged, [feed("b", "kept"), feed("a", "new")]);
     }
 
@@ -112,12 +121,15 @@ mod tests {
             feed("large", 300_000, Some("l.csv")),
             feed("rows", 350_000, None),
         ];
-        let merged = over(feeds.clone(), Vec::new());
+        let merged = over(feeds.clone(), Vec::new(), room(0));
         let in_plan = |feeds: &[FeedOptions]| -> Vec<String> {
             let has_data = |feed: &&FeedOptions| feed.read.as_ref().is_some_and(|read| read.data.is_some());
             feeds.iter().filter(has_data).map(|feed| feed.name.clone()).collect()
         };
         assert_eq!(in_plan(&merged), ["small", "rows"]);
-        assert_eq!(in_plan(&over(feeds[..2].to_vec(), Vec::new())), ["small", "large"]);
+        assert_eq!(in_plan(&over(feeds[..2].to_vec(), Vec::new(), room(0))), ["small", "large"]);
+        let beside = |starts| in_plan(&over(feeds[..2].to_vec(), Vec::new(), room(starts)));
+        assert_eq!([beside(499_000), beside(600_000)], [vec!["small", "large"], vec!["small"]]);
+        assert_eq!(in_plan(&over(feeds.clone(), Vec::new(), 0)), ["rows"], "which have no file to stay in");
     }
 }

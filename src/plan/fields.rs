@@ -40,6 +40,7 @@ const FLEET: [&str; 4] = ["rate", "requests", "connections", "stages"];
 const REQUEST: [&str; 5] = ["method", "headers", "body", "body_base64", "expect"];
 const NAMED: [&str; 8] = ["name", "weight", "url", "method", "headers", "body", "body_base64", "expect"];
 const FEED: [&str; 9] = ["name", "pick", "at_end", "format", "columns", "count", "sha256", "file", "data"];
+const STARTS: [&str; 4] = ["count", "last_us", "unit_us", "gaps"];
 const STAGE: [&str; 2] = ["duration_ms", "rate"];
 /// Accepted here but not advertised: for `drivers` and `previous` the orchestrator has its own errors, and
 /// some clients write `duration` in a stage; `fail_if` is another name of `thresholds`.
@@ -91,6 +92,7 @@ pub fn check(plan: &Value) -> Result<(), String> {
     look(&plan["request"], "request", &REQUEST);
     look(&plan["request"]["expect"], "request.expect", &check::KEYS);
     look(&plan["fleet"], "fleet", &FLEET);
+    look(&plan["starts"], "starts", &STARTS);
     plan["feeds"].as_array().into_iter().flatten().for_each(|feed| look(feed, "feeds[]", &FEED));
     for stages in [&plan["stages"], &plan["fleet"]["stages"]] {
         stages.as_array().into_iter().flatten().for_each(|stage| look(stage, "stages[]", &STAGE));

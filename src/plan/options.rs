@@ -122,6 +122,8 @@ impl Options {
         if self.connections.or(self.connections_per_driver).is_some() {
             (below.connections, below.connections_per_driver) = (None, None);
         }
+        let starts = self.starts.as_ref().or(below.starts.as_ref());
+        let room = feed_options::room(starts.map_or(0, |starts| starts.gaps.len()));
         Options {
             test_type: self.test_type.or(below.test_type),
             url: self.url.or(below.url),
@@ -149,7 +151,7 @@ impl Options {
             request: self.request.over(below.request),
             named: self.named.or(below.named),
             seed: self.seed.or(below.seed),
-            feeds: feed_options::over(self.feeds, below.feeds),
+            feeds: feed_options::over(self.feeds, below.feeds, room),
         }
     }
 

@@ -2,19 +2,28 @@
 //!
 //! The order of keys is kept, and keys that appear twice stay so, for the TOML parser to reject.
 
+use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::fmt;
 
 /// The TOML of a JSON object with the keys of a plan file.
 ///
 /// # Errors
-/// Text that is not JSON, or a value that TOML does not have: null.
-pub fn to_toml(json: &str) -> Result<String, serde_json::Error> {
+/// Text that is no JSON object, or a value that TOML does not have, null, with its key.
+pub fn to_toml(json: &str) -> Result<String, String> {
     let mut reader = serde_json::Deserializer::from_str(json);
     let mut out = String::with_capacity(json.len());
-    Writer { out: &mut out, is_top: true }.deserialize(&mut reader)?;
-    reader.end().map(|()| out)
+    let written = Writer { out: &mut out, is_top: true }.deserialize(&mut reader);
+    written.and_then(|()| reader.end()).map_err(|error| without_place(&error))?;
+    Ok(out)
+}
+
+/// The text of an error, without line and column: they count inside a part of the text.
+fn without_place(error: &impl std::fmt::Display) -> String {
+    let text = error.to_string();
+    text.split(" at line ").next().unwrap_or_default().to_owned()
 }
 
 /// Writes one value.
@@ -30,18 +39,23 @@ impl Writer<'_> {
     fn string(&mut self, text: &str) {
         self.out.push_str(&Value::from(text).to_string().replace('\u{7f}', "\\u007f"));
     }
-
-    fn put<E: Error>(self, value: impl Into<Value>) -> Result<(), E> {
-        self.out.push_str(&value.into().to_string());
-        Ok(())
-    }
 }
 
 impl<'de> DeserializeSeed<'de> for Writer<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
-        if self.is_top { reader.deserialize_map(self) } else { reader.deserialize_any(self) }
+        if self.is_top {
+            return reader.deserialize_map(self);
+        }
+        // A number stays as it is written: 1.10, or one with more digits than a float has.
+        let written = <&RawValue>::deserialize(reader)?.get();
+        if written.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
+            self.out.push_str(written);
+            return Ok(());
+        }
+        let mut reader = serde_json::Deserializer::from_str(written);
+        reader.deserialize_any(self).map_err(|error| D::Error::custom(without_place(&error)))
     }
 }
 
@@ -53,19 +67,8 @@ impl<'de> Visitor<'de> for Writer<'_> {
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
-        self.put(value)
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
-        self.put(value)
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
-        self.put(value)
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
-        self.put(value)
+        self.out.push_str(if value { "true" } else { "false" });
+        Ok(())
     }
 
     fn visit_str<E: Error>(mut self, text: &str) -> Result<(), E> {
@@ -95,7 +98,8 @@ impl<'de> Visitor<'de> for Writer<'_> {
             is_first = false;
             self.string(&key);
             self.out.push('=');
-            map.next_value_seed(Writer { out: self.out, is_top: false })?;
+            map.next_value_seed(Writer { out: self.out, is_top: false })
+                .map_err(|error| A::Error::custom(format!("{key}: {}", without_place(&error))))?;
         }
         self.out.push_str(end);
         Ok(())
@@ -108,24 +112,24 @@ mod tests {
 
     #[test]
     fn every_value_of_json_but_null_has_a_form_in_toml() {
-        let json = r#" {"z": 1, "a key": [true, -2.5, 1e21, "q\"\\\n\u0001/"], "t": {"b": {}, "c": []}} "#;
+        let json = r#" {"z": 1, "a key": [true, -2.5, 1e21, 1.10, 12345678901234567890123, "q\"\\\n\u0001/"], "t": {"b": {}, "c": []}} "#;
         let toml = to_toml(json).expect("JSON");
         assert_eq!(
             toml,
-            "\"z\"=1\n\"a key\"=[true,-2.5,1e+21,\"q\\\"\\\\\\n\\u0001/\",]\n\"t\"={\"b\"={},\"c\"=[]}"
+            "\"z\"=1\n\"a key\"=[true,-2.5,1e21,1.10,12345678901234567890123,\"q\\\"\\\\\\n\\u0001/\",]\n\"t\"={\"b\"={},\"c\"=[]}"
         );
         let (_, wrong) = toml::de::DeTable::parse_recoverable(&toml);
         assert!(wrong.is_empty(), "{wrong:?}");
         let text = to_toml("{\"a\": \"\\u007f\u{7f}\"}").expect("JSON");
         assert_eq!(text, "\"a\"=\"\\u007f\\u007f\"");
         for (json, expected) in [
-            ("{\"a\": [1, null]}", "null is not a value of a plan: omit the key at line 1 column"),
+            ("{\"a\": [1, null]}", "a: null is not a value of a plan: omit the key"),
             ("[1]", "expected an object with the keys of a plan file"),
             ("{\"a\": 1", "EOF"),
             ("{} x", "trailing characters"),
         ] {
-            let error = to_toml(json).expect_err("wrong").to_string();
-            assert!(error.contains(expected), "{error}");
+            let error = to_toml(json).expect_err("wrong");
+            assert!(error.contains(expected) && !error.contains("line 1"), "{error}");
         }
     }
 }

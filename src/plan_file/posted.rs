@@ -109,7 +109,7 @@ mod tests {
             (r#"{"request": {"body_file": "b"}}"#, "request.body_file: the orchestrator reads no files"),
             (r#"{"feeds": {"u": {"file": "u.csv"}}}"#, "feeds.u.file: the orchestrator reads no files: "),
             (r#"{"feeds": {"u": {"rows": [{"a": 1}, {"b": 1}]}}}"#, "feeds.u.rows: row 2: "),
-            (r#"{"rate": null}"#, "the plan: null is not a value of a plan: omit the key at line 1"),
+            (r#"{"rate": null}"#, "the plan: rate: null is not a value of a plan: omit the key"),
             (r#"{"delay": "1s", "test_type": "avalanche"}"#, "delay: applies to tsunami only"),
         ] {
             let error = from_json(json, "t").expect_err("wrong");

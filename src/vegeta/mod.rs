@@ -10,7 +10,7 @@ mod text;
 
 use crate::plan::limits;
 use crate::plan::written::{Written, origin};
-use crate::units::{clip, format_count};
+use crate::units::{clip, format_count, gcd};
 
 /// Maximum size of a file, in bytes.
 pub const MAX_BYTES: usize = 16_000_000;
@@ -159,10 +159,6 @@ impl Found {
     fn divisor(&self) -> u64 {
         self.entries.iter().fold(0, |all, entry| gcd(all, entry.weight)).max(1)
     }
-}
-
-fn gcd(a: u64, b: u64) -> u64 {
-    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 impl Target {

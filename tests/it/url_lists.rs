@@ -62,6 +62,7 @@ fn each_path_is_requested_in_turn_on_any_number_of_drivers() {
         assert_eq!(summary.total.requests, 60, "{more:?}");
         assert!(summary.requests.is_empty(), "a list may have 100,000 lines");
         let warm = received.len() - 60;
+        assert_eq!(warm > 0, more.contains(&"--warmup"), "{more:?}");
         let expected = times([
             ("GET / HTTP/1.1", 20),
             ("GET /items/7?x=1&y=a,b%20c HTTP/1.1", 20),

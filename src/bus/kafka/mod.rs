@@ -71,7 +71,7 @@ use std::time::Duration;
 
 /// Opens handles on one Kafka cluster; clones share the settings.
 ///
-/// If a broker hangs, a call may take up to two seconds longer than its timeout. A connection whose setup
+/// If a broker hangs, a call may take up to three seconds longer than its timeout. A connection whose setup
 /// takes longer than a call is completed by a later one.
 #[derive(Clone)]
 pub struct KafkaConnector {

@@ -101,10 +101,13 @@ fn an_invalid_plan_file_gets_an_error_and_starts_nothing() {
     let bus = local();
     let (orchestrator, addr) = serve(bus, None);
     let deep = format!("rate = {}", "[".repeat(500_000));
+    let key = vec!["a"; 80].join(".");
+    let tables = format!("x = {}1{}", format!("{{{key} = ").repeat(79), "}".repeat(79));
     for (body, expected) in [
         ("rate = 1\nrat = 2", "the plan:2:1: rat is not a key of a plan file: did you mean rate?"),
         ("rate =", "the plan:1:7: malformed TOML"),
         (deep.as_str(), "the plan:1:"),
+        (tables.as_str(), "the plan:1:1: x is not a key of a plan file"),
         ("[request]\nbody_file = \"/etc/passwd\"", "the orchestrator reads no files: send the body as body"),
     ] {
         let answer = post_toml(addr, body);

@@ -7,16 +7,16 @@ use crate::bus::kafka::access::Access;
 use crate::bus::kafka::connection::{Connection, Stage};
 use crate::bus::kafka::settings::Address;
 use crate::clock::{self, NS_PER_MS, NS_PER_S};
+use crate::threads;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::thread;
 
 /// Time for the setup of one connection, however short the call that began it.
 const SETUP_NS: u64 = 5 * NS_PER_S;
 /// How long an address is tried alone before the next one is tried, too.
 const HEAD_START_NS: u64 = 500 * NS_PER_MS;
-/// How long a connection that nobody waited for may be used.
+/// How long the result of a setup that nobody waited for counts.
 const KEEP_NS: u64 = 30 * NS_PER_S;
 /// After its deadline, an attempt that has not reported by then is forgotten.
 const LATE_NS: u64 = NS_PER_S;
@@ -26,6 +26,8 @@ pub struct Dialing {
     access: Arc<Access>,
     open: BTreeMap<Address, Attempt>,
     ended: (Sender<Ended>, Receiver<Ended>),
+    /// What ended while a call waited for other addresses.
+    early: Vec<Ended>,
 }
 
 /// One attempt.
@@ -50,7 +52,7 @@ struct Faults(Vec<(Address, BusError)>);
 impl Dialing {
     /// Nothing in progress.
     pub fn new(access: Arc<Access>) -> Self {
-        Dialing { access, open: BTreeMap::new(), ended: unbounded() }
+        Dialing { access, open: BTreeMap::new(), ended: unbounded(), early: Vec::new() }
     }
 
     /// A connection to the first of `addresses` that lets us in. Attempts that are incomplete at the deadline
@@ -100,27 +102,30 @@ impl Dialing {
 
     /// The attempts that ended since the last call. Passing faults are old by now; refusals are not.
     fn collect(&mut self, addresses: &[Address], faults: &mut Faults) -> Option<Connection> {
-        let mut earlier = Faults::default();
-        while let Ok(ended) = self.ended.1.try_recv() {
-            let connection = self.take(ended, addresses, &mut earlier);
-            let is_fresh = |open: &Connection| clock::now_ns().saturating_sub(open.used_ns()) < KEEP_NS;
-            if let Some(connection) = connection.filter(is_fresh) {
-                return Some(connection);
+        let mut ended = std::mem::take(&mut self.early);
+        ended.extend(self.ended.1.try_iter());
+        let (mut earlier, mut found) = (Faults::default(), None);
+        for one in ended.into_iter().filter(Ended::is_fresh) {
+            match found {
+                None => found = self.take(one, addresses, &mut earlier),
+                Some(_) => self.early.push(one),
             }
         }
         earlier.0.retain(|(_, error)| !error.is_transient());
         *faults = earlier;
-        None
+        found
     }
 
     fn take(&mut self, ended: Ended, addresses: &[Address], faults: &mut Faults) -> Option<Connection> {
-        let Ended { address, began_ns, result } = ended;
-        if self.open.get(&address).is_some_and(|attempt| attempt.began_ns == began_ns) {
-            self.open.remove(&address);
+        if self.open.get(&ended.address).is_some_and(|attempt| attempt.began_ns == ended.began_ns) {
+            self.open.remove(&ended.address);
         }
-        if !addresses.contains(&address) {
+        if !addresses.contains(&ended.address) {
+            // A call that needs this address may come.
+            self.early.extend(Some(ended).filter(|ended| ended.result.is_some()));
             return None;
         }
+        let Ended { address, result, .. } = ended;
         result?.map_err(|error| faults.note(address, error)).ok()
     }
 
@@ -150,14 +155,19 @@ impl Dialing {
         let stage = Arc::new(Stage::default());
         let (access, ended, own) = (Arc::clone(&self.access), self.ended.0.clone(), Arc::clone(&stage));
         let at = address.clone();
+        let (failed, failed_at) = (ended.clone(), address.clone());
         let dial = move || {
             let opened = Connection::open_noting(&at, &access, until_ns, &own);
             let result = Some(opened).filter(|opened| opened.is_err() || own.is_wanted());
             // Fails only if the handle is gone.
             let _ = ended.send(Ended { address: at, began_ns, result });
         };
-        let begun = thread::Builder::new().name("connect".to_owned()).spawn(dial);
-        begun.map_err(|e| BusError::Unavailable(format!("cannot start a thread to connect: {e}")))?;
+        let on_panic = move |what| {
+            let result = Some(Err(BusError::Unavailable(what)));
+            let _ = failed.send(Ended { address: failed_at, began_ns, result });
+        };
+        // Not joined: it ends by its deadline, and its result is dropped with the handle.
+        threads::spawn("connect", dial, on_panic).map(drop).map_err(BusError::Unavailable)?;
         self.open.insert(address.clone(), Attempt { began_ns, until_ns, stage });
         Ok(())
     }
@@ -169,12 +179,26 @@ impl Dialing {
 
     /// The error of a call whose time is over while attempts go on.
     fn out_of_time(&self, addresses: &[Address], mut faults: Faults) -> BusError {
+        let mut goes_on = false;
         for address in addresses {
             if let Some(attempt) = self.open.get(address) {
                 faults.note(address.clone(), attempt.stage.late(address, &self.access));
+                goes_on = true;
             }
         }
-        faults.sum()
+        // Another address may still let us in.
+        if goes_on { faults.passing() } else { faults.sum() }
+    }
+}
+
+impl Ended {
+    /// Whether it was not kept for too long.
+    fn is_fresh(&self) -> bool {
+        let since_ns = match &self.result {
+            Some(Ok(connection)) => connection.used_ns(),
+            _ => self.began_ns,
+        };
+        clock::now_ns().saturating_sub(since_ns) < KEEP_NS
     }
 }
 
@@ -187,10 +211,16 @@ impl Faults {
         self.0.iter().any(|(own, _)| own == address)
     }
 
+    /// All of them, as one that may pass.
+    fn passing(&self) -> BusError {
+        let all: Vec<String> = self.0.iter().map(|(_, error)| error.to_string()).collect();
+        BusError::Unavailable(all.join("; "))
+    }
+
     /// The first that will last, or all of them.
     fn sum(self) -> BusError {
-        let all: Vec<String> = self.0.iter().map(|(_, error)| error.to_string()).collect();
+        let passing = self.passing();
         let lasting = self.0.into_iter().map(|(_, error)| error).find(|error| !error.is_transient());
-        lasting.unwrap_or_else(|| BusError::Unavailable(all.join("; ")))
+        lasting.unwrap_or(passing)
     }
 }

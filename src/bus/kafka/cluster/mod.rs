@@ -99,10 +99,18 @@ impl Cluster {
         let mut connection = self.any_connection(deadline_ns)?;
         let deadline_ns = deadline_ns.max(clock::now_ns().saturating_add(ANSWER_NS));
         let asked = connection.call(Api::Metadata, |head| requests::metadata(head, &names), deadline_ns);
-        let answer = asked.map_err(|error| match connection.closed_by_peer() {
-            true => faults::hint_sasl(error, connection.address(), &self.settings().security),
-            false => error,
-        })?;
+        let answer = match asked {
+            Ok(answer) => answer,
+            Err(error) if connection.closed_by_peer() => {
+                return Err(faults::hint_sasl(error, connection.address(), &self.settings().security));
+            }
+            Err(error) => {
+                // Another connection to a broker that throttles would only use up more of the quota.
+                let id = self.directory.id_of(connection.address()).filter(|_| connection.is_resting());
+                id.map(|id| self.connections.insert(id, connection));
+                return Err(error);
+            }
+        };
         let found = answer
             .body()
             .and_then(|mut body| responses::metadata(&mut body, answer.version))
@@ -122,9 +130,11 @@ impl Cluster {
         self.connections.retain(|id, connection| directory.address(*id) == Some(connection.address()));
     }
 
-    /// An open idle connection, or a new one to the first broker that lets us in.
+    /// An open idle connection, best to a broker that does not throttle, or a new one to the first broker
+    /// that lets us in.
     fn any_connection(&mut self, deadline_ns: u64) -> Result<Connection, BusError> {
-        let idle = self.connections.iter().find(|(_, open)| !open.is_busy() && is_fresh(open));
+        let idle = self.connections.iter().filter(|(_, open)| !open.is_busy() && is_fresh(open));
+        let idle = idle.min_by_key(|(_, open)| open.rests_until_ns());
         if let Some(connection) = idle.map(|(id, _)| *id).and_then(|id| self.connections.remove(&id)) {
             return Ok(connection);
         }
@@ -168,9 +178,9 @@ impl Cluster {
         }
     }
 
-    /// Whether a broker throttles this client at the moment.
+    /// Whether all brokers in use throttle this client at the moment.
     pub fn is_throttled(&self) -> bool {
-        self.connections.values().any(Connection::is_resting)
+        !self.connections.is_empty() && self.connections.values().all(Connection::is_resting)
     }
 
     /// A connection to the broker that creates topics. If none is known, any broker forwards the request.

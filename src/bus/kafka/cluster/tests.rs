@@ -133,6 +133,24 @@ fn a_setup_that_outlasts_its_call_is_completed_by_a_later_one() {
 }
 
 #[test]
+fn setups_that_outlast_their_calls_do_not_cost_each_other_the_connection() {
+    let (asked, quick) = (Asked::default(), listener());
+    let slow = [listener(), listener()];
+    let named = [(1, slow[0].1.clone()), (2, slow[1].1.clone()), (3, quick.1.clone())];
+    let mut cluster = cluster(&[&quick.1]);
+    broker(3, quick.0, &named, &asked);
+    for (id, (listener, _)) in (1..).zip(slow) {
+        broker_after(2 * SLOW, id, listener, &named, &asked);
+    }
+    in_short_calls(&mut cluster);
+    let both = (0..20).any(|_| {
+        let reached = [1, 2].map(|id| cluster.connection(id, clock::now_ns() + SHORT_NS).is_ok());
+        reached == [true; 2]
+    });
+    assert!(both);
+}
+
+#[test]
 fn addresses_that_hang_leave_time_for_a_slow_one() {
     let ((one, at), asked) = (listener(), Asked::default());
     let hung = [listener(), listener()];

@@ -17,7 +17,7 @@ use super::tls_faults;
 use super::versions::{Agreed, Api, BrokerVersions, Unusable};
 use super::wire::Malformed;
 use crate::bus::BusError;
-use crate::clock::{self, NS_PER_S};
+use crate::clock::{self, NS_PER_MS, NS_PER_S};
 use crate::dns;
 use bytes::BytesMut;
 use std::io;
@@ -37,6 +37,8 @@ const LONGEST_FIRST_FRAME: i32 = 1 << 20;
 const TCP_WITHIN_NS: u64 = 3 * NS_PER_S;
 /// Time for another login on an open connection, however short the call.
 const RENEW_WITHIN_NS: u64 = 2 * NS_PER_S;
+/// Time for a request after such a login.
+const ANSWER_NS: u64 = 500 * NS_PER_MS;
 /// The broker's error code for an unknown version of ApiVersions.
 const UNSUPPORTED_VERSION: i16 = 35;
 
@@ -209,8 +211,8 @@ impl Connection {
         write: impl FnOnce(Head<'_>) -> Result<BytesMut, BusError>,
         deadline_ns: u64,
     ) -> Result<Answer, BusError> {
-        self.send(api, write, deadline_ns)?;
-        self.receive(deadline_ns)?.ok_or_else(|| self.silent())
+        let deadline_ns = self.ready(deadline_ns)?;
+        self.exchange(api, write, deadline_ns)
     }
 
     /// Like [`Connection::call`], for the requests of a login itself.
@@ -236,10 +238,20 @@ impl Connection {
         write: impl FnOnce(Head<'_>) -> Result<BytesMut, BusError>,
         deadline_ns: u64,
     ) -> Result<(), BusError> {
+        let deadline_ns = self.ready(deadline_ns)?;
+        self.send_version(api, self.agreed.version(api), write, deadline_ns)
+    }
+
+    /// Waits until the broker reads requests, and logs in again if it is time. Returns the deadline of the
+    /// request: what a login took is not taken from its time.
+    fn ready(&mut self, deadline_ns: u64) -> Result<u64, BusError> {
         self.rest(deadline_ns)?;
+        if clock::now_ns() < self.renew_ns {
+            return Ok(deadline_ns);
+        }
         // A renewal that is cut off costs the connection, whose setup takes longer.
         self.renew_login(deadline_ns.max(clock::now_ns().saturating_add(RENEW_WITHIN_NS)))?;
-        self.send_version(api, self.agreed.version(api), write, deadline_ns)
+        Ok(deadline_ns.max(clock::now_ns().saturating_add(ANSWER_NS)))
     }
 
     fn send_version(

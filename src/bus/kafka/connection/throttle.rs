@@ -48,7 +48,7 @@ impl Connection {
         if self.rests_until_ns <= deadline_ns {
             return Ok(());
         }
-        let left_ms = (self.rests_until_ns - now_ns).div_ceil(NS_PER_MS);
+        let left_ms = self.rests_until_ns.saturating_sub(clock::now_ns()).div_ceil(NS_PER_MS);
         Err(BusError::Unavailable(self.throttling(i32::try_from(left_ms).unwrap_or(i32::MAX))))
     }
 }

@@ -8,8 +8,8 @@ use self::endpoint::Issued;
 use super::security::{Secret, TokenEndpoint, TokenSource, read_secret};
 use crate::bus::BusError;
 use crate::clock::{self, NS_PER_S};
+use crate::threads;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 /// Time for one request to the server, however short the call that needs a token.
@@ -135,10 +135,11 @@ impl Tokens {
             let began_ns = clock::now_ns();
             shared.ended(began_ns, endpoint::ask(&endpoint, ca_pem.as_deref(), FETCH_WITHIN));
         };
-        let begun = thread::Builder::new().name("token".to_owned()).spawn(ask);
-        begun.map(drop).map_err(|e| {
-            BusError::Unavailable(format!("no token for Kafka: cannot start a thread to ask for it: {e}"))
-        })
+        let failed = Arc::clone(&self.0);
+        let why = |what| BusError::Unavailable(format!("no token for Kafka: {what}"));
+        let on_panic = move |what| failed.ended(clock::now_ns(), Err(why(what)));
+        // Not joined: it ends after FETCH_WITHIN.
+        threads::spawn("token", ask, on_panic).map(drop).map_err(why)
     }
 
     /// Forgets a token that a broker refused.

@@ -2,6 +2,7 @@ use super::*;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
+use std::thread;
 
 fn soon() -> u64 {
     clock::now_ns() + 20 * NS_PER_S

@@ -86,12 +86,13 @@ fn read_first<'a>(text: &'a str, ours: &str) -> Result<(&'a str, Vec<u8>, u32), 
     let malformed = "its first SCRAM message is malformed";
     // A mandatory extension (`m=`) would stand first and is not supported, so it is malformed here.
     let nonce = field("r=").ok_or(malformed)?;
-    let salt = field("s=").and_then(|salt| STANDARD.decode(salt).ok()).ok_or(malformed)?;
+    let salt = field("s=").and_then(|salt| STANDARD.decode(salt).ok());
+    let salt = salt.filter(|salt| !salt.is_empty()).ok_or(malformed)?;
     let count = field("i=").and_then(|count| count.parse::<u32>().ok()).ok_or(malformed)?;
     if nonce.len() <= ours.len() || !nonce.starts_with(ours) {
         return Err("its SCRAM message does not continue our nonce".to_owned());
     }
-    match ITERATIONS.contains(&count) && !salt.is_empty() {
+    match ITERATIONS.contains(&count) {
         true => Ok((nonce, salt, count)),
         false => Err(format!(
             "it demands {count} SCRAM iterations: {} to {} are accepted",
