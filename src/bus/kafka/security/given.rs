@@ -97,25 +97,23 @@ impl Given {
 
     /// The name of a setting that only TLS has.
     fn tls_setting(&self) -> Option<&'static str> {
-        [(&self.ca, "--kafka-ca"), (&self.cert, "--kafka-cert"), (&self.key, "--kafka-key")]
-            .into_iter()
-            .find(|(pem, _)| pem.is_some())
-            .map(|(_, name)| name)
+        first([
+            ("--kafka-ca", self.ca.is_some()),
+            ("--kafka-cert", self.cert.is_some()),
+            ("--kafka-key", self.key.is_some()),
+        ])
     }
 
     /// The name of a setting that only a login has.
     fn login_setting(&self) -> Option<&'static str> {
-        [
-            (self.mechanism.is_some(), "--kafka-mechanism"),
-            (self.user.is_some(), "--kafka-user"),
-            (self.password.is_some(), "the Kafka password"),
-            (self.token_file.is_some(), "--kafka-token-file"),
-            (self.token_url.is_some(), "--kafka-token-url"),
-            (self.token_ca.is_some(), "--kafka-token-ca"),
-        ]
-        .into_iter()
-        .find(|(is_given, _)| *is_given)
-        .map(|(_, name)| name)
+        first([
+            ("--kafka-mechanism", self.mechanism.is_some()),
+            ("--kafka-user", self.user.is_some()),
+            ("the Kafka password", self.password.is_some()),
+            ("--kafka-token-file", self.token_file.is_some()),
+            ("--kafka-token-url", self.token_url.is_some()),
+            ("--kafka-token-ca", self.token_ca.is_some()),
+        ])
     }
 
     fn tls(&self) -> Result<Tls, String> {
@@ -193,6 +191,11 @@ impl Given {
             }
         }
     }
+}
+
+/// The name of the first setting that is true.
+pub fn first<const N: usize>(settings: [(&'static str, bool); N]) -> Option<&'static str> {
+    settings.into_iter().find(|(_, is_true)| *is_true).map(|(name, _)| name)
 }
 
 #[cfg(test)]

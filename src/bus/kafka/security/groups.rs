@@ -1,6 +1,8 @@
 //! Settings of two sources together: flags, and a properties file that they override in groups, so that half
 //! of a login is never completed by half of another one.
 
+use super::given::first;
+use super::pem::Pem;
 use super::{Given, Mechanism};
 
 impl Given {
@@ -34,25 +36,24 @@ impl Given {
 
     /// The setting that makes this another client certificate than the file's.
     fn other_certificate(&self, file: &Given) -> Option<&'static str> {
-        let bytes =
-            |given: &Given| [&given.cert, &given.key].map(|pem| pem.as_ref().map(|pem| pem.bytes.clone()));
-        let ([cert, key], [file_cert, file_key]) = (bytes(self), bytes(file));
-        [
+        fn bytes(pem: &Option<Pem>) -> Option<&[u8]> {
+            pem.as_ref().map(|pem| pem.bytes.as_slice())
+        }
+        let (cert, key) = (bytes(&self.cert), bytes(&self.key));
+        let (file_cert, file_key) = (bytes(&file.cert), bytes(&file.key));
+        first([
             ("--kafka-cert", differs(&cert, &file_cert)),
             ("--kafka-key", differs(&key, &file_key)),
             // A certificate may bring its key.
             ("--kafka-cert", cert.is_some() && key.is_none() && file_key.is_some() && cert != file_cert),
-        ]
-        .into_iter()
-        .find(|(_, differs)| *differs)
-        .map(|(name, _)| name)
+        ])
     }
 
     /// The setting that makes this another login than the file's.
     fn other_login(&self, file: &Given) -> Option<&'static str> {
         let has_password = |given: &Given| given.user.is_some() || given.password.is_some();
         let is_bearer = |given: &Given| given.mechanism.is_none_or(|own| own == Mechanism::OauthBearer);
-        [
+        first([
             ("--kafka-mechanism", differs(&self.mechanism, &file.mechanism)),
             ("--kafka-user", differs(&self.user, &file.user)),
             ("the Kafka password", differs(&self.password, &file.password)),
@@ -69,10 +70,7 @@ impl Given {
                 self.token_url.is_some() && (file.token_file.is_some() || !is_bearer(file)),
             ),
             ("--kafka-user", has_password(self) && file.token_file.is_some()),
-        ]
-        .into_iter()
-        .find(|(_, differs)| *differs)
-        .map(|(name, _)| name)
+        ])
     }
 }
 
@@ -83,7 +81,6 @@ fn differs<T: PartialEq>(own: &Option<T>, file: &Option<T>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bus::kafka::security::pem::Pem;
     use crate::bus::kafka::security::{Hash, Login, Secret};
 
     const SCRAM: Option<Mechanism> = Some(Mechanism::Scram(Hash::Sha512));
