@@ -15,6 +15,8 @@ use serde_json::value::RawValue;
 
 /// The smallest body of `POST /configure`.
 const PLAN: &str = r#"{"test_id": "t1", "test_type": "AVALANCHE"}"#;
+/// What else that body may be.
+const TOML: &str = "; a plan file in TOML needs the header Content-Type: application/toml";
 /// Maximum length of the part of a body or value that an error shows, in characters.
 const MOST_SHOWN: usize = 40;
 
@@ -25,7 +27,7 @@ pub fn read_plan(body: &[u8], content_type: &str) -> Result<TestConfig, ApiError
     if is_toml(content_type) {
         return posted::from_toml(body, &new_id()).map_err(|why| ApiError::new(400, why));
     }
-    let (value, text) = object(body, PLAN)?;
+    let (value, text) = object(body, PLAN, TOML)?;
     if value.get("plan").is_some() {
         return read_keys(text, &value);
     }
@@ -71,19 +73,19 @@ fn read_keys(text: &[u8], value: &Value) -> Result<TestConfig, ApiError> {
 /// Reads a body in which every field must be one of `names`.
 pub fn read_strict<T: DeserializeOwned>(body: &[u8], what: &str, names: &[&str]) -> Result<T, ApiError> {
     let example = format!("{{\"{}\": …}}", names.first().unwrap_or(&"field"));
-    let (value, text) = object(body, &example)?;
+    let (value, text) = object(body, &example, "")?;
     fields::check_object(&value, what, names).map_err(|why| ApiError::new(400, why))?;
     typed(&mut serde_json::Deserializer::from_slice(text), &value)
 }
 
 /// Reads a body like a message, ignoring unknown fields.
 pub fn read_json<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, ApiError> {
-    let (value, text) = object(body, example)?;
+    let (value, text) = object(body, example, "")?;
     typed(&mut serde_json::Deserializer::from_slice(text), &value)
 }
 
-/// The body as one JSON object, and its text.
-fn object<'a>(body: &'a [u8], example: &str) -> Result<(Value, &'a [u8]), ApiError> {
+/// The body as one JSON object, and its text. `otherwise` is what else it may be.
+fn object<'a>(body: &'a [u8], example: &str, otherwise: &str) -> Result<(Value, &'a [u8]), ApiError> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     if body.iter().all(u8::is_ascii_whitespace) {
         return Err(ApiError::new(400, format!("The body is empty: send one JSON object, like {example}")));
@@ -91,12 +93,8 @@ fn object<'a>(body: &'a [u8], example: &str) -> Result<(Value, &'a [u8]), ApiErr
     if body.trim_ascii_start().first() != Some(&b'{') {
         let begin: String = String::from_utf8_lossy(body.trim_ascii()).chars().take(MOST_SHOWN).collect();
         let begin: String = begin.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        let toml = match example {
-            PLAN => "; a plan file in TOML needs the header Content-Type: application/toml",
-            _ => "",
-        };
         let message =
-            format!("The body must be one JSON object, like {example} (it begins with `{begin}`){toml}");
+            format!("The body must be one JSON object, like {example} (it begins with `{begin}`){otherwise}");
         return Err(ApiError::new(400, message));
     }
     // The server threads have small stacks.
