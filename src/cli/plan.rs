@@ -5,9 +5,9 @@ use super::feeds;
 use crate::curl;
 use crate::files::{read_all, read_limited};
 use crate::message::TestConfig;
+use crate::plan::PlanError;
 use crate::plan::options::Options;
 use crate::plan::request::MAX_BODY_BYTES;
-use crate::plan::{Plan, PlanError};
 use crate::plan_file::{self, BodyFile, PlanFile, describe, keys};
 use crate::thresholds;
 use clap::{Args, Subcommand};
@@ -130,8 +130,8 @@ impl Merged {
     pub fn config(&self, local_drivers: Option<usize>) -> Result<TestConfig, String> {
         let id = format!("run-{}", uuid::Uuid::new_v4());
         let config = self.options.config(&id, local_drivers).map_err(|error| self.say(&[error]))?;
-        let checked = thresholds::check(&config).and_then(|()| Plan::as_written(&config).map(drop));
-        checked.map(|()| config).map_err(|errors| self.say(&errors))
+        thresholds::checked_plan(&config).map_err(|errors| self.say(&errors))?;
+        Ok(config)
     }
 
     /// Puts a plan's errors into the terms of their origin.

@@ -3,7 +3,7 @@
 
 use super::{PlanFile, json, keys};
 use crate::message::TestConfig;
-use crate::plan::{Plan, PlanError};
+use crate::plan::PlanError;
 use crate::thresholds;
 
 /// What errors call a plan that was sent.
@@ -29,30 +29,29 @@ pub fn from_json(text: &str, test_id: &str) -> Result<TestConfig, String> {
 }
 
 fn config(mut file: PlanFile, test_id: &str) -> Result<TestConfig, String> {
-    let at = |file: &PlanFile, key: &str, why: &str| file.error(key, why).unwrap_or_else(|| why.to_owned());
-    if let Some(body) = file.body_files.first() {
-        return Err(at(&file, &body.path, &format!("{NO_FILES}: send the body as body")));
-    }
     let mut feeds = std::mem::take(&mut file.options.feeds);
+    let at = |key: &str, why: &str| file.error(key, why).unwrap_or_else(|| why.to_owned());
+    if let Some(body) = file.body_files.first() {
+        return Err(at(&body.path, &format!("{NO_FILES}: send the body as body")));
+    }
     for feed in &mut feeds {
-        let key = |key: &str| format!("feeds.{}.{key}", feed.name);
         if feed.file.is_some() {
             let why = format!("{NO_FILES}: send rows, or use floodgate run PLAN.toml --orchestrator URL");
-            return Err(at(&file, &key("file"), &why));
+            return Err(at(&format!("feeds.{}.file", feed.name), &why));
         }
-        feed.read_rows().map_err(|why| at(&file, &format!("feeds.{}.rows", feed.name), &why))?;
+        feed.read_rows().map_err(|why| at(&format!("feeds.{}.rows", feed.name), &why))?;
     }
     file.options.feeds = feeds;
-    let say = |errors: &[PlanError]| {
-        let say = |error: &PlanError| {
-            let in_terms = || format!("{}: {}", keys::of_field(&error.field), keys::reason(&error.reason));
-            file.plan_error(error).unwrap_or_else(in_terms)
-        };
-        errors.iter().map(say).collect::<Vec<_>>().join("\n")
-    };
-    let config = file.options.config(test_id, None).map_err(|error| say(&[error]))?;
-    let checked = thresholds::check(&config).and_then(|()| Plan::as_written(&config).map(drop));
-    checked.map(|()| config).map_err(|errors| say(&errors))
+    let config = file.options.config(test_id, None).map_err(|error| said(&file, &error))?;
+    thresholds::checked_plan(&config)
+        .map_err(|errors| errors.iter().map(|error| said(&file, error)).collect::<Vec<_>>().join("\n"))?;
+    Ok(config)
+}
+
+/// A rule that the plan breaks, at the value that breaks it or with its key.
+fn said(file: &PlanFile, error: &PlanError) -> String {
+    let in_terms = || format!("{}: {}", keys::of_field(&error.field), keys::reason(&error.reason));
+    file.plan_error(error).unwrap_or_else(in_terms)
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub use judge::Judge;
 
 use crate::check::Expect;
 use crate::message::{NamedRequest, RequestSpec, TestConfig};
-use crate::plan::{AB_NAMES, Fixed, PlanError};
+use crate::plan::{AB_NAMES, Fixed, Plan, PlanError};
 use crate::stats::summary::ThresholdResult;
 use crate::units::{format_count, format_duration_ms, format_figure, format_ms, trim_number};
 
@@ -191,6 +191,14 @@ impl Threshold {
 fn condition(expression: &str) -> &str {
     let end = expression.find(" for ").or_else(|| expression.find(',')).unwrap_or(expression.len());
     expression[..end].trim()
+}
+
+/// The plan in a message, if it is valid, with its conditions.
+///
+/// # Errors
+/// Those of [`check`], or else those of [`Plan::as_written`].
+pub fn checked_plan(config: &TestConfig) -> Result<Plan, Vec<PlanError>> {
+    check(config).and_then(|()| Plan::as_written(config))
 }
 
 /// Checks the conditions of a plan.

@@ -233,7 +233,7 @@ fn check(config: &TestConfig) -> Result<Plan, ApiError> {
     if config.previous.is_some() {
         return Err(ApiError::new(400, "previous: the orchestrator fills in the test before: leave it out"));
     }
-    thresholds::check(config).and_then(|()| Plan::as_written(config)).map_err(|errors| {
+    thresholds::checked_plan(config).map_err(|errors| {
         let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
         ApiError::new(400, texts.join("; "))
     })
