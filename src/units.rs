@@ -1,5 +1,6 @@
 //! Human-readable numbers: `250ms`, `1.5s`, `1%`, `12,345`, `1.2 MB`.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 /// Milliseconds of a day.
@@ -171,6 +172,19 @@ pub fn clip(text: &str, most_chars: usize) -> String {
         clipped.push('…');
     }
     clipped
+}
+
+/// Bytes in hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The text of an error of `serde_json` without its line and column, for JSON that is a part of a text.
+pub fn without_place(error: &str) -> &str {
+    error.split(" at line ").next().unwrap_or_default()
 }
 
 /// The greatest common divisor, by Euclid's algorithm; `gcd(0, b)` is `b`.

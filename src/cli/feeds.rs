@@ -16,14 +16,19 @@ pub fn flag(text: &str) -> Result<FeedOptions, String> {
     let how = "use NAME=FILE, like users=users.csv, or NAME=FILE:PICK with cycle, random or unique";
     let (name, file) = text.split_once('=').ok_or(how)?;
     names::check(name)?;
-    let (file, pick) = match file.rsplit_once(':').map(|(file, pick)| (file, Pick::named(pick))) {
-        Some((file, Some(pick))) => (file, Some(pick)),
-        _ => (file, None),
-    };
+    let (file, pick) = file_and_pick(file);
     if file.is_empty() {
         return Err(how.to_owned());
     }
     Ok(FeedOptions { name: name.to_owned(), file: Some(file.to_owned()), pick, ..FeedOptions::default() })
+}
+
+/// The parts of `FILE`, or `FILE:PICK`.
+pub fn file_and_pick(text: &str) -> (&str, Option<Pick>) {
+    match text.rsplit_once(':').map(|(file, pick)| (file, Pick::named(pick))) {
+        Some((file, Some(pick))) => (file, Some(pick)),
+        _ => (text, None),
+    }
 }
 
 /// Reads a feed once, to say in the plan what it is. Small ones become a part of the plan.
@@ -43,20 +48,24 @@ pub fn read(feed: &mut FeedOptions, folder: &Path) -> Result<(), (&'static str, 
     Ok(())
 }
 
-fn read_file(path: &Path, format: Format) -> Result<FeedSpec, String> {
-    let file = File::open(path).map_err(|error| format!("cannot be opened: {error}"))?;
-    read_open(path, file, format)
-}
-
-/// What a plan says of an open file.
+/// What a plan says of a file.
 ///
 /// # Errors
 /// What is wrong with it, with the number of the line.
-pub fn read_open(path: &Path, mut file: File, format: Format) -> Result<FeedSpec, String> {
+pub fn read_file(path: &Path, format: Format) -> Result<FeedSpec, String> {
+    let mut file = open(path)?;
     let cannot = |error: std::io::Error| format!("cannot be read: {error}");
     let mut begin = Vec::new();
     (&mut file).take(INLINE_BYTES as u64 + 1).read_to_end(&mut begin).map_err(cannot)?;
     spec(path, format, begin, file)
+}
+
+/// Opens a file.
+///
+/// # Errors
+/// Why it cannot be opened.
+pub fn open(path: &Path) -> Result<File, String> {
+    File::open(path).map_err(|error| format!("cannot be opened: {error}"))
 }
 
 /// What a plan says of a file that begins with `begin`, which is all of it or longer than what fits in a

@@ -10,7 +10,6 @@ use crate::plan::options::Options;
 use crate::recording::{Recording, too_many};
 use crate::units::format_names;
 use clap::Args;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// The flags.
@@ -37,8 +36,7 @@ impl RecordingArgs {
     }
 
     fn applied(&self, path: &Path, flags: &mut Options, below: &Options) -> Result<(), String> {
-        let open = || File::open(path).map_err(|error| format!("cannot be opened: {error}"));
-        let recording = Recording::read(open()?, self.replay_speed.unwrap_or(1.0))?;
+        let recording = Recording::read(feeds::open(path)?, self.replay_speed.unwrap_or(1.0))?;
         let starts = RecordedStarts::encode(&recording.offsets_us).map_err(too_many)?;
         if let Some(line) = recording.unordered.filter(|_| recording.path.is_none()) {
             log::warn!("{}: line {line} is earlier than the one before it: sorted", path.display());
@@ -82,8 +80,7 @@ fn paths(
     if flags.named.is_some() || flags.feeds.iter().any(is_list) {
         return Err("has paths, which conflicts with --urls: omit one of them".to_owned());
     }
-    let file = File::open(path).map_err(|error| format!("cannot be opened: {error}"))?;
-    let spec = feeds::read_open(path, file, Format::Urls)?;
+    let spec = feeds::read_file(path, Format::Urls)?;
     let origin = Address::parse(first).ok().and_then(|address| address.origin);
     UrlFile::in_order(path).list(flags, below, origin, spec)
 }

@@ -10,7 +10,6 @@ use crate::plan::options::{NamedOptions, Options, RequestOptions};
 use crate::plan::request::MAX_BODY_BYTES;
 use crate::plan::written::origin;
 use crate::vegeta::{self, Body, Entry, Form, as_text, escaped};
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -39,10 +38,7 @@ enum Content {
 /// # Errors
 /// It names no file.
 pub fn flag(text: &str) -> Result<UrlFile, String> {
-    let (file, pick) = match text.rsplit_once(':').map(|(file, pick)| (file, Pick::named(pick))) {
-        Some((file, Some(pick))) => (file, Some(pick)),
-        _ => (text, None),
-    };
+    let (file, pick) = feeds::file_and_pick(text);
     if file.is_empty() {
         return Err("use FILE, or FILE:PICK with cycle, random or unique".to_owned());
     }
@@ -72,7 +68,7 @@ impl UrlFile {
     }
 
     fn read(&self) -> Result<Content, String> {
-        let mut file = File::open(&self.file).map_err(|error| format!("cannot be opened: {error}"))?;
+        let mut file = feeds::open(&self.file)?;
         let mut begin = Vec::new();
         let most = vegeta::MAX_BYTES as u64 + 1;
         (&mut file).take(most).read_to_end(&mut begin).map_err(|error| format!("cannot be read: {error}"))?;

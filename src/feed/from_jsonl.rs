@@ -1,6 +1,6 @@
 //! Rows from lines with JSON objects.
 
-use super::lines::Lines;
+use super::lines::{Lines, in_column};
 use super::row::{Row, Sink, at_line, check_columns};
 use crate::units::clip;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -29,11 +29,9 @@ pub fn read(input: impl Read, sink: &mut dyn Sink) -> Result<u64, String> {
 }
 
 fn parse(text: &str) -> Result<Object<'_>, String> {
-    serde_json::from_str(text).map_err(|error| {
-        let text = error.to_string();
-        // The position inside a single line is only its column.
-        let text = text.split(" at line ").next().unwrap_or_default();
-        format!("column {}: {text}: each line must be a JSON object, like {{\"id\": 7}}", error.column())
+    let read = serde_json::from_str(text);
+    read.map_err(|error| {
+        format!("{}: each line must be a JSON object, like {{\"id\": 7}}", in_column(&error))
     })
 }
 

@@ -135,16 +135,20 @@ fn recorded(line: &str) -> Result<Cow<'_, str>, String> {
 
 fn same_origin(first: u64, origin: &Option<String>, other: &Option<String>) -> Result<(), String> {
     match (origin, other) {
-        (Some(one), Some(other)) if one != other => Err(format!(
-            "goes to {}, but line {first} to {}: all requests of a test go to one origin, so use a file \
-             for each",
-            clip(other, MAX_SHOWN),
-            clip(one, MAX_SHOWN)
-        )),
+        (Some(one), Some(other)) if one != other => Err(two_origins(other, first, one)),
         (Some(_), None) => Err(format!("is a path, but line {first} is a whole URL: write all in one way")),
         (None, Some(_)) => Err(format!("is a whole URL, but line {first} is a path: write all in one way")),
         _ => Ok(()),
     }
+}
+
+/// The error of a line that goes to `other`, while line `first` goes to `one`.
+pub fn two_origins(other: &str, first: u64, one: &str) -> String {
+    format!(
+        "goes to {}, but line {first} to {}: all requests of a test go to one origin, so use a file for each",
+        clip(other, MAX_SHOWN),
+        clip(one, MAX_SHOWN)
+    )
 }
 
 struct Only<'a>(&'a str);

@@ -1,8 +1,8 @@
 //! Reads a file, and hashes, counts and limits what is read.
 
 use super::MAX_BYTES;
+use crate::units::hex;
 use hmac_sha256::Hash;
-use std::fmt::Write as _;
 use std::io::{self, Read};
 
 /// A reader that keeps the SHA-256 of what passed.
@@ -19,7 +19,7 @@ impl<R: Read> Hashing<R> {
 
     /// The hash, in hex.
     pub fn sha256(self) -> String {
-        hex(self.hash)
+        hex(&self.hash.finalize())
     }
 }
 
@@ -34,13 +34,6 @@ impl<R: Read> Read for Hashing<R> {
         self.hash.update(&buffer[..count]);
         Ok(count)
     }
-}
-
-fn hex(hash: Hash) -> String {
-    hash.finalize().iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// The SHA-256 of everything that can be read, in hex.

@@ -2,6 +2,7 @@
 
 use super::MAX_ROW_BYTES;
 use super::row::{at_line, too_long};
+use crate::units::without_place;
 use std::io::{self, BufRead, BufReader, Read};
 
 /// Bytes read at once.
@@ -49,6 +50,11 @@ impl<R: Read> Lines<R> {
     fn line(&self) -> &[u8] {
         self.text.strip_prefix(b"\xef\xbb\xbf").filter(|_| self.number == 1).unwrap_or(&self.text)
     }
+}
+
+/// What is wrong with the JSON of a line. The position inside a single line is only its column.
+pub fn in_column(error: &serde_json::Error) -> String {
+    format!("column {}: {}", error.column(), without_place(&error.to_string()))
 }
 
 fn explain(error: &io::Error, line: u64) -> String {

@@ -17,13 +17,13 @@ mod survey;
 mod table;
 mod uses;
 
-pub use from_urls::{Address, PATH};
+pub use from_urls::{Address, PATH, two_origins};
 pub use hashing::sha256;
-pub use lines::Lines;
+pub use lines::{Lines, in_column};
 pub use pick::{AtEnd, Pick, Rows, pick};
 pub use row::{Format, Row, Sink};
 pub use supply::{Supplied, Supply, Taken};
-pub use survey::{INLINE_BYTES, Survey, fits_in_plan, survey};
+pub use survey::{INLINE_BYTES, Survey, bytes_in_plan, fits_in_plan, survey};
 pub use table::{Loaded, Table, Wanted, unknown_column};
 pub use uses::Uses;
 

@@ -31,7 +31,12 @@ pub fn survey(format: Format, input: impl Read) -> Result<Survey, String> {
 
 /// Whether a text is small enough to travel in a plan.
 pub fn fits_in_plan(text: &str) -> bool {
-    text.len() <= INLINE_BYTES && serde_json::to_string(text).is_ok_and(|json| json.len() <= INLINE_BYTES)
+    text.len() <= INLINE_BYTES && bytes_in_plan(text) <= INLINE_BYTES
+}
+
+/// What a text takes in a plan, in bytes of JSON.
+pub fn bytes_in_plan(text: &str) -> usize {
+    serde_json::to_string(text).map_or(usize::MAX, |json| json.len())
 }
 
 impl Sink for Survey {

@@ -1,6 +1,6 @@
 //! What a user may set of a feed, in a plan file or by a flag.
 
-use crate::feed::{AtEnd, Format, INLINE_BYTES, Pick, fits_in_plan, survey};
+use crate::feed::{AtEnd, Format, INLINE_BYTES, Pick, bytes_in_plan, fits_in_plan, survey};
 use crate::message::FeedSpec;
 use std::path::PathBuf;
 
@@ -76,8 +76,8 @@ pub(super) fn over(above: Vec<FeedOptions>, below: Vec<FeedOptions>, room: usize
 /// Takes the largest files out of the plan until the feeds that travel in it fit together.
 fn fit_together(feeds: &mut [FeedOptions], room: usize) {
     let bytes = |feed: &FeedOptions| {
-        let data = feed.read.as_ref().and_then(|read| read.data.as_ref());
-        data.and_then(|data| serde_json::to_string(data).ok()).map_or(0, |json| json.len())
+        let data = feed.read.as_ref().and_then(|read| read.data.as_deref());
+        data.map_or(0, bytes_in_plan)
     };
     let mut sizes: Vec<usize> = feeds.iter().map(bytes).collect();
     while sizes.iter().sum::<usize>() > room {

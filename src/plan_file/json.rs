@@ -2,6 +2,7 @@
 //!
 //! The order of keys is kept, and keys that appear twice stay so, for the TOML parser to reject.
 
+use crate::units::without_place;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
@@ -16,14 +17,13 @@ pub fn to_toml(json: &str) -> Result<String, String> {
     let mut reader = serde_json::Deserializer::from_str(json);
     let mut out = String::with_capacity(json.len());
     let written = Writer { out: &mut out, is_top: true }.deserialize(&mut reader);
-    written.and_then(|()| reader.end()).map_err(|error| without_place(&error))?;
+    written.and_then(|()| reader.end()).map_err(|error| own(&error))?;
     Ok(out)
 }
 
-/// The text of an error, without line and column: they count inside a part of the text.
-fn without_place(error: &impl std::fmt::Display) -> String {
-    let text = error.to_string();
-    text.split(" at line ").next().unwrap_or_default().to_owned()
+/// The text of an error. Lines and columns count inside a part of the text.
+fn own(error: &impl fmt::Display) -> String {
+    without_place(&error.to_string()).to_owned()
 }
 
 /// Writes one value.
@@ -55,7 +55,7 @@ impl<'de> DeserializeSeed<'de> for Writer<'_> {
             return Ok(());
         }
         let mut reader = serde_json::Deserializer::from_str(written);
-        reader.deserialize_any(self).map_err(|error| D::Error::custom(without_place(&error)))
+        reader.deserialize_any(self).map_err(|error| D::Error::custom(own(&error)))
     }
 }
 
@@ -99,7 +99,7 @@ impl<'de> Visitor<'de> for Writer<'_> {
             self.string(&key);
             self.out.push('=');
             map.next_value_seed(Writer { out: self.out, is_top: false })
-                .map_err(|error| A::Error::custom(format!("{key}: {}", without_place(&error))))?;
+                .map_err(|error| A::Error::custom(format!("{key}: {}", own(&error))))?;
         }
         self.out.push_str(end);
         Ok(())

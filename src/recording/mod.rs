@@ -1,6 +1,6 @@
 //! Recordings of when requests came: lines with JSON objects, such as an access log turned into JSONL.
 
-use crate::feed::Lines;
+use crate::feed::{Lines, in_column};
 use crate::message::MAX_STARTS;
 use crate::plan::limits;
 use crate::units::clip;
@@ -99,12 +99,7 @@ pub fn too_many(most: usize) -> String {
 }
 
 fn parse(text: &str) -> Result<Line<'_>, String> {
-    serde_json::from_str(text).map_err(|error| {
-        let text = error.to_string();
-        // The position inside a single line is only its column.
-        let text = text.split(" at line ").next().unwrap_or_default();
-        format!("column {}: {text}: {ALLOWED}", error.column())
-    })
+    serde_json::from_str(text).map_err(|error| format!("{}: {ALLOWED}", in_column(&error)))
 }
 
 /// An offset in µs, divided by the speed.

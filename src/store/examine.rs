@@ -4,9 +4,9 @@ use super::lines;
 use crate::bus::Topic;
 use crate::message::{Heartbeat, decode};
 use crate::report::{Clock, Records};
+use crate::units::hex;
 use hmac_sha256::Hash;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::Path;
@@ -34,11 +34,7 @@ pub fn examine(path: &Path) -> io::Result<Records> {
         }
         line.clear();
     }
-    let sha256 = hash.finalize().iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    });
-    Ok(Records { sha256, bytes, clocks: clocks.into_values().collect() })
+    Ok(Records { sha256: hex(&hash.finalize()), bytes, clocks: clocks.into_values().collect() })
 }
 
 /// The clock in a heartbeat; `None` in any other record.

@@ -2,6 +2,7 @@
 //! in base64.
 
 use super::{Body, Target};
+use crate::feed::in_column;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
@@ -36,13 +37,10 @@ pub fn read(text: &str, take: &mut impl FnMut(usize, Target) -> Result<(), Strin
 
 fn target(line: &str) -> Result<Target, String> {
     let line: Line = serde_json::from_str(line).map_err(|error| {
-        let text = error.to_string();
-        // The position inside a single line is only its column.
-        let text = text.split(" at line ").next().unwrap_or_default();
         format!(
-            "column {}: {text}: a target is an object like {{\"method\": \"GET\", \"url\": \
+            "{}: a target is an object like {{\"method\": \"GET\", \"url\": \
              \"http://127.0.0.1:8000/ping\"}}, with header and body (base64) if it needs them",
-            error.column()
+            in_column(&error)
         )
     })?;
     let body = match line.body.filter(|body| !body.is_empty()) {

@@ -8,9 +8,10 @@
 mod json;
 mod text;
 
+use crate::feed::two_origins;
 use crate::plan::limits;
 use crate::plan::written::{Written, origin};
-use crate::units::{clip, format_count, gcd};
+use crate::units::{format_count, gcd};
 
 /// Maximum size of a file, in bytes.
 pub const MAX_BYTES: usize = 16_000_000;
@@ -120,13 +121,7 @@ impl Found {
         if let Some(first) = self.entries.first() {
             let (one, other) = (origin(&first.target.url), origin(&target.url));
             if !one.eq_ignore_ascii_case(other) {
-                return Err(in_line(format!(
-                    "goes to {}, but line {} to {}: all requests of a test go to one origin, so use a \
-                     file for each",
-                    clip(other, MAX_SHOWN),
-                    first.line,
-                    clip(one, MAX_SHOWN)
-                )));
+                return Err(in_line(two_origins(other, first.line as u64, one)));
             }
         }
         if self.entries.len() == limits::NAMED_REQUESTS {
