@@ -8,10 +8,11 @@
 mod cpu;
 
 pub use cpu::CpuTimes;
+use nix::time::{ClockId, clock_gettime};
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Nanoseconds in a millisecond.
 pub const NS_PER_MS: u64 = 1_000_000;
@@ -19,7 +20,7 @@ pub const NS_PER_MS: u64 = 1_000_000;
 pub const NS_PER_S: u64 = 1_000_000_000;
 
 struct Origin {
-    instant: Instant,
+    monotonic_ns: u64,
     wall_ms: f64,
 }
 
@@ -27,7 +28,7 @@ fn origin() -> &'static Origin {
     static ORIGIN: OnceLock<Origin> = OnceLock::new();
     ORIGIN.get_or_init(|| {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Origin { instant: Instant::now(), wall_ms: since_epoch.as_secs_f64() * 1_000.0 }
+        Origin { monotonic_ns: monotonic_ns(), wall_ms: since_epoch.as_secs_f64() * 1_000.0 }
     })
 }
 
@@ -71,8 +72,15 @@ impl Clock for SystemClock {
 /// Nanoseconds since the process first asked for the time.
 #[inline]
 pub fn now_ns() -> u64 {
-    let elapsed = origin().instant.elapsed();
-    elapsed.as_secs() * NS_PER_S + u64::from(elapsed.subsec_nanos())
+    monotonic_ns().saturating_sub(origin().monotonic_ns)
+}
+
+/// The clock of [`std::time::Instant`], whose arithmetic costs four times as much as this reading; a request
+/// without company takes five of them. Every Linux has the clock, so that reading it never fails.
+#[inline]
+fn monotonic_ns() -> u64 {
+    clock_gettime(ClockId::CLOCK_MONOTONIC)
+        .map_or(0, |now| now.tv_sec() as u64 * NS_PER_S + now.tv_nsec() as u64)
 }
 
 /// The wall-clock time, in ms since 1970, of a time on this process's monotonic clock.

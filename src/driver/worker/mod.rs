@@ -185,7 +185,7 @@ impl Recorder {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn record_sent(&mut self, now_ns: u64, ready_ns: u64, due: &Due) {
         let tally = self.tallies.of(due.request);
         if due.warmup {
@@ -196,7 +196,7 @@ impl Recorder {
         tally.record_sent(now_ns.saturating_sub(ready_ns), self.open && ready_ns > due.planned_ns);
     }
 
-    #[inline]
+    #[inline(always)]
     fn record(&mut self, completion: &Completion) {
         match completion.outcome {
             Outcome::Error(kind) if kind.is_before_send() && !self.open => self.pause(completion.ended_ns),

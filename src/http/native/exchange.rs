@@ -156,6 +156,7 @@ impl NativeClient {
     }
 
     /// Parses the first `length` bytes of the buffer; returns true if that ends the request.
+    #[inline]
     fn take(&mut self, slot: u32, length: usize) -> bool {
         let state = &mut self.slots[slot as usize];
         let input = &self.buffer[..length];
@@ -192,6 +193,7 @@ impl NativeClient {
     }
 
     /// The response is complete. The connection is kept only if nothing prevents its reuse.
+    #[inline]
     fn complete(&mut self, slot: u32, is_clean: bool) {
         let ended_ns = clock::now_ns();
         let state = &mut self.slots[slot as usize];

@@ -217,6 +217,7 @@ impl NativeClient {
     }
 
     /// Ends a slot's request. The next poll hands over the completion and frees the slot.
+    #[inline]
     fn end_with(&mut self, slot: u32, outcome: Outcome, failed: Failed, ended_ns: u64) {
         self.in_flight.remove(slot);
         let state = &mut self.slots[slot as usize];
@@ -348,15 +349,19 @@ impl NativeClient {
         }
     }
 
-    /// Waits for events, until `until_ns` at the latest, and handles them.
-    fn turn(&mut self, until_ns: u64) {
+    /// Waits for events, until `until_ns` at the latest, and handles them. Returns the next deadline as it was
+    /// before the wait.
+    #[inline]
+    fn turn(&mut self, until_ns: u64) -> u64 {
         let has_work = !self.ended.is_empty() || !self.more.is_empty();
         let now_ns = clock::now_ns();
-        let until_ns = until_ns.min(self.next_deadline_ns()).min(now_ns + STOP_LOOK_NS);
+        let deadline_ns = self.next_deadline_ns();
+        let until_ns = until_ns.min(deadline_ns).min(now_ns + STOP_LOOK_NS);
         let left_ns = if has_work { 0 } else { until_ns.saturating_sub(now_ns) };
         let Ok(events) = self.poller.wait(Duration::from_nanos(left_ns)) else {
             // Cannot happen with a valid descriptor; without a pause the loop would spin.
-            return clock::sleep(Duration::from_nanos(left_ns.min(clock::NS_PER_MS)));
+            clock::sleep(Duration::from_nanos(left_ns.min(clock::NS_PER_MS)));
+            return deadline_ns;
         };
         for index in 0..events {
             self.handle(self.poller.event(index));
@@ -364,6 +369,7 @@ impl NativeClient {
         for _ in 0..self.more.len() {
             self.read_on();
         }
+        deadline_ns
     }
 }
 
@@ -410,12 +416,14 @@ impl Client for NativeClient {
             self.is_precise = true;
         }
         loop {
-            self.turn(until_ns);
+            let deadline_ns = self.turn(until_ns);
             if self.stop.is_stopped() {
                 self.abort_all();
             }
             let now_ns = clock::now_ns();
-            self.expire(now_ns);
+            if now_ns >= deadline_ns {
+                self.expire(now_ns);
+            }
             if !self.ended.is_empty() {
                 return self.hand_over(&mut sink);
             }

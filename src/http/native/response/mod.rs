@@ -161,7 +161,7 @@ impl Response {
         sink: &mut impl Sink,
     ) -> Result<Step, ErrorKind> {
         let mut consumed = 0;
-        while self.state != State::Done {
+        while !self.is_done() {
             let rest = &input[consumed..];
             let taken = match self.state {
                 State::Head => self.head(rest, known, sink)?,
@@ -179,11 +179,15 @@ impl Response {
             };
             consumed += taken;
             self.bytes += taken as u64;
-            if taken == 0 || (consumed == input.len() && self.state != State::Done) {
+            if taken == 0 || (consumed == input.len() && !self.is_done()) {
                 break;
             }
         }
-        Ok(Step { consumed, done: self.state == State::Done })
+        Ok(Step { consumed, done: self.is_done() })
+    }
+
+    fn is_done(&self) -> bool {
+        matches!(self.state, State::Done)
     }
 
     /// The server closed its side; `rest` is what [`Response::advance`] left. `Ok` if that ends the response.
@@ -237,7 +241,7 @@ impl Response {
         match self.parse_head(rest)? {
             Some(length) if length <= MAX_HEAD_BYTES => {
                 (self.tried, self.searched) = (0, 0);
-                if self.state != State::Head {
+                if !matches!(self.state, State::Head) {
                     let Response { status, keep_alive, state, .. } = *self;
                     known.learn(&rest[..length], Meaning { status, keep_alive, state });
                     sink.head(status, &rest[..length]);
