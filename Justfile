@@ -67,6 +67,11 @@ bench *args:
 bench-fleet *args:
     FLOODGATE_KAFKA={{kafka}} cargo bench --locked --bench fleet -- {{args}}
 
+# Runs the files of examples/ against servers that it starts; those that need a broker: `just examples 127.0.0.1:9092`
+examples kafka="":
+    cargo build --locked --release --bin floodgate
+    .ci/examples target/release {{kafka}}
+
 # Fuzzes every parser of external input: `just fuzz 10000000 SEED`
 fuzz inputs="1000000" seed="1":
     cargo run --locked --release --example fuzz -- {{inputs}} {{seed}}
