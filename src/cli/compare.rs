@@ -45,6 +45,13 @@ impl CompareArgs {
     /// # Errors
     /// Says what is allowed.
     pub fn settings(mut self) -> Result<Settings, String> {
+        let flag = self.b.iter().find(|run| run.as_os_str().as_encoded_bytes().starts_with(b"--"));
+        if let Some(flag) = flag.filter(|run| !run.exists()) {
+            return Err(format!(
+                "{}: everything after -- is a run of B: put the flags before the runs",
+                flag.display()
+            ));
+        }
         if self.b.is_empty() {
             match self.a.len() {
                 2 => self.b = self.a.split_off(1),

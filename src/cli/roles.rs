@@ -104,7 +104,7 @@ pub struct OrchestratorArgs {
     /// [default: all]
     #[arg(long, env = "FLOODGATE_STORE_KEEP", value_name = "100|30d", requires = "store")]
     store_keep: Option<Keep>,
-    /// How old a test may be to be continued or listed after a start
+    /// How much older than the newest test a test may be to be continued or listed after a start
     #[arg(long, env = "FLOODGATE_HISTORY", default_value = "24h", value_parser = values::history)]
     history: Duration,
 }

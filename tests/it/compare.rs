@@ -103,6 +103,10 @@ fn wrong_command_lines_and_unreadable_runs_have_their_own_codes() {
     refused(&[], "RUN");
     refused(&[&a[0], &a[1], &a[2]], "separate the two sides by --");
     refused(&[&a[0], "--", &a[1], &a[2]], "1 against 2 runs");
+    refused(
+        &[&a[0], "--", &a[1], "--strict"],
+        "--strict: everything after -- is a run of B: put the flags before",
+    );
     refused(&[&a[0], &a[1], "--noise", "x"], "--noise");
     refused(&[&a[0], &a[1], "--fail-if", "p99 > 10%"], "\n  p99 > 10%\n        ^");
     for (path, why) in [("/nonexistent", "cannot be opened"), (dir.word(), "records.jsonl cannot be opened")]
