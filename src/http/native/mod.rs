@@ -349,7 +349,7 @@ impl NativeClient {
         }
     }
 
-    /// Waits for events, until `until_ns` at the latest, and handles them. Returns the next deadline as it was
+    /// Waits for events, until `until_ns` at the latest, and handles them. Returns what was the next deadline
     /// before the wait.
     #[inline]
     fn turn(&mut self, until_ns: u64) -> u64 {
