@@ -116,6 +116,10 @@ doc:
 ci *args:
     .ci/run {{args}}
 
+# Runs the static binary (after `just static`) on hosts that lack memory, CPU, threads, /proc, a terminal …
+constrained *args:
+    .ci/constrained {{args}} target/x86_64-unknown-linux-musl/dist/floodgate
+
 # Compiles everything with the minimum Rust version that Cargo.toml declares
 oldest-rust:
     .ci/oldest-rust
@@ -129,10 +133,10 @@ static arch="x86_64":
 copy +hosts:
     scripts/copy {{hosts}}
 
-# Builds a container image that has only the static binary
-image arch="x86_64" tool="podman":
+# Builds a container image that has only the static binary, with podman, docker or buildah: whichever works here
+image arch="x86_64" tool="":
     scripts/static {{arch}}
-    {{tool}} build --platform linux/{{ if arch == "aarch64" { "arm64" } else { "amd64" } }} --build-arg ARCH={{arch}} -f deploy/Dockerfile -t floodgate .
+    scripts/image {{arch}} {{tool}}
 
 # Makes the archives of a release with checksums, licences and a bill of materials, in target/archives/
 dist *archs:

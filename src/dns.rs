@@ -1,6 +1,6 @@
 //! Resolves host names with a deadline, for all roles.
 
-use crate::clock;
+use crate::{clock, threads};
 use crossbeam_channel::{RecvTimeoutError, bounded};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::thread;
@@ -51,7 +51,7 @@ fn ask_system(host: &str, port: u16, timeout: Duration) -> Result<Vec<SocketAddr
         // Fails only if the caller no longer waits.
         let _ = answer.send(found);
     });
-    let helper = helper.map_err(|e| format!("cannot start a lookup thread: {e}"))?;
+    let helper = helper.map_err(|e| format!("cannot start a lookup thread: {}", threads::why_not(&e)))?;
     let deadline_ns = clock::now_ns().saturating_add(clock::to_ns(timeout));
     match answered.recv_timeout(clock::until(deadline_ns)) {
         Ok(found) => {

@@ -1,5 +1,7 @@
 //! Ctrl-C, SIGTERM and SIGHUP: the first one requests a graceful shutdown, the second one exits immediately.
 
+use crate::host::limits::explain;
+use crate::threads;
 use crossbeam_channel::{Receiver, bounded};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
@@ -39,7 +41,8 @@ impl Interrupts {
     /// Starts listening. SIGHUP stays ignored if it was ignored at the start (`nohup`). The error says what
     /// the system refused.
     pub fn listen() -> Result<Interrupts, String> {
-        let fail = |e: std::io::Error| format!("cannot listen for Ctrl-C, SIGTERM and SIGHUP: {e}");
+        let fail =
+            |e: std::io::Error| format!("cannot listen for Ctrl-C, SIGTERM and SIGHUP: {}", explain(&e));
         let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(fail)?;
         let handle = signals.handle();
         if !is_ignored(SIGHUP) {
@@ -54,7 +57,8 @@ impl Interrupts {
                 let _ = tell.try_send(signal);
             }
         };
-        let thread = std::thread::Builder::new().name("signals".to_owned()).spawn(body).map_err(fail)?;
+        let thread = std::thread::Builder::new().name("signals".to_owned()).spawn(body);
+        let thread = thread.map_err(|e| format!("cannot start thread signals: {}", threads::why_not(&e)))?;
         Ok(Interrupts { first, handle, thread: Some(thread) })
     }
 

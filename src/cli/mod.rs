@@ -21,6 +21,7 @@ mod token;
 mod urls;
 mod values;
 
+use crate::run::live::say;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
@@ -32,6 +33,7 @@ pub use report::ReportArgs;
 pub use roles::{DriverArgs, OrchestratorArgs, TargetArgs, bus};
 pub use run::RunArgs;
 use std::ffi::OsString;
+use std::io;
 
 /// Exit code for an invalid command line.
 const USAGE_ERROR: i32 = 2;
@@ -124,13 +126,22 @@ impl Floodgate {
 /// Parses this process's command line, or exits with code 2 (0 for `--help` and `--version`).
 pub fn parse<A: Parser>() -> A {
     A::try_parse().unwrap_or_else(|error| match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.exit(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => shown(error.print()),
         _ => refuse(&errors::text(&error)),
     })
 }
 
+/// Exits after a help text.
+fn shown(printed: io::Result<()>) -> ! {
+    if let Err(error) = printed {
+        say(&format!("floodgate: cannot write to standard output: {error}"));
+        std::process::exit(1)
+    }
+    std::process::exit(0)
+}
+
 fn refuse(text: &str) -> ! {
-    eprintln!("{text}");
+    say(text);
     std::process::exit(USAGE_ERROR)
 }
 

@@ -3,7 +3,7 @@
 use super::figures::Figure;
 use super::floor::lag_ms;
 use super::run::Run;
-use crate::stats::states::{DriverRowState, RunState};
+use crate::stats::states::RunState;
 use crate::stats::verdict::{Finding, LAG_FLOOR_MS, LAG_SHARE};
 use crate::units::{clip, format_ms, format_names};
 use serde_json::Value;
@@ -103,7 +103,7 @@ fn unanswered(name: &str, run: &Run) -> Option<String> {
 }
 
 fn lost(name: &str, run: &Run) -> Option<String> {
-    let lost = run.summary.drivers.iter().filter(|row| row.state == DriverRowState::Lost).count();
+    let lost = run.summary.drivers.iter().filter(|row| row.state.is_missing()).count();
     (lost > 0).then(|| format!("{name} lost {lost} of its drivers"))
 }
 
@@ -172,6 +172,7 @@ fn quoted(value: Option<&Value>) -> String {
 mod tests {
     use super::super::tests::run;
     use super::*;
+    use crate::stats::states::DriverRowState;
     use crate::stats::verdict::Severity;
     use serde_json::json;
 

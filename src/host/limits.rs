@@ -1,6 +1,8 @@
 //! Process limits.
 
+use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::io;
 
 /// Descriptors reserved for things other than load connections: files, the bus, listeners, epoll.
 pub const RESERVED_DESCRIPTORS: u64 = 64;
@@ -21,9 +23,11 @@ pub fn ensure_descriptors(needed: u64) -> Result<(), String> {
         return Ok(());
     }
     if let Some(hard) = limit.maximum.filter(|hard| *hard < needed) {
+        // A limit that has no room for a single connection can only be raised.
+        let fewer = if hard > RESERVED_DESCRIPTORS { "use fewer connections, or " } else { "" };
         return Err(format!(
-            "{needed} open files are needed, and the hard limit is {hard}: use fewer connections, or raise \
-             the limit (ulimit -Hn, LimitNOFILE= of systemd)"
+            "{needed} open files are needed ({RESERVED_DESCRIPTORS} of them not for connections), and the hard \
+             limit is {hard}: {fewer}raise the limit (ulimit -Hn, LimitNOFILE= of systemd)"
         ));
     }
     let raised = Rlimit { current: Some(needed), maximum: limit.maximum };
@@ -31,9 +35,24 @@ pub fn ensure_descriptors(needed: u64) -> Result<(), String> {
         .map_err(|e| format!("cannot raise the limit of open files to {needed}: {e}; use fewer connections"))
 }
 
+/// The error, and what to do if this process may open no more files.
+pub fn explain(error: &io::Error) -> String {
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE) => format!("{error}: raise the limit of open files (ulimit -n)"),
+        _ => error.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_lack_of_descriptors_names_their_limit() {
+        let text = |errno: Errno| explain(&errno.into());
+        assert!(text(Errno::MFILE).ends_with("(os error 24): raise the limit of open files (ulimit -n)"));
+        assert!(!text(Errno::ACCESS).contains("ulimit"), "{}", text(Errno::ACCESS));
+    }
 
     #[test]
     fn a_small_need_is_met_and_an_absurd_one_is_refused_with_numbers() {

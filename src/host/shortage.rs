@@ -22,7 +22,6 @@ pub fn say(error: &io::Error, address: SocketAddr) {
         return;
     }
     match lack {
-        Lack::Port if has_no_source(address) => {}
         Lack::Port => log::warn!("{}", no_port(address, port_range())),
         Lack::Descriptor => log::warn!(
             "no file descriptor is left for a connection to {address}: use fewer connections, or raise the \
@@ -63,10 +62,13 @@ fn no_port(address: SocketAddr, range: Option<(u16, u16)>) -> String {
     )
 }
 
-/// Whether the host has no source address for `address`, which the kernel reports with the same error. That
-/// happens with `::1` if IPv6 is disabled; the next address of the name is then tried. Datagram sockets
+/// Whether a connect failed because the host has no source address for `address`, which the kernel reports
+/// with the same error as a lack of ports. That happens with `::1` if IPv6 is disabled. Datagram sockets
 /// select a source address in the same way, without sending anything, and have separate ports.
-fn has_no_source(address: SocketAddr) -> bool {
+pub fn has_no_source(error: &io::Error, address: SocketAddr) -> bool {
+    if Lack::of(error) != Some(Lack::Port) {
+        return false;
+    }
     let any: IpAddr =
         if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let Ok(socket) = UdpSocket::bind((any, 0)) else { return false };
@@ -99,7 +101,10 @@ mod tests {
     }
 
     #[test]
-    fn this_host_can_reach_itself() {
-        assert!(!has_no_source("127.0.0.1:9".parse().unwrap()));
+    fn only_an_address_without_a_source_is_out_of_reach() {
+        let has_no_source =
+            |errno: Errno, address: &str| super::has_no_source(&errno.into(), address.parse().unwrap());
+        assert!(!has_no_source(Errno::ADDRNOTAVAIL, "127.0.0.1:9"));
+        assert!(!has_no_source(Errno::CONNREFUSED, "[::1]:9"));
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::bus::Connector;
 use crate::cli::{self, DriverArgs, OrchestratorArgs, TargetArgs};
+use crate::run::live::say;
 use crate::signals::Interrupts;
 use crate::{driver, logging, orchestrator, target};
 use std::sync::Arc;
@@ -17,7 +18,7 @@ pub fn orchestrator(args: &OrchestratorArgs, name: &str) -> u8 {
     let mut config = args.config().unwrap_or_else(|e| cli::usage_error(&e));
     // Not logged: log files may be kept.
     if let Some(token) = config.ensure_token() {
-        eprintln!("{name}: generated API token (set your own with --token-file): {token}");
+        say(&format!("{name}: generated API token (set your own with --token-file): {token}"));
     }
     let bus = cli::bus(&args.bus, "orchestrator").unwrap_or_else(|e| cli::usage_error(&e));
     code(name, serve_orchestrator(bus, config))
@@ -43,7 +44,7 @@ fn code(name: &str, ended: Result<(), String>) -> u8 {
     match ended {
         Ok(()) => 0,
         Err(error) => {
-            eprintln!("{name}: {error}");
+            say(&format!("{name}: {error}"));
             1
         }
     }

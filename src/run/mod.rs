@@ -17,7 +17,7 @@ use crate::plan::Plan;
 use crate::schedule::supply;
 use crate::signals::{Interrupts, Signal};
 use crate::stats::histogram::Histogram;
-use crate::stats::states::{DriverRowState, RunState};
+use crate::stats::states::RunState;
 use crate::stats::summary::Summary;
 use crate::stats::verdict::{Finding, Severity};
 use crate::store::Outcome;
@@ -301,9 +301,7 @@ fn exit_code(ended: &Ended) -> u8 {
         // Drivers of the original protocol report no counts; if they report latencies, there were responses.
         Some(summary) if summary.total.responses == 0 && !summary.is_original_only() => FAILED,
         Some(summary) if summary.thresholds.iter().any(|threshold| !threshold.passed) => CONDITION,
-        Some(summary) if summary.drivers.iter().any(|driver| driver.state == DriverRowState::Lost) => {
-            DRIVER_LOST
-        }
+        Some(summary) if summary.drivers.iter().any(|driver| driver.state.is_missing()) => DRIVER_LOST,
         Some(_) => 0,
         None => FAILED,
     }
@@ -313,6 +311,7 @@ fn exit_code(ended: &Ended) -> u8 {
 mod tests {
     use super::*;
     use crate::message::TestType;
+    use crate::stats::states::DriverRowState;
     use crate::stats::summary::{DriverSummary, SeriesPoint, ThresholdResult};
 
     fn ended(state: RunState, responses: u64, errors: &[&str]) -> Ended {
@@ -433,6 +432,10 @@ mod tests {
             lost.summary.iter_mut().for_each(|summary| summary.drivers = rows.clone());
             lost
         };
+        let mut refused = ended(RunState::Completed, 5, &[]);
+        let row = DriverSummary { state: DriverRowState::Refused, ..DriverSummary::default() };
+        refused.summary.iter_mut().for_each(|summary| summary.drivers = vec![row.clone()]);
+        assert_eq!(exit_code(&refused), 4, "a driver could not start");
         let lost = |responses| exit_code(&with_lost(RunState::Completed, responses));
         assert_eq!((lost(5), lost(0)), (4, 1), "a failure takes precedence over a lost driver");
         let judged = |state, condition: &str, passed| {

@@ -75,6 +75,11 @@ pub enum DriverRowState {
 }
 
 impl DriverRowState {
+    /// Whether a test that completed did so without the driver: it was lost, or it refused to start.
+    pub fn is_missing(self) -> bool {
+        matches!(self, DriverRowState::Lost | DriverRowState::Refused)
+    }
+
     /// The word in results.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -113,6 +113,8 @@ impl Store {
     fn temporary(&self) -> io::Result<PathBuf> {
         let mut state = self.state();
         if state.workspace.as_ref().is_none_or(|workspace| !workspace.exists()) {
+            // If the store itself is missing, the error says why it cannot be created.
+            std::fs::create_dir_all(&self.dir)?;
             state.workspace = Some(Workspace::create(&self.dir)?);
         }
         state.created += 1;

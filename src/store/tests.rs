@@ -361,3 +361,13 @@ fn the_recorder_saves_on_its_own_thread() {
     drop((recorder, store));
     assert_eq!(dir.names(), [NAME]);
 }
+
+#[test]
+fn a_store_that_was_deleted_is_created_again() {
+    let dir = Scratch::new("deleted");
+    let path = dir.0.join("store");
+    let store = Store::open(&path, None);
+    fs::remove_dir_all(&path).expect("removed");
+    assert!(store.temporary().expect("a folder").starts_with(&path));
+    assert!(path.is_dir());
+}

@@ -5,6 +5,7 @@ mod stop;
 use crate::clock;
 use crate::units::clip;
 use std::any::Any;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
@@ -39,7 +40,19 @@ pub fn spawn(
         }
     };
     let started = Builder::new().name(name.to_owned()).spawn(guarded);
-    started.map(Thread).map_err(|e| format!("cannot start thread {name}: {e}"))
+    started.map(Thread).map_err(|e| format!("cannot start thread {name}: {}", why_not(&e)))
+}
+
+/// Why the system started no thread, and what to do: it has one error for a limit of threads and for too
+/// little memory for the stack.
+pub fn why_not(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::WouldBlock => format!(
+            "{error}: raise the limit of threads (ulimit -u, TasksMax= of systemd, pids.max of the container) \
+             or of memory"
+        ),
+        _ => error.to_string(),
+    }
 }
 
 impl Thread {
@@ -116,6 +129,13 @@ mod tests {
         assert!(!stuck.join_within(Duration::from_millis(30)));
         drop(go);
         assert!(spawn("quick", || {}, quiet).expect("starts").join_within(Duration::from_secs(20)));
+    }
+
+    #[test]
+    fn a_host_without_threads_says_which_limits_to_raise() {
+        let text = why_not(&io::Error::from_raw_os_error(11));
+        assert!(text.contains("os error 11") && text.contains("ulimit -u"), "{text}");
+        assert_eq!(why_not(&io::ErrorKind::InvalidInput.into()), "invalid input parameter");
     }
 
     #[test]

@@ -162,6 +162,33 @@ fn a_result_that_cannot_be_written_is_exit_code_1() {
 }
 
 #[test]
+fn a_message_that_cannot_be_written_changes_no_exit_code() {
+    let role = ["driver", "--kafka", "127.0.0.1:1", "--connect-timeout", "100ms", "--node-id", "a"];
+    let role = [&role[..], &["--node-ip", "127.0.0.1", "--target", "http://127.0.0.1:1/"]].concat();
+    for (words, code) in [(&["run", "--no-such-flag"][..], 2), (&role, 1)] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+        let (reader, broken) = std::io::pipe().expect("pipe");
+        drop(reader);
+        for errors in [std::process::Stdio::from(full), std::process::Stdio::from(broken)] {
+            let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_floodgate"));
+            let status = command.args(words).stderr(errors).status().expect("runs");
+            assert_eq!(status.code(), Some(code), "{words:?}");
+        }
+    }
+}
+
+#[test]
+fn a_help_text_that_cannot_be_written_is_exit_code_1() {
+    for words in [&["--help"][..], &["--version"], &["driver", "--help"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_floodgate"));
+        let output = command.args(words).stdout(full).output().expect("runs");
+        assert_eq!(output.status.code(), Some(1), "{words:?}");
+        assert!(stderr(&output).contains("cannot write to standard output"), "{}", stderr(&output));
+    }
+}
+
+#[test]
 fn a_second_signal_exits_at_once() {
     // Nothing ever answers here: after only one signal, the program would wait for the drivers.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("listen");

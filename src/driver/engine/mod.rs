@@ -56,9 +56,7 @@ impl Engine {
         let body = move || conduct(prepared, start_ns, reporter, bus, &events);
         let on_panic = move |what| {
             on_panic_stop.stop();
-            for event in [Event::Broken(what), Event::LoadEnded, Event::Reported] {
-                let _ = on_panic_events.send(event);
-            }
+            end_with(&on_panic_events, what);
         };
         let thread = threads::spawn("engine", body, on_panic)?;
         Ok(Engine { stop, next_plan, thread: Some(thread) })
@@ -108,7 +106,15 @@ fn conduct(
     let on_panic = move |what| {
         let _ = broken.send(Event::Broken(what));
     };
-    let reporting = threads::spawn("reporter", body, on_panic);
+    let reporting = match threads::spawn("reporter", body, on_panic) {
+        Ok(thread) => thread,
+        // What nobody reports must not be sent.
+        Err(error) => {
+            let why = format!("no report is possible: {error}");
+            log::error!("{why}");
+            return end_with(events, why);
+        }
+    };
     let ended = load(&tasks, sides, assignment.plan.sent(), &drafts, events);
     log_end(&author.test_id, &ended.draft.counts);
     let own = document(&author, &ended.draft, offset.get().map_or(0.0, |offset| offset.offset_ms));
@@ -119,13 +125,7 @@ fn conduct(
         log::error!("the final report is lost: the reporter is not running");
     }
     drop(drafts);
-    match reporting {
-        Ok(thread) => thread.join(),
-        Err(error) => {
-            log::error!("cannot report: {error}");
-            let _ = events.send(Event::Broken(error));
-        }
-    }
+    reporting.join();
     // After the report, so that a slow disk does not delay it.
     if let Some(dir) = data {
         save(&dir, &author, &own);
@@ -133,6 +133,13 @@ fn conduct(
     // After the report, so that a worker stuck in its client does not delay it.
     ended.workers.into_iter().for_each(Thread::join);
     let _ = events.send(Event::Reported);
+}
+
+/// Signals the end of a test that has no report.
+fn end_with(events: &Sender<Event>, why: String) {
+    for event in [Event::Broken(why), Event::LoadEnded, Event::Reported] {
+        let _ = events.send(event);
+    }
 }
 
 fn log_end(test_id: &str, counts: &Counts) {
@@ -208,7 +215,11 @@ where
     let firsts = |side: &usize| tasks[..*side].iter().map(|task| task.cursor.requests()).sum();
     let firsts = sides[..workers.len()].iter().map(firsts).collect();
     let mut collector = Collector::new(sent.names(), firsts).with_checks(sent.check_names());
-    let stopped_ns = collect(&mut collector, &handovers, tasks, drafts);
+    let stopped_ns = match workers.is_empty() {
+        // None could start, which has stopped the load.
+        true => Some(clock::now_ns()),
+        false => collect(&mut collector, &handovers, tasks, drafts),
+    };
     let draft = last_draft(&mut collector, &handovers, tasks, stopped_ns);
     Ended { draft, workers }
 }
@@ -235,8 +246,8 @@ fn count_of_target(before: Reading, recipe: &Recipe) -> Option<TargetCount> {
     Some(between(before, after))
 }
 
-/// Starts a worker for each of `makes`, which creates its client. If a thread or a client cannot be created,
-/// the load runs without it, and an error is logged. The first panic ends the load.
+/// Starts a worker for each of `makes`, which creates its client. The first that cannot start or panics ends
+/// the load: fewer workers have fewer connections than planned, for which the target would be blamed.
 fn spawn<C, F>(
     tasks: &[Arc<Task>],
     makes: Vec<(usize, F)>,
@@ -246,33 +257,34 @@ where
     C: Client + 'static,
     F: FnOnce() -> Result<C, String> + Send + 'static,
 {
-    let (out, handovers) = crossbeam_channel::bounded(makes.len() * HANDOVERS_PER_WORKER);
-    let mut workers = Vec::with_capacity(makes.len());
+    let count = makes.len();
+    let (out, handovers) = crossbeam_channel::bounded(count * HANDOVERS_PER_WORKER);
+    let mut workers = Vec::with_capacity(count);
     let first = Failure::default();
     for (index, (side, make)) in makes.into_iter().enumerate() {
         let (task, out) = (Arc::clone(&tasks[side]), out.clone());
-        let task_stop = task.stop.clone();
-        let body = move || match make() {
-            Ok(client) => worker::run(index, client, &SystemClock, &task, &out),
-            Err(error) => {
-                log::error!("worker {index} cannot start: {error}");
-                let _ = out.send(Handover::nothing(index));
-            }
-        };
-        let (first, stop, events) = (first.clone(), task_stop.clone(), events.clone());
-        let on_panic = move |what: String| {
+        let (first, stop, events) = (first.clone(), task.stop.clone(), events.clone());
+        let fail = move |what: String| {
             if first.set(what.clone()) {
                 let _ = events.send(Event::Broken(what));
             }
             stop.stop();
         };
+        let (on_panic, not_started) = (fail.clone(), fail.clone());
+        let body = move || match make() {
+            Ok(client) => worker::run(index, client, &SystemClock, &task, &out),
+            Err(error) => {
+                log::error!("worker {index} cannot start: {error}");
+                fail(format!("worker {index} cannot start: {error}"));
+                let _ = out.send(Handover::nothing(index));
+            }
+        };
         match threads::spawn(&format!("worker-{index}"), body, on_panic) {
             Ok(worker) => workers.push(worker),
             Err(error) => {
-                log::error!(
-                    "only {index} workers are running: cannot start more threads ({error}); use fewer \
-                     connections"
-                );
+                let what = format!("only {index} of {count} workers could start: {error}");
+                log::error!("{what}");
+                not_started(what);
                 break;
             }
         }

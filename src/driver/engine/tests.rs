@@ -65,14 +65,23 @@ impl Client for Fake {
 
 /// An endless closed loop.
 fn plan() -> Plan {
+    plan_at(None)
+}
+
+fn plan_at(rate: Option<f64>) -> Plan {
     let mut config = TestConfig::new("t", TestType::Avalanche);
     config.target_url = Some("http://127.0.0.1/".to_owned());
     config.duration_ms = Some(600_000);
+    config.target_throughput = rate;
     Plan::new(&config, &Defaults::default()).expect("a plan")
 }
 
 fn task() -> Arc<Task> {
-    let cursor = Cursor::new(Schedule::new(&plan()).share(0, 1), clock::now_ns(), clock::NS_PER_S);
+    task_of(&plan())
+}
+
+fn task_of(plan: &Plan) -> Arc<Task> {
+    let cursor = Cursor::new(Schedule::new(plan).share(0, 1), clock::now_ns(), clock::NS_PER_S);
     Arc::new(Task { cursor, stop: StopFlag::default() })
 }
 
@@ -88,6 +97,32 @@ fn a_worker_panic_ends_the_load_and_keeps_its_reason_and_the_counts_of_the_other
     assert!(happened.try_recv().is_err(), "once");
     let counts = ended.draft.counts;
     assert!(counts.sent > 0 && counts.unaccounted() == 0, "{counts:?}");
+}
+
+#[test]
+fn a_worker_that_cannot_start_ends_the_load_and_says_why() {
+    let (task, (drafts, _kept), (events, happened)) =
+        (task(), crossbeam_channel::bounded(MAX_DRAFTS), unbounded());
+    let make = |works: bool| move || works.then(|| Fake::new(u64::MAX, None)).ok_or("no epoll".to_owned());
+    let makes = vec![(0, make(true)), (0, make(false)), (0, make(false))];
+    // The plan is endless: only a stop ends this.
+    let ended = run_all(&[task], makes, plan().sent(), &drafts, &events);
+    ended.workers.into_iter().for_each(Thread::join);
+    let Ok(Event::Broken(why)) = happened.try_recv() else { panic!("no event") };
+    assert!(why.starts_with("worker ") && why.ends_with(" cannot start: no epoll"), "{why}");
+    assert!(happened.try_recv().is_err(), "once");
+    assert_eq!(ended.draft.counts.unaccounted(), 0);
+}
+
+#[test]
+fn a_load_without_any_worker_is_a_stopped_one() {
+    let plan = plan_at(Some(1.0));
+    let ((drafts, _kept), (events, _)) = (crossbeam_channel::bounded(MAX_DRAFTS), unbounded());
+    type Make = fn() -> Result<Fake, String>;
+    let tasks = [task_of(&plan)];
+    let counts = run_all(&tasks, Vec::<(usize, Make)>::new(), plan.sent(), &drafts, &events).draft.counts;
+    // Of 600 requests, all but the first are due after the stop.
+    assert!(counts.planned <= 1 && counts.never_sent == counts.planned, "{counts:?}");
 }
 
 #[test]

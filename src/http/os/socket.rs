@@ -15,9 +15,18 @@ use std::time::Duration;
 /// writable; [`TcpStream::take_error`] tells which.
 ///
 /// # Errors
-/// If the connect fails at once: no descriptor, no route, or no local port left.
+/// If the connect fails at once: no descriptor, no route, or no local port left. A host without any address
+/// of this family has no route, also to the loopback address.
 pub fn start_connect(address: SocketAddr) -> io::Result<TcpStream> {
-    try_connect(address).inspect_err(|error| shortage::say(error, address))
+    let error = match try_connect(address) {
+        Err(error) => error,
+        begun => return begun,
+    };
+    if shortage::has_no_source(&error, address) {
+        return Err(Errno::NETUNREACH.into());
+    }
+    shortage::say(&error, address);
+    Err(error)
 }
 
 fn try_connect(address: SocketAddr) -> io::Result<TcpStream> {

@@ -22,6 +22,8 @@ mod types;
 
 use super::os::listener;
 use crate::clock;
+use crate::host::limits::explain;
+use crate::threads::why_not;
 use door::{Door, Plan};
 use entrance::Entrance;
 use pool::Jobs;
@@ -67,7 +69,7 @@ impl Server {
             }
         };
         let mut server = Server { addr, shared, mailboxes: Vec::new(), doors: Vec::new(), jobs, workers };
-        server.open_doors(doors, Arc::new(listener)).map_err(|e| fail(&e))?;
+        server.open_doors(doors, Arc::new(listener)).map_err(|e| fail(&explain(&e)))?;
         Ok(server)
     }
 
@@ -97,7 +99,8 @@ impl Server {
             let door = open()?;
             let shared = Arc::clone(&self.shared);
             let builder = Builder::new().name(format!("http-door-{i}")).stack_size(STACK_BYTES);
-            self.doors.push(builder.spawn(move || keep_open(&shared, door, open))?);
+            let started = builder.spawn(move || keep_open(&shared, door, open));
+            self.doors.push(started.map_err(|e| std::io::Error::other(why_not(&e)))?);
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use super::head::Manner;
 use super::state::{Mailbox, Message, ServerState};
 use super::types::Response;
 use crate::clock;
+use crate::threads::why_not;
 use crossbeam_channel::{Receiver, Sender, bounded, never, select};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -47,7 +48,7 @@ pub fn start(shared: &Arc<ServerState>, threads: usize) -> Result<(Jobs, Vec<Joi
         // The first of several threads handles only reads, so they are answered while the others are busy.
         let others = if i == 0 && threads > 1 { never() } else { others_out.clone() };
         let builder = Builder::new().name(format!("http-{i}")).stack_size(STACK_BYTES);
-        started.push(builder.spawn(move || work(&shared, &reads, &others)).map_err(|e| e.to_string())?);
+        started.push(builder.spawn(move || work(&shared, &reads, &others)).map_err(|e| why_not(&e))?);
     }
     Ok((Jobs { reads, others }, started))
 }

@@ -102,6 +102,9 @@ const PLACES: [(&str, &[&str]); 11] = [
 const CLOCK: [&[&str]; 3] =
     [&["Instant", "::", "now"], &["SystemTime", "::", "now"], &["thread", "::", "sleep"]];
 
+/// Panics if standard error cannot be written, as on a full disk.
+const PANICKING: &[&str] = &["eprintln", "!"];
+
 fn layer(module: &str) -> Option<u8> {
     LAYERS.iter().find(|(name, _)| *name == module).map(|(_, layer)| *layer)
 }
@@ -303,6 +306,9 @@ pub fn effects(sources: &[Source]) -> Vec<String> {
             if source.path != "clock/mod.rs" {
                 problems.push(format!("{}: {} belongs in clock/", source.path, call.concat()));
             }
+        }
+        if holds(&words, PANICKING) {
+            problems.push(format!("{}: use run::live::say instead of eprintln!", source.path));
         }
     }
     problems

@@ -241,6 +241,7 @@ fn a_side_effect_outside_its_place_is_found() {
         ("target/mod.rs", "use std::thread::sleep;"),
         ("orchestrator/a.rs", "use rustix::net;"),
         ("http/mod.rs", "use httparse;"),
+        ("programs/mod.rs", "eprintln!(\"x\");"),
     ];
     for (path, text) in forbidden {
         assert_eq!(effects(&made(&[(path, text)])).len(), 1, "{path}: {text}");
