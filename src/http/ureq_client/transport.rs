@@ -26,7 +26,7 @@ use ureq::{Error, Timeout};
 /// Progress of an exchange; determines the kind of its error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// No TCP connection yet, or a reused one.
+    /// No TCP connection yet.
     Connect = 0,
     /// TCP is connected, the TLS handshake is not done.
     Handshake = 1,
@@ -177,17 +177,18 @@ impl TransportState {
         self.stage.store(stage as u8, Relaxed);
     }
 
-    /// How long the next call may block.
+    /// How long the next call may block. A STOP ends the time, too; `io::ErrorKind::Interrupted` would not
+    /// do, since `rustls` and `std` retry after it.
     fn slice(&self) -> Result<u64, Error> {
         let deadline_ns = match self.stage() {
             Stage::Exchange => &self.deadline_ns,
             _ => &self.connect_deadline_ns,
         };
         let left_ns = deadline_ns.load(Relaxed).saturating_sub(clock::now_ns());
-        if self.stop.is_stopped() {
-            return Err(io::Error::from(io::ErrorKind::Interrupted).into());
+        if self.is_stopped() || left_ns == 0 {
+            return Err(Error::Timeout(Timeout::Global));
         }
-        if left_ns == 0 { Err(Error::Timeout(Timeout::Global)) } else { Ok(left_ns.min(self.slice_ns)) }
+        Ok(left_ns.min(self.slice_ns))
     }
 
     /// Tries the addresses in turn, the last working one first. Only the final one may use up the time.

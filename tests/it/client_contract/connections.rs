@@ -155,7 +155,7 @@ pub fn a_failure_does_not_harm_the_next<F: Factory>() {
     }
 }
 
-fn stop_soon(stop: &StopFlag) -> thread::JoinHandle<()> {
+pub fn stop_soon(stop: &StopFlag) -> thread::JoinHandle<()> {
     let stop = stop.clone();
     thread::spawn(move || {
         clock::sleep(Duration::from_millis(100));
@@ -164,7 +164,7 @@ fn stop_soon(stop: &StopFlag) -> thread::JoinHandle<()> {
 }
 
 /// STOP must take effect within 200 ms; a busy machine gets more.
-fn aborted_soon(client: &mut impl Client, stopper: thread::JoinHandle<()>) {
+pub fn aborted_soon(client: &mut impl Client, stopper: thread::JoinHandle<()>) {
     let completion = exchange(client);
     assert_eq!(completion.outcome, error(ErrorKind::Aborted));
     let took_ms = (completion.ended_ns - completion.sent_ns) / NS_PER_MS;

@@ -77,7 +77,8 @@ contract! {
         unknown_root_is_refused wrong_name_is_refused
         https_closed_in_the_handshake https_large_both_ways
         https_byte_by_byte https_closed_while_idle https_half_a_body https_handshake_timeout
-        unreadable_roots_are_refused causes_of_tls_errors;
+        unreadable_roots_are_refused causes_of_tls_errors https_stop_ends_what_is_in_flight
+        https_stop_ends_a_handshake;
     access:
         a_client_certificate_is_shown any_certificate_is_accepted_if_insecure
         the_servers_name_can_differ_from_the_urls;

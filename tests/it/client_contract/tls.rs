@@ -1,5 +1,6 @@
 //! HTTPS, and servers that fail at it.
 
+use super::connections::{aborted_soon, stop_soon};
 use super::harness::{Factory, error, exchange, settings};
 use crate::support::http_server::{Conn, Server, Wire};
 use floodgate::clock::{self, NS_PER_MS};
@@ -177,6 +178,27 @@ pub fn https_handshake_timeout<F: Factory>() {
     assert_eq!(completion.outcome, error(ErrorKind::Tls));
     let took_ms = (completion.ended_ns - completion.sent_ns) / NS_PER_MS;
     assert!((300..2_000).contains(&took_ms), "took {took_ms} ms");
+}
+
+fn stopped<F: Factory>(server: &Server) {
+    let stop = StopFlag::default();
+    let request = Arc::new(Request::get(&url(server, "localhost")).unwrap());
+    let mut client = F::build((request, trusting(), vec![server.address].into(), stop.clone()));
+    aborted_soon(&mut client, stop_soon(&stop));
+}
+
+pub fn https_stop_ends_what_is_in_flight<F: Factory>() {
+    for response in ["", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"] {
+        stopped::<F>(&server(move |conn| {
+            conn.request();
+            conn.send(response);
+            conn.stall();
+        }));
+    }
+}
+
+pub fn https_stop_ends_a_handshake<F: Factory>() {
+    stopped::<F>(&Server::start(|conn| conn.stall()));
 }
 
 pub fn unreadable_roots_are_refused<F: Factory>() {
