@@ -25,17 +25,18 @@ pub const MAX_CLOSING: usize = 256;
 impl NativeClient {
     /// Leaves closing a slot's connection to the server, for a short time.
     pub(super) fn linger(&mut self, slot: u32, now_ns: u64) {
-        self.retire(slot, now_ns, false);
+        self.await_end(slot, now_ns, false);
     }
 
     /// Holds a request back until it is known whether the server can have read it.
     pub(super) fn doubt(&mut self, slot: u32) {
-        self.retire(slot, clock::now_ns(), true);
+        self.await_end(slot, clock::now_ns(), true);
         self.slots[slot as usize].phase = Phase::Doubtful;
         self.look_at_closing(slot);
     }
 
-    fn retire(&mut self, slot: u32, now_ns: u64, in_doubt: bool) {
+    /// Takes a slot's connection away from it, to wait for its end.
+    fn await_end(&mut self, slot: u32, now_ns: u64, in_doubt: bool) {
         let state = &mut self.slots[slot as usize];
         let key = state.key(slot);
         let Some(stream) = state.stream.take() else { return };
@@ -116,5 +117,50 @@ impl NativeClient {
     pub(super) fn forget_closing(&mut self, slot: u32) {
         self.closing.remove(slot);
         self.closings -= usize::from(self.slots[slot as usize].closing.take().is_some());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::{Client as _, Settings, Ticket};
+    use crate::plan::request::Request;
+    use crate::stats::outcome::Outcome;
+    use crate::threads::StopFlag;
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    #[test]
+    fn a_timeout_in_doubt_leaves_nothing_behind_for_the_next_request() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let requests = [Request::get(&format!("http://{address}/")).unwrap()];
+        let timeout = Duration::from_secs(20);
+        let settings = Settings { timeout, connect_timeout: timeout, ..Settings::default() };
+        let stop = StopFlag::default();
+        let mut client = NativeClient::new(&requests, &settings, 1, vec![address].into(), stop).unwrap();
+        client.send(Ticket { number: 1, ..Ticket::default() });
+        while client.slots[0].phase != Phase::Receiving {
+            client.poll(clock::now_ns() + NS_PER_MS, |completion| panic!("{completion:?}"));
+        }
+        let (peer, _) = listener.accept().unwrap();
+        // As in `doubt`, while the server's kernel has not responded.
+        let key = client.slots[0].key(0);
+        let late_ns = client.slots[0].sent_ns + client.timeout_ns;
+        client.await_end(0, late_ns, true);
+        client.slots[0].phase = Phase::Doubtful;
+        client.expire(late_ns);
+        let mut ended = Vec::new();
+        client.hand_over(&mut |completion| ended.push((completion.ticket.number, completion.outcome)));
+        assert_eq!(ended, [(1, Outcome::Error(ErrorKind::Timeout))]);
+        // The connection's end arrives when the slot carries another request.
+        client.send(Ticket { number: 2, ..Ticket::default() });
+        drop(peer);
+        client.closing_event(0, key);
+        assert_eq!((client.ended.len(), client.closings, client.in_flight()), (0, 0, 1));
+        ended.clear();
+        client.abort(|completion| ended.push((completion.ticket.number, completion.outcome)));
+        assert_eq!(ended, [(2, Outcome::Error(ErrorKind::Aborted))]);
+        assert_eq!(client.free.len(), 1);
     }
 }

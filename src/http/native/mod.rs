@@ -293,6 +293,10 @@ impl NativeClient {
             }
             self.look(slot);
             if self.in_flight.front() == Some(slot) {
+                if self.slots[slot as usize].phase == Phase::Doubtful {
+                    // The slot's next request must not depend on how that connection ends.
+                    self.forget_closing(slot);
+                }
                 self.fail(slot, ErrorKind::Timeout);
             }
         }
