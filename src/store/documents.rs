@@ -2,7 +2,7 @@
 
 use super::names;
 use super::saving::sync_folder;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -26,7 +26,7 @@ pub fn write_document(
 }
 
 /// Replaces a file, complete or not at all; a link stays a link. What is no file (a pipe, a terminal) is
-/// written to.
+/// written to. The new file has the permissions of the old one from the start.
 ///
 /// # Errors
 /// What failed; then the file is as it was.
@@ -38,16 +38,17 @@ pub fn write_file(path: &Path, text: &str) -> io::Result<()> {
     let path = if existing.is_some() { fs::canonicalize(path)? } else { std::path::absolute(path)? };
     let temporary = path.with_file_name(format!(".writing-{}", uuid::Uuid::new_v4().simple()));
     let permissions = existing.map(|existing| existing.permissions());
-    let written = write(&temporary, &path, text)
-        .and_then(|()| permissions.map_or(Ok(()), |permissions| fs::set_permissions(&path, permissions)));
+    let written = write(&temporary, &path, text, permissions);
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
     }
     written
 }
 
-fn write(temporary: &Path, path: &Path, text: &str) -> io::Result<()> {
+fn write(temporary: &Path, path: &Path, text: &str, permissions: Option<Permissions>) -> io::Result<()> {
     let mut file = File::create_new(temporary)?;
+    // Before the content, which others may not be allowed to read.
+    permissions.map_or(Ok(()), |permissions| file.set_permissions(permissions))?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     fs::rename(temporary, path)?;
@@ -57,8 +58,7 @@ fn write(temporary: &Path, path: &Path, text: &str) -> io::Result<()> {
 
 /// A driver may have any name.
 fn plain(name: &str) -> String {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "._:-".contains(c);
-    name.chars().take(MAX_NAME_BYTES).map(|c| if allowed(c) { c } else { '_' }).collect()
+    name.chars().take(MAX_NAME_BYTES).map(|c| if names::is_allowed(c) { c } else { '_' }).collect()
 }
 
 #[cfg(test)]
@@ -76,6 +76,24 @@ mod tests {
         assert_eq!(fs::read_dir(&dir).expect("readable").count(), 1);
         assert!(write_document(&dir, 0.0, "a/b", "d", "").is_err_and(|e| e.contains("file name")));
         assert!(write_document(&path, 0.0, "t", "d", "").is_err());
+        fs::remove_dir_all(&dir).expect("removed");
+    }
+
+    #[test]
+    fn the_content_is_never_readable_for_more_than_the_old_file_was() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = std::env::temp_dir().join(format!("floodgate-private-{}", std::process::id()));
+        let (temporary, folder) = (dir.join("temporary"), dir.join("folder"));
+        fs::create_dir_all(folder.join("full")).expect("created");
+        let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+        // A folder cannot be replaced, so this shows what the file was before the rename.
+        write(&temporary, &folder, "x", Some(Permissions::from_mode(0o600))).expect_err("a folder");
+        assert_eq!((mode(&temporary), fs::read(&temporary).expect("read")), (0o600, b"x".to_vec()));
+        let file = dir.join("a.md");
+        write_file(&file, "one").expect("written");
+        fs::set_permissions(&file, Permissions::from_mode(0o640)).expect("set");
+        write_file(&file, "two").expect("written");
+        assert_eq!((mode(&file), fs::read(&file).expect("read")), (0o640, b"two".to_vec()));
         fs::remove_dir_all(&dir).expect("removed");
     }
 

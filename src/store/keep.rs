@@ -32,7 +32,7 @@ impl FromStr for Keep {
         match (count, age.filter(|age| !age.is_zero() && *age <= most)) {
             (Some(count), _) => Ok(Keep::Newest(count)),
             (None, Some(age)) => Ok(Keep::Within(age)),
-            (None, None) => Err("use a number of tests from 1, or an age like 30d or 12h".to_owned()),
+            (None, None) => Err("use a number of tests (at least 1), or an age like 30d or 12h".to_owned()),
         }
     }
 }
@@ -41,14 +41,16 @@ impl fmt::Display for Keep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Keep::Newest(count) => write!(f, "the newest {} are kept", format_count(*count as u64)),
-            Keep::Within(age) if age.as_secs().is_multiple_of(DAY.as_secs()) => {
-                write!(f, "those of the last {} days are kept", age.as_secs() / DAY.as_secs())
-            }
-            Keep::Within(age) => {
-                write!(f, "those of the last {} are kept", format_duration(*age))
-            }
+            Keep::Within(age) => write!(f, "those of the last {} are kept", short(*age)),
         }
     }
+}
+
+/// An age in its largest whole unit, as a user would write it.
+fn short(age: Duration) -> String {
+    let units = [(86_400, 'd'), (3_600, 'h'), (60, 'm')];
+    let whole = units.into_iter().find(|(s, _)| age.subsec_nanos() == 0 && age.as_secs().is_multiple_of(*s));
+    whole.map_or_else(|| format_duration(age), |(s, unit)| format!("{}{unit}", age.as_secs() / s))
 }
 
 #[cfg(test)]
@@ -64,7 +66,13 @@ mod tests {
         for bad in ["", "0", "0d", "-1", "x", "1.5", "d", "999999d", "99999999999999999999999d"] {
             assert!(keep(bad).is_err_and(|e| e.contains("30d")), "{bad}");
         }
-        assert_eq!(Keep::Within(30 * DAY).to_string(), "those of the last 30 days are kept");
-        assert_eq!(Keep::Within(DAY / 2).to_string(), "those of the last 43200s are kept");
+        for (given, shown) in
+            [("30d", "30d"), ("1d", "1d"), ("12h", "12h"), ("36h", "36h"), ("90m", "90m"), ("1500ms", "1.5s")]
+        {
+            assert_eq!(
+                keep(given).map(|keep| keep.to_string()),
+                Ok(format!("those of the last {shown} are kept"))
+            );
+        }
     }
 }

@@ -12,8 +12,8 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::io::{self, BufRead, Read as _};
 
-/// Longest line that is read, in bytes. A record has at most 1 MB, in base64 a third more, and its key may be
-/// escaped.
+/// Longest line that is read, in bytes. A record that was read has at most 2 MB, in base64 a third more, and
+/// its key may be escaped.
 pub const MAX_LINE_BYTES: usize = 3_000_000;
 
 #[derive(Serialize)]

@@ -82,7 +82,7 @@ impl Store {
         if let Err(why) = store.prepare() {
             log::warn!("store {}: cannot be written, so nothing will be saved: {why}", dir.display());
         }
-        store.prune(clock::wall_ms(clock::now_ns()));
+        store.prune(clock::wall_ms(clock::now_ns()), None);
         let saved = store.folders().into_iter().filter(Folder::has_summary).map(|folder| folder.test_id);
         store.state().saved = saved.collect();
         store
@@ -151,7 +151,7 @@ impl Store {
         if outcome.folder.is_some() {
             self.state().saved.insert(test_id);
         }
-        self.prune(clock::wall_ms(clock::now_ns()));
+        self.prune(clock::wall_ms(clock::now_ns()), outcome.folder.as_deref());
         outcome
     }
 
@@ -225,8 +225,9 @@ impl Store {
         row.ok()
     }
 
-    /// Removes old tests as `--store-keep` says, and logs each.
-    fn prune(&self, now_ms: f64) {
+    /// Removes old tests as `--store-keep` says, and logs each. `new` was saved just now and stays, however
+    /// long ago it began.
+    fn prune(&self, now_ms: f64, new: Option<&Path>) {
         let Some(keep) = self.keep else { return };
         // Whatever else lies there is not ours to remove.
         let folders = self.folders().into_iter().filter(Folder::has_summary);
@@ -237,7 +238,7 @@ impl Store {
                 folders.filter(|folder| (folder.at_ms as f64) < oldest_ms).collect()
             }
         };
-        for folder in old {
+        for folder in old.into_iter().filter(|folder| Some(folder.path.as_path()) != new) {
             match self.remove(&folder) {
                 Ok(()) => log::info!("store: removed {} ({keep})", folder.path.display()),
                 // Another process was faster.

@@ -23,13 +23,17 @@ pub fn parse(name: &str) -> Option<(i64, &str)> {
     Some((parse_stamp(at)?, test_id))
 }
 
+/// Whether a file name may contain it.
+pub fn is_allowed(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "._:-".contains(c)
+}
+
 /// Test ids have been checked before, but records come from other programs.
 ///
 /// # Errors
 /// What is allowed.
 pub fn check_id(test_id: &str) -> Result<(), String> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "._:-".contains(c);
-    if test_id.is_empty() || test_id.len() > TEST_ID_CHARS || !test_id.chars().all(allowed) {
+    if test_id.is_empty() || test_id.len() > TEST_ID_CHARS || !test_id.chars().all(is_allowed) {
         let shown = crate::units::clip(test_id, TEST_ID_CHARS);
         return Err(format!(
             "test_id {shown:?} cannot be part of a file name: use 1 to {TEST_ID_CHARS} letters, digits and \

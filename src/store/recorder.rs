@@ -4,11 +4,12 @@ use super::Store;
 use super::recording::Recording;
 use super::saving::{Outcome, Saved};
 use crate::bus::Record;
+use crate::clock;
 use crate::threads::{self, Thread};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// Maximum number of jobs waiting for the disk.
@@ -21,7 +22,7 @@ const MAX_QUEUED_BYTES: usize = 64 << 20;
 const MAX_RECORDINGS: usize = 8;
 /// Maximum number of outcomes kept.
 const MAX_OUTCOMES: usize = 100;
-/// How long the end of the process waits for the disk.
+/// How long the end of the process waits for the disk, in all.
 const LAST_WITHIN: Duration = Duration::from_secs(10);
 
 enum Job {
@@ -65,12 +66,15 @@ impl Shared {
     }
 }
 
-/// Records and saves tests on a thread of its own. No call waits for the disk, except the drop, which waits
-/// at most `LAST_WITHIN`.
+/// Records and saves tests on a thread of its own. No call waits for the disk, except those at the end:
+/// [`Recorder::flush`] and the drop, which wait at most `LAST_WITHIN` together.
 pub struct Recorder {
     jobs: Option<Sender<Job>>,
     shared: Arc<Shared>,
     thread: Option<Thread>,
+    /// When the wait at the end is over; set when it begins.
+    last_by_ns: OnceLock<u64>,
+    warned: Once,
 }
 
 impl Recorder {
@@ -84,7 +88,8 @@ impl Recorder {
         let own = Arc::clone(&shared);
         let writer = move || Writer { store, shared: own, recordings: VecDeque::new() }.run(&queue);
         let thread = threads::spawn("store", writer, |_| {})?;
-        Ok(Recorder { jobs: Some(jobs), shared, thread: Some(thread) })
+        let (last_by_ns, warned) = (OnceLock::new(), Once::new());
+        Ok(Recorder { jobs: Some(jobs), shared, thread: Some(thread), last_by_ns, warned })
     }
 
     /// Records a record of this test. Records may come in any order of topics, and repeatedly.
@@ -126,14 +131,25 @@ impl Recorder {
         let _ = self.jobs.as_ref().map(|jobs| jobs.try_send(Job::Discard(test_id.to_owned())));
     }
 
-    /// Waits until everything is saved that was passed before, at most `LAST_WITHIN`.
+    /// Waits at the end of the process until everything is saved that was passed before.
     pub fn flush(&self) {
         let (done, is_done) = bounded(1);
-        let sent =
-            self.jobs.as_ref().is_some_and(|jobs| jobs.send_timeout(Job::Flush(done), LAST_WITHIN).is_ok());
-        if !sent || is_done.recv_timeout(LAST_WITHIN).is_err() {
-            log::warn!("store: the disk is too slow: what was not written within 10 s is lost");
+        let send = |jobs: &Sender<Job>| jobs.send_timeout(Job::Flush(done), self.last_wait()).is_ok();
+        let sent = self.jobs.as_ref().is_some_and(send);
+        if !sent || is_done.recv_timeout(self.last_wait()).is_err() {
+            self.warn_of_loss();
         }
+    }
+
+    /// What is left of the wait at the end, which begins with the first call.
+    fn last_wait(&self) -> Duration {
+        clock::until(*self.last_by_ns.get_or_init(|| clock::deadline(LAST_WITHIN)))
+    }
+
+    fn warn_of_loss(&self) {
+        self.warned.call_once(|| {
+            log::warn!("store: the disk is too slow: what was not written within 10 s is lost");
+        });
     }
 
     /// What became of a test; `None` while it is being saved.
@@ -146,9 +162,9 @@ impl Drop for Recorder {
     fn drop(&mut self) {
         self.jobs = None;
         if let Some(thread) = self.thread.take()
-            && !thread.join_within(LAST_WITHIN)
+            && !thread.join_within(self.last_wait())
         {
-            log::warn!("store: the disk is too slow: what was not written within 10 s is lost");
+            self.warn_of_loss();
         }
     }
 }

@@ -14,6 +14,9 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+/// Linux's error for a descriptor that is not open for writing, which some file systems give here.
+const EBADF: i32 = 9;
+
 /// Everything that is saved of a test besides its records.
 #[derive(Clone, Debug)]
 pub struct Saved {
@@ -123,7 +126,27 @@ fn is_full(e: &io::Error) -> bool {
     )
 }
 
-/// Waits until the names in a folder are on the disk.
+/// Waits until the names in a folder are on the disk, if the file system can do that for folders. Some that
+/// reach it over a network or in user space cannot.
 pub fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
+    match File::open(path)?.sync_all() {
+        Err(e) if matches!(e.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
+        Err(e) if e.raw_os_error() == Some(EBADF) => Ok(()),
+        result => result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_system_that_syncs_no_folders_is_no_error() {
+        let folder = Path::new("/proc");
+        let refusal = File::open(folder).and_then(|folder| folder.sync_all()).expect_err("a disk");
+        assert_eq!(refusal.kind(), io::ErrorKind::InvalidInput);
+        sync_folder(folder).expect("tolerated");
+        sync_folder(&std::env::temp_dir()).expect("synced");
+        assert!(sync_folder(&folder.join("no-such-folder")).is_err());
+    }
 }

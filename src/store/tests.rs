@@ -335,10 +335,24 @@ fn old_tests_are_removed_by_count_or_age() {
     let mut store = Store::open(&dir.0, Some(Keep::Newest(3)));
     assert_eq!(ids(&store), ["t3", "t2", "t1"]);
     store.keep = Some(Keep::Within(Duration::from_secs(86_400)));
-    store.prune(AT_MS + 3.5 * 86_400_000.0);
+    store.prune(AT_MS + 3.5 * 86_400_000.0, None);
     assert_eq!(ids(&store), ["t3"]);
     drop(store);
     assert_eq!(dir.names(), ["20200101T000000Z-no-result", "20261201T171010Z-t3", "old.txt"]);
+}
+
+#[test]
+fn a_test_that_was_just_saved_is_kept_however_long_ago_it_began() {
+    for keep in [Keep::Newest(1), Keep::Within(Duration::from_secs(600))] {
+        let dir = Scratch::new("just-saved");
+        let store = Store::open(&dir.0, Some(keep));
+        let newer = store.save(saved("newer", clock::wall_ms(clock::now_ns())), None);
+        assert_eq!(run(&store, &records()), whole(&dir));
+        assert!(store.test("t-1").is_some() && store.test("newer").is_some(), "{keep}");
+        // The next one that is saved makes it an old one.
+        store.save(saved("newest", clock::wall_ms(clock::now_ns()) + 1_000.0), None);
+        assert!(store.test("t-1").is_none() && newer.folder.is_some(), "{keep}");
+    }
 }
 
 #[test]
