@@ -4,6 +4,7 @@ use crate::clock;
 use crate::http::ureq_client::agent::BoundedAgent;
 use crate::http::{Addresses, Settings, resolve};
 use crate::plan::request::Request;
+use crate::stats::outcome::ErrorKind;
 use crate::threads::StopFlag;
 use crate::tls::Roots;
 use std::fmt;
@@ -97,7 +98,7 @@ pub fn post_form(
     url: &str,
     form: &str,
     credentials: &str,
-    roots: Roots<'_>,
+    trust: Roots,
     timeout: Duration,
 ) -> Result<Fetched, FetchError> {
     let headers = [
@@ -110,7 +111,7 @@ pub fn post_form(
     let begun_ns = clock::now_ns();
     let addresses = find(&request, timeout)?;
     let left = timeout.saturating_sub(Duration::from_nanos(clock::now_ns() - begun_ns));
-    fetch_with(&request, addresses, roots, MAX_FORM_ANSWER_BYTES, left)
+    fetch_with(&request, addresses, trust, MAX_FORM_ANSWER_BYTES, left)
 }
 
 fn find(request: &Request, timeout: Duration) -> Result<Addresses, FetchError> {
@@ -136,7 +137,7 @@ fn fetch_from(
 fn fetch_with(
     request: &Request,
     addresses: Addresses,
-    roots: Roots<'_>,
+    trust: Roots,
     most_bytes: u64,
     timeout: Duration,
 ) -> Result<Fetched, FetchError> {
@@ -144,18 +145,15 @@ fn fetch_with(
     let fail = |what: String| FetchError::passing(name(what));
     let too_long = || FetchError::lasting(name(format!("the body is longer than {most_bytes} bytes")));
     let begun_ns = clock::now_ns();
-    let (ca_pem, is_only_ca, insecure) = match roots {
-        Roots::Public => (None, false, false),
-        Roots::PublicAnd(pem) => (Some(pem.to_vec()), false, false),
-        Roots::Only(pem) => (Some(pem.to_vec()), true, false),
-        Roots::Unverified => (None, false, true),
-    };
-    let settings =
-        Settings { timeout, connect_timeout: timeout, ca_pem, is_only_ca, insecure, ..Settings::default() };
+    let settings = Settings { timeout, connect_timeout: timeout, trust, ..Settings::default() };
     let agent = BoundedAgent::new(request, &settings, addresses, StopFlag::default())
-        .map_err(|e| fail(e.to_string()))?;
-    let mut response =
-        agent.send(request, begun_ns).map_err(|kind| fail(format!("error {:?}", kind.name())))?;
+        .map_err(|e| FetchError::lasting(name(e.to_string())))?;
+    let why = |kind: ErrorKind| match agent.state().take_causes().samples().first() {
+        Some(sample) => sample.cause.clone(),
+        None if kind == ErrorKind::Timeout => "no response in time".to_owned(),
+        None => format!("error {:?}", kind.name()),
+    };
+    let mut response = agent.send(request, begun_ns).map_err(|kind| fail(why(kind)))?;
     let server_header = response.headers().get("server").and_then(|v| v.to_str().ok()).map(str::to_owned);
     let status = response.status().as_u16();
     if response.body().content_length().is_some_and(|length| length > most_bytes) {

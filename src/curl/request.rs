@@ -3,7 +3,7 @@
 use super::command::Draft;
 use super::options::Data;
 use super::{Place, Wrong, shown, wrong};
-use crate::plan::request::{ENCODINGS, Request, parse_url};
+use crate::plan::request::{ENCODINGS, Request, parse_url, percent_decoded};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
@@ -111,7 +111,7 @@ impl Address {
         let rest = rest.split('#').next().unwrap_or_default();
         let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         let (user, host) = match authority.rsplit_once('@') {
-            Some((user, host)) => (Some(percent_decoded(user)), host),
+            Some((user, host)) => (Some(String::from_utf8_lossy(&percent_decoded(user)).into_owned()), host),
             None => (None, authority),
         };
         if !draft.literal_url && path.contains(['{', '}', '[', ']']) {
@@ -124,18 +124,6 @@ impl Address {
         let slash = if path.starts_with('/') { "" } else { "/" };
         Ok(Address { origin, authority: host.to_owned(), path: format!("{slash}{path}"), user })
     }
-}
-
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        let digits = tail.get(..2).and_then(|two| std::str::from_utf8(two).ok());
-        let code = digits.filter(|_| *first == b'%').and_then(|two| u8::from_str_radix(two, 16).ok());
-        bytes.push(code.unwrap_or(*first));
-        rest = if code.is_some() { &tail[2..] } else { tail };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// The body, or with `-G` the query.

@@ -12,7 +12,7 @@ use crate::host::limits;
 use crate::http::native::NativeClient;
 use crate::http::ureq_client::UreqClient;
 use crate::http::values::Values;
-use crate::http::{Addresses, ClientKind, Identity, Pinned, Proxy, Settings, pinned, resolve};
+use crate::http::{Addresses, ClientKind, Identity, Pinned, Proxy, Roots, Settings, pinned, resolve};
 use crate::plan::request::Request;
 use crate::plan::{Load, Plan};
 use crate::schedule::{Schedule, supply};
@@ -139,10 +139,8 @@ impl Recipe {
                 timeout,
                 connect_timeout: timeout.min(CONNECT_TIMEOUT),
                 max_requests_per_connection: assignment.plan.max_requests_per_connection(),
-                ca_pem: settings.ca_pem.clone(),
-                is_only_ca: false,
+                trust: trust(assignment, settings),
                 identity: settings.identity.clone(),
-                insecure: is_insecure(assignment, settings),
                 proxy: settings.proxy.clone(),
                 unix_socket: settings.unix_socket.clone(),
                 server_name: assignment.plan.server_name().map(str::to_owned),
@@ -269,6 +267,15 @@ fn is_insecure(assignment: &Assignment, settings: &ClientSettings) -> bool {
     settings.insecure || assignment.plan.is_insecure()
 }
 
+/// Which targets the clients trust.
+fn trust(assignment: &Assignment, settings: &ClientSettings) -> Roots {
+    match &settings.ca_pem {
+        _ if is_insecure(assignment, settings) => Roots::Unverified,
+        Some(pem) => Roots::PublicAnd(pem.clone()),
+        None => Roots::Public,
+    }
+}
+
 /// Whether the target runs in this process or on this host.
 fn target_on(addresses: &Addresses, settings: &ClientSettings) -> Option<TargetOn> {
     if settings.runs_target {
@@ -346,12 +353,9 @@ fn choose(assignment: &Assignment, settings: &ClientSettings) -> Result<ClientKi
     let named = plan.client().map(str::parse::<ClientKind>).transpose()?;
     let usual = || match settings.proxy {
         Some(_) => ClientKind::Ureq,
-        None => ClientKind::default_for(plan.request()),
+        None => ClientKind::Native,
     };
     let kind = named.or(settings.client).unwrap_or_else(usual);
-    if let Some(request) = plan.sent().list().iter().find(|request| !kind.serves(request)) {
-        return Err(format!("the {kind} client cannot send {}: use --client ureq", request.uri()));
-    }
     if settings.proxy.is_some() && kind == ClientKind::Native {
         return Err("the native client cannot use --http-proxy: use --client ureq".to_owned());
     }

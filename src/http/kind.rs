@@ -1,10 +1,9 @@
 //! Which client sends the load.
 
-use crate::plan::request::Request;
 use std::fmt;
 use std::str::FromStr;
 
-/// One of the clients.
+/// One of the clients. Both can send everything that a plan can express.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientKind {
     /// Many connections per thread; the most efficient.
@@ -16,20 +15,6 @@ pub enum ClientKind {
 impl ClientKind {
     /// All clients, the preferred one first.
     pub const ALL: [ClientKind; 2] = [ClientKind::Native, ClientKind::Ureq];
-
-    /// Whether this client can send the request. Today both can send everything a plan can express.
-    pub fn serves(self, request: &Request) -> bool {
-        match self {
-            ClientKind::Native | ClientKind::Ureq => {
-                matches!(request.uri().scheme_str(), Some("http" | "https"))
-            }
-        }
-    }
-
-    /// The most efficient client that can send the request.
-    pub fn default_for(request: &Request) -> ClientKind {
-        ClientKind::ALL.into_iter().find(|kind| kind.serves(request)).unwrap_or(ClientKind::Ureq)
-    }
 }
 
 impl fmt::Display for ClientKind {
@@ -60,11 +45,5 @@ mod tests {
             assert_eq!(kind.to_string().parse(), Ok(kind));
         }
         assert!("curl".parse::<ClientKind>().unwrap_err().contains("native or ureq"));
-    }
-
-    #[test]
-    fn the_most_efficient_capable_client_is_the_default() {
-        assert_eq!(ClientKind::default_for(&Request::get("http://h/").unwrap()), ClientKind::Native);
-        assert_eq!(ClientKind::default_for(&Request::get("https://h/").unwrap()), ClientKind::Native);
     }
 }

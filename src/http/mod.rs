@@ -34,7 +34,7 @@ use crate::stats::causes::Causes;
 use crate::stats::failures::Failures;
 use crate::stats::openings::Openings;
 use crate::stats::outcome::Outcome;
-pub use crate::tls::Identity;
+pub use crate::tls::{Identity, Roots};
 pub use kind::ClientKind;
 pub use proxy::Proxy;
 pub use resolve::{Addresses, MAX_ADDRESSES, Pinned, ResolveError, pinned, resolve};
@@ -52,14 +52,10 @@ pub struct Settings {
     /// Requests after which a connection is closed, at least 1; `None` to keep it open as long as the server
     /// does. The last request on a connection sends `Connection: close` (RFC 9112, section 9.6).
     pub max_requests_per_connection: Option<u64>,
-    /// Certificates (PEM) to trust in addition to the public roots.
-    pub ca_pem: Option<Vec<u8>>,
-    /// Whether those certificates are the only ones to trust.
-    pub is_only_ca: bool,
+    /// Which servers to trust.
+    pub trust: Roots,
     /// What the client shows to servers that ask for a certificate.
     pub identity: Option<Identity>,
-    /// Whether the server's certificate goes unverified.
-    pub insecure: bool,
     /// The server's name in the TLS handshake; `None` if it is the host of the URL.
     pub server_name: Option<String>,
     /// A Unix socket to connect to instead of an address; for the native client.
@@ -72,7 +68,8 @@ pub struct Settings {
 pub const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// Maximum header lines in a response; more are a protocol error. (The ureq client reads 128, ureq's limit.)
 pub const MAX_HEADERS: usize = 256;
-/// Maximum size of a response body (which is discarded), in bytes; a longer one is a protocol error.
+/// Maximum size of a response body, in bytes; a longer one is a protocol error. It is discarded, except the
+/// part that the request's checks need.
 pub const MAX_BODY_BYTES: u64 = 1 << 30;
 
 /// How often a waiting client checks its [`StopFlag`](crate::threads::StopFlag), in nanoseconds.

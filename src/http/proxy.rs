@@ -1,12 +1,12 @@
 //! A proxy that tunnels connections (`CONNECT`), for targets that are reached in no other way.
 
-use crate::plan::request::parse_url;
+use crate::plan::request::{parse_url, percent_decoded};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use std::fmt;
 use std::str::FromStr;
 
-/// An HTTP proxy, from `http://[USER:PASSWORD@]HOST[:PORT]`.
+/// An HTTP proxy, from `http://[USER:PASSWORD@]HOST[:PORT]`. User and password may be percent-encoded.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
     /// Its name or address, without IPv6 brackets.
@@ -39,9 +39,15 @@ impl FromStr for Proxy {
             return Err(how());
         }
         let name = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-        let authorization = user.map(|user| format!("Basic {}", BASE64.encode(user)));
+        let authorization = user.map(|user| format!("Basic {}", BASE64.encode(credentials(user))));
         Ok(Proxy { host: name, port: uri.port_u16().unwrap_or(80), authorization })
     }
+}
+
+/// User and password with the colon that Basic authentication requires (RFC 7617, section 2).
+fn credentials(given: &str) -> Vec<u8> {
+    let (user, password) = given.split_once(':').unwrap_or((given, ""));
+    [percent_decoded(user), vec![b':'], percent_decoded(password)].concat()
 }
 
 /// Shows no password.
@@ -65,6 +71,16 @@ mod tests {
         assert_eq!((secret.host.as_str(), secret.port), ("::1", 80));
         assert!(secret.request("h:80").contains("\r\nproxy-authorization: Basic am9lOnB3\r\n"));
         assert_eq!(format!("{secret:?}"), "Proxy(::1:80)");
+        for (user, sent) in [
+            ("j%6fe:p%40s%3As%", "joe:p@s:s%"),
+            ("joe", "joe:"),
+            ("a%3Ab", "a:b:"),
+            ("é:1", "é:1"),
+            ("%zz%+1", "%zz%+1:"),
+        ] {
+            let proxy = read(&format!("http://{user}@h")).expect("a proxy");
+            assert!(proxy.request("h:80").contains(&format!(" Basic {}\r\n", BASE64.encode(sent))), "{user}");
+        }
         for text in
             ["", "proxy:3128", "https://p:1", "http://p:x", "http://p:1/path", "http://", "http://a:s3cret@"]
         {

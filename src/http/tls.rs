@@ -1,7 +1,7 @@
 //! TLS for both clients: what they trust and what they offer.
 
 use crate::http::{ClientError, Settings};
-use crate::tls::{self, ClientConfig, ClientConnection, Roots, ServerName};
+use crate::tls::{self, ClientConfig, ClientConnection, ServerName};
 use std::sync::Arc;
 
 /// What a client needs to open a TLS session with one host.
@@ -12,8 +12,7 @@ pub struct TlsClient {
 }
 
 impl TlsClient {
-    /// Trusts the public roots (Mozilla's) and the certificates in the settings, or only those, or with
-    /// `insecure` any certificate. Resumes sessions if the server allows it; offers only `http/1.1`.
+    /// Trusts what the settings say. Resumes sessions if the server allows it; offers only `http/1.1`.
     ///
     /// # Errors
     /// If the certificates cannot be read, `host` is neither a DNS name nor an address, or this build has no
@@ -25,13 +24,7 @@ impl TlsClient {
         let host = settings.server_name.as_deref().unwrap_or(host);
         let name = ServerName::try_from(host.to_owned())
             .map_err(|e| ClientError::new(format!("host {host:?} is not a valid TLS server name: {e}")))?;
-        let roots = match &settings.ca_pem {
-            _ if settings.insecure => Roots::Unverified,
-            None => Roots::Public,
-            Some(pem) if settings.is_only_ca => Roots::Only(pem),
-            Some(pem) => Roots::PublicAnd(pem),
-        };
-        let mut config = tls::client(roots, settings.identity.as_ref())
+        let mut config = tls::client(&settings.trust, settings.identity.as_ref())
             .map_err(|e| ClientError::new(format!("the CA certificates cannot be used: {e}")))?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(TlsClient { config: Arc::new(config), name })

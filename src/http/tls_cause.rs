@@ -1,6 +1,6 @@
 //! Readable causes of failed TLS sessions, told apart.
 
-use crate::stats::causes::Key;
+use crate::stats::causes::{Key, UNTRUSTED};
 use rustls::{AlertDescription, CertificateError, Error as TlsError};
 
 /// Tells the causes apart.
@@ -40,9 +40,7 @@ fn certificate(error: &TlsError) -> Option<&'static str> {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "the server's certificate is for another name"
         }
-        CertificateError::UnknownIssuer => {
-            "the issuer of the server's certificate is not trusted (--ca-cert)"
-        }
+        CertificateError::UnknownIssuer => UNTRUSTED,
         CertificateError::Revoked => "the server's certificate was revoked",
         _ => return None,
     })

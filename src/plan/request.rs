@@ -152,6 +152,20 @@ fn parse_method(text: &str) -> Result<Method, String> {
     Ok(method)
 }
 
+/// User and password of a URL, decoded (RFC 3986, section 2.1). A `%` without two digits stands for itself,
+/// as for curl.
+pub fn percent_decoded(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        let digits = tail.get(..2).filter(|two| *first == b'%' && two.iter().all(u8::is_ascii_hexdigit));
+        let code = digits.and_then(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok());
+        bytes.push(code.unwrap_or(*first));
+        rest = if code.is_some() { &tail[2..] } else { tail };
+    }
+    bytes
+}
+
 /// Parses an absolute `http://` or `https://` URL; the error says what is missing.
 pub fn parse_url(given: &str) -> Result<Uri, String> {
     let hint = "use something like http://127.0.0.1:8000/ping";

@@ -12,6 +12,8 @@ pub const MAX_CAUSES: usize = 4;
 pub const NO_PORT: &str = "no free local port";
 /// The cause if the driver's process or host had no free file descriptor.
 pub const NO_DESCRIPTOR: &str = "no free file descriptor";
+/// The cause if the server's certificate was issued by an authority that the client does not trust.
+pub const UNTRUSTED: &str = "the issuer of the server's certificate is not trusted";
 /// Maximum length of a cause's text, in characters.
 pub const MAX_CAUSE_CHARS: usize = 200;
 

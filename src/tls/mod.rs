@@ -1,4 +1,5 @@
-//! TLS for every client: whom it trusts and what it shows. The only place that knows which library does it.
+//! TLS for every client: trusted authorities and the client's certificate. The only place that knows which
+//! library does it.
 //!
 //! A build without the feature `tls` has the same types, but no value of them can exist: whatever needs TLS
 //! fails with [`unavailable`]'s reason, and the compiler leaves the rest out.
@@ -14,17 +15,21 @@ pub use with::*;
 pub use without::*;
 
 /// The authorities that a client trusts. Certificates are PEM.
-#[derive(Clone, Copy, Debug)]
-pub enum Roots<'a> {
+#[derive(Clone, Debug, Default)]
+pub enum Roots {
     /// Mozilla's public roots.
+    #[default]
     Public,
     /// Mozilla's public roots and these certificates.
-    PublicAnd(&'a [u8]),
+    PublicAnd(Vec<u8>),
     /// Only these certificates.
-    Only(&'a [u8]),
+    Only(Vec<u8>),
     /// Any certificate is accepted, from anyone, because the user said so.
     Unverified,
 }
+
+/// A command that decrypts a key, since an encrypted one cannot be used.
+pub const DECRYPT_KEY: &str = "openssl pkey -in FILE -out NEW_FILE";
 
 /// Why this build has no TLS; `None` if it has.
 pub fn unavailable() -> Option<&'static str> {

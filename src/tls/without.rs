@@ -62,7 +62,7 @@ pub fn certificates(_: &[u8]) -> Result<Vec<Vec<u8>>, String> {
 ///
 /// # Errors
 /// Always.
-pub fn client(_: Roots<'_>, _: Option<&Identity>) -> Result<ClientConfig, String> {
+pub fn client(_: &Roots, _: Option<&Identity>) -> Result<ClientConfig, String> {
     refusal()
 }
 
@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn whatever_needs_tls_says_why_it_fails() {
         let said =
-            [client(Roots::Public, None).err(), Identity::from_pem(b"", b"").err(), certificates(b"").err()];
+            [client(&Roots::Public, None).err(), Identity::from_pem(b"", b"").err(), certificates(b"").err()];
         for why in said {
             assert!(why.as_ref().is_some_and(|why| why.starts_with("this build has no TLS")), "{why:?}");
         }

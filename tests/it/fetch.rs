@@ -46,6 +46,13 @@ fn failures_name_the_url_and_respect_the_timeout() {
         let error = get(url, PATIENCE).unwrap_err();
         assert!(error.text.contains(url) && error.is_lasting == (url == "nonsense"), "{error}");
     }
+    let silent = Server::start(|conn| conn.stall());
+    for (url, why) in
+        [("http://127.0.0.1:1/".to_owned(), "connection refused"), (silent.url("/"), "no response in time")]
+    {
+        let error = get(&url, Duration::from_millis(300)).unwrap_err();
+        assert_eq!(error.text, format!("GET {url}: {why}"));
+    }
 }
 
 #[test]

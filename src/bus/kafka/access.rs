@@ -43,8 +43,8 @@ impl Access {
                 Identity::from_pem(chain, key.reveal().as_bytes())
                     .map_err(|why| format!("--kafka-cert and --kafka-key: {why}"))
             });
-            let roots = tls.ca_pem.as_deref().map_or(Roots::Public, Roots::Only);
-            tls::client(roots, identity.transpose()?.as_ref()).map_err(|why| format!("TLS to Kafka: {why}"))
+            let roots = tls.ca_pem.clone().map_or(Roots::Public, Roots::Only);
+            tls::client(&roots, identity.transpose()?.as_ref()).map_err(|why| format!("TLS to Kafka: {why}"))
         });
         let tls = tls.transpose()?.map(Arc::new);
         for line in readable(&security) {
@@ -101,6 +101,6 @@ fn readable(security: &Security) -> Vec<&'static str> {
 /// If the system has no random numbers.
 pub fn nonce() -> Result<String, String> {
     let mut bytes = [0; NONCE_BYTES];
-    getrandom::fill(&mut bytes).map_err(|e| format!("the system gives no random numbers: {e}"))?;
+    getrandom::fill(&mut bytes).map_err(|e| format!("cannot get random numbers from the system: {e}"))?;
     Ok(STANDARD.encode(bytes))
 }

@@ -2,7 +2,7 @@
 
 use super::words::{counted, of};
 use super::{Facts, Finding};
-use crate::stats::causes::{ErrorSample, NO_DESCRIPTOR, NO_PORT};
+use crate::stats::causes::{ErrorSample, NO_DESCRIPTOR, NO_PORT, UNTRUSTED};
 use crate::stats::counts::is_error_status;
 use crate::stats::outcome::ErrorKind;
 use crate::units::format_count;
@@ -48,9 +48,11 @@ pub fn find(facts: &Facts, found: &mut Vec<Finding>) {
 fn unreached(facts: &Facts, total: u64) -> String {
     let all = |kind: ErrorKind| facts.errors.get(kind.name()) == Some(&total);
     let target = facts.target.as_deref().unwrap_or("the target");
-    let (what, advice) = if all(ErrorKind::Tls) && !facts.causes.is_empty() {
-        // rustls's reason is advice enough.
-        (format!("The TLS handshake with {target} failed"), "")
+    let (what, advice) = if let (true, Some(sample)) = (all(ErrorKind::Tls), facts.causes.first()) {
+        // Any other reason of rustls is advice enough.
+        let is_untrusted = sample.cause.starts_with(UNTRUSTED);
+        let advice = if is_untrusted { "--ca-cert trusts your own CA" } else { "" };
+        (format!("The TLS handshake with {target} failed"), advice)
     } else if all(ErrorKind::Tls) {
         let advice = "check that the port speaks TLS and that its certificate names this host and is trusted \
                       (--ca-cert trusts your own CA)";

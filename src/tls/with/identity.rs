@@ -1,6 +1,7 @@
 //! A client's own certificate, for servers that ask for one.
 
 use super::any_certificates;
+use crate::tls::DECRYPT_KEY;
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
@@ -23,9 +24,7 @@ impl Identity {
             return Err("contains no certificate in PEM".to_owned());
         }
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| {
-            "there is no private key in PEM that can be used; if it is encrypted, decrypt it first: openssl \
-             pkey -in FILE -out FILE"
-                .to_owned()
+            format!("there is no private key in PEM that can be used; if it is encrypted, use: {DECRYPT_KEY}")
         })?;
         let certified = CertifiedKey::from_der(chain, key, &ring::default_provider());
         let certified = certified.map_err(|e| format!("the key cannot be used with the certificate: {e}"))?;

@@ -43,11 +43,16 @@ fn any_certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> 
 ///
 /// # Errors
 /// If a certificate is malformed.
-pub fn client(roots: Roots<'_>, identity: Option<&Identity>) -> Result<ClientConfig, String> {
+pub fn client(roots: &Roots, identity: Option<&Identity>) -> Result<ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let trust: Arc<dyn ServerCertVerifier> = match roots {
+    let trusting = |is_public: bool, pem: Option<&[u8]>| -> Result<Arc<dyn ServerCertVerifier>, String> {
+        Ok(Arc::new(Trust::new(is_public, pem, Arc::clone(&provider))?))
+    };
+    let trust = match roots {
+        Roots::Public => trusting(true, None)?,
+        Roots::PublicAnd(pem) => trusting(true, Some(pem))?,
+        Roots::Only(pem) => trusting(false, Some(pem))?,
         Roots::Unverified => Arc::new(Unverified(provider.signature_verification_algorithms)),
-        roots => Arc::new(Trust::new(roots, Arc::clone(&provider))?),
     };
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -69,16 +74,11 @@ struct Trust {
 }
 
 impl Trust {
-    fn new(roots: Roots<'_>, provider: Arc<CryptoProvider>) -> Result<Trust, String> {
-        let (public, pem) = match roots {
-            Roots::Public => (true, None),
-            Roots::PublicAnd(pem) => (true, Some(pem)),
-            Roots::Only(pem) => (false, Some(pem)),
-            Roots::Unverified => (false, None),
-        };
+    /// Trusts the public roots if `is_public`, and the certificates in `pem`.
+    fn new(is_public: bool, pem: Option<&[u8]>, provider: Arc<CryptoProvider>) -> Result<Trust, String> {
         let given = pem.map_or(Ok(Vec::new()), certificates)?;
         let mut store = RootCertStore::empty();
-        if public {
+        if is_public {
             store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         }
         let unreadable = |e: &dyn fmt::Display| format!("a certificate cannot be used: {e}");

@@ -5,7 +5,7 @@ use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_t
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
-/// Accepts any certificate. Handshake signatures are still verified, since they cost what they cost.
+/// Accepts any certificate. Handshake signatures are still verified, since that costs little.
 #[derive(Debug)]
 pub struct Unverified(pub WebPkiSupportedAlgorithms);
 

@@ -8,7 +8,7 @@ use super::tls::{
 use crate::support::scratch::Scratch;
 use floodgate::clock::{self, NS_PER_MS};
 use floodgate::http::native::NativeClient;
-use floodgate::http::{Client, Identity, Settings};
+use floodgate::http::{Client, Identity, Roots, Settings};
 use floodgate::plan::request::Request;
 use floodgate::stats::outcome::{ErrorKind, Outcome};
 use floodgate::threads::StopFlag;
@@ -27,25 +27,25 @@ pub fn a_client_certificate_is_shown<F: Factory>() {
         identity: Some(Identity::from_pem(certificate, key).expect("an identity")),
         ..trusting()
     };
-    let Some(mut client) = getter::<F>(&server, "localhost", identity(CLIENT, CLIENT_KEY)) else { return };
+    let mut client = getter::<F>(&server, "localhost", identity(CLIENT, CLIENT_KEY));
     for _ in 0..3 {
         assert_eq!(exchange(&mut client).outcome, Outcome::Status(200));
     }
     assert_eq!((server.connections(), server.received().len()), (1, 3));
     // One of another authority, and none at all.
     for settings in [identity(SELF_SIGNED, SELF_SIGNED_KEY), trusting()] {
-        let mut client = getter::<F>(&server, "localhost", settings).expect("serves https");
+        let mut client = getter::<F>(&server, "localhost", settings);
         assert_eq!(exchange(&mut client).outcome, error(ErrorKind::Tls));
     }
     assert_eq!(server.received().len(), 3);
 }
 
 pub fn any_certificate_is_accepted_if_insecure<F: Factory>() {
-    let insecure = || Settings { insecure: true, ..settings() };
+    let insecure = || Settings { trust: Roots::Unverified, ..settings() };
     for (certificate, key) in [(SELF_SIGNED, SELF_SIGNED_KEY), (CERTIFICATE, KEY)] {
         let server = server_with(certificate, key, ok);
         for host in ["localhost", "other.example"] {
-            let Some(mut client) = getter::<F>(&server, host, insecure()) else { return };
+            let mut client = getter::<F>(&server, host, insecure());
             assert_eq!(exchange(&mut client).outcome, Outcome::Status(200), "{host}");
         }
     }
@@ -54,9 +54,9 @@ pub fn any_certificate_is_accepted_if_insecure<F: Factory>() {
 pub fn the_servers_name_can_differ_from_the_urls<F: Factory>() {
     let server = server(ok);
     let named = |name: &str| Settings { server_name: Some(name.to_owned()), ..trusting() };
-    let Some(mut client) = getter::<F>(&server, "other.example", named("localhost")) else { return };
+    let mut client = getter::<F>(&server, "other.example", named("localhost"));
     assert_eq!(exchange(&mut client).outcome, Outcome::Status(200));
-    let mut client = getter::<F>(&server, "localhost", named("other.example")).expect("serves https");
+    let mut client = getter::<F>(&server, "localhost", named("other.example"));
     assert_eq!(exchange(&mut client).outcome, error(ErrorKind::Tls));
 }
 

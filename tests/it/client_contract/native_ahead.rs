@@ -78,7 +78,7 @@ fn a_server_that_does_not_shake_hands_costs_only_the_time_limit() {
 #[test]
 fn tls_handshakes_are_done_ahead_too() {
     let server = tls::server(|conn| while conn.request().is_some() && conn.send(OK) {});
-    let mut client = tls::getter::<Native>(&server, "localhost", tls::trusting()).unwrap();
+    let mut client = tls::getter::<Native>(&server, "localhost", tls::trusting());
     assert_eq!(client.open_ahead(1, WITHIN), 1);
     assert!((0..2).all(|_| exchange(&mut client).outcome == Outcome::Status(200)));
     assert_eq!(server.connections(), 1);

@@ -4,7 +4,7 @@ use super::connections::{aborted_soon, stop_soon};
 use super::harness::{Factory, error, exchange, settings};
 use crate::support::http_server::{Conn, Server, Wire};
 use floodgate::clock::{self, NS_PER_MS};
-use floodgate::http::{Client, Settings};
+use floodgate::http::{Client, Roots, Settings};
 use floodgate::plan::request::Request;
 use floodgate::stats::outcome::{ErrorKind, Outcome};
 use floodgate::threads::StopFlag;
@@ -67,21 +67,18 @@ pub fn serving(
 }
 
 pub fn trusting() -> Settings {
-    Settings { ca_pem: Some(CA.to_vec()), ..settings() }
+    Settings { trust: Roots::PublicAnd(CA.to_vec()), ..settings() }
 }
 
-fn client<F: Factory>(request: Request, server: &Server, settings: Settings) -> Option<F::Client> {
-    // Skips clients that do not support https.
-    F::KIND
-        .serves(&request)
-        .then(|| F::build((Arc::new(request), settings, vec![server.address].into(), StopFlag::default())))
+fn client<F: Factory>(request: Request, server: &Server, settings: Settings) -> F::Client {
+    F::build((Arc::new(request), settings, vec![server.address].into(), StopFlag::default()))
 }
 
 fn url(server: &Server, host: &str) -> String {
     format!("https://{host}:{}/", server.address.port())
 }
 
-pub fn getter<F: Factory>(server: &Server, host: &str, settings: Settings) -> Option<F::Client> {
+pub fn getter<F: Factory>(server: &Server, host: &str, settings: Settings) -> F::Client {
     client::<F>(Request::get(&url(server, host)).unwrap(), server, settings)
 }
 
@@ -92,7 +89,7 @@ pub fn ok(conn: &mut Conn) {
 pub fn https_with_an_own_root<F: Factory>() {
     for host in ["localhost", "127.0.0.1"] {
         let server = server(ok);
-        let Some(mut client) = getter::<F>(&server, host, trusting()) else { return };
+        let mut client = getter::<F>(&server, host, trusting());
         for _ in 0..5 {
             let completion = exchange(&mut client);
             assert_eq!(completion.outcome, Outcome::Status(200));
@@ -103,13 +100,13 @@ pub fn https_with_an_own_root<F: Factory>() {
 }
 
 pub fn https_with_a_self_signed_certificate<F: Factory>() {
-    let own = || Settings { ca_pem: Some(SELF_SIGNED.to_vec()), ..settings() };
+    let own = || Settings { trust: Roots::PublicAnd(SELF_SIGNED.to_vec()), ..settings() };
     let server = server_with(SELF_SIGNED, SELF_SIGNED_KEY, ok);
-    let Some(mut client) = getter::<F>(&server, "localhost", own()) else { return };
+    let mut client = getter::<F>(&server, "localhost", own());
     assert_eq!(exchange(&mut client).outcome, Outcome::Status(200));
     // It names localhost and no address, and clients without it do not trust it.
     for (host, settings) in [("127.0.0.1", own()), ("localhost", trusting())] {
-        let mut client = getter::<F>(&server, host, settings).expect("serves https");
+        let mut client = getter::<F>(&server, host, settings);
         assert_eq!(exchange(&mut client).outcome, error(ErrorKind::Tls), "{host}");
     }
 }
@@ -123,7 +120,7 @@ pub fn https_large_both_ways<F: Factory>() {
         }
     });
     let request = Request::new("POST", &url(&server, "localhost"), &[], vec![b'u'; 512 * 1024]).unwrap();
-    let Some(mut client) = client::<F>(request, &server, trusting()) else { return };
+    let mut client = client::<F>(request, &server, trusting());
     for _ in 0..3 {
         assert_eq!(exchange(&mut client).outcome, Outcome::Status(200));
     }
@@ -141,7 +138,7 @@ pub fn https_byte_by_byte<F: Factory>() {
             );
         }
     });
-    let Some(mut client) = getter::<F>(&server, "localhost", trusting()) else { return };
+    let mut client = getter::<F>(&server, "localhost", trusting());
     for _ in 0..3 {
         assert_eq!(exchange(&mut client).outcome, Outcome::Status(200));
     }
@@ -153,7 +150,7 @@ pub fn https_closed_while_idle<F: Factory>() {
         conn.request();
         conn.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
     });
-    let Some(mut client) = getter::<F>(&server, "localhost", trusting()) else { return };
+    let mut client = getter::<F>(&server, "localhost", trusting());
     for connections in 1..=4 {
         assert_eq!(exchange(&mut client).outcome, Outcome::Status(200));
         assert_eq!(server.connections(), connections);
@@ -166,14 +163,14 @@ pub fn https_half_a_body<F: Factory>() {
         conn.request();
         conn.send("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nhalf");
     });
-    let Some(mut client) = getter::<F>(&server, "localhost", trusting()) else { return };
+    let mut client = getter::<F>(&server, "localhost", trusting());
     assert_eq!(exchange(&mut client).outcome, error(ErrorKind::Closed));
 }
 
 pub fn https_handshake_timeout<F: Factory>() {
     let server = Server::start(|conn| conn.stall());
     let short = Settings { connect_timeout: Duration::from_millis(300), ..trusting() };
-    let Some(mut client) = getter::<F>(&server, "localhost", short) else { return };
+    let mut client = getter::<F>(&server, "localhost", short);
     let completion = exchange(&mut client);
     assert_eq!(completion.outcome, error(ErrorKind::Tls));
     let took_ms = (completion.ended_ns - completion.sent_ns) / NS_PER_MS;
@@ -204,21 +201,21 @@ pub fn https_stop_ends_a_handshake<F: Factory>() {
 pub fn unreadable_roots_are_refused<F: Factory>() {
     for pem in ["", "no pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
         let request = Arc::new(Request::get("https://localhost/").unwrap());
-        let bad = Settings { ca_pem: Some(pem.as_bytes().to_vec()), ..settings() };
+        let bad = Settings { trust: Roots::PublicAnd(pem.as_bytes().to_vec()), ..settings() };
         assert!(F::try_build((request, bad, Vec::new().into(), StopFlag::default())).is_err(), "{pem:?}");
     }
 }
 
 pub fn unknown_root_is_refused<F: Factory>() {
     let server = server(ok);
-    let Some(mut client) = getter::<F>(&server, "localhost", settings()) else { return };
+    let mut client = getter::<F>(&server, "localhost", settings());
     assert_eq!(exchange(&mut client).outcome, error(ErrorKind::Tls));
     assert_eq!(server.received().len(), 0);
 }
 
 pub fn wrong_name_is_refused<F: Factory>() {
     let server = server(ok);
-    let Some(mut client) = getter::<F>(&server, "other.example", trusting()) else { return };
+    let mut client = getter::<F>(&server, "other.example", trusting());
     assert_eq!(exchange(&mut client).outcome, error(ErrorKind::Tls));
 }
 
@@ -227,19 +224,19 @@ pub fn tls_against_a_plain_port<F: Factory>() {
         conn.send("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\nplain HTTP here");
         conn.stall();
     });
-    let Some(mut client) = getter::<F>(&server, "localhost", trusting()) else { return };
+    let mut client = getter::<F>(&server, "localhost", trusting());
     assert_eq!(exchange(&mut client).outcome, error(ErrorKind::Tls));
 }
 
 pub fn https_closed_in_the_handshake<F: Factory>() {
     let server = Server::start(|_| {});
-    let Some(mut client) = getter::<F>(&server, "localhost", trusting()) else { return };
+    let mut client = getter::<F>(&server, "localhost", trusting());
     assert_eq!(exchange(&mut client).outcome, error(ErrorKind::Tls));
 }
 
 pub fn causes_of_tls_errors<F: Factory>() {
     let cause = |server: &Server, host: &str, settings: Settings| {
-        let mut client = getter::<F>(server, host, settings).expect("serves https");
+        let mut client = getter::<F>(server, host, settings);
         assert_eq!(exchange(&mut client).outcome, error(ErrorKind::Tls), "{host}");
         let samples = client.take_causes().samples();
         assert_eq!((samples.len(), samples[0].kind.as_str()), (1, "tls"), "{samples:?}");

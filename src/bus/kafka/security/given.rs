@@ -1,6 +1,6 @@
 //! Settings as a user gave them, from flags, the environment or a properties file, and their check.
 
-use super::pem::{Pem, Store, refuse_binary, refuse_encrypted};
+use super::pem::{Pem, Store, refuse_encrypted};
 use super::{
     Login, Mechanism, Protocol, Secret, Security, Tls, TokenEndpoint, TokenSource, properties, read_file,
 };
@@ -35,7 +35,7 @@ pub struct Given {
     pub token_ca: Option<Pem>,
     /// Whether the client's id and secret are encoded like a form there.
     pub header_urlencode: Option<bool>,
-    /// What nothing is taken of from the other source, and why; part of every error.
+    /// Groups of settings that replaced those of the other source; appended to every error.
     pub overridden: Vec<String>,
 }
 
@@ -59,10 +59,7 @@ impl Given {
     pub fn read_pem(flag: &str, path: &Path, is_own: bool) -> Result<Pem, String> {
         let file = path.display().to_string();
         let store = if is_own { Store::Own } else { Store::Trust };
-        let named = |why: String| format!("{flag} {file} {why}");
-        let bytes = read_file(path).map_err(named)?;
-        refuse_binary(&bytes, store, &file).map_err(named)?;
-        Ok(Pem { name: format!("{flag} {file}"), bytes })
+        Pem::load(format!("{flag} {file}"), &file, store, |_| read_file(path))
     }
 
     /// What the settings amount to. Without a protocol, it is the safest one that they need: a login goes
@@ -120,7 +117,7 @@ impl Given {
         // A certificate's file may also hold its key.
         let identity = match (&self.cert, self.key.as_ref().or(self.cert.as_ref())) {
             (Some(cert), Some(key)) => {
-                refuse_encrypted(&key.bytes, &key.name).map_err(|why| format!("{} {why}", key.name))?;
+                refuse_encrypted(&key.bytes).map_err(|why| format!("{} {why}", key.name))?;
                 Some((cert.bytes.clone(), Secret::new(String::from_utf8_lossy(&key.bytes))))
             }
             (None, Some(key)) => {
@@ -253,9 +250,10 @@ mod tests {
         let cert = Given { cert: pem("both"), ..Given::default() }.check().expect("complete");
         let identity = cert.tls.and_then(|tls| tls.identity).expect("an identity");
         assert_eq!(identity, (b"both".to_vec(), Secret::new("both")));
-        let locked = Pem { name: "k".to_owned(), bytes: b"BEGIN ENCRYPTED PRIVATE KEY".to_vec() };
+        let locked = Pem { name: "--kafka-key k".to_owned(), bytes: b"BEGIN ENCRYPTED PRIVATE KEY".to_vec() };
         let error =
             Given { cert: pem("c"), key: Some(locked), ..Given::default() }.check().expect_err("locked");
-        assert!(error.contains("openssl pkey -in k"), "{error}");
+        assert!(error.starts_with("--kafka-key k has a key with a passphrase"), "{error}");
+        assert!(error.ends_with("openssl pkey -in FILE -out NEW_FILE"), "{error}");
     }
 }

@@ -1,6 +1,7 @@
 //! Certificates and keys as users have them: PEM, or a Java key store, which is answered with the command
 //! that turns it into PEM.
 
+use crate::tls::DECRYPT_KEY;
 use std::fmt;
 
 /// A PEM text and where it comes from, for messages.
@@ -10,6 +11,24 @@ pub struct Pem {
     pub name: String,
     /// The text.
     pub bytes: Vec<u8>,
+}
+
+impl Pem {
+    /// Reads the file `file` with `read`. Messages call it `name`.
+    ///
+    /// # Errors
+    /// The name, and why it cannot be used.
+    pub fn load(
+        name: String,
+        file: &str,
+        store: Store,
+        read: impl FnOnce(&str) -> Result<Vec<u8>, String>,
+    ) -> Result<Pem, String> {
+        let named = |why: String| format!("{name} {why}");
+        let bytes = read(file).map_err(named)?;
+        refuse_binary(&bytes, store, file).map_err(named)?;
+        Ok(Pem { name, bytes })
+    }
 }
 
 impl fmt::Debug for Pem {
@@ -29,7 +48,7 @@ pub enum Store {
 }
 
 /// Refuses the binary formats of Java's key stores. `file` is the file's name.
-pub fn refuse_binary(bytes: &[u8], store: Store, file: &str) -> Result<(), String> {
+fn refuse_binary(bytes: &[u8], store: Store, file: &str) -> Result<(), String> {
     let (kind, is_jks) = match bytes {
         // The magic number of Java's own format.
         [0xfe, 0xed, 0xfe, 0xed, ..] => ("JKS", true),
@@ -49,12 +68,11 @@ pub fn refuse_binary(bytes: &[u8], store: Store, file: &str) -> Result<(), Strin
 }
 
 /// Refuses a key with a passphrase.
-pub fn refuse_encrypted(bytes: &[u8], file: &str) -> Result<(), String> {
+pub fn refuse_encrypted(bytes: &[u8]) -> Result<(), String> {
     let text = String::from_utf8_lossy(bytes);
     if text.contains("BEGIN ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED") {
         return Err(format!(
-            "has a key with a passphrase, but one without is needed; make it with: openssl pkey -in {file} \
-             -out client.key"
+            "has a key with a passphrase, but one without is needed; make it with: {DECRYPT_KEY}"
         ));
     }
     Ok(())
@@ -90,9 +108,9 @@ mod tests {
         assert!(error.contains("PKCS12") && error.contains("openssl pkcs12 -in k.p12 -nodes"), "{error}");
         assert_eq!(refuse_binary(b"-----BEGIN CERTIFICATE-----", Store::Own, "x"), Ok(()));
         let encrypted = b"-----BEGIN ENCRYPTED PRIVATE KEY-----";
-        let error = refuse_encrypted(encrypted, "c.key").expect_err("encrypted");
-        assert!(error.contains("openssl pkey -in c.key"), "{error}");
-        assert_eq!(refuse_encrypted(b"-----BEGIN PRIVATE KEY-----", "c.key"), Ok(()));
+        let error = refuse_encrypted(encrypted).expect_err("encrypted");
+        assert!(error.contains("make it with: openssl pkey -in FILE -out NEW_FILE"), "{error}");
+        assert_eq!(refuse_encrypted(b"-----BEGIN PRIVATE KEY-----"), Ok(()));
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, String> {
     files::read_limited(path, MAX_FILE_BYTES)
 }
 
-/// The one line of a file: a password or a token. The line's end does not belong to it.
+/// The one line of a file: a password or a token. The line ending is removed.
 ///
 /// # Errors
 /// Why there is none, without its content; the path is left to the caller.

@@ -16,7 +16,7 @@ use std::time::Duration;
 const LONGEST_TOKEN: usize = 64 << 10;
 const LONGEST_ERROR: usize = 200;
 
-/// Asks for a token. `ca_pem` is what Kafka's brokers are trusted by.
+/// Asks for a token. `ca_pem` are the authorities trusted for the brokers.
 ///
 /// # Errors
 /// Why there is none, without any secret: lasting if the server refuses.
@@ -40,10 +40,10 @@ pub fn ask(endpoint: &TokenEndpoint, ca_pem: Option<&[u8]>, timeout: Duration) -
 }
 
 /// Whom to trust: often the server is a public one and the brokers are not.
-fn roots<'a>(endpoint: &'a TokenEndpoint, brokers: Option<&'a [u8]>) -> Roots<'a> {
+fn roots(endpoint: &TokenEndpoint, brokers: Option<&[u8]>) -> Roots {
     match (&endpoint.ca_pem, brokers) {
-        (Some(only), _) => Roots::Only(only),
-        (None, Some(brokers)) => Roots::PublicAnd(brokers),
+        (Some(only), _) => Roots::Only(only.clone()),
+        (None, Some(brokers)) => Roots::PublicAnd(brokers.to_vec()),
         (None, None) => Roots::Public,
     }
 }
@@ -190,8 +190,8 @@ mod tests {
     #[test]
     fn an_authority_for_the_endpoint_is_the_only_one_there() {
         let (own, without) = (endpoint(Some(b"own"), false), endpoint(None, false));
-        assert!(matches!(roots(&own, Some(b"brokers")), Roots::Only(b"own")));
-        assert!(matches!(roots(&without, Some(b"brokers")), Roots::PublicAnd(b"brokers")));
+        assert!(matches!(roots(&own, Some(b"brokers")), Roots::Only(pem) if pem == b"own"));
+        assert!(matches!(roots(&without, Some(b"brokers")), Roots::PublicAnd(pem) if pem == b"brokers"));
         assert!(matches!(roots(&without, None), Roots::Public));
     }
 }

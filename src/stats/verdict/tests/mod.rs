@@ -1,5 +1,5 @@
 use super::*;
-use crate::stats::causes::{ErrorSample, NO_PORT};
+use crate::stats::causes::{ErrorSample, NO_PORT, UNTRUSTED};
 use crate::stats::distribution::Distribution;
 use crate::stats::generator::Generator;
 use std::collections::BTreeMap;
@@ -314,6 +314,12 @@ fn a_known_cause_is_shown_with_the_errors() {
     assert_eq!(
         lines,
         ["The TLS handshake with the target failed: the server wants a client certificate (40 of 40)."]
+    );
+    let untrusted = Facts { causes: vec![cause("tls", UNTRUSTED, 40)], ..all };
+    assert_eq!(
+        verdict(&untrusted),
+        ["The TLS handshake with the target failed: the issuer of the server's certificate is not trusted \
+          (40 of 40); --ca-cert trusts your own CA."]
     );
 }
 

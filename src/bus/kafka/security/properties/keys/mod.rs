@@ -4,7 +4,7 @@ mod login;
 
 use super::{Entry, parse};
 use crate::bus::kafka::security::jaas;
-use crate::bus::kafka::security::pem::{Pem, Store, refuse_binary, unfold};
+use crate::bus::kafka::security::pem::{Pem, Store, unfold};
 use crate::bus::kafka::security::{Given, Secret};
 use crate::units::clip;
 use std::path::PathBuf;
@@ -151,10 +151,7 @@ fn load(
     store: Store,
     file: &mut impl FnMut(&str) -> Result<Vec<u8>, String>,
 ) -> Result<Pem, String> {
-    let wrong = |why: String| format!("{path} {why}");
-    let bytes = file(path).map_err(wrong)?;
-    refuse_binary(&bytes, store, path).map_err(wrong)?;
-    Ok(Pem { name: path.to_owned(), bytes })
+    Pem::load(path.to_owned(), path, store, file)
 }
 
 /// The PEM text in a property.
