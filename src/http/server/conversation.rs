@@ -76,7 +76,7 @@ enum Input {
 
 /// What to do with the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum Next {
     /// Go on.
     Keep,
     /// Close the sending side and discard input, so that the client reads the answer instead of a reset.
@@ -347,16 +347,16 @@ impl Conversation {
     }
 
     /// What to do with the connection now.
-    pub fn fate(&self) -> Fate {
+    pub fn next_step(&self) -> Next {
         if !self.outbox.is_empty()
             || (!self.is_closing && (!self.turns.is_empty() || self.input == Input::Open))
         {
-            return Fate::Keep;
+            return Next::Keep;
         }
         match (self.is_closing, self.lingers) {
-            (true, false) => Fate::Linger,
-            (true, true) => Fate::Keep,
-            (false, _) => Fate::Close,
+            (true, false) => Next::Linger,
+            (true, true) => Next::Keep,
+            (false, _) => Next::Close,
         }
     }
 

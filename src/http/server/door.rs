@@ -1,12 +1,12 @@
 //! The thread that owns connections. Only this thread reads and writes them, and it never waits for a client
 //! or a handler.
 
-use super::conversation::{Conversation, Fate, Reply, Standing};
+use super::connections::{Connection, Connections};
+use super::conversation::{Conversation, Next, Reply, Standing};
 use super::entrance::{Arrival, Entrance};
 use super::head::{Manner, Refusal};
 use super::pool::{self, Job, Jobs};
-use super::slots::{Connection, Slots};
-use super::state::{Mailbox, Message, ServerState};
+use super::state::{Mailbox, Message, ServerState, Trouble};
 use super::types::Response;
 use crate::clock::{self, NS_PER_MS, NS_PER_S};
 use crate::http::os::poller::{Poller, wait_precisely};
@@ -33,7 +33,7 @@ const WAKER: u64 = u64::MAX - 1;
 
 /// What a door starts with, each time it is opened.
 #[derive(Clone)]
-pub struct Plan {
+pub struct DoorParts {
     pub shared: Arc<ServerState>,
     pub inbox: Receiver<Message>,
     pub mailbox: Arc<Mailbox>,
@@ -46,10 +46,10 @@ pub struct Plan {
 
 /// A door at work.
 pub struct Door {
-    plan: Plan,
+    parts: DoorParts,
     entrance: Option<Entrance>,
     poller: Poller,
-    slots: Slots,
+    connections: Connections,
     /// Connections that have something to do now.
     ready: VecDeque<u64>,
     /// Held answers: due time and connection.
@@ -62,17 +62,17 @@ pub struct Door {
 
 impl Door {
     /// Opens a door; the one with the entrance accepts connections for all doors.
-    pub fn open(plan: Plan, entrance: Option<Entrance>) -> io::Result<Door> {
+    pub fn open(parts: DoorParts, entrance: Option<Entrance>) -> io::Result<Door> {
         let poller = Poller::new()?;
-        poller.add(&plan.mailbox.waker, WAKER)?;
+        poller.add(&parts.mailbox.waker, WAKER)?;
         if let Some(entrance) = &entrance {
             poller.add(&*entrance.listener, LISTENER)?;
         }
         Ok(Door {
-            plan,
+            parts,
             entrance,
             poller,
-            slots: Slots::default(),
+            connections: Connections::default(),
             ready: VecDeque::new(),
             held: BinaryHeap::new(),
             buffered: 0,
@@ -85,15 +85,15 @@ impl Door {
     /// Serves until the server stops, then until pending requests are answered.
     pub fn run(&mut self) {
         wait_precisely();
-        while !self.plan.shared.is_stopping() {
+        while !self.parts.shared.is_stopping() {
             self.turn();
         }
         self.is_ending = true;
         self.entrance = None;
         let end_ns = clock::now_ns() + END_NS;
-        let keys: Vec<u64> = self.slots.iter().map(|connection| connection.key).collect();
+        let keys: Vec<u64> = self.connections.iter().map(|connection| connection.key).collect();
         keys.into_iter().for_each(|key| self.serve(key, clock::now_ns()));
-        while self.slots.iter().any(|c| !c.talk.is_quiet()) && clock::now_ns() < end_ns {
+        while self.connections.iter().any(|c| !c.talk.is_quiet()) && clock::now_ns() < end_ns {
             self.next_sweep_ns = self.next_sweep_ns.min(end_ns);
             self.turn();
         }
@@ -107,10 +107,10 @@ impl Door {
             let event = self.poller.event(index);
             match event.key {
                 LISTENER => self.entrance.iter_mut().for_each(|entrance| entrance.is_pending = true),
-                WAKER => self.plan.mailbox.waker.clear(),
+                WAKER => self.parts.mailbox.waker.clear(),
                 key if event.error => self.close(key),
                 key => {
-                    if let Some(connection) = self.slots.get_mut(key) {
+                    if let Some(connection) = self.connections.get_mut(key) {
                         connection.note(event);
                         self.queue(key);
                     }
@@ -118,7 +118,7 @@ impl Door {
             }
         }
         self.take_arrivals(now_ns);
-        while let Ok(message) = self.plan.inbox.try_recv() {
+        while let Ok(message) = self.parts.inbox.try_recv() {
             self.take_message(message, now_ns);
         }
         for _ in 0..self.ready.len() {
@@ -131,7 +131,7 @@ impl Door {
     }
 
     fn wait(&mut self) -> usize {
-        let sweep_ns = if self.slots.len() > 0 { self.next_sweep_ns } else { u64::MAX };
+        let sweep_ns = if self.connections.len() > 0 { self.next_sweep_ns } else { u64::MAX };
         let held_ns = self.held.peek().map_or(u64::MAX, |Reverse((due_ns, _))| *due_ns);
         let accept_ns = self.entrance.as_ref().map_or(u64::MAX, Entrance::due_ns);
         let until_ns = if self.ready.is_empty() { sweep_ns.min(held_ns).min(accept_ns) } else { 0 };
@@ -153,7 +153,8 @@ impl Door {
                 Arrival::Elsewhere => {}
                 Arrival::Nothing => return,
                 Arrival::Shortage => {
-                    if let Some((Standing::Incomplete(since_ns), key)) = self.slots.most_dispensable(now_ns)
+                    if let Some((Standing::Incomplete(since_ns), key)) =
+                        self.connections.most_dispensable(now_ns)
                         && now_ns.saturating_sub(since_ns) >= PATIENCE_NS
                     {
                         self.close(key);
@@ -168,7 +169,7 @@ impl Door {
         match message {
             Message::Connection(socket) => self.add(socket, now_ns),
             Message::Reply { key, turn, reply } => {
-                if let Some(connection) = self.slots.get_mut(key) {
+                if let Some(connection) = self.connections.get_mut(key) {
                     connection.talk.answered(turn, reply);
                     self.serve(key, now_ns);
                 }
@@ -181,21 +182,21 @@ impl Door {
         if self.is_ending {
             return;
         }
-        let options = &self.plan.shared.options;
-        if self.slots.len() >= self.plan.max_connections {
+        let options = &self.parts.shared.options;
+        if self.connections.len() >= self.parts.max_connections {
             let most = options.max_connections;
-            if let Some(entrance) = &mut self.entrance {
-                entrance.say(&format!("all {most} connections are in use: closing the oldest idle ones"));
-            }
-            match self.slots.most_dispensable(now_ns) {
+            self.parts.shared.warn(Trouble::Full, || {
+                format!("all {most} connections are in use: closing the oldest idle ones")
+            });
+            match self.connections.most_dispensable(now_ns) {
                 Some((Standing::Incomplete(_) | Standing::Idle(_), key)) => self.close(key),
                 _ => return self.turn_away(&socket),
             }
         }
-        let key = self.slots.next_key(self.plan.shared.number());
+        let key = self.connections.next_key(self.parts.shared.number());
         if self.poller.add(&socket, key).is_ok() {
-            let talk = Conversation::new(&self.plan.shared.options, now_ns);
-            self.slots.insert(Connection::new(key, socket, talk));
+            let talk = Conversation::new(&self.parts.shared.options, now_ns);
+            self.connections.insert(Connection::new(key, socket, talk));
             self.queue(key);
         }
     }
@@ -204,12 +205,12 @@ impl Door {
     fn turn_away(&self, socket: &TcpStream) {
         let response = Response::error(503, "all connections are busy: try again later");
         let manner = Manner { minor: 1, is_head: false, closes: true };
-        let reply = Reply::new(self.plan.shared.options.name, response, manner, 0);
+        let reply = Reply::new(self.parts.shared.options.name, response, manner, 0);
         let _ = socket::transmit(socket, &reply.bytes);
     }
 
     fn queue(&mut self, key: u64) {
-        if let Some(connection) = self.slots.get_mut(key)
+        if let Some(connection) = self.connections.get_mut(key)
             && !connection.is_queued
         {
             connection.is_queued = true;
@@ -218,29 +219,29 @@ impl Door {
     }
 
     fn close(&mut self, key: u64) {
-        if let Some(connection) = self.slots.remove(key) {
+        if let Some(connection) = self.connections.remove(key) {
             self.buffered -= connection.counted;
         }
     }
 
     /// Reads, calls, answers and writes for one connection, as far as possible without waiting.
     fn serve(&mut self, key: u64, now_ns: u64) {
-        let Some(connection) = self.slots.get_mut(key) else { return };
+        let Some(connection) = self.connections.get_mut(key) else { return };
         connection.is_queued = false;
         let worked = if self.is_ending {
             connection.talk.release(now_ns, true);
             connection.write(now_ns)
         } else {
-            connection.read(&mut self.buffer, now_ns).and_then(|()| converse(&self.plan, connection, now_ns))
+            connection.read(&mut self.buffer, now_ns).and_then(|()| converse(&self.parts, connection, now_ns))
         };
-        match connection.talk.fate() {
+        match connection.talk.next_step() {
             _ if worked.is_err() => return self.close(key),
-            Fate::Close => return self.close(key),
-            Fate::Linger => {
+            Next::Close => return self.close(key),
+            Next::Linger => {
                 let _ = connection.socket.shutdown(Shutdown::Write);
                 connection.talk.linger(now_ns);
             }
-            Fate::Keep => {}
+            Next::Keep => {}
         }
         if let Some(due_ns) = connection.talk.next_due_ns()
             && due_ns != connection.timer_ns
@@ -254,7 +255,7 @@ impl Door {
         if has_more && !self.is_ending {
             self.queue(key);
         }
-        if self.buffered > self.plan.max_buffered_bytes {
+        if self.buffered > self.parts.max_buffered_bytes {
             self.relieve(now_ns);
         }
     }
@@ -263,17 +264,17 @@ impl Door {
     fn relieve(&mut self, now_ns: u64) {
         // Among connections of equal size within a factor of two, the most dispensable one.
         let weight = |c: &&Connection| (c.counted.max(1).ilog2(), Reverse(c.talk.standing(now_ns)));
-        while let Some(largest) = self.slots.iter().max_by_key(weight)
-            && self.buffered - largest.counted > self.plan.max_buffered_bytes
+        while let Some(largest) = self.connections.iter().max_by_key(weight)
+            && self.buffered - largest.counted > self.parts.max_buffered_bytes
         {
             let key = largest.key;
             log::debug!("dropping a connection that buffers {} bytes: too much is buffered", largest.counted);
-            let Some(connection) = self.slots.get_mut(key).filter(|c| c.talk.is_receiving()) else {
+            let Some(connection) = self.connections.get_mut(key).filter(|c| c.talk.is_receiving()) else {
                 self.close(key);
                 continue;
             };
             let refusal = Refusal::new(503, "too much data is being received: try again later");
-            connection.talk.refuse(&self.plan.shared.options, refusal, now_ns);
+            connection.talk.refuse(&self.parts.shared.options, refusal, now_ns);
             let held = connection.talk.held_bytes();
             self.buffered = self.buffered - connection.counted + held;
             connection.counted = held;
@@ -297,12 +298,12 @@ impl Door {
             return;
         }
         self.next_sweep_ns = now_ns + SWEEP_NS;
-        let options = &self.plan.shared.options;
+        let options = &self.parts.shared.options;
         let late = |c: &&Connection| c.talk.deadline_ns(options) <= now_ns;
-        let late: Vec<u64> = self.slots.iter().filter(late).map(|c| c.key).collect();
+        let late: Vec<u64> = self.connections.iter().filter(late).map(|c| c.key).collect();
         for key in late {
-            let Some(connection) = self.slots.get_mut(key) else { continue };
-            match connection.talk.expire(&self.plan.shared.options, now_ns) {
+            let Some(connection) = self.connections.get_mut(key) else { continue };
+            match connection.talk.expire(&self.parts.shared.options, now_ns) {
                 true => self.close(key),
                 false => self.serve(key, now_ns),
             }
@@ -311,16 +312,16 @@ impl Door {
 }
 
 /// Calls the handler for every request whose turn has come, and writes due answers.
-fn converse(plan: &Plan, connection: &mut Connection, now_ns: u64) -> io::Result<()> {
-    let (shared, key) = (&plan.shared, connection.key);
+fn converse(parts: &DoorParts, connection: &mut Connection, now_ns: u64) -> io::Result<()> {
+    let (shared, key) = (&parts.shared, connection.key);
     let admit = |head: &_| shared.handler.admit(head);
     loop {
         while let Some(call) = connection.talk.next_call(&shared.options, now_ns, admit) {
             let turn = call.turn;
-            let reply = match &plan.jobs {
+            let reply = match &parts.jobs {
                 None => pool::answer(shared, &call),
                 Some(jobs) => {
-                    let job = Job { mailbox: Arc::clone(&plan.mailbox), key, call };
+                    let job = Job { mailbox: Arc::clone(&parts.mailbox), key, call };
                     let Err(manner) = jobs.submit(job) else { continue };
                     let response = Response::error(503, "too many requests are waiting: try again later");
                     Reply::new(shared.options.name, response, manner, now_ns)

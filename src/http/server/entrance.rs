@@ -1,7 +1,7 @@
 //! Accepts new connections and distributes them among the doors.
 
-use super::state::{Mailbox, Message};
-use crate::clock::{self, NS_PER_MS, NS_PER_S};
+use super::state::{Mailbox, Message, ServerState, Trouble};
+use crate::clock::{self, NS_PER_MS};
 use crate::http::os::listener;
 use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream};
@@ -11,8 +11,6 @@ use std::sync::Arc;
 const ACCEPTS: usize = 64;
 /// Pause after the system ran out of descriptors or memory for a connection.
 const SHORTAGE_PAUSE_NS: u64 = 100 * NS_PER_MS;
-/// Minimum time between two log lines about the same problem.
-const LOG_PAUSE_NS: u64 = 60 * NS_PER_S;
 
 /// The result of an accept.
 pub enum Arrival {
@@ -36,12 +34,12 @@ pub struct Entrance {
     pub is_pending: bool,
     /// When to accept again, at the earliest.
     resume_ns: u64,
-    next_log_ns: u64,
+    shared: Arc<ServerState>,
 }
 
 impl Entrance {
-    pub fn new(listener: Arc<TcpListener>, others: Vec<Arc<Mailbox>>) -> Entrance {
-        Entrance { listener, others, next: 0, is_pending: true, resume_ns: 0, next_log_ns: 0 }
+    pub fn new(listener: Arc<TcpListener>, others: Vec<Arc<Mailbox>>, shared: Arc<ServerState>) -> Entrance {
+        Entrance { listener, others, next: 0, is_pending: true, resume_ns: 0, shared }
     }
 
     /// When to check the listener.
@@ -62,7 +60,11 @@ impl Entrance {
                 match self.next.checked_sub(1) {
                     None => Arrival::Here(socket),
                     Some(other) => {
-                        self.others[other].try_send(Message::Connection(socket));
+                        if !self.others[other].try_send(Message::Connection(socket)) {
+                            self.shared.warn(Trouble::Crowd, || {
+                                "closing new connections unanswered: too many arrive at once".to_owned()
+                            });
+                        }
                         Arrival::Elsewhere
                     }
                 }
@@ -73,23 +75,16 @@ impl Entrance {
             }
             Err(error) if listener::is_shortage(&error) => {
                 self.resume_ns = clock::now_ns() + SHORTAGE_PAUSE_NS;
-                self.say(&format!(
-                    "cannot accept a connection: {error}; will retry (if too many files are open: raise \
-                     `ulimit -n` or use fewer connections)"
-                ));
+                self.shared.warn(Trouble::Shortage, || {
+                    format!(
+                        "cannot accept a connection: {error}; will retry (if too many files are open: raise \
+                         `ulimit -n` or use fewer connections)"
+                    )
+                });
                 Arrival::Shortage
             }
             // The client disconnected before it could be accepted.
             Err(_) => Arrival::Elsewhere,
-        }
-    }
-
-    /// Logs a warning, at most once a minute.
-    pub fn say(&mut self, text: &str) {
-        let now_ns = clock::now_ns();
-        if now_ns >= self.next_log_ns {
-            self.next_log_ns = now_ns + LOG_PAUSE_NS;
-            log::warn!("{text}");
         }
     }
 }

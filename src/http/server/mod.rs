@@ -8,6 +8,7 @@
 //! a thread per connection without bounding their number, the length of a head, or the time a client takes.
 
 mod chunks;
+mod connections;
 mod conversation;
 mod door;
 mod entrance;
@@ -16,7 +17,6 @@ pub mod intake;
 mod outbox;
 mod pool;
 mod render;
-mod slots;
 mod state;
 mod types;
 
@@ -24,7 +24,7 @@ use super::os::listener;
 use crate::clock;
 use crate::host::limits::explain;
 use crate::threads::why_not;
-use door::{Door, Plan};
+use door::{Door, DoorParts};
 use entrance::Entrance;
 use pool::Jobs;
 use state::{Mailbox, ServerState};
@@ -74,13 +74,13 @@ impl Server {
     }
 
     fn open_doors(&mut self, count: usize, listener: Arc<TcpListener>) -> std::io::Result<()> {
-        let mut plans = Vec::new();
+        let mut parts = Vec::new();
         for _ in 0..count {
             let (mailbox, inbox) = Mailbox::new()?;
             let mailbox = Arc::new(mailbox);
             self.mailboxes.push(Arc::clone(&mailbox));
             let options = &self.shared.options;
-            plans.push(Plan {
+            parts.push(DoorParts {
                 shared: Arc::clone(&self.shared),
                 inbox,
                 mailbox,
@@ -90,11 +90,13 @@ impl Server {
             });
         }
         let others: Vec<_> = self.mailboxes[1..].to_vec();
-        for (i, plan) in plans.into_iter().enumerate() {
+        for (i, parts) in parts.into_iter().enumerate() {
             let entrance = (i == 0).then(|| (Arc::clone(&listener), others.clone()));
             let open = move || {
-                let entrance = entrance.clone().map(|(listener, others)| Entrance::new(listener, others));
-                Door::open(plan.clone(), entrance)
+                let entrance = entrance.clone();
+                let entrance = entrance
+                    .map(|(listener, others)| Entrance::new(listener, others, Arc::clone(&parts.shared)));
+                Door::open(parts.clone(), entrance)
             };
             let door = open()?;
             let shared = Arc::clone(&self.shared);

@@ -22,7 +22,8 @@ pub struct Job {
     pub call: Call,
 }
 
-/// The queues of calls waiting for a thread. Bounded, because a connection has at most one call.
+/// The queues of calls waiting for a thread. A connection has at most one call, but those of closed
+/// connections may be waiting, too.
 #[derive(Clone)]
 pub struct Jobs {
     reads: Sender<Job>,

@@ -108,12 +108,12 @@ fn passes(error: io::Error) -> io::Result<bool> {
 
 /// Connections by key: a place, and a number that distinguishes it from former occupants.
 #[derive(Default)]
-pub struct Slots {
+pub struct Connections {
     places: Vec<Option<Connection>>,
     free: Vec<u32>,
 }
 
-impl Slots {
+impl Connections {
     pub fn len(&self) -> usize {
         self.places.len() - self.free.len()
     }
