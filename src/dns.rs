@@ -1,6 +1,6 @@
 //! Resolves host names with a deadline, for all roles.
 
-use crate::{clock, threads};
+use crate::threads;
 use crossbeam_channel::{RecvTimeoutError, bounded};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::thread;
@@ -52,8 +52,7 @@ fn ask_system(host: &str, port: u16, timeout: Duration) -> Result<Vec<SocketAddr
         let _ = answer.send(found);
     });
     let helper = helper.map_err(|e| format!("cannot start a lookup thread: {}", threads::why_not(&e)))?;
-    let deadline_ns = clock::now_ns().saturating_add(clock::to_ns(timeout));
-    match answered.recv_timeout(clock::until(deadline_ns)) {
+    match answered.recv_timeout(timeout) {
         Ok(found) => {
             let _ = helper.join();
             match found {
@@ -70,6 +69,7 @@ fn ask_system(host: &str, port: u16, timeout: Duration) -> Result<Vec<SocketAddr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock;
 
     #[test]
     fn addresses_are_parsed_without_a_lookup() {

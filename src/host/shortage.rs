@@ -1,10 +1,11 @@
 //! Logs which local resource is exhausted if a connect fails at once. The errors are only counted.
 
+use super::addresses::source_of;
 use super::ports::port_range;
 use crate::clock::{self, NS_PER_S};
 use rustix::io::Errno;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Minimum time between two of these log lines.
@@ -63,16 +64,11 @@ fn no_port(address: SocketAddr, range: Option<(u16, u16)>) -> String {
 }
 
 /// Whether a connect failed because the host has no source address for `address`, which the kernel reports
-/// with the same error as a lack of ports. That happens with `::1` if IPv6 is disabled. Datagram sockets
-/// select a source address in the same way, without sending anything, and have separate ports.
+/// with the same error as a lack of ports. That happens with `::1` if IPv6 is disabled. Datagram sockets, which
+/// are asked, have ports of their own.
 pub fn has_no_source(error: &io::Error, address: SocketAddr) -> bool {
-    if Lack::of(error) != Some(Lack::Port) {
-        return false;
-    }
-    let any: IpAddr =
-        if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-    let Ok(socket) = UdpSocket::bind((any, 0)) else { return false };
-    socket.connect(address).is_err_and(|e| e.kind() == io::ErrorKind::AddrNotAvailable)
+    Lack::of(error) == Some(Lack::Port)
+        && source_of(&address).is_err_and(|e| e.kind() == io::ErrorKind::AddrNotAvailable)
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use std::io;
 pub fn words(error: &io::Error) -> Option<&'static str> {
     Some(match Errno::from_io_error(error)? {
         Errno::CONNREFUSED => "connection refused",
-        Errno::TIMEDOUT => "the connection attempt timed out",
+        // Of a connect as well as of an open connection.
+        Errno::TIMEDOUT => "TCP timed out: the host does not respond",
         Errno::NETUNREACH => "network unreachable",
         Errno::HOSTUNREACH => "host unreachable",
         Errno::ADDRNOTAVAIL => NO_PORT,
@@ -32,6 +33,7 @@ mod tests {
         assert_eq!(of(Errno::ADDRNOTAVAIL), Some("no free local port"));
         assert_eq!(of(Errno::MFILE), Some("no free file descriptor"));
         assert_eq!(of(Errno::NOENT), Some("there is no such Unix socket"));
+        assert_eq!(of(Errno::TIMEDOUT), Some("TCP timed out: the host does not respond"));
         assert_eq!(of(Errno::IO), None);
     }
 }

@@ -1,5 +1,5 @@
-//! Operating-system features that the clients need and `std` lacks: readiness of many sockets with nanosecond
-//! waits, nonblocking connects, socket inspection, descriptor limits.
+//! Operating-system features that `std` lacks: readiness of many sockets, nonblocking connects and accepts,
+//! wake-ups.
 
 pub mod errors;
 pub mod listener;
