@@ -1,7 +1,7 @@
 //! The terminal behind standard error and standard output: last lines that are replaced in place while other
 //! lines go above them, and colours.
 //!
-//! Neither is used where the stream is no terminal, or a dumb one (`TERM=dumb`).
+//! Used only on terminals, and not if `TERM=dumb`.
 
 use crate::logging;
 use std::ffi::OsStr;

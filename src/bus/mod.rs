@@ -168,6 +168,7 @@ pub trait Bus: Send {
     /// The next records of all subscribed topics, in order within each partition; waits up to `timeout` for
     /// the first. An empty result means that the bus was read and contained nothing new. An error means that
     /// at least one topic could not be read during all of `timeout`; the next call returns what others held.
+    /// May return up to 500 ms later than `timeout`, while the answer to a request is on its way.
     fn poll(&mut self, timeout: Duration) -> Result<Vec<Record>, BusError>;
 }
 

@@ -1,7 +1,7 @@
 //! The part of a response that its checks need: header lines, and the first bytes of the body.
 //!
-//! A parser passes what it sees to a [`Sink`]. [`Dropped`] compiles to nothing, so a request without checks
-//! costs what it did.
+//! A parser passes what it sees to a [`Sink`]. [`Dropped`] compiles to nothing, so checks cost nothing if a
+//! request has none.
 
 use crate::check::{Checks, Seen};
 
@@ -46,7 +46,8 @@ struct Parts {
 }
 
 impl Kept {
-    /// Whether no more of the body is needed, so that the rest need not be read. So it is before the head.
+    /// Whether no more of the body is needed, so that the rest need not be read. Also true before the
+    /// head arrives.
     pub fn is_full(&self) -> bool {
         self.0.body.len() >= self.0.most
     }

@@ -40,12 +40,17 @@ pub fn too_large(code: i16, topic: &str, bytes: usize, message: Option<&str>) ->
     let error = ResponseError::try_from_code(code)?;
     matches!(error, MessageTooLarge | RecordListTooLarge).then(|| {
         let added = message.map(|text| format!(", {text}")).unwrap_or_default();
-        let text = format!(
-            "topic {topic} does not accept a record of {bytes} bytes ({error:?}{added}): raise \
-             max.message.bytes of the topic to 1048588"
-        );
-        BusError::TooLarge { bytes, text }
+        refused_size(topic, bytes, &format!("{error:?}{added}"))
     })
+}
+
+/// The error for a record of `bytes` that a topic does not accept.
+pub fn refused_size(topic: &str, bytes: usize, why: &str) -> BusError {
+    let text = format!(
+        "topic {topic} does not accept a record of {bytes} bytes ({why}): raise max.message.bytes of the \
+         topic to 1048588"
+    );
+    BusError::TooLarge { bytes, text }
 }
 
 /// Whether the code says that the offset is outside the stored range.

@@ -1,6 +1,6 @@
 //! Fuzz targets: frames, responses and record batches.
 
-use super::batches::{Part, Room};
+use super::batches::{Part, RECORDS_AT, Room};
 use super::frame::FrameReader;
 use super::versions::Api;
 use super::{batches as record_batches, responses};
@@ -14,10 +14,9 @@ use kafka_protocol::records::{
 use std::io::Write;
 use std::ops::Range;
 
-/// Positions in a batch of its checksum, the low byte of its attributes, and its records.
+/// Positions in a batch of its checksum and of the low byte of its attributes.
 const CHECKSUM_AT: Range<usize> = 17..21;
 const ATTRIBUTES_AT: usize = 22;
-const RECORDS_AT: usize = 61;
 
 /// Reads a stream of frames, in pieces of three bytes and in one piece.
 pub fn frame(bytes: &[u8]) {

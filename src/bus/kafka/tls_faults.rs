@@ -1,4 +1,4 @@
-//! Messages for what fails with TLS or for want of it, and which flag fixes it.
+//! Messages for TLS failures and missing TLS, and which flag fixes it.
 
 use super::security::{Protocol, Security};
 use super::settings::Address;

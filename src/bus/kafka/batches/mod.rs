@@ -18,7 +18,7 @@ const BATCH_HEAD: usize = 12;
 /// Minimum length of a batch that includes its format byte.
 const LEAST_LENGTH: usize = 5;
 /// Offset of the records in a batch, in bytes.
-const RECORDS_AT: usize = 61;
+pub(super) const RECORDS_AT: usize = 61;
 /// Key of a control record: the transaction was aborted.
 const ABORT_MARKER: i16 = 0;
 

@@ -55,8 +55,8 @@ impl Dialing {
         Dialing { access, open: BTreeMap::new(), ended: unbounded(), early: Vec::new() }
     }
 
-    /// A connection to the first of `addresses` that lets us in. Attempts that are incomplete at the deadline
-    /// go on, and a later call with the same address gets their result.
+    /// A connection to the first of `addresses` that accepts this client. Attempts that are incomplete at the
+    /// deadline go on, and a later call with the same address gets their result.
     ///
     /// # Errors
     /// Why none of them did; lasting only if no other address may still do so.
@@ -186,7 +186,7 @@ impl Dialing {
                 goes_on = true;
             }
         }
-        // Another address may still let us in.
+        // Another address may still accept this client.
         if goes_on { faults.passing() } else { faults.sum() }
     }
 }

@@ -131,7 +131,7 @@ impl Cluster {
     }
 
     /// An open idle connection, best to a broker that does not throttle, or a new one to the first broker
-    /// that lets us in.
+    /// that accepts this client.
     fn any_connection(&mut self, deadline_ns: u64) -> Result<Connection, BusError> {
         let idle = self.connections.iter().filter(|(_, open)| !open.is_busy() && is_fresh(open));
         let idle = idle.min_by_key(|(_, open)| open.rests_until_ns());

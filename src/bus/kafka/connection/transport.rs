@@ -1,4 +1,4 @@
-//! A broker's byte stream, with or without TLS. Every call waits no longer than it is told.
+//! A broker's byte stream, with or without TLS. Every call has a timeout.
 
 use crate::clock;
 use crate::tls::{ClientConfig, ClientConnection, ServerName};

@@ -3,7 +3,7 @@
 
 use super::super::connection::Connection;
 use super::super::context::Context;
-use super::super::{partition, versions};
+use super::super::{faults, partition, versions};
 use crate::bus::{Appended, BusError, Record, Topic};
 use crate::clock;
 use ::kafka::client::{FetchOffset, FetchPartition, KafkaClient, ProduceMessage, RequiredAcks};
@@ -151,11 +151,7 @@ pub fn publish(
             Ok(_) => Ok(Appended { append_ms: None, sent_ns, acked_ns }),
             Err(code @ (KafkaCode::MessageSizeTooLarge | KafkaCode::RecordListTooLarge)) => {
                 let bytes = key.map_or(0, <[u8]>::len) + value.len();
-                let text = format!(
-                    "topic {topic} does not accept a record of {bytes} bytes ({code:?}): raise \
-                     max.message.bytes of the topic to 1048588"
-                );
-                Err(BusError::TooLarge { bytes, text })
+                Err(faults::refused_size(topic, bytes, &format!("{code:?}")))
             }
             Err(code) => Err(of_code("append a record", topic, code)),
         },

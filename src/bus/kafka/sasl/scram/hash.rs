@@ -25,7 +25,7 @@ impl Hash {
         let mut key = last.clone();
         for _ in 1..iterations {
             last = self.sign(password, &last);
-            cover(&mut key, &last);
+            xor_into(&mut key, &last);
         }
         key
     }
@@ -36,14 +36,14 @@ impl Hash {
         if signature.len() != difference.len() {
             return false;
         }
-        cover(&mut difference, signature);
+        xor_into(&mut difference, signature);
         // No comparison before all bytes were seen.
         std::hint::black_box(difference.iter().fold(0, |all, byte| all | byte)) == 0
     }
 }
 
-/// Adds `other` to `bytes`, bit by bit.
-pub fn cover(bytes: &mut [u8], other: &[u8]) {
+/// XORs `other` into `bytes`.
+pub fn xor_into(bytes: &mut [u8], other: &[u8]) {
     for (byte, other) in bytes.iter_mut().zip(other) {
         *byte ^= other;
     }

@@ -9,8 +9,8 @@ use crate::bus::kafka::security::{Hash, Secret};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// Iterations accepted: Kafka's minimum, and what a slow host still computes within a second or two. A broker
-/// could otherwise demand a weak proof, or hours of work.
+/// Iterations accepted: Kafka's minimum, and what a small core computes within several seconds, during which
+/// nothing checks the deadline. A broker could otherwise demand a weak proof, or hours of work.
 const ITERATIONS: std::ops::RangeInclusive<u32> = 4_096..=1_000_000;
 /// Longest message of a broker, in bytes.
 const LONGEST: usize = 4_096;
@@ -73,7 +73,7 @@ impl Scram {
         let signed = format!("{},{server_first},{unproved}", self.bare);
         let signature = self.hash.sign(&stored_key, signed.as_bytes());
         // The proof: the client's key, which only the password gives, covered by the signature.
-        hash::cover(&mut client_key, &signature);
+        hash::xor_into(&mut client_key, &signature);
         self.state = State::Proved { server_key, signed };
         Ok(format!("{unproved},p={}", STANDARD.encode(client_key)).into_bytes())
     }
