@@ -64,8 +64,8 @@ fn no_port(address: SocketAddr, range: Option<(u16, u16)>) -> String {
 }
 
 /// Whether a connect failed because the host has no source address for `address`, which the kernel reports
-/// with the same error as a lack of ports. That happens with `::1` if IPv6 is disabled. Datagram sockets, which
-/// are asked, have ports of their own.
+/// with the same error as a lack of ports. That happens with `::1` if IPv6 is disabled. Datagram sockets,
+/// which are asked, have ports of their own.
 pub fn has_no_source(error: &io::Error, address: SocketAddr) -> bool {
     Lack::of(error) == Some(Lack::Port)
         && source_of(&address).is_err_and(|e| e.kind() == io::ErrorKind::AddrNotAvailable)
