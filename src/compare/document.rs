@@ -186,8 +186,8 @@ impl Method {
     /// When a change is called.
     pub fn sentence(&self) -> String {
         format!(
-            "Intervals hold with {} % for all latencies together. A change is called only if its interval lies \
-             beyond the noise floor: at least {} % and {MIN_MS} ms.",
+            "Intervals hold with {} % for all latencies together. A change is called only if its interval \
+             lies beyond the noise floor: at least {} % and {MIN_MS} ms.",
             self.confidence,
             trim_number(self.noise)
         )
