@@ -1,6 +1,6 @@
 //! Suggestions for misspelled names.
 
-/// Maximum length of a name for which a similar one is searched, in bytes.
+/// Maximum length of names that are compared, in bytes: comparing takes the product of their lengths.
 pub const MOST_COMPARED: usize = 64;
 
 /// The most similar name, if one is similar enough to have been meant. Letter case does not matter, nor
@@ -11,7 +11,8 @@ pub fn nearest<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
     }
     let plain = |name: &str| name.to_ascii_lowercase().replace('-', "_");
     let name = plain(name);
-    let distances = names.iter().map(|known| (strsim::damerau_levenshtein(&name, &plain(known)), *known));
+    let comparable = names.iter().filter(|known| known.len() <= MOST_COMPARED);
+    let distances = comparable.map(|known| (strsim::damerau_levenshtein(&name, &plain(known)), *known));
     let (distance, known) = distances.min()?;
     (distance <= (known.len() / 3).max(1)).then_some(known)
 }
@@ -34,5 +35,7 @@ mod tests {
             assert_eq!(nearest(name, &names), expected, "{name}");
         }
         assert_eq!(nearest(&"x".repeat(65), &["x".repeat(65).as_str()]), None);
+        assert_eq!(nearest(&"x".repeat(64), &["x".repeat(65).as_str()]), None);
+        assert_eq!(nearest("term", &["x".repeat(1_000_000).as_str(), "terms"]), Some("terms"));
     }
 }

@@ -63,17 +63,19 @@ pub fn format_duration_ms(ms: u64) -> String {
     format_duration(Duration::from_millis(ms))
 }
 
-/// Formats ms with three significant digits: `0.215 ms`, `12.3 ms`, `1,234 ms`.
+/// Formats ms as [`format_figure`] does: `0.215 ms`, `12.3 ms`, `1,234 ms`.
 pub fn format_ms(ms: f64) -> String {
     format!("{} ms", format_figure(ms))
 }
 
-/// Formats a number with three significant digits and thousands separators.
+/// Formats a number with thousands separators and three significant digits, but at most three decimals:
+/// `1,234`, `12.3`, `1.23`, `0.012`.
 pub fn format_figure(value: f64) -> String {
+    // A number that is rounded up to the next power of ten has one decimal less.
     match value.abs() {
-        v if v >= 100.0 => format_count(value.round() as u64),
-        v if v >= 10.0 => format!("{value:.1}"),
-        v if v >= 1.0 => format!("{value:.2}"),
+        v if v >= 99.95 => format_count(value.round() as u64),
+        v if v >= 9.995 => format!("{value:.1}"),
+        v if v >= 0.9995 => format!("{value:.2}"),
         _ => format!("{value:.3}"),
     }
 }
@@ -86,10 +88,15 @@ pub fn format_number(value: f64) -> String {
 
 /// Formats a sum with its parts: `sent 5 = responses 4 + errors 1`, with `≠` if they do not add up.
 pub fn format_sum(name: &str, total: u64, parts: &[(&str, u64)]) -> String {
-    let found = parts.iter().fold(0u64, |sum, (_, n)| sum.saturating_add(*n));
+    let found = sum(parts.iter().map(|(_, n)| *n));
     let sign = if total == found { "=" } else { "≠" };
     let parts: Vec<_> = parts.iter().map(|(name, n)| format!("{name} {}", format_count(*n))).collect();
     format!("{name} {} {sign} {}", format_count(total), parts.join(" + "))
+}
+
+/// The sum of counts that came from outside: at most the largest number instead of a wrong one.
+pub fn sum(counts: impl IntoIterator<Item = u64>) -> u64 {
+    counts.into_iter().fold(0, u64::saturating_add)
 }
 
 /// Lists the first `most` names and counts the rest: `a, b and 3 more`.
@@ -174,6 +181,25 @@ pub fn clip(text: &str, most_chars: usize) -> String {
     clipped
 }
 
+/// A name in an error: at most `most_chars` characters of it, and in quotes unless it is plain.
+pub fn quoted(name: &str, most_chars: usize) -> String {
+    let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_graphic());
+    let name = clip(name, most_chars);
+    if plain { name } else { format!("\"{name}\"") }
+}
+
+/// A text without the leading byte order mark that some programs write.
+pub fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
+}
+
+/// 64-bit FNV-1a. Source: <http://www.isthe.com/chongo/tech/comp/fnv/>.
+pub fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
 /// Bytes in hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
@@ -239,6 +265,22 @@ mod tests {
     }
 
     #[test]
+    fn figures_have_three_digits_also_where_they_are_rounded_up() {
+        for (value, text) in [
+            (0.0004, "0.000"),
+            (0.0125, "0.013"),
+            (0.9996, "1.00"),
+            (9.994, "9.99"),
+            (9.996, "10.0"),
+            (99.94, "99.9"),
+            (99.96, "100"),
+            (1_234.4, "1,234"),
+        ] {
+            assert_eq!(format_figure(value), text, "{value}");
+        }
+    }
+
+    #[test]
     fn numbers_sums_and_names_are_readable() {
         assert_eq!((format_number(2_000.0), format_number(0.5)), ("2,000".to_owned(), "0.5".to_owned()));
         assert_eq!(format_duration_ms(1_500), "1.5s");
@@ -247,6 +289,7 @@ mod tests {
             "sent 1,005 = responses 1,004 + errors 1"
         );
         assert_eq!(format_sum("sent", 1, &[("errors", u64::MAX), ("x", 9)]).matches('≠').count(), 1);
+        assert_eq!((sum([1, 2]), sum([u64::MAX, 9])), (3, u64::MAX));
         let names = ["a", "b", "c"];
         assert_eq!(
             (format_names(&names, 3), format_names(&names, 2)),

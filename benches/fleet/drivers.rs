@@ -8,7 +8,6 @@ use floodgate::bus::{Bus, Connector, Start, Topic};
 use floodgate::clock;
 use floodgate::message::{
     DriverState, Heartbeat, Metrics, Register, TestConfig, Trigger, decode, decode_config, encode,
-    register_type,
 };
 use floodgate::stats::counts::Counts;
 use floodgate::stats::generator::Generator;
@@ -184,7 +183,6 @@ impl Fleet {
         Register {
             node_id: name.to_owned(),
             node_ip: "127.0.0.1".to_owned(),
-            message_type: register_type(),
             epoch: Some(self.epoch),
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             cores: Some(2),

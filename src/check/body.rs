@@ -1,6 +1,7 @@
 //! What checks read in a body: texts, and JSON.
 
 use super::Seen;
+use crate::units::without_mark;
 use memchr::memmem::Finder;
 use serde_json::Value;
 
@@ -30,6 +31,5 @@ impl Text {
 
 /// The body as JSON, with or without a byte order mark; `None` if it is not JSON or was not kept as a whole.
 pub fn json(seen: &Seen<'_>) -> Option<Value> {
-    let body = seen.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(seen.body);
-    seen.is_whole().then(|| serde_json::from_slice(body).ok()).flatten()
+    seen.is_whole().then(|| serde_json::from_slice(without_mark(seen.body)).ok()).flatten()
 }

@@ -7,11 +7,11 @@ use std::cmp::Ordering;
 /// What a value must satisfy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// It is there, be it `null`.
+    /// It exists, even if it is `null`.
     Exists,
-    /// It is not there.
+    /// It does not exist.
     Absent,
-    /// It compares so. An absent value satisfies no comparison, not even `!=`.
+    /// The comparison holds. An absent value satisfies none, not even `!=`.
     Is(Op, Value),
     /// The number of elements of a list, members of an object, or characters of a string.
     Length(Op, Value),
@@ -89,8 +89,7 @@ impl Op {
         !matches!(self, Op::Equal | Op::NotEqual)
     }
 
-    /// Whether `found` compares so to `wanted`. Only numbers, and only strings, are more or less than one
-    /// another.
+    /// Whether the comparison of `found` to `wanted` holds. Only two numbers or two strings have an order.
     pub fn holds(self, found: &Value, wanted: &Value) -> bool {
         match self {
             Op::Equal => same(found, wanted),
@@ -105,12 +104,14 @@ impl Op {
     }
 }
 
-/// What a value is compared to: JSON, or a text without quotes if it needs no order.
+/// What a value is compared to: JSON, or a text without quotes if it needs no order. A text that begins with
+/// a sign needs quotes, because `=> 0` and `=~ ^a` are no comparisons.
 pub fn operand(op: Op, text: &str) -> Result<Value, String> {
     let read = serde_json::from_str::<Value>(text);
+    let is_sign = text.starts_with(['<', '>', '=', '!', '~']);
     match read {
         Ok(value) if !op.is_of_order() || value.is_number() || value.is_string() => Ok(value),
-        Err(_) if !op.is_of_order() && !text.is_empty() && !text.starts_with(['"', '[', '{']) => {
+        Err(_) if !op.is_of_order() && !text.is_empty() && !is_sign && !text.starts_with(['"', '[', '{']) => {
             Ok(Value::String(text.to_owned()))
         }
         _ => Err(format!(

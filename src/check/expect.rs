@@ -103,7 +103,7 @@ impl Status {
     /// What is allowed.
     pub fn parse(text: &str) -> Result<Status, String> {
         let text = text.trim();
-        let is_plain = text.len() == 3 && text.bytes().next().is_some_and(|b| b.is_ascii_digit());
+        let is_plain = text.len() == 3 && text.starts_with(|first| matches!(first, '1'..='9'));
         let class = text.strip_suffix("xx").or_else(|| text.strip_suffix("XX"));
         let status = match class {
             Some(digit) if is_plain => digit.parse().ok().map(Status::Class),
@@ -115,7 +115,8 @@ impl Status {
         })
     }
 
-    fn allows(self, status: u16) -> bool {
+    /// Whether it is this status, or one of this class.
+    pub fn allows(self, status: u16) -> bool {
         match self {
             Status::Code(code) => code == status,
             Status::Class(digit) => status / 100 == u16::from(digit),

@@ -16,7 +16,7 @@ enum Condition {
     Absent,
     /// A value contains this text, in any letter case.
     Contains(String),
-    /// A value compares so, as a number or as a text. For `!=`, all values do.
+    /// The comparison with a number or a text holds for a value. For `!=`, it holds for all of them.
     Is(Op, Value),
 }
 
@@ -31,7 +31,7 @@ impl HeaderCheck {
             .map_err(|_| "is not the name of a header: letters, digits and dashes are allowed".to_owned())?;
         let text = condition.trim();
         let condition = match (text, Op::split(text)) {
-            (_, Some((op, rest))) => Condition::Is(op, operand(op, rest)?),
+            (_, Some((op, rest))) => Condition::Is(op, number_or_text(operand(op, rest)?, rest)),
             ("exists", _) => Condition::Exists,
             ("absent", _) => Condition::Absent,
             ("", _) => return Err("is empty: use \"exists\", or a text that the value contains".to_owned()),
@@ -75,6 +75,11 @@ fn contains_ignoring_case(value: &[u8], text: &[u8]) -> bool {
     value.windows(text.len()).any(|part| part.eq_ignore_ascii_case(text))
 }
 
+/// What a field is compared to. Other kinds of JSON are only texts in a header: `true`, `null`.
+fn number_or_text(read: Value, written: &str) -> Value {
+    if read.is_number() || read.is_string() { read } else { Value::String(written.to_owned()) }
+}
+
 /// A field's value, as a number if it is compared to one.
 fn typed(value: &[u8], wanted: &Value) -> Value {
     let text = String::from_utf8_lossy(value);
@@ -87,7 +92,8 @@ mod tests {
     use super::*;
 
     const HEAD: &[u8] = b"HTTP/1.1 200 OK: fine\r\nContent-Type: application/json; charset=utf-8\r\n\
-        cache-control:no-store\r\nX-Left: 12\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nEmpty:\r\n\r\n";
+        cache-control:no-store\r\nX-Left: 12\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nEmpty:\r\n\
+        X-Hit: true\r\nX-Id: null\r\n\r\n";
 
     fn holds(name: &str, condition: &str) -> bool {
         HeaderCheck::read(name, condition).expect("a condition").holds(HEAD)
@@ -107,6 +113,10 @@ mod tests {
             ("set-cookie", "b="),
             ("set-cookie", "= a=1"),
             ("empty", "exists"),
+            ("x-hit", "= true"),
+            ("x-hit", "!= false"),
+            ("x-id", "= null"),
+            ("x-id", "!= [1]"),
             ("etag", "absent"),
         ] {
             assert!(holds(name, condition), "{name}: {condition}");
@@ -123,6 +133,8 @@ mod tests {
             ("etag", "exists"),
             ("etag", "!= x"),
             ("set", "exists"),
+            ("x-hit", "!= true"),
+            ("x-hit", "= false"),
         ] {
             assert!(!holds(name, condition), "{name}: {condition}");
         }
@@ -135,6 +147,7 @@ mod tests {
             ("", "x", "is not the name of a header"),
             ("a", " ", "is empty"),
             ("a", "> x", "use a comparison"),
+            ("a", "=~ ^x", "use a comparison"),
         ] {
             let error = HeaderCheck::read(name, condition).expect_err(name);
             assert!(error.contains(meant), "{name}: {error}");

@@ -133,22 +133,21 @@ impl Checks {
         for (at, check) in self.checks.iter().enumerate() {
             if !holds(check, seen, json.as_ref()) {
                 failed.add(at);
-                failed.is_truncated |= check.is_of_rest() && !seen.is_whole();
+                failed.is_truncated |= !seen.is_whole() && check.is_of_rest(seen);
             }
         }
         failed
     }
-
-    /// The names of failed checks.
-    pub fn names_of(&self, failed: Failed) -> impl Iterator<Item = &str> {
-        failed.checks().filter_map(|at| self.names.get(at)).map(String::as_str)
-    }
 }
 
 impl Check {
-    /// Whether it might hold if the rest of a truncated body were known.
-    fn is_of_rest(&self) -> bool {
-        matches!(self, Check::Contains(_) | Check::NotContains(_) | Check::Json(..))
+    /// Whether it might hold if the rest of a truncated body were known. A text that was found stays found.
+    fn is_of_rest(&self, seen: &Seen<'_>) -> bool {
+        match self {
+            Check::Contains(_) | Check::Json(..) => true,
+            Check::NotContains(text) => !text.is_in(seen.body),
+            Check::Status(_) | Check::Header(_) | Check::MaxBytes(_) => false,
+        }
     }
 
     /// Its name, unless another has the same.

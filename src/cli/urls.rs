@@ -9,7 +9,8 @@ use crate::plan::feed_options::FeedOptions;
 use crate::plan::options::{NamedOptions, Options, RequestOptions};
 use crate::plan::request::MAX_BODY_BYTES;
 use crate::plan::written::origin;
-use crate::vegeta::{self, Body, Entry, Form, as_text, escaped};
+use crate::template::{as_bytes, as_text};
+use crate::vegeta::{self, Body, Entry, Form};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -188,7 +189,7 @@ fn request(entry: Entry, taken: &[String]) -> Result<NamedOptions, String> {
         request: RequestOptions {
             method: Some(target.method),
             headers: headers.collect(),
-            body: body.map(|bytes| escaped(&bytes)),
+            body: body.map(|bytes| as_bytes(&bytes)),
             ..RequestOptions::default()
         },
     })

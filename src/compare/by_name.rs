@@ -3,7 +3,7 @@
 use super::document::NamedComparison;
 use super::judge::ALPHA;
 use super::run::Run;
-use super::{Settings, judged, sentence};
+use super::{Design, Settings, judged, sentence};
 
 /// Compares the requests of every name that all runs have, in the order of the first run of A. `reasons` say
 /// why the runs must not be compared.
@@ -13,7 +13,7 @@ pub fn by_name(a: &[Run], b: &[Run], settings: &Settings, reasons: &[String]) ->
     let sides: Vec<(&str, Vec<Run>, Vec<Run>)> = sides.collect();
     let alpha = ALPHA / sides.len().max(1) as f64;
     let compared = |(name, a, b): &(&str, Vec<Run>, Vec<Run>)| {
-        let figures = judged(a, b, settings, alpha, reasons);
+        let figures = judged(&Design::of(a, b, settings), a, b, settings, alpha, reasons);
         let (outcome, sentence) = sentence::of(&figures, reasons);
         let confidence = (1e4 * (1.0 - alpha)).round() / 100.0;
         NamedComparison { name: (*name).to_owned(), outcome, sentence, confidence, figures }

@@ -3,6 +3,7 @@
 use super::figures::Figure;
 use super::floor::lag_ms;
 use super::run::Run;
+use crate::plan::words::shown_plan;
 use crate::stats::states::RunState;
 use crate::stats::verdict::{Finding, LAG_FLOOR_MS, LAG_SHARE};
 use crate::units::{clip, format_ms, format_names};
@@ -131,13 +132,18 @@ fn differences(a: (&str, &Run), b: (&str, &Run), found: &mut Comparable) {
         let (ours, theirs) = (fleet(a.1), fleet(b.1));
         found.reasons.push(format!("the fleets differ: {ours} drivers in {}, {theirs} in {}", a.0, b.0));
     }
+    let (shown_a, shown_b) = (shown_plan(&a.1.summary.plan), shown_plan(&b.1.summary.plan));
+    let (shown_a, shown_b) = (fields(&shown_a), fields(&shown_b));
     let (plan_a, plan_b) = (fields(&a.1.summary.plan), fields(&b.1.summary.plan));
     let mut names: Vec<&String> = plan_a.keys().chain(plan_b.keys()).collect();
     names.sort();
     names.dedup();
     for name in names.into_iter().filter(|name| plan_a.get(*name) != plan_b.get(*name)) {
-        let (ours, theirs) = (quoted(plan_a.get(name).copied()), quoted(plan_b.get(name).copied()));
-        let text = format!("{name} is {ours} in {} and {theirs} in {}", a.0, b.0);
+        let (ours, theirs) = (quoted(shown_a.get(name).copied()), quoted(shown_b.get(name).copied()));
+        let text = match ours == theirs {
+            true => format!("{name} differs between {} and {}, in a part that is not shown", a.0, b.0),
+            false => format!("{name} is {ours} in {} and {theirs} in {}", a.0, b.0),
+        };
         let is_noted = NOTED.contains(&name.as_str()) || name.starts_with("request.");
         if is_noted {
             found.notes.push(text)
@@ -201,6 +207,15 @@ mod tests {
         assert_eq!(found.reasons[1], "the plans differ: fleet.rate is 10 in A and 20 in B");
         assert!(found.reasons[0].contains("fleet.connections is not set in A and 4 in B"));
         assert_eq!(found.notes, ["target_url is \"http://old/\" in A and \"http://new/\" in B"]);
+    }
+
+    #[test]
+    fn a_target_is_named_without_its_query() {
+        let to = |url: &str| with(json!({"target_url": url}));
+        let found = checked(to("http://old/?api_key=k1"), to("http://new/?api_key=k2"));
+        assert_eq!(found.notes, ["target_url is \"http://old/?…\" in A and \"http://new/?…\" in B"]);
+        let found = checked(to("http://h/?api_key=k1"), to("http://h/?api_key=k2"));
+        assert_eq!(found.notes, ["target_url differs between A and B, in a part that is not shown"]);
     }
 
     #[test]

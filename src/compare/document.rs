@@ -1,7 +1,7 @@
 //! The result of a comparison, `floodgate.compare/1`.
 
 use super::figures::{Family, Figure};
-use super::floor::FloorSource;
+use super::floor::{FloorSource, MIN_MS};
 use super::format_change;
 use crate::stats::summary::Summary;
 use crate::units::{format_count, format_figure, trim_number};
@@ -182,6 +182,18 @@ pub struct Method {
     pub sources: Vec<Cow<'static, str>>,
 }
 
+impl Method {
+    /// When a change is called.
+    pub fn sentence(&self) -> String {
+        format!(
+            "Intervals hold with {} % for all latencies together. A change is called only if its interval \
+             lies beyond the noise floor: at least {} % and {MIN_MS} ms.",
+            self.confidence,
+            trim_number(self.noise)
+        )
+    }
+}
+
 /// B against A, as far as the requests with one name are concerned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NamedComparison {
@@ -231,8 +243,8 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// The comparison in a result: `None` for a document of another schema, and for one whose units are not
-    /// those of its figures.
+    /// The comparison in a result; `None` if it cannot be read, has another schema, or gives one of its own
+    /// figures another unit.
     pub fn of(document: &Value) -> Option<Comparison> {
         let read = Comparison::deserialize(document).ok().filter(|read| read.schema == SCHEMA)?;
         let fits = |change: &Change| {

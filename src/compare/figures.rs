@@ -125,7 +125,9 @@ impl Figure {
     pub fn of_run(self, total: &Stats) -> Option<f64> {
         match self {
             Figure::Throughput => Some(total.throughput_rps).filter(|rate| *rate > 0.0),
-            Figure::Errors => share(total.errors_total() + total.error_statuses(), total.requests),
+            Figure::Errors => {
+                share(total.errors_total().saturating_add(total.error_statuses()), total.requests)
+            }
             _ => self.of_times(total.latency_ms.as_ref()?),
         }
     }

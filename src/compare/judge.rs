@@ -1,5 +1,5 @@
 //! From estimates to words: one rule for every method. A change is called if its interval lies beyond the
-//! noise floor; there is none if the interval lies inside the floor; everything else is unclear.
+//! noise floor; it is `same` if the interval lies inside the floor; everything else is unclear.
 
 use super::document::{Change, Word};
 use super::estimate::{Estimate, holm};
@@ -100,14 +100,14 @@ fn judged(change: &mut Change, tested: &Tested, level: f64) {
     change.floor_source = Some(floor.source);
     change.confidence = Some(round(100.0 * (1.0 - level).min(estimate.most_confidence())));
     change.sections = tested.sections;
-    let (worse, better) = match change.figure.is_better_high() {
+    let (if_higher, if_lower) = match change.figure.is_better_high() {
         true => (Word::Faster, Word::Slower),
         false => (Word::Slower, Word::Faster),
     };
     change.word = if low > floor.size {
-        worse
+        if_higher
     } else if high < -floor.size {
-        better
+        if_lower
     } else if low >= -floor.margin && high <= floor.margin {
         Word::Same
     } else {

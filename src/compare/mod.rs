@@ -37,7 +37,7 @@ mod student;
 #[cfg(test)]
 pub mod tests;
 
-use crate::units::trim_number;
+use crate::units::{sum, trim_number};
 pub use conditions::Condition;
 pub use document::{Change, Comparison, ErrorKind, Judged, Method, NamedComparison, RunName, SCHEMA, Word};
 use estimate::Estimate;
@@ -105,7 +105,8 @@ pub fn compare(a: &[Run], b: &[Run], settings: &Settings) -> Result<Comparison, 
         Pairing::Separate => comparable::check(a, b),
         Pairing::Paired => comparable::check_one(a, b),
     };
-    let figures = judged(a, b, settings, ALPHA, &checked.reasons);
+    let design = Design::of(a, b, settings);
+    let figures = judged(&design, a, b, settings, ALPHA, &checked.reasons);
     let requests = by_name::by_name(a, b, settings, &checked.reasons);
     let (outcome, sentence) = sentence::of(&figures, &checked.reasons);
     Ok(Comparison {
@@ -116,7 +117,7 @@ pub fn compare(a: &[Run], b: &[Run], settings: &Settings) -> Result<Comparison, 
         notes: checked.notes,
         a: a.iter().map(named).collect(),
         b: b.iter().map(named).collect(),
-        method: Design::of(a, b, settings).method(settings),
+        method: design.method(settings),
         errors: errors(a, b),
         advice: sentence::advice(outcome, &figures, a.len().max(b.len()), settings.pairing),
         conditions: settings.conditions.iter().map(|condition| condition.judge(&figures)).collect(),
@@ -126,9 +127,15 @@ pub fn compare(a: &[Run], b: &[Run], settings: &Settings) -> Result<Comparison, 
 }
 
 /// Every figure; nothing is called if there are `reasons` not to compare.
-fn judged(a: &[Run], b: &[Run], settings: &Settings, alpha: f64, reasons: &[String]) -> Vec<Change> {
-    let design = Design::of(a, b, settings);
-    let evidence = Figure::ALL.into_iter().map(|figure| evidence(&design, figure, a, b, settings)).collect();
+fn judged(
+    design: &Design,
+    a: &[Run],
+    b: &[Run],
+    settings: &Settings,
+    alpha: f64,
+    reasons: &[String],
+) -> Vec<Change> {
+    let evidence = Figure::ALL.into_iter().map(|figure| evidence(design, figure, a, b, settings)).collect();
     let mut figures = judge::judge(evidence, alpha);
     if !reasons.is_empty() {
         figures.iter_mut().for_each(|change| change.word = Word::NotComparable);
@@ -299,8 +306,7 @@ fn errors(a: &[Run], b: &[Run]) -> Vec<ErrorKind> {
         }
     }
     kinds.retain(|_, (of_a, of_b)| *of_a > 0 || *of_b > 0);
-    let requests =
-        |runs: &[Run]| runs.iter().map(|run| run.summary.total.requests).sum::<u64>().max(1) as f64;
+    let requests = |runs: &[Run]| sum(runs.iter().map(|run| run.summary.total.requests)).max(1) as f64;
     let percent = |count: u64, runs| (100_000.0 * count as f64 / requests(runs)).round() / 1_000.0;
     let row = |(kind, (of_a, of_b))| ErrorKind {
         kind,

@@ -34,7 +34,9 @@ impl Run {
             while points.next_if(|point| point.second < number).is_some() {}
             let known = points.next_if(|point| point.second == number);
             let (requests, responses, errors) = match known {
-                Some(point) => (point.requests, point.responses, point.errors + point.error_statuses),
+                Some(point) => {
+                    (point.requests, point.responses, point.errors.saturating_add(point.error_statuses))
+                }
                 None => (0, latency.count(), 0),
             };
             let second = Part { seconds: 1, requests, responses, errors, latency, times: None };
@@ -59,8 +61,8 @@ impl Run {
 
     /// Whether the errors of each second are known: results of older versions have no error statuses there.
     pub fn knows_errors(&self) -> bool {
-        let by_second: u64 = self.summary.series.iter().map(|point| point.error_statuses).sum();
-        by_second > 0 || self.summary.total.error_statuses() == 0
+        let in_a_second = self.summary.series.iter().any(|point| point.error_statuses > 0);
+        in_a_second || self.summary.total.error_statuses() == 0
     }
 
     /// The value of a figure over the whole run; `None` if it is not known.

@@ -16,7 +16,7 @@ pub fn of(figures: &[Change], reasons: &[String]) -> (Word, String) {
             2 => " (1 more reason below)".to_owned(),
             n => format!(" ({} more reasons below)", n - 1),
         };
-        return (Word::NotComparable, format!("Not comparable: {first}{more}"));
+        return (Word::NotComparable, format!("Not comparable: {}{more}.", first.trim_end_matches('.')));
     }
     let of = |word: Word| figures.iter().filter(move |change| change.word == word && change.tested);
     let (worse, better): (Vec<&Change>, Vec<&Change>) =
@@ -145,6 +145,6 @@ mod tests {
         let reasons = ["B has no complete response".to_owned(), "x".to_owned()];
         let (word, text) = of(&[change(Figure::P99, 10.0, 12.0, Word::NotComparable)], &reasons);
         assert_eq!(word, Word::NotComparable);
-        assert_eq!(text, "Not comparable: B has no complete response (1 more reason below)");
+        assert_eq!(text, "Not comparable: B has no complete response (1 more reason below).");
     }
 }

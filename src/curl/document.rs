@@ -6,6 +6,7 @@ use super::toml_text::{key, string};
 use super::{Wrong, names, shown, wrong};
 use crate::message::secrets;
 use crate::plan::limits;
+use crate::template::as_text;
 use std::fmt::Write as _;
 
 /// Maximum number of things that a comment lists.
@@ -54,7 +55,7 @@ impl Document {
         let comments = sent.comments.iter().chain(&draft.comments);
         comments.for_each(|comment| once(&mut self.comments, comment));
         draft.ignored.iter().for_each(|name| once(&mut self.ignored, name));
-        let sent = as_text(sent);
+        let sent = as_texts(sent);
         let same = |entry: &&mut Entry| {
             let (a, b) = (&entry.sent, &sent);
             (&a.path, &a.method, &a.headers, &a.body) == (&b.path, &b.method, &b.headers, &b.body)
@@ -115,14 +116,13 @@ impl Document {
         if all.clone().any(|(name, _)| name.eq_ignore_ascii_case("accept-encoding")) {
             out.push_str("# Bodies may arrive compressed: bytes are counted as received.\n");
         }
-        for text in self.comments.iter().take(MAX_LISTED) {
-            comment(out, &format!("Not carried over: {text}"));
-        }
-        for text in self.others.iter().take(MAX_LISTED) {
-            comment(out, &format!("Left out: {text}"));
-        }
-        if let Some(more) = self.others.len().checked_sub(MAX_LISTED).filter(|more| *more > 0) {
-            comment(out, &format!("Left out: {more} more"));
+        for (what, all) in [("Not carried over", &self.comments), ("Left out", &self.others)] {
+            for text in all.iter().take(MAX_LISTED) {
+                comment(out, &format!("{what}: {text}"));
+            }
+            if all.len() > MAX_LISTED {
+                comment(out, &format!("{what}: {} more", all.len() - MAX_LISTED));
+            }
         }
         if !self.ignored.is_empty() {
             comment(
@@ -205,7 +205,7 @@ fn headers(out: &mut String, sent: &Sent) -> Result<(), Wrong> {
     Ok(())
 }
 
-/// The name in another letter case than all of `taken`; `None` if it has too few letters.
+/// The name spelled in a letter case that none of `taken` uses; `None` if it has too few letters.
 fn unlike(name: &str, taken: &[String]) -> Option<String> {
     (0..=taken.len()).map(|number| flipped(name, number)).find(|name| !taken.contains(name))
 }
@@ -228,8 +228,8 @@ fn flipped(name: &str, mut number: usize) -> String {
 }
 
 /// The same request as a plan writes it: `{{` begins a template there, so it is written as text.
-fn as_text(sent: Sent) -> Sent {
-    let text = |text: String| text.replace("{{", "{{'{{'}}");
+fn as_texts(sent: Sent) -> Sent {
+    let text = |text: String| as_text(&text);
     let body = match sent.body {
         Body::Text(body) => Body::Text(text(body)),
         other => other,

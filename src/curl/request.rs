@@ -3,7 +3,7 @@
 use super::command::Draft;
 use super::options::Data;
 use super::{Place, Wrong, shown, wrong};
-use crate::plan::request::{ENCODINGS, Request, parse_url, percent_decoded};
+use crate::plan::request::{ENCODINGS, Request, parse_url, percent_decoded, split_scheme};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
@@ -100,7 +100,7 @@ struct Address {
 impl Address {
     fn parse(draft: &Draft, url: &str, at: Place) -> Result<Address, Wrong> {
         // Without a scheme, curl uses http.
-        let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+        let (scheme, rest) = split_scheme(url).unwrap_or(("http", url));
         let scheme = scheme.to_ascii_lowercase();
         if !["http", "https"].contains(&scheme.as_str()) {
             return Err(wrong(

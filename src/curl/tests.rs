@@ -98,6 +98,7 @@ fn options_mean_what_they_mean_to_curl() {
         ("curl -H 'Host: h' http://h", "GET http://h/\n\n".to_owned()),
         ("curl -H 'Host: other' http://h:81", "GET http://h:81/\nhost: other\n\n".to_owned()),
         ("curl -g 'http://h/{a}'", "GET http://h/{a}\n\n".to_owned()),
+        ("curl 'h/go?to=https://x/'", "GET http://h/go?to=https://x/\n\n".to_owned()),
         ("curl \\\r\n http://h/\\\na\"b\"'c' >x; ", "GET http://h/abc\n\n".to_owned()),
     ] {
         assert_eq!(only(command), expected, "{command}");
@@ -120,6 +121,9 @@ fn what_a_client_sets_itself_is_left_out_with_a_comment() {
         assert!(plan.contains(part), "{part}: {plan}");
     }
     assert!(!plan.contains("Unset"), "{plan}");
+    let many: String = (0..45).map(|n| format!(" -H ':a{n}: h'")).collect();
+    let plan = plan_of_text(format!("curl http://h/{many}").as_bytes()).expect("a plan");
+    assert!(plan.contains("# Not carried over: 5 more\n"), "{plan}");
 }
 
 #[test]
@@ -157,6 +161,10 @@ fn what_cannot_be_carried_over_is_an_error_with_its_place() {
         (
             "curl http://h \\\n  --fail-wth-body",
             "line 2, column 3: --fail-wth-body is not known to floodgate: did you mean",
+        ),
+        (
+            "curl -d 'é\né' \\\n -s http://h\ncurl http://h -W",
+            "line 4, column 15: -W is not known to floodgate",
         ),
         ("curl -W http://h", "column 6: -W is not known to floodgate"),
         ("curl http://h -H", "column 15: -H needs a value"),

@@ -30,7 +30,8 @@ pub struct Script {
 /// # Errors
 /// An open quote, or what only a shell can expand, with its place.
 pub fn split(text: &[u8]) -> Result<Script, Wrong> {
-    let mut splitter = Splitter { text, at: 0, script: Script::default(), command: Vec::new(), piped: false };
+    let (script, command) = (Script::default(), Vec::new());
+    let mut splitter = Splitter { text, at: 0, script, command, piped: false, last: (0, 1, 1) };
     splitter.run()?;
     Ok(splitter.script)
 }
@@ -42,6 +43,8 @@ struct Splitter<'a> {
     command: Vec<Word>,
     /// Whether the current command reads another one's output.
     piped: bool,
+    /// The begin of the last word, with its line and column, so that no text is counted again for each word.
+    last: (usize, usize, usize),
 }
 
 impl Splitter<'_> {
@@ -99,17 +102,19 @@ impl Splitter<'_> {
         }
     }
 
-    fn place(&self, at: usize) -> Place {
-        let before = &self.text[..at];
-        let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    /// Line and column of a place that is not before the last word.
+    fn position(&self, at: usize) -> (usize, usize) {
+        let (last, line, column) = self.last;
         // Columns are characters: the bytes that do not continue one.
-        let column = before[start..].iter().filter(|byte| **byte & 0xc0 != 0x80).count() + 1;
-        Place::Text { line, column }
+        self.text[last..at].iter().fold((line, column), |(line, column), byte| match byte {
+            b'\n' => (line + 1, 1),
+            byte => (line, column + usize::from(byte & 0xc0 != 0x80)),
+        })
     }
 
     fn wrong(&self, at: usize, why: impl Into<String>) -> Wrong {
-        wrong(self.place(at), why)
+        let (line, column) = self.position(at);
+        wrong(Place::Text { line, column }, why)
     }
 
     fn operator(&mut self) -> Result<(), Wrong> {
@@ -163,7 +168,9 @@ impl Splitter<'_> {
     }
 
     fn word(&mut self) -> Result<Word, Wrong> {
-        let (start, mut bytes) = (self.at, Vec::new());
+        let (line, column) = self.position(self.at);
+        self.last = (self.at, line, column);
+        let mut bytes = Vec::new();
         while let Some(byte) = self.peek(0) {
             match byte {
                 b' ' | b'\t' | b'\r' | b'\n' | b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')' => break,
@@ -189,7 +196,7 @@ impl Splitter<'_> {
                 }
             }
         }
-        Ok(Word { bytes, at: self.place(start) })
+        Ok(Word { bytes, at: Place::Text { line, column } })
     }
 
     fn open(&self, start: usize) -> Wrong {

@@ -8,7 +8,7 @@ use crate::plan::Plan;
 use crate::plan::feeds::{Feed, is_plain};
 use crate::plan::request::Request;
 use crate::schedule::Schedule;
-use crate::template::{Column, Slot};
+use crate::template::{CellRef, Column};
 use crate::threads::StopFlag;
 use crate::units::clip;
 use std::collections::BTreeMap;
@@ -96,11 +96,11 @@ impl Feeds {
         Values::new(requests, origin, &|column| self.slot(column))
     }
 
-    fn slot(&self, column: &Column) -> Option<Slot> {
+    fn slot(&self, column: &Column) -> Option<CellRef> {
         let feed = self.names.iter().position(|name| *name == column.feed)?;
         let is_same = |one: &Wanted| one.column == column.column && one.filter == column.filter;
         let index = self.wanted[feed].iter().position(is_same)?;
-        Some(Slot { feed: u16::try_from(feed).ok()?, column: u16::try_from(index).ok()? })
+        Some(CellRef { feed: u16::try_from(feed).ok()?, column: u16::try_from(index).ok()? })
     }
 }
 

@@ -35,7 +35,7 @@ pub mod worker;
 use crate::bus::Connector;
 use crate::clock;
 use crate::host::limits;
-use crate::message::{NodeRef, Register, register_type};
+use crate::message::{NodeRef, Register};
 use crate::plan::{Defaults, check_defaults};
 use crate::threads::StopFlag;
 use crate::threads::{self, Failure, Thread};
@@ -171,7 +171,6 @@ fn register(config: &Config, epoch: u64) -> Register {
     Register {
         node_id: config.node_id.clone(),
         node_ip: config.node_ip.clone(),
-        message_type: register_type(),
         epoch: Some(epoch),
         version: Some(env!("CARGO_PKG_VERSION").to_owned()),
         cores: std::thread::available_parallelism().ok().and_then(|cores| u32::try_from(cores.get()).ok()),

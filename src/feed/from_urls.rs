@@ -1,7 +1,7 @@
 //! Rows from lines with URLs: paths, or absolute URLs of one origin, or JSON objects with a `path`. Blank
 //! lines and those that begin with `#` are skipped.
 
-use super::lines::Lines;
+use super::lines::{Lines, in_column};
 use super::row::{Row, Sink, at_line};
 use crate::template::Place;
 use crate::units::clip;
@@ -22,7 +22,7 @@ const ALLOWED: &str = "a line is a path that begins with /, like /items/7?x=1, o
 /// A line of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address<'a> {
-    /// Scheme, host and port, in lower case and without the usual port; `None` of a path.
+    /// Scheme, host and port, in lower case and without the usual port; `None` for a path.
     pub origin: Option<String>,
     /// Path and query, without the slash that they begin with and without a fragment, which is never sent.
     pub rest: &'a str,
@@ -130,7 +130,7 @@ fn recorded(line: &str) -> Result<Cow<'_, str>, String> {
         return Ok(Cow::Borrowed(line));
     }
     let read: Result<Recorded, _> = serde_json::from_str(line);
-    read.map(|recorded| recorded.path).map_err(|error| format!("column {}: {error}", error.column()))
+    read.map(|recorded| recorded.path).map_err(|error| in_column(&error))
 }
 
 fn same_origin(first: u64, origin: &Option<String>, other: &Option<String>) -> Result<(), String> {
@@ -192,5 +192,11 @@ mod tests {
             let error = Address::parse(line).expect_err(line);
             assert!(error.contains(why), "{line}: {error}");
         }
+    }
+
+    #[test]
+    fn the_place_of_wrong_json_is_said_once() {
+        let error = recorded("{\"path\": 7}").expect_err("no text");
+        assert!(error.starts_with("column 10: invalid type") && !error.contains("at line"), "{error}");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::MAX_ROW_BYTES;
 use super::row::{at_line, too_long};
-use crate::units::without_place;
+use crate::units::{without_mark, without_place};
 use std::io::{self, BufRead, BufReader, Read};
 
 /// Bytes read at once.
@@ -48,7 +48,7 @@ impl<R: Read> Lines<R> {
 
     /// The line, without the mark that some editors write at the beginning of a file.
     fn line(&self) -> &[u8] {
-        self.text.strip_prefix(b"\xef\xbb\xbf").filter(|_| self.number == 1).unwrap_or(&self.text)
+        if self.number == 1 { without_mark(&self.text) } else { &self.text }
     }
 }
 

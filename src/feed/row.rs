@@ -18,7 +18,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format that a file's name tells.
+    /// The format that a file's extension implies.
     ///
     /// # Errors
     /// The name has another ending.

@@ -1,7 +1,7 @@
 //! The feeds of one driver in one test: which row of each a request takes.
 
 use super::{MAX_FEEDS, Rows, Table, Uses};
-use crate::template::{Cells, Moment, Slot};
+use crate::template::{CellRef, Cells, Moment};
 use std::sync::Arc;
 
 /// One feed.
@@ -53,7 +53,7 @@ pub struct Taken<'a> {
 
 impl Cells for Taken<'_> {
     #[inline]
-    fn cell(&self, slot: Slot) -> &[u8] {
+    fn cell(&self, slot: CellRef) -> &[u8] {
         let index = usize::from(slot.feed);
         match (self.supply.0.get(index), self.rows.get(index)) {
             (Some(feed), Some(row)) => feed.table.cell(*row, slot.column),

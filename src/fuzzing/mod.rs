@@ -21,7 +21,7 @@ use crate::plan_file::{PlanFile, describe};
 use crate::schedule::Schedule;
 use crate::stats::histogram::{Histogram, fuzzing as histograms};
 use crate::store::{Lines, write_line};
-use crate::template::{Column, Compiled, Context, Filter, Moment, NoCells, Place, Slot, Template};
+use crate::template::{CellRef, Column, Compiled, Context, Filter, Moment, NoCells, Place, Template};
 use crate::units::clip;
 pub use generator::Generator;
 
@@ -178,7 +178,7 @@ pub fn url(bytes: &[u8]) {
 /// A template: what is accepted renders the same twice, and has its width.
 pub fn template(bytes: &[u8]) {
     let Ok(template) = Template::parse(bytes) else { return };
-    let slot = |_: &Column| Some(Slot { feed: 0, column: 0 });
+    let slot = |_: &Column| Some(CellRef { feed: 0, column: 0 });
     let mut context = Context { seed: 1, driver: "driver-1", slot: &slot, fields: 0 };
     let mut compiled = Compiled::default();
     if compiled.template(&template, Place::Body, &mut context).is_err() {

@@ -6,7 +6,7 @@ mod table;
 mod tone;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-pub use table::{Cell, Column, UNKNOWN, table};
+pub use table::{Cell, Column, UNKNOWN, scrolling, table};
 pub use tone::{Tone, of_driver, of_run, of_severity};
 
 /// Colours for light and dark, text, tables, tiles and the verdict.

@@ -111,23 +111,26 @@ fn content(cell: &Cell) -> Markup {
 /// A table in a box that scrolls sideways, so that the document never has to. The label is for screen
 /// readers.
 pub fn table(label: &str, columns: &[Column], rows: &[Vec<Cell>]) -> Markup {
+    let heads = html! {
+        @for column in columns { th scope="col" class=[column.class()] { (column.head()) } }
+    };
+    let row = |row: &Vec<Cell>| {
+        html! {
+            @for (cell, column) in row.iter().zip(columns) {
+                td class=[cell.class(*column)] { (content(cell)) }
+            }
+        }
+    };
+    scrolling(label, &heads, rows.iter().map(row))
+}
+
+/// The same of cells that are already written.
+pub fn scrolling(label: &str, heads: &Markup, rows: impl Iterator<Item = Markup>) -> Markup {
     html! {
         div.scroll role="region" aria-label=(label) tabindex="0" {
             table {
-                thead {
-                    tr {
-                        @for column in columns { th scope="col" class=[column.class()] { (column.head()) } }
-                    }
-                }
-                tbody {
-                    @for row in rows {
-                        tr {
-                            @for (cell, column) in row.iter().zip(columns) {
-                                td class=[cell.class(*column)] { (content(cell)) }
-                            }
-                        }
-                    }
-                }
+                thead { tr { (heads) } }
+                tbody { @for row in rows { tr { (row) } } }
             }
         }
     }

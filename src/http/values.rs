@@ -6,7 +6,7 @@ use crate::clock;
 use crate::feed::Supply;
 use crate::plan::request::Request;
 use crate::plan::templates::{Part, Templates};
-use crate::template::{Compiled, Context, Moment, Patched, Place, Slot, Template, decimal};
+use crate::template::{CellRef, Compiled, Context, Moment, Patched, Place, Template, decimal};
 use http::HeaderValue;
 use http::uri::PathAndQuery;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ impl Values {
     pub fn new(
         requests: &[Request],
         origin: Origin,
-        slot: &dyn Fn(&crate::template::Column) -> Option<Slot>,
+        slot: &dyn Fn(&crate::template::Column) -> Option<CellRef>,
     ) -> Result<Option<Arc<Values>>, String> {
         if requests.iter().all(|request| request.templates().is_none()) {
             return Ok(None);

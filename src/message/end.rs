@@ -6,7 +6,11 @@
 
 use super::tolerant::{maybe, number, text};
 use super::{NodeRef, Word, encode};
+use crate::units::{clip, format_count};
 use serde::{Deserialize, Serialize};
+
+/// Maximum length of a reason if there is little room, in characters.
+const MAX_REASON_CHARS: usize = 1_000;
 
 /// How a test ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,20 +135,43 @@ pub struct End {
 
 impl End {
     /// Makes it fit into a record of `most_bytes`, key included: first without the drivers that are done, as
-    /// a reader assumes of those not listed, then without what only explains.
+    /// a reader assumes of those not listed, then without what only explains. If there is no room for all
+    /// drivers that are not done, the test has failed.
     pub fn fit(&mut self, most_bytes: usize) {
-        let steps: [fn(&mut End); 3] = [
+        let steps: [fn(&mut End); 4] = [
             |end| end.drivers.retain(|driver| driver.fate != Fate::Done),
             |end| end.drivers.iter_mut().for_each(|driver| driver.reason = None),
+            |end| shorten(&mut end.failed),
             |end| (end.notes, end.clock_unknown, end.originals) = Default::default(),
         ];
         for step in steps {
-            if encode(self).len() + self.test_id.len() <= most_bytes {
+            if self.fits(most_bytes) {
                 return;
             }
             step(self);
         }
+        if !self.fits(most_bytes) {
+            let all = format_count(self.drivers.len() as u64);
+            self.failed.push(format!("{all} drivers did not finish, which is too many to list all of them"));
+            self.state = EndState::Failed;
+        }
+        while !self.fits(most_bytes) && !self.drivers.is_empty() {
+            self.drivers.truncate(self.drivers.len() / 2);
+        }
     }
+
+    fn fits(&self, most_bytes: usize) -> bool {
+        encode(self).len() + self.test_id.len() <= most_bytes
+    }
+}
+
+/// Keeps the first reasons, and counts the rest.
+fn shorten(reasons: &mut Vec<String>) {
+    const MOST: usize = 20;
+    let more = reasons.len().saturating_sub(MOST);
+    reasons.truncate(MOST);
+    reasons.iter_mut().for_each(|reason| *reason = clip(reason, MAX_REASON_CHARS));
+    reasons.extend((more > 0).then(|| format!("… and {} more reasons", format_count(more as u64))));
 }
 
 #[cfg(test)]
@@ -196,5 +223,30 @@ mod tests {
         assert!(end.drivers.iter().all(|driver| driver.fate == Fate::Lost && driver.reason.is_some()));
         end.fit(200_000);
         assert!(encode(&end).len() < 200_000, "{}", encode(&end).len());
+    }
+
+    #[test]
+    fn an_end_fits_even_if_most_of_a_large_fleet_is_lost_or_refuses() {
+        let least = br#"{"test_id":"t","trigger":"END","ended_at_ms":5,"state":"completed"}"#;
+        let of = |fate: Fate| {
+            let mut end: End = decode(least).expect("an END");
+            let node = |n: u64| NodeRef { node_id: format!("{n}{}", "x".repeat(120)), epoch: n };
+            let driver = |n| DriverEnd { node: node(n), fate, last_sequence: 9, reason: None };
+            end.drivers = (0..10_000).map(driver).collect();
+            end
+        };
+        let mut lost = of(Fate::Lost);
+        lost.fit(1_000_000);
+        assert!(encode(&lost).len() <= 1_000_000 && !lost.drivers.is_empty());
+        assert_eq!(lost.state, EndState::Failed);
+        assert_eq!(lost.failed, ["10,000 drivers did not finish, which is too many to list all of them"]);
+        let mut refused = of(Fate::Refused);
+        refused.drivers.truncate(1_000);
+        refused.failed =
+            (0..10_000).map(|n| format!("driver {n} refused the plan: {}", "no".repeat(100))).collect();
+        refused.fit(1_000_000);
+        assert!(encode(&refused).len() <= 1_000_000 && refused.drivers.len() == 1_000);
+        assert_eq!((refused.state, refused.failed.len()), (EndState::Completed, 21));
+        assert_eq!(refused.failed[20], "… and 9,980 more reasons");
     }
 }

@@ -120,7 +120,7 @@ pub struct Metrics {
     /// How the driver's workers have spent their time so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generator: Option<Generator>,
-    /// Why requests have failed so far: the most frequent causes of each kind.
+    /// Why requests have failed so far: the most frequent causes of each kind, up to four.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub error_samples: Vec<ErrorSample>,
     /// The first responses that failed a check.

@@ -20,13 +20,13 @@ mod tolerant;
 mod totals;
 mod trigger;
 
-use crate::units::clip;
+use crate::units::{clip, without_mark};
 pub use end::{DriverEnd, End, EndState, Fate, Headline, OriginalEnd, Stopped};
 pub use feed::FeedSpec;
 pub use heartbeat::{DriverState, Heartbeat};
 pub use latency::LatencyMs;
 pub use metrics::{Histograms, MAX_INSTANCE_BYTES, Metrics, NamedFigures, TargetCount, TargetSeen};
-pub use register::{Register, register_type};
+pub use register::Register;
 pub use request::{NamedRequest, RequestSpec};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -43,11 +43,6 @@ pub const MAX_QUOTE_CHARS: usize = 200;
 pub fn encode<T: Serialize>(message: &T) -> Vec<u8> {
     // These structs contain only texts, numbers and maps with text keys, which always have a JSON form.
     serde_json::to_vec(message).unwrap_or_default()
-}
-
-/// A text without the leading byte order mark that some programs write.
-pub fn without_mark(text: &[u8]) -> &[u8] {
-    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
 /// Reads an untrusted message tolerantly; the error briefly says what is wrong with it.

@@ -1,7 +1,8 @@
 //! `register`: a driver announces itself.
 
 use super::tolerant::{maybe, maybe_text, text};
-use serde::{Deserialize, Serialize};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// `register`: a driver announces itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -11,8 +12,6 @@ pub struct Register {
     pub node_id: String,
     /// Address shown for this node; empty for programs that send none.
     pub node_ip: String,
-    /// Always `DRIVER_NODE_REGISTER`.
-    pub message_type: String,
     /// Start of the driver's process, in ms since 1970; `None` for a driver of the original protocol.
     pub epoch: Option<u64>,
     /// Version of its program.
@@ -23,9 +22,14 @@ pub struct Register {
     pub max_connections: Option<u64>,
 }
 
-/// The value of [`Register::message_type`].
-pub fn register_type() -> String {
+/// What registrations are called in the original protocol.
+fn register_type() -> String {
     "DRIVER_NODE_REGISTER".to_owned()
+}
+
+/// Any other value is read as the usual one: what stands in this topic is a registration.
+fn any_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| register_type())
 }
 
 /// The wire form. Some readers of the original protocol expect `node_IP`, others `node_ip`.
@@ -44,7 +48,7 @@ struct Wire {
         deserialize_with = "maybe_text"
     )]
     lower: Option<String>,
-    #[serde(default = "register_type")]
+    #[serde(default = "register_type", deserialize_with = "any_type")]
     message_type: String,
     #[serde(default, deserialize_with = "maybe", skip_serializing_if = "Option::is_none")]
     epoch: Option<u64>,
@@ -61,7 +65,6 @@ impl From<Wire> for Register {
         Register {
             node_id: wire.node_id,
             node_ip: wire.upper.or(wire.lower).unwrap_or_default(),
-            message_type: wire.message_type,
             epoch: wire.epoch,
             version: wire.version,
             cores: wire.cores,
@@ -76,11 +79,27 @@ impl From<Register> for Wire {
             node_id: register.node_id,
             upper: Some(register.node_ip.clone()),
             lower: Some(register.node_ip),
-            message_type: register.message_type,
+            message_type: register_type(),
             epoch: register.epoch,
             version: register.version,
             cores: register.cores,
             max_connections: register.max_connections,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{decode, encode};
+
+    #[test]
+    fn what_the_type_says_does_not_matter() {
+        for given in ["null", "7", "\"driver\"", "{}"] {
+            let text = format!("{{\"node_id\":\"a\",\"message_type\":{given}}}");
+            let read: Register = decode(text.as_bytes()).expect(given);
+            let written = String::from_utf8(encode(&read)).expect("JSON");
+            assert!(written.contains("\"message_type\":\"DRIVER_NODE_REGISTER\""), "{written}");
         }
     }
 }

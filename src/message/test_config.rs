@@ -2,6 +2,7 @@
 
 use super::tolerant::{maybe, maybe_whole, number, text, whole};
 use super::{FeedSpec, NamedRequest, RecordedStarts, RequestSpec, TestType, Totals, decode, encode};
+use crate::units::fnv1a;
 use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -235,12 +236,8 @@ impl TestConfig {
         self.request.as_ref().and_then(|request| request.method.as_deref()).unwrap_or("GET")
     }
 
-    /// 64-bit FNV-1a over the strict form, in hex: two readers that read the same plan get the same hash.
-    /// Source: <http://www.isthe.com/chongo/tech/comp/fnv/>.
+    /// A hash of the strict form, in hex: two readers that read the same plan get the same one.
     pub fn plan_hash(&self) -> String {
-        let hash = encode(self).iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        format!("{hash:016x}")
+        format!("{:016x}", fnv1a(&encode(self)))
     }
 }

@@ -3,9 +3,9 @@
 use super::requests::Requests;
 use super::rules::{PlanError, error};
 use super::templates::Part;
-use super::{limits, names};
+use super::{Fixed, limits, names};
 use crate::feed::{self, MAX_BYTES, MAX_COLUMNS, MAX_FEEDS, Pick};
-use crate::message::{FeedSpec, TestConfig};
+use crate::message::{FeedSpec, TestConfig, TestType};
 use crate::spelling::nearest;
 use crate::units::clip;
 
@@ -29,6 +29,8 @@ impl Feed {
 
 /// Maximum number of rows: a file has no room for more.
 const MAX_ROWS: u64 = MAX_BYTES;
+/// The search for unknown feeds and columns ends after this many.
+const MOST_UNKNOWN: usize = 20;
 
 /// The feeds of a plan, each with the requests that use it.
 ///
@@ -88,7 +90,7 @@ pub fn is_plain(file: &str) -> bool {
     !file.is_empty() && file != "." && file != ".." && !file.contains(['/', '\\', '\0'])
 }
 
-/// Notes which requests use which feed; returns what they use and does not exist.
+/// Notes which requests use which feed; returns what they use and does not exist, the first of it.
 fn connect(feeds: &mut [Feed], sent: &Requests) -> Vec<PlanError> {
     let mut errors = Vec::new();
     for (index, request) in sent.list().iter().enumerate() {
@@ -110,6 +112,9 @@ fn connect(feeds: &mut [Feed], sent: &Requests) -> Vec<PlanError> {
                 };
                 let at = Some(templates.place_of(&part, &column.at));
                 errors.extend(wrong.map(|why| PlanError { part: at, ..sent.error(index, &part, why) }));
+                if errors.len() == MOST_UNKNOWN {
+                    return errors;
+                }
             }
         }
     }
@@ -134,12 +139,8 @@ fn unknown_feed(name: &str, feeds: &[Feed]) -> String {
 /// In a closed loop, the warm-up uses as many rows as it gets to, so nobody knows which are left.
 fn check_warmup(config: &TestConfig, feeds: &[Feed]) -> Option<PlanError> {
     let unique = feeds.iter().find(|feed| feed.ends())?;
-    let fleet = config.fleet.as_ref();
-    let is_paced = config.target_throughput.is_some()
-        || config.starts.is_some()
-        || !config.stages.is_empty()
-        || fleet.is_some_and(|fleet| fleet.rate.is_some() || !fleet.stages.is_empty())
-        || config.test_type == crate::message::TestType::Tsunami;
+    // If a plan of the type TSUNAMI has no interval, each driver has its own.
+    let is_paced = Fixed::by(config).paced || config.test_type == TestType::Tsunami;
     let warms_up = config.warmup_ms.is_some_and(|ms| ms > 0);
     (warms_up && !is_paced).then(|| {
         let name = &unique.spec.name;
@@ -155,5 +156,43 @@ impl Requests {
     /// An error in a part of the request with this index.
     pub(super) fn error(&self, index: usize, part: &Part, reason: String) -> PlanError {
         error(self.field(index, part), reason)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::RequestSpec;
+    use crate::plan::Plan;
+    use crate::plan::feed_options::MAX_SEED;
+
+    fn config(body: &str) -> TestConfig {
+        let mut config = TestConfig::new("t", TestType::Avalanche);
+        config.target_url = Some("http://h/".to_owned());
+        let spec = RequestSpec {
+            method: Some("POST".to_owned()),
+            body: Some(body.to_owned()),
+            ..RequestSpec::default()
+        };
+        let columns = (0..MAX_COLUMNS).map(|n| format!("{n}{}", "x".repeat(3_000))).collect();
+        let feed = FeedSpec { name: "f".to_owned(), columns, count: 9, ..FeedSpec::default() };
+        (config.request, config.feeds, config.seed) = (Some(spec), vec![feed], Some(1));
+        config
+    }
+
+    #[test]
+    fn the_search_for_unknown_columns_ends_early() {
+        let body: String = (0..1_000).map(|n| format!("{{{{f.c{n}}}}}")).collect();
+        let errors = Plan::as_written(&config(&body)).expect_err("unknown columns");
+        assert_eq!(errors.len(), MOST_UNKNOWN, "{}", errors.len());
+        assert!(errors[0].to_string().contains("f has no column \"c0\": use "), "{}", errors[0]);
+    }
+
+    #[test]
+    fn a_seed_is_a_number_that_every_reader_keeps() {
+        let with = |seed: u64| Plan::as_written(&TestConfig { seed: Some(seed), ..config("") });
+        assert!(with(MAX_SEED).is_ok());
+        let errors = with(MAX_SEED + 1).expect_err("too large");
+        assert_eq!(errors[0].field, "seed", "{}", errors[0]);
     }
 }

@@ -4,7 +4,7 @@ use super::limits;
 use crate::check;
 use crate::spelling::MOST_COMPARED;
 pub use crate::spelling::nearest;
-use crate::units::clip;
+use crate::units::{clip, quoted};
 use serde_json::Value;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -79,7 +79,7 @@ const MEANT: [(&str, &str); 25] = [
 const MOST_NAMED: usize = 5;
 
 /// Fails if the JSON of a plan has an unknown field. The error names the field, suggests the one probably
-/// meant, and lists all known fields. Values are not checked, but those of `expect` in `requests`.
+/// meant, and lists all known fields. Values are not checked, except those of `expect` in `requests`.
 pub fn check(plan: &Value) -> Result<(), String> {
     let mut unknown = Vec::new();
     let mut look = |value: &Value, place: &str, names: &'static [&'static str]| {
@@ -163,9 +163,7 @@ fn whose(field: &str) -> &'static str {
 
 /// An unknown name, clipped and quoted for an error message.
 pub fn shown(name: &str) -> String {
-    let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_graphic());
-    let clipped: String = name.chars().take(MOST_COMPARED).collect();
-    if plain { clipped } else { format!("{clipped:?}") }
+    quoted(name, MOST_COMPARED)
 }
 
 fn join(place: &str, name: &str) -> String {

@@ -6,6 +6,7 @@
 //! turns as that sum, each has had exactly its weight, and none comes more often than needed in between. The
 //! turns are computed once, as a table that repeats.
 
+use crate::units::gcd;
 use std::sync::Arc;
 
 /// The repeating order of a plan's requests.
@@ -24,9 +25,9 @@ impl Mix {
 
     /// Requests with these weights, at most 256 of them. A weight of 0 counts as 1.
     pub fn new(weights: &[u32]) -> Mix {
-        let weights: Vec<i64> = weights.iter().map(|weight| i64::from(*weight).max(1)).collect();
-        let divisor = weights.iter().copied().fold(0, gcd).max(1);
-        let weights: Vec<i64> = weights.iter().map(|weight| weight / divisor).collect();
+        let weights = weights.iter().map(|weight| u64::from(*weight).max(1));
+        let divisor = weights.clone().fold(0, gcd).max(1);
+        let weights: Vec<i64> = weights.map(|weight| (weight / divisor) as i64).collect();
         let all: i64 = weights.iter().sum();
         let mut credits = vec![0; weights.len()];
         let mut turn = || {
@@ -96,10 +97,6 @@ impl Turns {
     pub fn requests(&self) -> usize {
         self.mix.requests
     }
-}
-
-fn gcd(a: i64, b: i64) -> i64 {
-    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::message::{
     NamedRequest, OnDriverLoss, RecordedStarts, RequestSpec, Stage, TestConfig, TestType, Totals,
 };
 use crate::template::has_expression;
+use crate::units::fnv1a;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use std::time::Duration;
@@ -256,20 +257,15 @@ impl Options {
     /// The seed: the given one, or if there are templates, one that follows from the test's id. So values
     /// differ from test to test, and a recorded plan repeats them.
     fn seed_for(&self, test_id: &str) -> Option<u64> {
-        // 64-bit FNV-1a, as for the hash of a plan.
-        let hash = test_id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
         let varies = !self.feeds.is_empty() || self.has_templates();
-        self.seed.or_else(|| varies.then_some(hash & MAX_SEED))
+        self.seed.or_else(|| varies.then(|| fnv1a(test_id.as_bytes()) & MAX_SEED))
     }
 
     fn has_templates(&self) -> bool {
         let urls = [&self.url, &self.other].into_iter().flatten();
         let named = || self.named.iter().flatten();
         let paths = named().filter_map(|one: &NamedOptions| one.url.as_ref());
-        let requests = std::iter::once(&self.request).chain(named().map(|one| &one.request));
-        let mut requests = requests;
+        let mut requests = std::iter::once(&self.request).chain(named().map(|one| &one.request));
         urls.chain(paths).any(|url| has_expression(url.as_bytes()))
             || requests.any(RequestOptions::has_templates)
     }

@@ -36,14 +36,14 @@ pub fn load(config: &TestConfig, starts: &RecordedStarts) -> Result<Load, PlanEr
 }
 
 impl Load {
-    /// How long recorded requests take: a whole number of ms that all of them start before. `None` of another
-    /// load.
+    /// How long recorded requests take: a whole number of ms that all of them start before. `None` for other
+    /// loads.
     pub fn recorded_length(&self) -> Option<Duration> {
         let Load::Recorded { offsets_us } = self else { return None };
         offsets_us.last().map(|last_us| length(*last_us))
     }
 
-    /// How many recorded requests there are. `None` of another load.
+    /// How many recorded requests there are. `None` for other loads.
     pub fn recorded_count(&self) -> Option<u64> {
         let Load::Recorded { offsets_us } = self else { return None };
         Some(offsets_us.len() as u64)

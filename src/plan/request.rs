@@ -172,7 +172,7 @@ pub fn parse_url(given: &str) -> Result<Uri, String> {
     // The URL may contain a password, which must not appear in an error.
     let shown = without_password(given);
     let text = shown.as_str();
-    if !text.contains("://") && !text.is_empty() && !text.starts_with('/') {
+    if split_scheme(text).is_none() && !text.is_empty() && !text.starts_with('/') {
         return Err(format!("URL {text:?} has no scheme: did you mean http://{text}?"));
     }
     if text.ends_with("://") {
@@ -203,6 +203,11 @@ pub fn parse_url(given: &str) -> Result<Uri, String> {
         return Err(format!("URL {text:?} has an invalid port: use 1 to 65535"));
     }
     Ok(uri)
+}
+
+/// The scheme of a URL, and what follows `://`; `None` if it has none. Path and query may contain `://`, too.
+pub fn split_scheme(url: &str) -> Option<(&str, &str)> {
+    url.split_once("://").filter(|(scheme, _)| !scheme.contains(['/', '?', '#']))
 }
 
 /// A URL with its password, if any, masked.
@@ -254,7 +259,9 @@ mod tests {
             ("", "URL"),
             ("127.0.0.1:8000/ping", "did you mean http://127.0.0.1:8000/ping?"),
             ("example.com", "did you mean http://example.com?"),
+            ("h/go?to=https://x/", "did you mean http://h/go?to=https://x/?"),
             ("/ping", "scheme"),
+            ("/go?to=https://x/", "no scheme"),
             ("ftp://h/", "ftp"),
             ("http://", "no host"),
             ("http://user:secret@h/", "'user:PASSWORD'"),

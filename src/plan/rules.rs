@@ -1,5 +1,6 @@
 //! The rules that every plan must satisfy, with errors that name the field and say what is allowed.
 
+use super::feed_options::MAX_SEED;
 use super::{DEFAULT_DELAY, Defaults, Load, Scope};
 use crate::message::{Stage, TestConfig, TestType, Totals};
 use std::borrow::Cow;
@@ -94,6 +95,7 @@ pub fn check(config: &TestConfig) -> Vec<PlanError> {
     in_range(&mut errors, "duration_ms", config.duration_ms, &limits::DURATION_MS);
     in_range(&mut errors, "warmup_ms", config.warmup_ms, &limits::WARMUP_MS);
     in_range(&mut errors, "connections", config.connections, &limits::CONNECTIONS);
+    in_range(&mut errors, "seed", config.seed, &(0..=MAX_SEED));
     in_range(&mut errors, "timeout_ms", config.timeout_ms, &limits::TIMEOUT_MS);
     let per_connection = config.max_requests_per_connection;
     in_range(&mut errors, "max_requests_per_connection", per_connection, &limits::REQUESTS_PER_CONNECTION);

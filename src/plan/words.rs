@@ -3,6 +3,7 @@
 use super::recorded;
 use crate::message::{NamedRequest, RecordedStarts, Stage, TestConfig, TestType, Totals, secrets};
 use crate::units::{clip, format_count, format_duration_ms, format_number, trim_number};
+use serde_json::Value;
 
 /// Maximum number of characters of a target that are shown.
 const MAX_TARGET_CHARS: usize = 200;
@@ -40,10 +41,11 @@ pub fn named(one: &NamedRequest) -> String {
     format!("{method} {}", one.url.as_deref().map_or("the path of the target".to_owned(), target))
 }
 
-/// The name of a request: those of an A/B test are `A` and `B` everywhere.
-pub fn request_name(name: &str) -> String {
+/// The name of a request: those of an A/B test are `A` and `B` everywhere. Other names are shown as the user
+/// wrote them, as conditions spell them.
+pub fn request_name(name: &str, is_ab: bool) -> String {
     match name {
-        "a" | "b" => name.to_uppercase(),
+        "a" | "b" if is_ab => name.to_uppercase(),
         _ => clip(name, MAX_NAME_CHARS),
     }
 }
@@ -53,6 +55,22 @@ pub fn target(url: &str) -> String {
     let shown = secrets::without_user(url).unwrap_or_else(|| url.to_owned());
     let shown = shown.split_once('?').map_or(shown.clone(), |(path, _)| format!("{path}?…"));
     clip(&shown, MAX_TARGET_CHARS)
+}
+
+/// A plan as people may see it: without its secrets, and with each URL as [`target`] shows it.
+pub fn shown_plan(plan: &Value) -> Value {
+    let mut plan = plan.clone();
+    secrets::hide(&mut plan);
+    let show = |url: &mut Value| {
+        if let Some(text) = url.as_str() {
+            *url = target(text).into();
+        }
+    };
+    plan.get_mut("target_url").into_iter().for_each(show);
+    plan.get_mut("ab").and_then(Value::as_array_mut).into_iter().flatten().for_each(show);
+    let requests = plan.get_mut("requests").and_then(Value::as_array_mut).into_iter().flatten();
+    requests.filter_map(|request| request.get_mut("url")).for_each(show);
+    plan
 }
 
 /// When requests start, and whose rate it is.
@@ -108,4 +126,31 @@ pub fn amount(total: Option<u64>, each: Option<u64>) -> Option<String> {
 
 fn per_second(rate: f64) -> String {
     format!("{}/s", format_number(rate))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_shown_plan_has_no_query_anywhere() {
+        let plan = json!({
+            "target_url": "http://h/?api_key=k", "ab": ["http://a/?k=1", "http://b/"],
+            "requests": [{"name": "a", "url": "/x?token=t"}, {"name": "b"}],
+            "request": {"headers": [["Authorization", "Bearer x"]]},
+        });
+        let shown = json!({
+            "target_url": "http://h/?…", "ab": ["http://a/?…", "http://b/"],
+            "requests": [{"name": "a", "url": "/x?…"}, {"name": "b"}],
+            "request": {"headers": [["Authorization", "(hidden)"]]},
+        });
+        assert_eq!(shown_plan(&plan), shown);
+        assert_eq!(shown_plan(&Value::Null), Value::Null);
+    }
+
+    #[test]
+    fn only_the_requests_of_an_ab_test_are_capitals() {
+        assert_eq!((request_name("a", true), request_name("a", false)), ("A".to_owned(), "a".to_owned()));
+    }
 }

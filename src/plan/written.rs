@@ -91,6 +91,11 @@ impl Written<'_> {
         let request = request.map_err(|why| Wrong::new(Part::Whole, why))?;
         let names = request.headers().iter().map(|(name, _)| name.clone());
         let headers = names.zip(headers.into_iter().map(|(_, template)| template)).collect();
+        // A fragment is never sent.
+        let path = match path.constant().and_then(|text| text.split(|byte| *byte == b'#').next()) {
+            Some(sent) => Template::literal(sent),
+            None => path,
+        };
         Ok(match is_varying {
             true => request.with_templates(Templates { path, headers, body, path_at }),
             false => request,
@@ -143,6 +148,15 @@ mod tests {
         assert_eq!(parts, [Part::Url, Part::Header("x-key".to_owned()), Part::Body]);
         let column = templates.path.columns().next().expect("a column");
         assert_eq!(templates.place_of(&Part::Url, &column.at), 14..22);
+    }
+
+    #[test]
+    fn a_fragment_is_never_sent() {
+        for (url, sent) in [("http://h/a#top", "/a"), ("http://h#top", ""), ("http://h/a?b", "/a?b")] {
+            let varying = request(url, "{{uuid}}", "").expect("a request");
+            let templates = varying.templates().expect("templates");
+            assert_eq!(templates.path.constant(), Some(sent.as_bytes()), "{url}");
+        }
     }
 
     #[test]

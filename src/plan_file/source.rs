@@ -73,9 +73,11 @@ impl Source {
     pub fn part(&self, at: &Range<usize>, part: &Range<usize>) -> Range<usize> {
         let written = &self.text[at.clone()];
         let (quotes, is_literal) = match written.as_bytes() {
+            [b'\'', b'\'', b'\'', b'\r', b'\n', ..] => (5, true),
             [b'\'', b'\'', b'\'', b'\n', ..] => (4, true),
             [b'\'', b'\'', b'\'', ..] if written.len() >= 6 => (3, true),
             [b'\'', ..] => (1, true),
+            [b'"', b'"', b'"', b'\r', b'\n', ..] => (5, false),
             [b'"', b'"', b'"', b'\n', ..] => (4, false),
             [b'"', b'"', b'"', ..] if written.len() >= 6 => (3, false),
             [b'"', ..] => (1, false),
@@ -229,6 +231,17 @@ mod tests {
             shown("a = \"\"\"\nx\"\"\"", 4..13, None),
             "p.toml:1:5: wrong\n  1 | a = \"\"\"\n    |     ^^^"
         );
+    }
+
+    #[test]
+    fn a_part_of_a_string_is_found_after_its_first_line_end() {
+        for quotes in ["'''", "\"\"\""] {
+            for line_end in ["", "\n", "\r\n"] {
+                let text = format!("a = {quotes}{line_end}one two{quotes}");
+                let source = Source::new("p.toml", text.as_bytes()).expect("UTF-8");
+                assert_eq!(&text[source.part(&(4..text.len()), &(4..7))], "two", "{text:?}");
+            }
+        }
     }
 
     #[test]

@@ -6,10 +6,9 @@ use super::panel::{Ink, Limit, Line, Mark, Panel};
 use super::path::between;
 use super::text::{elapsed, measured, measured_ms, ms, number, percent};
 use super::timeline::{Bin, Timeline};
+use crate::html::UNKNOWN;
 use maud::Markup;
 
-/// Stands for a value that is not known.
-const UNKNOWN: &str = "-";
 /// Stands in place of a plot without data.
 const NOTHING: &str = "No second of the test has been reported.";
 

@@ -1,6 +1,7 @@
 //! A plot with its caption and the same figures as a table.
 
 use super::panel::{Ink, Panel, key};
+use crate::html::scrolling;
 use maud::{Markup, html};
 
 /// A figure: one or several panels above each other.
@@ -56,14 +57,8 @@ impl Figure<'_> {
 impl Table {
     /// In a box that scrolls sideways. The label is for screen readers.
     pub fn render(&self, label: &str) -> Markup {
-        html! {
-            div.scroll role="region" aria-label=(label) tabindex="0" {
-                table {
-                    thead { tr { @for head in &self.heads { th scope="col" { (head) } } } }
-                    tbody { @for row in &self.rows { tr { @for cell in row { td { (cell) } } } } }
-                }
-            }
-        }
+        let heads = html! { @for head in &self.heads { th scope="col" { (head) } } };
+        scrolling(label, &heads, self.rows.iter().map(|row| html! { @for cell in row { td { (cell) } } }))
     }
 }
 

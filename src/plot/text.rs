@@ -26,15 +26,10 @@ pub fn ms(ms: f64) -> String {
 
 /// A measured time in ms with three significant digits: `215 µs`, `12.3 ms`, `1.23 s`.
 pub fn measured_ms(ms: f64) -> String {
-    let three = |value: f64| match value {
-        value if value >= 99.95 => format_count(value.round() as u64),
-        value if value >= 9.995 => format!("{value:.1}"),
-        value => format!("{value:.2}"),
-    };
     match ms {
         ms if ms < 0.9995 => format!("{} µs", format_count((ms * 1e3).round().max(0.0) as u64)),
-        ms if ms < 999.5 => format!("{} ms", three(ms)),
-        ms => format!("{} s", three(ms / 1e3)),
+        ms if ms < 999.5 => format!("{} ms", format_figure(ms)),
+        ms => format!("{} s", format_figure(ms / 1e3)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What was asked for.
 
 use crate::message::TestConfig;
-use crate::plan::words::{amount, connections, gloss, load, request, target};
+use crate::plan::words::{amount, connections, gloss, load, request, shown_plan};
 use crate::units::{clip, format_duration_ms, utc};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -13,13 +13,7 @@ const MAX_CHARS: usize = 200;
 /// The plan as terms with their values, and as it was sent.
 pub fn section(summary: &crate::stats::summary::Summary) -> Markup {
     let started = summary.started_at.map(|ms| ("started", utc(ms)));
-    let mut plan = summary.plan.clone();
-    let both = plan.get("ab").and_then(Value::as_array).map(|urls| urls.iter().map(shown).collect());
-    let urls = [("target_url", plan.get("target_url").map(shown)), ("ab", both)];
-    for (name, urls) in urls.into_iter().filter_map(|(name, urls)| Some((name, urls?))) {
-        plan[name] = urls;
-    }
-    let written = serde_json::to_string_pretty(&plan).unwrap_or_default();
+    let written = serde_json::to_string_pretty(&shown_plan(&summary.plan)).unwrap_or_default();
     html! {
         h2 { "Plan" }
         dl.plan {
@@ -29,11 +23,6 @@ pub fn section(summary: &crate::stats::summary::Summary) -> Markup {
         }
         details { summary { "As it was sent" } pre { (clip_lines(&written)) } }
     }
-}
-
-/// A URL without its secrets.
-fn shown(url: &Value) -> Value {
-    url.as_str().map(target).into()
 }
 
 /// A plan may carry a body of hundreds of kilobytes.

@@ -206,6 +206,14 @@ fn a_result_alone_has_a_report_and_says_what_is_missing() {
 }
 
 #[test]
+fn the_plan_as_it_was_sent_has_no_queries() {
+    let mut summary = summary(3, 1);
+    summary.plan["requests"] = json!([{"name": "a", "url": "/x?token=x"}]);
+    let text = report(&summary);
+    assert!(text.contains("/x?…") && !text.contains("token=x"), "{text}");
+}
+
+#[test]
 fn an_ab_test_has_its_answer_after_the_tiles() {
     let test = ab_test(60.0);
     let mut whole =

@@ -115,16 +115,6 @@ impl Schedule {
         }
     }
 
-    /// When the k-th request of a fleet of `parts` drivers starts, in ns after the beginning of the
-    /// measurement; `None` in a closed loop and after the end.
-    pub fn fleet_start_ns(&self, k: u64, parts: u64) -> Option<u64> {
-        if self.requests.is_some_and(|most| u128::from(k) >= most.of_all(parts)) {
-            return None;
-        }
-        let start_ns = self.main.start_ns(u128::from(k), self.speed(parts))?;
-        self.duration_ns.is_none_or(|end_ns| start_ns < end_ns).then_some(start_ns)
-    }
-
     /// How many requests of a fleet of `parts` drivers start before `end_ns`; `None` in a closed loop.
     pub fn fleet_planned_before(&self, end_ns: u64, parts: u64) -> Option<u64> {
         let end_ns = self.duration_ns.map_or(end_ns, |own_ns| own_ns.min(end_ns));

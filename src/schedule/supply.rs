@@ -1,7 +1,7 @@
 //! Feeds and the schedule: which rows a share uses, and when the fleet runs out of them.
 
 use super::{Schedule, Share};
-use crate::feed::{Pick, Rows, Uses};
+use crate::feed::{Rows, Uses};
 use crate::plan::feeds::Feed;
 use crate::plan::{Amount, Plan};
 use crate::units::format_count;
@@ -108,7 +108,7 @@ fn first_end(schedule: &Schedule, plan: &Plan, drivers: u64) -> Option<Exhausted
 /// the start, for a number of drivers.
 pub fn exhausted(plan: &Plan, drivers: u64) -> Option<Exhausted> {
     // Other plans need not pay for the schedule.
-    plan.feeds().iter().find(|feed| feed.pick == Pick::Unique)?;
+    unique(plan).next()?;
     let end = first_end(&Schedule::unlimited(plan), plan, drivers.max(1))?;
     let most = plan.count().map_or(u128::MAX, |count| count.of_all(drivers));
     (u128::from(end.requests) < most).then_some(end)
@@ -152,6 +152,7 @@ fn counted(drivers: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::feed::Pick;
     use crate::message::{FeedSpec, NamedRequest, NodeRef, RequestSpec, TestConfig, TestType};
     use crate::template::Moment;
     use proptest::prelude::*;

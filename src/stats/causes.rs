@@ -6,8 +6,11 @@
 use super::outcome::ErrorKind;
 use serde::{Deserialize, Serialize};
 
-/// Maximum number of distinct causes kept per kind; further requests are only in the kind's count.
+/// Maximum number of distinct causes per kind in a report or a result: the most frequent ones.
 pub const MAX_CAUSES: usize = 4;
+/// Maximum number of distinct causes counted per kind, the first ones; further requests are only in the
+/// kind's count.
+const MOST_COUNTED: usize = 64;
 /// The cause if the driver's host had no free local port for a connection.
 pub const NO_PORT: &str = "no free local port";
 /// The cause if the driver's process or host had no free file descriptor.
@@ -75,7 +78,7 @@ impl Causes {
         std::mem::take(self)
     }
 
-    /// The causes as reports contain them, most frequent first.
+    /// The most frequent causes of each kind, as reports contain them.
     pub fn samples(&self) -> Vec<ErrorSample> {
         let mut samples = Samples::default();
         self.0.iter().for_each(|cause| samples.add(cause.kind.name(), &cause.text, cause.count, None));
@@ -85,7 +88,7 @@ impl Causes {
     fn add(&mut self, kind: ErrorKind, key: Key, count: u64, words: impl FnOnce() -> String) {
         if let Some(known) = self.0.iter_mut().find(|cause| cause.kind == kind && cause.key == key) {
             known.count += count;
-        } else if self.0.iter().filter(|cause| cause.kind == kind).count() < MAX_CAUSES {
+        } else if self.0.iter().filter(|cause| cause.kind == kind).count() < MOST_COUNTED {
             self.0.push(Cause { kind, key, text: short(&words()), count });
         }
     }
@@ -117,7 +120,7 @@ impl Samples {
     pub fn add(&mut self, kind: &str, cause: &str, count: u64, driver: Option<&str>) {
         let cause = short(cause);
         let known = self.0.iter().position(|sample| sample.kind == kind && sample.cause == cause);
-        let is_full = || self.0.iter().filter(|sample| sample.kind == kind).count() >= MAX_CAUSES;
+        let is_full = || self.0.iter().filter(|sample| sample.kind == kind).count() >= MOST_COUNTED;
         let at = match known {
             Some(at) => at,
             None if is_full() => return,
@@ -134,10 +137,16 @@ impl Samples {
         }
     }
 
-    /// All samples, most frequent first.
+    /// The most frequent samples of each kind, most frequent first.
     pub fn sorted(mut self) -> Vec<ErrorSample> {
         self.0.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.cause.cmp(&b.cause)));
-        self.0
+        let mut kept: Vec<ErrorSample> = Vec::new();
+        for sample in self.0 {
+            if kept.iter().filter(|other| other.kind == sample.kind).count() < MAX_CAUSES {
+                kept.push(sample);
+            }
+        }
+        kept
     }
 }
 
@@ -183,8 +192,24 @@ mod tests {
         let samples = causes.samples();
         // Truncated, they have the same text.
         assert_eq!(samples.len(), 2);
-        assert_eq!(samples[0].count, MAX_CAUSES as u64);
+        assert_eq!(samples[0].count, MOST_COUNTED as u64);
         assert_eq!(samples[0].cause.chars().count(), MAX_CAUSE_CHARS);
+    }
+
+    #[test]
+    fn the_most_frequent_cause_is_kept_although_rare_ones_came_first() {
+        let mut causes = Causes::default();
+        for number in 0..6 {
+            causes.count(ErrorKind::Connect, number, || format!("odd {number}"));
+        }
+        (0..9).for_each(|_| causes.count(ErrorKind::Connect, NO_PORT, || NO_PORT.to_owned()));
+        let of_one = causes.samples();
+        assert_eq!((of_one.len(), of_one[0].cause.as_str(), of_one[0].count), (MAX_CAUSES, NO_PORT, 9));
+        let mut samples = Samples::default();
+        (0..6).for_each(|n| samples.add("connect", &format!("odd {n}"), 1, Some("d1")));
+        samples.add("connect", NO_PORT, 1_000_000, Some("d2"));
+        let of_all = samples.sorted();
+        assert_eq!((of_all.len(), of_all[0].cause.as_str()), (MAX_CAUSES, NO_PORT));
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub enum RunState {
     Completed,
     /// Ended by STOP.
     Aborted,
-    /// Never started.
+    /// It never started, or a driver was lost and the plan says `on_driver_loss: fail`.
     Failed,
     /// The end was not seen, because `floodgate run` lost the orchestrator. Also any state unknown to this
     /// version.

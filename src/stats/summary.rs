@@ -8,6 +8,7 @@ use super::generator::Generator;
 use super::histogram::{Histogram, round_ms};
 use super::states::{DriverRowState, RunState};
 use super::verdict::{Finding, Severity};
+use crate::units::sum;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -28,7 +29,7 @@ pub struct Stats {
     pub queued: u64,
     /// Requests that were resent, because the first attempt cannot have reached the server; omitted if there
     /// are none.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_zero")]
     pub resent: u64,
     /// Failed requests by kind.
     pub errors: BTreeMap<String, u64>,
@@ -36,14 +37,14 @@ pub struct Stats {
     pub status: BTreeMap<String, u64>,
     /// Responses that failed a check of their request; they are responses and no errors. Omitted if there
     /// are none.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_zero")]
     pub failed_checks: u64,
     /// Those of them that failed a check because only the first bytes of their body were kept; omitted if
     /// there are none.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_zero")]
     pub truncated_checks: u64,
     /// Failed responses by check. A response may fail several. Omitted if there are none.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub checks: BTreeMap<String, u64>,
     /// Bytes of all responses.
     pub bytes_received: u64,
@@ -59,24 +60,24 @@ pub struct Stats {
     pub lag_ms: Option<Distribution>,
     /// TCP connect of every connection that was opened, also before the start and in the warm-up; omitted if
     /// there is none, and until the final reports are in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub connect_ms: Option<Distribution>,
     /// TLS handshake of these connections; omitted likewise, and without TLS.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tls_ms: Option<Distribution>,
     /// For the fleet: maximum minus minimum start of its drivers. For one driver: its start relative to the
     /// earliest.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub start_skew_ms: Option<f64>,
     /// Share of the workers' time during which they had work to do; omitted if unknown.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub busy: Option<f64>,
     /// Share of it during which they were runnable but got no CPU; omitted if unknown.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_wait: Option<f64>,
     /// Share of it during which they let responses accumulate, the generator's own part of service times;
     /// omitted if they did not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub rest: Option<f64>,
 }
 
@@ -132,12 +133,12 @@ impl Stats {
 
     /// All errors together.
     pub fn errors_total(&self) -> u64 {
-        self.errors.values().copied().fold(0, u64::saturating_add)
+        sum(self.errors.values().copied())
     }
 
     /// Complete responses with a status of 400 or more.
     pub fn error_statuses(&self) -> u64 {
-        self.status.iter().filter(|(code, _)| is_error_status(code)).map(|(_, n)| n).sum()
+        sum(self.status.iter().filter(|(code, _)| is_error_status(code)).map(|(_, n)| *n))
     }
 }
 
@@ -387,7 +388,7 @@ pub struct Summary {
     /// The same for programs, in the same order.
     #[serde(default)]
     pub findings: Vec<Finding>,
-    /// Why requests failed: the most frequent causes of each kind.
+    /// Why requests failed: the most frequent causes of each kind, up to four.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub error_samples: Vec<ErrorSample>,
     /// The first responses that failed a check, of each request up to ten.

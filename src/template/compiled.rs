@@ -8,7 +8,7 @@ use super::{Place, Template};
 
 /// Where a column is at run time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slot {
+pub struct CellRef {
     /// Index of the feed.
     pub feed: u16,
     /// Index among the escaped columns of the feed.
@@ -18,7 +18,7 @@ pub struct Slot {
 /// The rows that a request uses.
 pub trait Cells {
     /// The escaped value of a column.
-    fn cell(&self, slot: Slot) -> &[u8];
+    fn cell(&self, slot: CellRef) -> &[u8];
 }
 
 /// No rows, for requests that use no feed.
@@ -26,7 +26,7 @@ pub trait Cells {
 pub struct NoCells;
 
 impl Cells for NoCells {
-    fn cell(&self, _: Slot) -> &[u8] {
+    fn cell(&self, _: CellRef) -> &[u8] {
         &[]
     }
 }
@@ -38,7 +38,7 @@ pub struct Context<'a> {
     /// The driver's node id.
     pub driver: &'a str,
     /// Finds a column with its filter; `None` if it was not loaded.
-    pub slot: &'a dyn Fn(&Column) -> Option<Slot>,
+    pub slot: &'a dyn Fn(&Column) -> Option<CellRef>,
     /// Number of generated fields before the next template. The fields of a plan are numbered through.
     pub fields: u64,
 }
@@ -48,7 +48,7 @@ enum Op {
     /// Text up to this position.
     Text(usize),
     Field(Field),
-    Cell(Slot),
+    Cell(CellRef),
 }
 
 /// A sequence of texts, generated fields and columns.

@@ -1,6 +1,6 @@
 //! What is wrong with a template, and where.
 
-use crate::units::clip;
+use crate::units::quoted;
 use std::fmt;
 use std::ops::Range;
 
@@ -31,7 +31,5 @@ impl fmt::Display for TemplateError {
 
 /// A name in an error: clipped, and in quotes unless it is plain.
 pub fn shown(name: &str) -> String {
-    let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_graphic());
-    let name = clip(name, MAX_CHARS);
-    if plain { name } else { format!("\"{name}\"") }
+    quoted(name, MAX_CHARS)
 }

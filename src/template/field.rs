@@ -1,9 +1,8 @@
 //! Generated values: pure functions of the field and the ticket.
 
+use super::filter::{encode, encoded};
 use super::hash::{self, Random};
-use crate::units::civil;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use crate::units::{MS_PER_DAY, civil};
 
 /// Maximum length of `random(n)`, in characters.
 pub const MAX_RANDOM: usize = 256;
@@ -15,7 +14,7 @@ pub const WARMUP_COUNTER: u64 = 1_000_000_000_000_000;
 const ROOM: usize = MAX_RANDOM;
 /// Times that `now_ms` and `now_iso` write with their usual number of digits: the years 2001 to 2286.
 const NOW_MS: std::ops::RangeInclusive<u64> = 1_000_000_000_000..=9_999_999_999_999;
-const MS_PER_DAY: u64 = 86_400_000;
+const DAY_MS: u64 = MS_PER_DAY as u64;
 const LETTERS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 /// Letters that one random number of 64 bits yields. 62^8 is far below 2^64, so they are nearly even.
 const LETTERS_PER_NUMBER: usize = 8;
@@ -32,7 +31,7 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// The same number for no two requests of a fleet.
+    /// Unique for each request of a fleet.
     pub fn number(&self) -> u64 {
         self.ticket | u64::from(self.is_warmup) << 63
     }
@@ -171,16 +170,6 @@ impl Field {
     }
 }
 
-/// Length of a value in base64.
-fn encoded(length: usize) -> usize {
-    length.div_ceil(3) * 4
-}
-
-fn encode(value: &[u8], out: &mut [u8]) {
-    // The output has exactly the encoded length, so this cannot fail.
-    let _ = STANDARD.encode_slice(value, out);
-}
-
 /// Writes a number; returns its length.
 #[inline]
 pub fn decimal(number: u64, out: &mut [u8]) -> usize {
@@ -231,8 +220,8 @@ fn letters(mut random: Random, out: &mut [u8]) -> usize {
 }
 
 fn iso(ms: u64, out: &mut [u8]) -> usize {
-    let (year, month, day) = civil((ms / MS_PER_DAY) as i64);
-    let ms = ms % MS_PER_DAY;
+    let (year, month, day) = civil((ms / DAY_MS) as i64);
+    let ms = ms % DAY_MS;
     out[..24].copy_from_slice(b"0000-00-00T00:00:00.000Z");
     padded(year as u64, &mut out[..4]);
     padded(month as u64, &mut out[5..7]);

@@ -40,12 +40,22 @@ impl Filter {
             Filter::Json => json(value, out),
             Filter::Base64 => {
                 let begin = out.len();
-                out.resize(begin + value.len().div_ceil(3) * 4, 0);
-                // The buffer has exactly the encoded length, so this cannot fail.
-                let _ = STANDARD.encode_slice(value, &mut out[begin..]);
+                out.resize(begin + encoded(value.len()), 0);
+                encode(value, &mut out[begin..]);
             }
         }
     }
+}
+
+/// Length of a value in base64.
+pub fn encoded(length: usize) -> usize {
+    length.div_ceil(3) * 4
+}
+
+/// Writes a value in base64. `out` has exactly the encoded length.
+pub fn encode(value: &[u8], out: &mut [u8]) {
+    // So there is room, and this cannot fail.
+    let _ = STANDARD.encode_slice(value, out);
 }
 
 /// A text with its filter applied.

@@ -14,7 +14,7 @@ mod parse;
 mod piece;
 mod place;
 
-pub use compiled::{Cells, Compiled, Context, NoCells, Patched, Slot};
+pub use compiled::{CellRef, Cells, Compiled, Context, NoCells, Patched};
 pub use error::TemplateError;
 pub use field::{MAX_INT, MAX_RANDOM, Moment, WARMUP_COUNTER, decimal};
 pub use filter::Filter;
@@ -23,6 +23,26 @@ pub use parse::{MAX_EXPRESSIONS, has_expression};
 pub use piece::Column;
 use piece::Piece;
 pub use place::Place;
+
+/// A template that writes `{{`.
+const OPEN: &str = "{{'{{'}}";
+
+/// A template that writes this text, in which `{{` does not begin an expression.
+pub fn as_text(text: &str) -> String {
+    text.replace("{{", OPEN)
+}
+
+/// The same for bytes.
+pub fn as_bytes(mut bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
+    while let Some(at) = bytes.windows(2).position(|pair| pair == b"{{") {
+        out.extend_from_slice(&bytes[..at]);
+        out.extend_from_slice(OPEN.as_bytes());
+        bytes = &bytes[at + 2..];
+    }
+    out.extend_from_slice(bytes);
+    out
+}
 
 /// A parsed template.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

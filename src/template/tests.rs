@@ -7,13 +7,13 @@ use std::collections::HashSet;
 struct Named;
 
 impl Cells for Named {
-    fn cell(&self, slot: Slot) -> &[u8] {
+    fn cell(&self, slot: CellRef) -> &[u8] {
         if slot.feed == 0 { b"<cell>" } else { b"" }
     }
 }
 
 fn compile(text: &str, seed: u64) -> Compiled {
-    let slot = |column: &Column| (column.feed == "users").then_some(Slot { feed: 0, column: 0 });
+    let slot = |column: &Column| (column.feed == "users").then_some(CellRef { feed: 0, column: 0 });
     let mut context = Context { seed, driver: "driver-1", slot: &slot, fields: 0 };
     let template = Template::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}"));
     let mut compiled = Compiled::default();
@@ -34,6 +34,16 @@ fn render(text: &str, moment: &Moment) -> String {
 fn wrong(text: &str) -> (String, String) {
     let error = Template::parse(text.as_bytes()).expect_err(text);
     (String::from_utf8_lossy(&text.as_bytes()[error.at]).into_owned(), error.why)
+}
+
+#[test]
+fn text_can_be_written_as_a_template() {
+    for text in ["{{x}}", "a{{{b", "{{{{", "{ {"] {
+        assert_eq!(as_text(text).as_bytes(), as_bytes(text.as_bytes()), "{text}");
+        let parsed = Template::parse(&as_bytes(text.as_bytes())).expect("a template");
+        assert_eq!(parsed.constant(), Some(text.as_bytes()));
+    }
+    assert!(as_bytes(b"").is_empty());
 }
 
 #[test]

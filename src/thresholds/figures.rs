@@ -1,9 +1,11 @@
 //! The value of a metric: of one second, of all seconds so far, and of a whole result.
 
-use super::{Amount, Figure, Metric, Statuses, Times};
+use super::{Amount, Figure, Metric, Times};
+use crate::check::Status;
 use crate::stats::distribution::Distribution;
 use crate::stats::histogram::{Histogram, Packed};
 use crate::stats::summary::{Conservation, Stats};
+use crate::units::sum;
 
 /// What the whole fleet did in one second.
 #[derive(Clone, Debug)]
@@ -162,8 +164,8 @@ pub fn of_result(
     }
 }
 
-fn of_status(status: &[(u16, u64)], which: Statuses) -> u64 {
-    status.iter().filter(|(code, _)| which.include(*code)).map(|(_, n)| n).sum()
+fn of_status(status: &[(u16, u64)], which: Status) -> u64 {
+    sum(status.iter().filter(|(code, _)| which.allows(*code)).map(|(_, n)| *n))
 }
 
 fn percent(part: u64, whole: u64) -> Option<f64> {

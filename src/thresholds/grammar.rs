@@ -1,6 +1,7 @@
 //! Reads a condition. Errors point at the part that is wrong.
 
-use super::{Amount, Comparison, Figure, Metric, Statuses, Threshold, Times};
+use super::{Amount, Comparison, Figure, Metric, Threshold, Times};
+use crate::check::Status;
 use crate::units::{clip, parse_duration};
 use std::fmt;
 use std::ops::Range;
@@ -168,8 +169,8 @@ fn metric(name: &str) -> Result<Metric, String> {
         "service" => Times::Service,
         "lag" => Times::Lag,
         "status" => {
-            let statuses = statuses(rest).ok_or("use a class like status.5xx or a code like status.503")?;
-            return Ok(Metric::Status(statuses, Amount::Count));
+            let why = |_| "use a class like status.5xx or a code like status.503";
+            return Ok(Metric::Status(Status::parse(rest).map_err(why)?, Amount::Count));
         }
         _ => return Err(unknown()),
     };
@@ -188,13 +189,6 @@ fn figure(name: &str) -> Option<Figure> {
         "max" => Figure::Max,
         _ => return None,
     })
-}
-
-fn statuses(text: &str) -> Option<Statuses> {
-    if let Some(class) = text.strip_suffix("xx").or_else(|| text.strip_suffix("XX")) {
-        return class.parse().ok().filter(|class| (1..=9).contains(class)).map(Statuses::Class);
-    }
-    text.parse().ok().filter(|code| (100..=999).contains(code)).map(Statuses::Code)
 }
 
 fn comparison(text: &str) -> Option<Comparison> {
@@ -273,7 +267,7 @@ mod tests {
             ("errors > 0.5% , abort", Metric::Errors(Amount::Percent), Comparison::Above, 0.5, None, true),
             (
                 "status.5xx > 1%",
-                Metric::Status(Statuses::Class(5), Amount::Percent),
+                Metric::Status(Status::Class(5), Amount::Percent),
                 Comparison::Above,
                 1.0,
                 None,
@@ -281,7 +275,7 @@ mod tests {
             ),
             (
                 "status.503 >= 1",
-                Metric::Status(Statuses::Code(503), Amount::Count),
+                Metric::Status(Status::Code(503), Amount::Count),
                 Comparison::AtLeast,
                 1.0,
                 None,

@@ -12,6 +12,7 @@ mod figures;
 mod grammar;
 mod judge;
 
+use crate::check::Status;
 pub use figures::SecondFigures;
 pub use grammar::Malformed;
 pub use judge::Judge;
@@ -52,7 +53,7 @@ pub enum Metric {
     /// Failed requests.
     Errors(Amount),
     /// Responses with this status.
-    Status(Statuses, Amount),
+    Status(Status, Amount),
     /// Responses that failed a check.
     FailedChecks(Amount),
     /// Responses per second.
@@ -102,25 +103,6 @@ pub enum Amount {
     Count,
     /// Their share in %.
     Percent,
-}
-
-/// Which statuses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Statuses {
-    /// All that begin with this digit: `5xx`.
-    Class(u16),
-    /// One.
-    Code(u16),
-}
-
-impl Statuses {
-    /// Whether it is one of these.
-    pub fn include(self, code: u16) -> bool {
-        match self {
-            Statuses::Class(class) => code / 100 == class,
-            Statuses::Code(one) => code == one,
-        }
-    }
 }
 
 /// How a value is compared with the limit.

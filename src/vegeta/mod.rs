@@ -11,14 +11,12 @@ mod text;
 use crate::feed::two_origins;
 use crate::plan::limits;
 use crate::plan::written::{Written, origin};
-use crate::units::{format_count, gcd};
+use crate::units::{format_count, gcd, without_mark};
 
 /// Maximum size of a file, in bytes.
 pub const MAX_BYTES: usize = 16_000_000;
 /// Maximum number of characters of a line that are shown.
 const MAX_SHOWN: usize = 100;
-/// A template that writes `{{`.
-const LITERAL: &str = "{{'{{'}}";
 
 /// How a file writes its targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,11 +80,10 @@ pub fn entries(form: Form, bytes: &[u8]) -> Result<Vec<Entry>, String> {
     if bytes.len() > MAX_BYTES {
         return Err(format!("is too large: a file with targets has at most {MAX_BYTES} bytes"));
     }
-    let text = std::str::from_utf8(bytes).map_err(|error| {
+    let text = std::str::from_utf8(without_mark(bytes)).map_err(|error| {
         let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
         format!("line {line}: is not UTF-8: save the file as UTF-8")
     })?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut found = Found::default();
     match form {
         Form::Text => text::read(text, &mut |line, target| found.add(line, target))?,
@@ -97,7 +94,7 @@ pub fn entries(form: Form, bytes: &[u8]) -> Result<Vec<Entry>, String> {
     let most = *limits::WEIGHT.end();
     if let Some(often) = found.entries.iter().find(|entry| entry.weight > u64::from(most)) {
         return Err(format!(
-            "line {}: this target occurs {} times as often as others: at most {most} times are possible",
+            "line {}: this target has a weight of {} after reduction: at most {most} is possible",
             often.line,
             format_count(often.weight)
         ));
@@ -164,23 +161,6 @@ impl Target {
         let written = Written { method, origin: "", url: &self.url, headers, body };
         written.constant().map(drop).map_err(|wrong| wrong.why)
     }
-}
-
-/// A text as a plan writes it: `{{` begins a template there.
-pub fn as_text(text: &str) -> String {
-    text.replace("{{", LITERAL)
-}
-
-/// The same for a body.
-pub fn escaped(mut body: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(body.len());
-    while let Some(at) = body.windows(2).position(|pair| pair == b"{{") {
-        out.extend_from_slice(&body[..at]);
-        out.extend_from_slice(LITERAL.as_bytes());
-        body = &body[at + 2..];
-    }
-    out.extend_from_slice(body);
-    out
 }
 
 #[cfg(test)]

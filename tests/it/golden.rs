@@ -39,7 +39,6 @@ fn register() {
         &Register {
             node_id: "driver-1".to_owned(),
             node_ip: "10.0.0.7".to_owned(),
-            message_type: register_type(),
             epoch: Some(1_790_000_000_000),
             version: Some("0.1.0".to_owned()),
             cores: Some(8),

@@ -1,7 +1,7 @@
 //! The parts of a comparison, for its own document, and for the report and the page of an A/B test.
 
+use crate::compare::NamedComparison;
 use crate::compare::document::{Change, Comparison, Word};
-use crate::compare::{MIN_MS, NamedComparison};
 use crate::html::{Cell, Column, Tone, table};
 use crate::units::{format_count, trim_number};
 use maud::{Markup, html};
@@ -98,11 +98,7 @@ pub fn method(comparison: &Comparison) -> Markup {
         @if method.name == "none" {
             p { (method.text) "." }
         } @else {
-            p {
-                (method.text) ". Intervals hold with " (method.confidence) " % for all latencies together. "
-                "A change is called only if its interval lies beyond the floor: at least "
-                (trim_number(method.noise)) " % and " (MIN_MS) " ms."
-            }
+            p { (method.text) ". " (method.sentence()) }
         }
         @if let Some(advice) = &comparison.advice { p { (advice) } }
         ul.dim { @for source in &method.sources { li { (source) } } }

@@ -30,15 +30,16 @@ pub fn title(summary: &Summary) -> &'static str {
 
 /// One row for each request name. URLs are shown without what may be a secret.
 pub fn requests(summary: &Summary) -> Markup {
-    let rows: Vec<_> = summary.requests.iter().take(MAX_ROWS).map(row).collect();
+    let is_ab = summary.is_ab();
+    let rows: Vec<_> = summary.requests.iter().take(MAX_ROWS).map(|one| row(one, is_ab)).collect();
     table("Figures by request", &COLUMNS, &rows)
 }
 
-fn row(one: &RequestSummary) -> Vec<Cell> {
+fn row(one: &RequestSummary, is_ab: bool) -> Vec<Cell> {
     let stats = &one.stats;
     let latency = |read: fn(&Distribution) -> f64| Cell::figure(stats.latency_ms.as_ref().map(read));
     vec![
-        Cell::plain(request_name(&one.name)),
+        Cell::plain(request_name(&one.name, is_ab)),
         Cell::plain(format!("{} {}", clip(&one.method, 20), target(&one.url))),
         Cell::count(stats.requests),
         Cell::figure(Some(stats.throughput_rps)),

@@ -1,9 +1,9 @@
 //! A and B of an A/B test.
 
 use super::{Table, escape};
-use crate::compare::{Comparison, MIN_MS};
+use crate::compare::Comparison;
 use crate::stats::summary::Summary;
-use crate::units::{format_count, trim_number};
+use crate::units::format_count;
 
 /// Most reasons and notes.
 const MAX_NOTES: usize = 20;
@@ -40,13 +40,7 @@ pub fn method(comparison: &Comparison) -> String {
     if method.name == "none" {
         return format!("{}.\n", escape(&method.text));
     }
-    let mut out = format!(
-        "{}. Intervals hold with {} % for all latencies together. A change is called only if its interval lies \
-         beyond the noise floor: at least {} % and {MIN_MS} ms.\n",
-        escape(&method.text),
-        method.confidence,
-        trim_number(method.noise)
-    );
+    let mut out = format!("{}. {}\n", escape(&method.text), method.sentence());
     let undecided = comparison.undecided();
     if !undecided.is_empty() {
         out.push('\n');
@@ -80,7 +74,7 @@ mod tests {
             row.starts_with("| p50 | 50.0 ms | 60.0 ms | &#43;20 % |") && row.ends_with("| slower |"),
             "{row}"
         );
-        for row in ["\n| requests | 20,000 | 20,000 |", "\n| 1,000 | 100.0 | 0 |"] {
+        for row in ["\n| requests | 20,000 | 20,000 |", "\n| 1,000 | 100 | 0 |"] {
             assert!(open.contains(row), "{row} in {open}");
         }
         assert!(text.contains("<summary>How A and B were compared</summary>"), "{text}");

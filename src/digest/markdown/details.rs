@@ -2,9 +2,9 @@
 
 use super::{Table, checks, compared, escape};
 use crate::compare::Comparison;
-use crate::message::secrets;
+use crate::plan::words::shown_plan;
 use crate::stats::summary::{Distribution, DriverSummary, SeriesPoint, Summary};
-use crate::units::{format_bytes, format_count, format_figure, format_ms, format_sum};
+use crate::units::{format_bytes, format_count, format_figure, format_ms, format_sum, sum};
 use std::collections::BTreeMap;
 
 /// Most rows of a table.
@@ -149,9 +149,8 @@ fn seconds(series: &[SeriesPoint]) -> String {
     }
     let each = series.len().div_ceil(MAX_POINTS);
     let chunks = || series.chunks(each);
-    let mean = |part: &[SeriesPoint]| {
-        Some(part.iter().map(|point| point.responses).sum::<u64>() as f64 / part.len() as f64)
-    };
+    let mean =
+        |part: &[SeriesPoint]| Some(sum(part.iter().map(|point| point.responses)) as f64 / part.len() as f64);
     let largest = |part: &[SeriesPoint]| part.iter().filter_map(|point| point.p99_ms).max_by(f64::total_cmp);
     let rates: Vec<Option<f64>> = chunks().map(mean).collect();
     let times: Vec<Option<f64>> = chunks().map(largest).collect();
@@ -175,8 +174,7 @@ fn blocks(values: &[Option<f64>]) -> String {
 
 /// The plan without secrets, in a fence that is longer than any inside.
 fn plan(summary: &Summary) -> String {
-    let mut plan = summary.plan.clone();
-    secrets::hide(&mut plan);
+    let plan = shown_plan(&summary.plan);
     let text = serde_json::to_string_pretty(&plan).unwrap_or_default();
     if plan.is_null() || text.len() > MAX_PLAN_BYTES {
         return String::new();
@@ -207,6 +205,13 @@ mod tests {
         assert!(text.contains("p99 latency  █▁▁") && text.contains("highest 8.00 ms"), "{text}");
         assert!(text.contains("highest 10.0\n") && text.ends_with("One block is 3 s.\n"), "{text}");
         assert_eq!(seconds(&series[..1]), "");
+    }
+
+    #[test]
+    fn the_plan_has_no_secrets() {
+        let plan = serde_json::json!({"target_url": "http://h/?api_key=k"});
+        let text = super::plan(&Summary { plan, ..Summary::default() });
+        assert!(text.contains("http://h/?…") && !text.contains("api_key"), "{text}");
     }
 
     #[test]

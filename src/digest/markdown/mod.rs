@@ -160,7 +160,7 @@ fn figures(summary: &Summary, requests: &[RequestSummary]) -> String {
     };
     add("total", total);
     for one in requests.iter().take(MAX_NAMES) {
-        add(&request_name(&one.name), cells(&one.stats, true));
+        add(&request_name(&one.name, summary.is_ab()), cells(&one.stats, true));
     }
     table.end()
 }
@@ -233,7 +233,7 @@ AVALANCHE, completed, 10 s measured, 1 driver, test t-1
 
 | requests | responses/s | errors | 4xx/5xx | p50 | p90 | p99 | max |
 | --: | --: | --: | --: | --: | --: | --: | --: |
-| 1,000 | 100.0 | 0 | 0 | 1.20 ms | 2.50 ms | 3.46 ms | 12.5 ms |
+| 1,000 | 100 | 0 | 0 | 1.20 ms | 2.50 ms | 3.46 ms | 12.5 ms |
 
 <details><summary>";
         assert!(text.starts_with(expected), "{text}");

@@ -21,7 +21,7 @@ pub fn section(page: &mut Page, summary: &Summary, comparison: Option<&Compariso
     match (&summary.requests[..], comparison) {
         ([], _) => return,
         ([a, b], Some(comparison)) => compared(page, a, b, comparison),
-        (requests, _) => rows(page, requests),
+        (requests, _) => rows(page, requests, summary.is_ab()),
     }
     page.put("");
 }
@@ -41,12 +41,12 @@ fn compared(page: &mut Page, a: &RequestSummary, b: &RequestSummary, comparison:
 }
 
 /// One row for each name: its counts, then its latency.
-fn rows(page: &mut Page, requests: &[RequestSummary]) {
+fn rows(page: &mut Page, requests: &[RequestSummary], is_ab: bool) {
     // Without the shares of time, which belong to the drivers.
     let mut counts = Grid::new("by request", &figures::COUNTS);
     let mut times = Grid::new("latency in ms", &figures::TIMES);
     for one in requests.iter().take(figures::MAX_ROWS) {
-        let name = format!("  {}", words::request_name(&one.name));
+        let name = format!("  {}", words::request_name(&one.name, is_ab));
         let cells = figures::count_cells(&one.stats, true).into_iter().take(figures::COUNTS.len());
         counts.add(&name, cells.collect());
         times.add(&name, figures::time_cells(one.stats.latency_ms.as_ref()));

@@ -40,10 +40,12 @@ impl Histogram {
             let us = self.0.highest_equivalent(bucket.value_iterated_to());
             while level <= 100.0 * count as f64 / all as f64 {
                 steps.push(Step { us, percent: level, count });
-                level = next_level(level);
-                if count == all {
+                let next = next_level(level);
+                // Just below 100, a step can be too small to change the level.
+                if count == all || next <= level {
                     break;
                 }
+                level = next;
             }
             if count == all && steps.last().is_none_or(|last| last.percent < 100.0) {
                 steps.push(Step { us, percent: 100.0, count });
@@ -110,6 +112,16 @@ mod tests {
         for (value, digits, expected) in cases {
             assert_eq!(decimal(value, digits), expected);
         }
+    }
+
+    #[test]
+    fn levels_too_close_to_be_told_apart_end() {
+        let mut histogram = Histogram::new();
+        for (us, count) in [(1_000, 3_000_000_000_000_000), (1_500, 1), (2_000, 1)] {
+            histogram.0.record_n(us, count).expect("a value in range");
+        }
+        assert!(histogram.steps().len() < 300, "{}", histogram.steps().len());
+        assert!(histogram.percentile_text().contains("       2.000 1.000000000000 3000000000000002\n"));
     }
 
     #[test]

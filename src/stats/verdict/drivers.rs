@@ -8,10 +8,19 @@ use crate::units::{format_count, format_ms};
 pub const LATE_MS: f64 = 50.0;
 
 pub fn lost(facts: &Facts, found: &mut Vec<Finding>) {
-    found.extend(facts.lost.iter().map(|driver| match driver.is_unreported {
+    found.extend(facts.lost.iter().take(MOST_NAMES).map(|driver| match driver.is_unreported {
         true => unreported(driver),
         false => Finding::warning("driver_lost", gone(driver, facts.planned)).of(&driver.name),
     }));
+    found.extend(more(facts.lost.len()).map(|more| {
+        let text = format!("… and {more} more drivers were lost or sent no final report.");
+        Finding::warning("driver_lost", text)
+    }));
+}
+
+/// How many there are beyond those that are listed.
+fn more(all: usize) -> Option<String> {
+    all.checked_sub(MOST_NAMES).filter(|more| *more > 0).map(|more| format_count(more as u64))
 }
 
 fn unreported(driver: &LostDriver) -> Finding {
@@ -43,11 +52,16 @@ fn gone(driver: &LostDriver, planned: u64) -> String {
 }
 
 pub fn find(facts: &Facts, found: &mut Vec<Finding>) {
-    for (name, how) in &facts.behind {
+    for (name, how) in facts.behind.iter().take(MOST_NAMES) {
         found.push(Finding::warning("driver_behind", format!("Driver {name} fell behind: {how}.")).of(name));
     }
     for (name, late_ms) in facts.late.iter().take(MOST_NAMES) {
         let text = format!("Driver {name} started {} after the gate opened.", format_ms(*late_ms));
         found.push(Finding::warning("driver_behind", text).of(name));
     }
+    let rest = [(facts.behind.len(), "fell behind"), (facts.late.len(), "started late")];
+    found.extend(rest.into_iter().filter_map(|(all, what)| {
+        let text = format!("… and {} more drivers {what}.", more(all)?);
+        Some(Finding::warning("driver_behind", text))
+    }));
 }

@@ -5,7 +5,7 @@ use super::{Facts, Finding};
 use crate::stats::causes::{ErrorSample, NO_DESCRIPTOR, NO_PORT, UNTRUSTED};
 use crate::stats::counts::is_error_status;
 use crate::stats::outcome::ErrorKind;
-use crate::units::format_count;
+use crate::units::{format_count, sum};
 
 /// Whether every request failed before a connection was established. Then the schedule was neither met nor
 /// missed.
@@ -21,7 +21,7 @@ pub fn find(facts: &Facts, found: &mut Vec<Finding>) {
     if facts.finished && facts.sent + facts.never_sent + facts.planned == 0 && facts.lost.is_empty() {
         found.push(Finding::failure("nothing_sent", "Nothing was sent.".to_owned()));
     }
-    let total: u64 = facts.errors.values().copied().fold(0, u64::saturating_add);
+    let total = sum(facts.errors.values().copied());
     let is_unreached = nothing_reached(facts);
     if is_unreached {
         found.push(Finding::failure("errors", unreached(facts, total)));
@@ -126,7 +126,7 @@ fn exhausted(sample: &ErrorSample) -> String {
 
 fn error_status(facts: &Facts, found: &mut Vec<Finding>) {
     let refused: Vec<_> = facts.status.iter().filter(|(code, _)| is_error_status(code)).collect();
-    let refusals: u64 = refused.iter().map(|(_, n)| **n).sum();
+    let refusals = sum(refused.iter().map(|(_, n)| **n));
     if refusals > 0 {
         let codes: Vec<_> = refused.iter().map(|(code, n)| counted(code, **n, facts.responses)).collect();
         let share = of(refusals, facts.responses, "responses");

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 pub struct Facts {
     /// Host and port of the target; `None` if each driver loads its own.
     pub target: Option<String>,
-    /// Why the test failed before it started, one entry per reason.
+    /// Why the test failed, one entry per reason.
     pub failed: Vec<String>,
     /// Why it was stopped early.
     pub stopped: Option<String>,

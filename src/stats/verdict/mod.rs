@@ -165,10 +165,14 @@ fn stopped(reason: &str, confirmed: Option<(usize, usize)>) -> String {
 
 fn well(facts: &Facts) -> String {
     let none = if facts.has_checks { "no errors, no failed checks" } else { "no errors" };
-    match (facts.finished, facts.is_closed && bottleneck::has_time_to_spare(facts)) {
-        (true, true) => format!("OK: the target set the pace, {none}."),
-        (true, false) => format!("OK: schedule met, {none}."),
-        (false, _) => format!("OK so far: schedule met, {none}."),
+    let so_far = if facts.finished { "" } else { " so far" };
+    match facts.is_closed {
+        true if facts.finished && bottleneck::has_time_to_spare(facts) => {
+            format!("OK: the target set the pace, {none}.")
+        }
+        // A closed loop has no schedule.
+        true => format!("OK{so_far}: {none}."),
+        false => format!("OK{so_far}: schedule met, {none}."),
     }
 }
 

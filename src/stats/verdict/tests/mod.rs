@@ -193,6 +193,21 @@ fn drivers_are_named() {
     assert_eq!(lines.len(), 4);
 }
 
+#[test]
+fn many_drivers_are_counted_beyond_the_first() {
+    let name = |n: usize| format!("d{n}");
+    let facts = Facts {
+        lost: (0..1_000).map(|n| lost(&name(n), Some(1))).collect(),
+        behind: (0..30).map(|n| (name(n), "did not finish in time".to_owned())).collect(),
+        late: (0..MOST_NAMES).map(|n| (name(n), 120.0)).collect(),
+        ..kept()
+    };
+    let lines = verdict(&facts);
+    assert_eq!(lines.len(), 3 * MOST_NAMES + 2);
+    assert_eq!(lines[MOST_NAMES], "… and 980 more drivers were lost or sent no final report.");
+    assert_eq!(lines.last().map(String::as_str), Some("… and 10 more drivers fell behind."));
+}
+
 fn lost(name: &str, not_sent: Option<u64>) -> LostDriver {
     let what = "it was silent for 5 s".to_owned();
     LostDriver { name: name.to_owned(), what, is_unreported: false, after_s: Some(12.36), not_sent }
