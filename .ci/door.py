@@ -45,6 +45,15 @@ def ask():
 class Server:
     def __init__(self):
         self.process = subprocess.Popen([*PROGRAM, "--listen", f"127.0.0.1:{PORT}"], stderr=subprocess.DEVNULL)
+        try:
+            self.await_start()
+        except BaseException:
+            self.process.kill()
+            self.process.wait()
+            raise
+        self.descriptors, self.threads = self.count("fd"), self.count("task")
+
+    def await_start(self):
         for _ in range(600):
             with contextlib.suppress(OSError), connect():
                 break
@@ -52,7 +61,6 @@ class Server:
             time.sleep(0.1)
         ask()
         time.sleep(0.5)
-        self.descriptors, self.threads = self.count("fd"), self.count("task")
 
     def count(self, what):
         return len(os.listdir(f"/proc/{self.process.pid}/{what}"))

@@ -150,12 +150,14 @@ def fleet(start, target):
 
     def alive():
         dashboard = json.loads(answers(f"{page}/dashboard") or b"{}")
-        return sum(node["state"] == "alive" for node in dashboard.get("fleet", [])) == DRIVERS
+        # A plan names only drivers that have sent a heartbeat since they registered.
+        nodes = dashboard.get("fleet", [])
+        return sum(node["state"] == "alive" and bool(node.get("activity")) for node in nodes) == DRIVERS
     wait("three drivers", alive)
     return page
 
 
-def run(plan, page, scratch):
+def run(plan, page):
     words = [os.path.join(FOLDER, "floodgate"), "run", plan, "--orchestrator", page, "--json"]
     done = subprocess.run(words, stdout=subprocess.PIPE, timeout=180, check=False)
     summary = json.loads(done.stdout)
@@ -206,7 +208,7 @@ def main():
             write(scratch, "users.csv", "id,name\n" + rows)
             plan = write(scratch, "plan.toml", PLAN.format(port=port, count=COUNT))
             before = len(entries(scratch))
-            summary = run(plan, fleet(start, port), scratch)
+            summary = run(plan, fleet(start, port))
             compare(summary, entries(scratch)[before:])
             shares = ", ".join(f"{one['name']} {one['requests']:,}" for one in summary["requests"])
             print(f"mix: {shares} as nginx logged them; {ROWS} rows, each ordered once; {summary['verdict'][0]}")

@@ -161,7 +161,8 @@ def run(options, starve, workers, args):
             if procs is None:
                 return None
             words = ["sh", "-c", 'echo $$ > "$0" && exec "$@"', procs, *words]
-        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        process = stack.enter_context(
+            running(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True))
         if starve.get("target") == "frozen":
             # The gate opens a second after the start.
             time.sleep(1.3 + args.seconds / 3)

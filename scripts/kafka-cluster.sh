@@ -29,6 +29,15 @@ clusters() {
     done
 }
 
+# Whether a node of the cluster runs; another one may be starting again.
+runs_cluster() {
+    local node
+    for node in "${cluster_nodes[@]}"; do
+        [[ -z $(pid_of "$1/cluster/$node") ]] || return 0
+    done
+    return 1
+}
+
 # A cluster's records must survive one node: three replicas, of which two must have a record before it counts.
 configure_node() {
     local version=$1 node=$2 first=$3 home=$root/$1/cluster/$2 port more other voters=
