@@ -1,5 +1,6 @@
 //! Parsers for flag values; those of a plan are in [`crate::plan::values`].
 
+use crate::message::MAX_NODE_ID_BYTES;
 pub use crate::plan::values::{
     Stages, connections, delay, duration, fleet_connections, fleet_rate, header, host, on_driver_loss,
     per_connection, rate, requests, seed, stages, test_type, timeout, url, warmup,
@@ -13,8 +14,6 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Maximum length of a driver name, in bytes.
-const MAX_NODE_ID_BYTES: usize = 128;
 /// Maximum length of a host name, in bytes (RFC 1035, section 2.3.4).
 const MAX_HOST_BYTES: usize = 253;
 /// Allowed number of drivers in one process.

@@ -35,7 +35,7 @@ pub mod worker;
 use crate::bus::Connector;
 use crate::clock;
 use crate::host::limits;
-use crate::message::{NodeRef, Register};
+use crate::message::{MAX_NODE_ID_BYTES, NodeRef, Register};
 use crate::plan::{Defaults, check_defaults};
 use crate::threads::StopFlag;
 use crate::threads::{self, Failure, Thread};
@@ -136,7 +136,8 @@ impl Driver {
         self.leave.stop();
     }
 
-    /// Stops a running load, sends its final report, says goodbye and joins all threads.
+    /// Stops a running load, sends its final report, says goodbye and joins the control and heartbeat threads.
+    /// A cancelled preparation, and a load that does not end within 15 s, are left to end by themselves.
     pub fn shutdown(self) {
         self.leave.stop();
         self.control.join();
@@ -150,8 +151,9 @@ impl Driver {
 }
 
 fn check(config: &Config) -> Result<(), String> {
-    if config.node_id.is_empty() || config.node_id.len() > 128 || config.node_id.contains(char::is_control) {
-        return Err(format!("--node-id {:?}: use 1 to 128 printable characters", config.node_id));
+    let id = &config.node_id;
+    if id.is_empty() || id.len() > MAX_NODE_ID_BYTES || id.contains(char::is_control) {
+        return Err(format!("--node-id {id:?}: use 1 to {MAX_NODE_ID_BYTES} printable characters"));
     }
     match check_defaults(&config.defaults).first() {
         Some(error) => Err(format!("--{error}")),

@@ -4,6 +4,9 @@ use super::tolerant::{maybe, maybe_text, text};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
 
+/// Maximum length of a driver's name, in bytes.
+pub const MAX_NODE_ID_BYTES: usize = 128;
+
 /// `register`: a driver announces itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Wire", into = "Wire")]
