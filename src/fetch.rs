@@ -24,6 +24,8 @@ pub struct FetchError {
     pub text: String,
     /// Whether a retry is certain to fail in the same way.
     pub is_lasting: bool,
+    /// Whether the server may have received the request.
+    pub may_have_arrived: bool,
 }
 
 impl fmt::Display for FetchError {
@@ -34,11 +36,15 @@ impl fmt::Display for FetchError {
 
 impl FetchError {
     fn passing(text: String) -> FetchError {
-        FetchError { text, is_lasting: false }
+        FetchError { text, is_lasting: false, may_have_arrived: false }
     }
 
     fn lasting(text: String) -> FetchError {
-        FetchError { text, is_lasting: true }
+        FetchError { text, is_lasting: true, may_have_arrived: false }
+    }
+
+    fn arrived(self) -> FetchError {
+        FetchError { may_have_arrived: true, ..self }
     }
 }
 
@@ -108,21 +114,22 @@ pub fn post_form(
     ];
     let body = form.as_bytes().to_vec();
     let request = Request::new("POST", url, &headers, body).map_err(FetchError::lasting)?;
-    let begun_ns = clock::now_ns();
-    let addresses = find(&request, timeout)?;
-    let left = timeout.saturating_sub(Duration::from_nanos(clock::now_ns() - begun_ns));
+    let (addresses, left) = find(&request, timeout)?;
     fetch_with(&request, addresses, trust, MAX_FORM_ANSWER_BYTES, left)
 }
 
-fn find(request: &Request, timeout: Duration) -> Result<Addresses, FetchError> {
+/// The addresses of the request's host, and the time that is left for the request.
+fn find(request: &Request, timeout: Duration) -> Result<(Addresses, Duration), FetchError> {
+    let deadline_ns = clock::deadline(timeout);
     let found = resolve(request.host(), request.port(), timeout);
     let found =
         found.map_err(|e| FetchError::passing(format!("{} {}: {e}", request.method(), request.uri())))?;
-    Ok(found.into())
+    Ok((found.into(), clock::until(deadline_ns)))
 }
 
 fn fetch(request: &Request, timeout: Duration) -> Result<Fetched, FetchError> {
-    fetch_from(request, find(request, timeout)?, MAX_FETCHED_BYTES, timeout)
+    let (addresses, left) = find(request, timeout)?;
+    fetch_from(request, addresses, MAX_FETCHED_BYTES, left)
 }
 
 fn fetch_from(
@@ -143,7 +150,8 @@ fn fetch_with(
 ) -> Result<Fetched, FetchError> {
     let name = |what: String| format!("{} {}: {what}", request.method(), request.uri());
     let fail = |what: String| FetchError::passing(name(what));
-    let too_long = || FetchError::lasting(name(format!("the body is longer than {most_bytes} bytes")));
+    let too_long =
+        || FetchError::lasting(name(format!("the body is longer than {most_bytes} bytes"))).arrived();
     let begun_ns = clock::now_ns();
     let settings = Settings { timeout, connect_timeout: timeout, trust, ..Settings::default() };
     let agent = BoundedAgent::new(request, &settings, addresses, StopFlag::default())
@@ -153,7 +161,10 @@ fn fetch_with(
         None if kind == ErrorKind::Timeout => "no response in time".to_owned(),
         None => format!("error {:?}", kind.name()),
     };
-    let mut response = agent.send(request, begun_ns).map_err(|kind| fail(why(kind)))?;
+    let mut response = agent.send(request, begun_ns).map_err(|kind| {
+        let failed = fail(why(kind));
+        if kind.is_before_send() { failed } else { failed.arrived() }
+    })?;
     let server_header = response.headers().get("server").and_then(|v| v.to_str().ok()).map(str::to_owned);
     let status = response.status().as_u16();
     if response.body().content_length().is_some_and(|length| length > most_bytes) {
@@ -162,7 +173,7 @@ fn fetch_with(
     let mut body = Vec::new();
     let reader = response.body_mut().as_reader();
     let read = reader.take(most_bytes.saturating_add(1)).read_to_end(&mut body);
-    read.map_err(|e| fail(format!("the body was cut off: {e}")))?;
+    read.map_err(|e| fail(format!("the body was cut off: {e}")).arrived())?;
     if body.len() as u64 > most_bytes {
         return Err(too_long());
     }

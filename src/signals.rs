@@ -62,6 +62,16 @@ impl Interrupts {
         Ok(Interrupts { first, handle, thread: Some(thread) })
     }
 
+    /// As if SIGTERM had been received.
+    #[cfg(test)]
+    pub fn received() -> Interrupts {
+        let (tell, first) = bounded(1);
+        tell.try_send(Signal(SIGTERM)).expect("there is room");
+        let mut interrupts = Interrupts::listen().expect("listens");
+        interrupts.first = first;
+        interrupts
+    }
+
     /// Waits for the first signal.
     pub fn wait(&self) {
         let _ = self.first.recv();

@@ -75,9 +75,7 @@ fn errors(summary: &Summary) -> Tile {
 }
 
 fn drivers(summary: &Summary) -> String {
-    use crate::stats::states::DriverRowState as State;
-    let gone = |state| matches!(state, State::Lost | State::Refused | State::Unreported);
-    match summary.drivers.iter().filter(|driver| gone(driver.state)).count() {
+    match summary.drivers.iter().filter(|driver| driver.state.is_missing()).count() {
         0 => "all reported".to_owned(),
         gone => format!("{gone} without a final report"),
     }

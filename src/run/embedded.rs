@@ -134,8 +134,9 @@ impl Backend for Embedded {
         self.control()?.configure(plan).map(|configured| configured.test_id).map_err(|e| e.message)
     }
 
-    fn stop(&mut self, test_id: &str, reason: &str) -> Result<(), String> {
-        self.control()?.stop(Some(test_id), reason).map(|_| ()).map_err(|e| e.message)
+    fn stop(&mut self, test_id: &str, reason: &str) -> Result<(), Trouble> {
+        let control = self.control().map_err(Trouble::lasting)?;
+        control.stop(Some(test_id), reason).map(|_| ()).map_err(|e| Trouble::lasting(e.message))
     }
 
     fn summary(&mut self, test_id: &str) -> Result<Option<Summary>, Trouble> {

@@ -88,7 +88,7 @@ pub trait Backend {
     /// Configures and starts a test; returns its id.
     fn configure(&mut self, plan: TestConfig) -> Result<String, String>;
     /// Closes the gate.
-    fn stop(&mut self, test_id: &str, reason: &str) -> Result<(), String>;
+    fn stop(&mut self, test_id: &str, reason: &str) -> Result<(), Trouble>;
     /// The result so far; `None` if the orchestrator does not know the test (any more).
     fn summary(&mut self, test_id: &str) -> Result<Option<Summary>, Trouble>;
     /// What became of the finished test in the store; `None` if it need not be saved here.
@@ -117,7 +117,7 @@ const AFTER_STOP: Duration = Duration::from_secs(8);
 const FAILED: u8 = 1;
 /// Exit code of a run of which a `--fail-if` condition was true.
 const CONDITION: u8 = 3;
-/// Exit code of a run that finished but lost drivers.
+/// Exit code of a run that finished without all its drivers.
 const DRIVER_LOST: u8 = 4;
 
 /// How a run ended.
@@ -192,12 +192,23 @@ fn follow(
     let mut ended = Ended { summary: None, interrupted: None, error: None };
     let mut answered_ns = clock::now_ns();
     let mut give_up_ns = answered_ns + clock::to_ns(silence);
+    // A signal that the orchestrator was not told of.
+    let mut unsent = None;
     loop {
-        if let Some(signal) = wait(interrupts, control.pause(), &mut progress) {
+        let signal = wait(interrupts, control.pause(), &mut progress);
+        if let Some(signal) = signal {
             ended.interrupted = Some(signal);
             progress.note("stopping: waiting for requests in flight (press Ctrl-C again to exit at once)");
-            ended.error = control.stop(&test_id, &signal.to_string()).err();
-            give_up_ns = clock::now_ns() + clock::to_ns(AFTER_STOP + Duration::from_millis(timeout_ms));
+            unsent = Some(signal);
+        }
+        if let Some(asked) = unsent {
+            let stopped = control.stop(&test_id, &asked.to_string());
+            let is_settled = stopped.as_ref().map_or_else(|trouble| trouble.is_lasting, |()| true);
+            ended.error = stopped.err().map(|trouble| trouble.text);
+            unsent = unsent.filter(|_| !is_settled);
+            if signal.is_some() || is_settled {
+                give_up_ns = clock::now_ns() + clock::to_ns(AFTER_STOP + Duration::from_millis(timeout_ms));
+            }
         }
         let trouble = match control.summary(&test_id) {
             Ok(Some(summary)) => {
@@ -254,7 +265,11 @@ fn wait(interrupts: &Interrupts, pause: Duration, progress: &mut Progress) -> Op
 /// Marks a result that was not followed to its end as unknown, and adds what may still be running.
 fn say_what_is_unknown(ended: &mut Ended, control: &dyn Backend) {
     let (Some(error), Some(advice)) = (&mut ended.error, control.out_of_reach()) else { return };
-    let Some(summary) = ended.summary.as_mut().filter(|summary| !summary.state.is_over()) else { return };
+    if ended.summary.as_ref().is_some_and(|summary| summary.state.is_over()) {
+        return;
+    }
+    let failed = std::mem::replace(error, format!("{error}\n{advice}"));
+    let Some(summary) = &mut ended.summary else { return };
     let known_to = match summary.series.last() {
         Some(point) => format!("These figures end with second {}", point.second),
         None => "No figures were received".to_owned(),
@@ -263,11 +278,10 @@ fn say_what_is_unknown(ended: &mut Ended, control: &dyn Backend) {
     summary.notices.clear();
     // A good start says nothing about the whole run.
     summary.findings.retain(|finding| finding.code != "all_well");
-    let unknown = format!("The result is unknown: {error}. {known_to}; what happened since is not known.");
-    let found = [unknown, advice.clone()].map(|text| Finding::new("result_unknown", Severity::Failure, text));
+    let unknown = format!("The result is unknown: {failed}. {known_to}; what happened since is not known.");
+    let found = [unknown, advice].map(|text| Finding::new("result_unknown", Severity::Failure, text));
     summary.findings.splice(0..0, found);
     summary.verdict = summary.findings.iter().map(|finding| finding.text.clone()).collect();
-    *error = format!("{error}\n{advice}");
 }
 
 /// Says where the result was saved, and adds what could not be saved to it.
@@ -308,150 +322,4 @@ fn exit_code(ended: &Ended) -> u8 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::message::TestType;
-    use crate::stats::states::DriverRowState;
-    use crate::stats::summary::{DriverSummary, SeriesPoint, ThresholdResult};
-
-    fn ended(state: RunState, responses: u64, errors: &[&str]) -> Ended {
-        let mut summary = Summary { state, ..Summary::default() };
-        summary.total.responses = responses;
-        summary.total.errors = errors.iter().map(|kind| ((*kind).to_owned(), 3)).collect();
-        Ended { summary: Some(summary), interrupted: None, error: None }
-    }
-
-    /// A scripted orchestrator: its answers to polls; the last one repeats.
-    struct Scripted {
-        answers: Vec<Result<Option<Summary>, Trouble>>,
-        stopped: Result<(), String>,
-    }
-
-    impl Backend for Scripted {
-        fn configure(&mut self, plan: TestConfig) -> Result<String, String> {
-            Ok(plan.test_id)
-        }
-
-        fn stop(&mut self, _: &str, _: &str) -> Result<(), String> {
-            self.stopped.clone()
-        }
-
-        fn summary(&mut self, _: &str) -> Result<Option<Summary>, Trouble> {
-            if self.answers.len() > 1 { self.answers.remove(0) } else { self.answers[0].clone() }
-        }
-
-        fn pause(&self) -> Duration {
-            Duration::from_millis(1)
-        }
-
-        fn out_of_reach(&self) -> Option<String> {
-            Some("The drivers go on.".to_owned())
-        }
-    }
-
-    fn running(second: u64) -> Summary {
-        Summary {
-            state: RunState::Running,
-            findings: vec![Finding::new("all_well", Severity::Info, "OK so far.".to_owned())],
-            series: vec![SeriesPoint { second, ..SeriesPoint::default() }],
-            ..Summary::default()
-        }
-    }
-
-    fn followed(answers: Vec<Result<Option<Summary>, Trouble>>) -> Ended {
-        let mut control = Scripted { answers, stopped: Ok(()) };
-        let interrupts = Interrupts::listen().expect("listens");
-        let plan = TestConfig::new("t", TestType::Tsunami);
-        let progress = Progress::start(&plan, true);
-        let mut ended = follow(&mut control, plan, &interrupts, Duration::from_millis(50), progress);
-        say_what_is_unknown(&mut ended, &control);
-        ended
-    }
-
-    #[test]
-    fn a_result_not_followed_to_its_end_is_unknown_and_says_what_may_still_run() {
-        let ended = followed(vec![
-            Ok(Some(running(11))),
-            Ok(Some(running(12))),
-            Err(Trouble::passing("nobody answers".to_owned())),
-        ]);
-        assert_eq!(exit_code(&ended), 1);
-        assert_eq!(ended.error.as_deref(), Some("nobody answers\nThe drivers go on."));
-        let summary = ended.summary.expect("the last one");
-        assert_eq!(summary.state, "unknown");
-        assert_eq!(
-            summary.verdict,
-            [
-                "The result is unknown: nobody answers. These figures end with second 12; what happened \
-                 since is not known.",
-                "The drivers go on."
-            ]
-        );
-    }
-
-    #[test]
-    fn a_test_that_the_orchestrator_forgot_is_unknown_too() {
-        let ended = followed(vec![Ok(Some(running(3))), Ok(None)]);
-        assert!(
-            ended.error.expect("an error").contains("does not know test \"t\" any more: it was restarted")
-        );
-        assert_eq!(ended.summary.expect("the last one").state, "unknown");
-    }
-
-    #[test]
-    fn one_failed_poll_is_harmless() {
-        let done = Summary { state: RunState::Completed, ..running(4) };
-        let ended = followed(vec![
-            Ok(Some(running(3))),
-            Err(Trouble::passing("busy".to_owned())),
-            Ok(Some(done.clone())),
-        ]);
-        assert_eq!((ended.error, ended.summary), (None, Some(done)));
-    }
-
-    #[test]
-    fn exit_codes_reflect_the_outcome() {
-        assert_eq!(exit_code(&ended(RunState::Completed, 5, &[])), 0);
-        assert_eq!(
-            exit_code(&ended(RunState::Completed, 5, &["connect"])),
-            0,
-            "errors alone do not fail a run"
-        );
-        assert_eq!(exit_code(&ended(RunState::Completed, 0, &["timeout"])), 1, "no complete response");
-        assert_eq!(
-            exit_code(&ended(RunState::Completed, 0, &["connect", "dns"])),
-            1,
-            "nothing could be sent"
-        );
-        assert_eq!(exit_code(&ended(RunState::Completed, 0, &[])), 1, "nothing was sent");
-        let with_lost = |state, responses| {
-            let mut lost = ended(state, responses, &[]);
-            let row = |state| DriverSummary { state, ..DriverSummary::default() };
-            let rows =
-                [DriverRowState::Done, DriverRowState::Lost, DriverRowState::Original].map(row).to_vec();
-            lost.summary.iter_mut().for_each(|summary| summary.drivers = rows.clone());
-            lost
-        };
-        let mut refused = ended(RunState::Completed, 5, &[]);
-        let row = DriverSummary { state: DriverRowState::Refused, ..DriverSummary::default() };
-        refused.summary.iter_mut().for_each(|summary| summary.drivers = vec![row.clone()]);
-        assert_eq!(exit_code(&refused), 4, "a driver could not start");
-        let lost = |responses| exit_code(&with_lost(RunState::Completed, responses));
-        assert_eq!((lost(5), lost(0)), (4, 1), "a failure takes precedence over a lost driver");
-        let judged = |state, condition: &str, passed| {
-            let mut judged = with_lost(state, 5);
-            let one =
-                ThresholdResult { expression: condition.to_owned(), value: None, passed, since_s: None };
-            judged.summary.iter_mut().for_each(|summary| summary.thresholds = vec![one.clone()]);
-            exit_code(&judged)
-        };
-        assert_eq!(judged(RunState::Completed, "max > 1s", false), 3, "a condition before a lost driver");
-        assert_eq!(judged(RunState::Completed, "max > 1s", true), 4);
-        assert_eq!(judged(RunState::Aborted, "max > 1s, abort", false), 3);
-        assert_eq!(judged(RunState::Aborted, "max > 1s", false), 1, "stopped by something else");
-        assert_eq!(judged(RunState::Failed, "max > 1s, abort", false), 1, "a failure before a condition");
-        assert_eq!(exit_code(&ended(RunState::Failed, 5, &[])), 1);
-        assert_eq!(exit_code(&ended(RunState::Aborted, 5, &[])), 1);
-        assert_eq!(exit_code(&Ended { summary: None, ..ended(RunState::Failed, 0, &[]) }), 1);
-    }
-}
+mod tests;

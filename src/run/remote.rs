@@ -2,10 +2,11 @@
 
 use super::{Backend, Trouble};
 use crate::fetch;
-use crate::message::TestConfig;
+use crate::message::{TestConfig, encode};
 use crate::stats::summary::Summary;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::json;
 use std::time::Duration;
 
 /// Address and token of the orchestrator.
@@ -20,14 +21,18 @@ pub struct Config {
 const PAUSE: Duration = Duration::from_millis(500);
 /// Timeout of a request that changes state.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// Timeout of `/configure`, which the orchestrator answers within 16 s.
+const CONFIGURE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Timeout of one poll; it also delays Ctrl-C and the progress line.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// A remote orchestrator.
 pub struct Remote {
     config: Config,
-    /// The test that was configured.
+    /// The test that was configured, or may have been.
     test_id: Option<String>,
+    /// Whether the orchestrator said that it was.
+    is_accepted: bool,
 }
 
 #[derive(Deserialize)]
@@ -43,19 +48,15 @@ struct Refusal {
 impl Remote {
     /// Sends nothing yet.
     pub fn new(config: Config) -> Remote {
-        Remote { config, test_id: None }
+        Remote { config, test_id: None, is_accepted: false }
     }
 
     fn url(&self, path: &str) -> String {
         format!("{}{path}", self.config.url.trim_end_matches('/'))
     }
 
-    fn post(&self, path: &str, body: &impl serde::Serialize) -> Result<Vec<u8>, Trouble> {
-        let body = serde_json::to_vec(body).map_err(|e| Trouble::lasting(e.to_string()))?;
-        let url = self.url(path);
-        let answer =
-            fetch::post_json(&url, &body, self.config.token.as_deref(), TIMEOUT).map_err(unreached)?;
-        accept(&url, answer)
+    fn post(&self, url: &str, body: &[u8], timeout: Duration) -> Result<fetch::Fetched, fetch::FetchError> {
+        fetch::post_json(url, body, self.config.token.as_deref(), timeout)
     }
 }
 
@@ -92,16 +93,20 @@ fn read<T: DeserializeOwned>(url: &str, body: &[u8]) -> Result<T, Trouble> {
 
 impl Backend for Remote {
     fn configure(&mut self, plan: TestConfig) -> Result<String, String> {
-        let configured = self.post("/configure", &plan);
-        let configured = configured.and_then(|body| read::<Accepted>(&self.url("/configure"), &body));
-        let test_id = configured.map(|configured| configured.test_id).map_err(|trouble| trouble.text)?;
-        self.test_id = Some(test_id.clone());
+        let (url, body) = (self.url("/configure"), encode(&plan));
+        let answer = self.post(&url, &body, CONFIGURE_TIMEOUT).map_err(|error| {
+            self.test_id = Some(plan.test_id).filter(|_| error.may_have_arrived);
+            unreached(error).text
+        })?;
+        let accepted = accept(&url, answer).and_then(|body| read::<Accepted>(&url, &body));
+        let test_id = accepted.map_err(|trouble| trouble.text)?.test_id;
+        (self.test_id, self.is_accepted) = (Some(test_id.clone()), true);
         Ok(test_id)
     }
 
-    fn stop(&mut self, test_id: &str, reason: &str) -> Result<(), String> {
-        let body = serde_json::json!({ "test_id": test_id, "reason": reason });
-        self.post("/stop", &body).map(|_| ()).map_err(|trouble| trouble.text)
+    fn stop(&mut self, test_id: &str, reason: &str) -> Result<(), Trouble> {
+        let (url, body) = (self.url("/stop"), encode(&json!({ "test_id": test_id, "reason": reason })));
+        accept(&url, self.post(&url, &body, TIMEOUT).map_err(unreached)?).map(|_| ())
     }
 
     fn summary(&mut self, test_id: &str) -> Result<Option<Summary>, Trouble> {
@@ -120,11 +125,39 @@ impl Backend for Remote {
 
     fn out_of_reach(&self) -> Option<String> {
         let test_id = self.test_id.as_deref()?;
+        let what = match self.is_accepted {
+            true => "The drivers continue to the end of the plan on their own.",
+            false => "The orchestrator may have received the plan, and then the drivers execute it.",
+        };
         Some(format!(
-            "The drivers continue to the end of the plan on their own. To stop them now: if the \
+            "{what} To stop them now: if the \
              orchestrator is still running, curl -X POST {} -d '{{\"test_id\":\"{test_id}\"}}' (with its \
              token); otherwise stop each floodgate-driver with Ctrl-C or SIGTERM.",
             self.url("/stop")
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::TestType;
+    use std::net::TcpListener;
+
+    #[test]
+    fn a_plan_that_may_have_arrived_comes_with_how_to_stop_its_test() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("its address"));
+        let mut remote = Remote::new(Config { url, token: None });
+        // It takes connections and closes them without an answer.
+        let server = std::thread::spawn(move || drop((listener.accept(), listener)));
+        let plan = TestConfig::new("t-7", TestType::Tsunami);
+        assert!(remote.configure(plan.clone()).is_err());
+        server.join().expect("ends");
+        let advice = remote.out_of_reach().expect("an advice");
+        assert!(advice.starts_with("The orchestrator may have received the plan"), "{advice}");
+        assert!(advice.contains(r#"/stop -d '{"test_id":"t-7"}'"#), "{advice}");
+        assert!(remote.configure(plan).expect_err("refused").contains("unreachable"));
+        assert_eq!(remote.out_of_reach(), None, "nobody listens any more: nothing was received");
     }
 }

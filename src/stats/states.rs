@@ -75,9 +75,11 @@ pub enum DriverRowState {
 }
 
 impl DriverRowState {
-    /// Whether a test that completed did so without the driver: it was lost, or it refused to start.
+    /// Whether a test that completed did so without the driver: it was lost, it refused to start, or its final
+    /// report was not accepted.
     pub fn is_missing(self) -> bool {
-        matches!(self, DriverRowState::Lost | DriverRowState::Refused)
+        use DriverRowState::{Lost, Refused, Unreported};
+        matches!(self, Lost | Refused | Unreported)
     }
 
     /// The word in results.

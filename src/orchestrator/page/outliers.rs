@@ -1,21 +1,21 @@
 //! Drivers that stand out from the others, by name: in a large fleet nobody reads every row.
 
-use crate::stats::states::DriverRowState;
 use crate::stats::summary::{DriverSummary, Summary};
 use crate::stats::verdict::{BUSY_SHARE, LATE_MS};
 use crate::units::{format_count, format_figure, format_ms};
 
 /// Least number of comparable drivers: of two, nobody can say which one is odd.
 const LEAST_DRIVERS: usize = 3;
-/// A 99th percentile stands out above this multiple of the drivers' median,
+/// A 99th percentile stands out above this multiple of the drivers' median, if it also exceeds it by
+/// [`P99_FLOOR_MS`].
 const P99_FACTOR: f64 = 2.0;
-/// and only if it also exceeds it by this much, in ms.
+/// By how much a 99th percentile that stands out exceeds the drivers' median at least, in ms.
 const P99_FLOOR_MS: f64 = 1.0;
 /// A rate stands out below this part of the drivers' median.
 const RATE_PART: f64 = 0.9;
-/// A share of errors stands out above this multiple of the fleet's,
+/// A share of errors stands out above this multiple of the fleet's, if it also exceeds [`ERROR_FLOOR`].
 const ERROR_FACTOR: f64 = 2.0;
-/// and only above this share.
+/// The least share of errors that can stand out.
 const ERROR_FLOOR: f64 = 0.01;
 
 /// A driver that stands out.
@@ -67,7 +67,7 @@ impl Usual {
     fn oddities(&self, driver: &DriverSummary) -> Vec<String> {
         let stats = &driver.stats;
         let mut found = Vec::new();
-        if let DriverRowState::Lost | DriverRowState::Unreported | DriverRowState::Refused = driver.state {
+        if driver.state.is_missing() {
             found.push(driver.state.as_str().to_owned());
         }
         if driver.is_original() || stats.requests == 0 {
@@ -106,6 +106,7 @@ fn p99(driver: &DriverSummary) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::stats::histogram::Histogram;
+    use crate::stats::states::DriverRowState;
     use crate::stats::summary::Stats;
 
     fn driver(name: &str, rate: f64, ms: u64) -> DriverSummary {

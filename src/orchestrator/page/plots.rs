@@ -3,7 +3,7 @@
 use super::plan;
 use crate::plot::{self, Limit, Mark, Timeline};
 use crate::stats::histogram::Packed;
-use crate::stats::states::{DriverRowState, RunState};
+use crate::stats::states::RunState;
 use crate::stats::summary::Summary;
 use maud::{Markup, html};
 
@@ -57,8 +57,7 @@ impl<'a> Plots<'a> {
 
 /// Lost drivers, the STOP, and thresholds from when they failed.
 fn marks(summary: &Summary) -> Vec<Mark> {
-    let is_lost = |state| matches!(state, DriverRowState::Lost | DriverRowState::Unreported);
-    let lost = summary.drivers.iter().filter(|driver| is_lost(driver.state));
+    let lost = summary.drivers.iter().filter(|driver| driver.state.is_missing());
     let lost = lost.map(|driver| Mark::new(driver.stats.elapsed_s, format!("{} lost", driver.node_id)));
     let stop = (summary.state == RunState::Aborted && summary.total.elapsed_s > 0.0)
         .then(|| Mark::new(summary.total.elapsed_s, "STOP"));
@@ -68,6 +67,7 @@ fn marks(summary: &Summary) -> Vec<Mark> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::states::DriverRowState;
     use crate::stats::summary::{DriverSummary, SeriesPoint, Stats};
 
     #[test]

@@ -4,7 +4,6 @@ use super::head::of;
 use super::{errors, plan};
 use crate::html::{Tone, UNKNOWN};
 use crate::orchestrator::dashboard::FleetRow;
-use crate::stats::states::DriverRowState;
 use crate::stats::summary::{Distribution, SeriesPoint, Summary};
 use crate::stats::verdict::{BUSY_SHARE, LAG_FLOOR_MS, LAG_SHARE, RATE_SHARE};
 use crate::units::{format_count, format_figure, format_ms, format_number};
@@ -129,8 +128,7 @@ fn busy(summary: &Summary) -> Tile {
 fn drivers(summary: &Summary, fleet: &[FleetRow]) -> Tile {
     let alive = fleet.iter().filter(|node| node.state == "alive").count() as u64;
     let known = fleet.iter().filter(|node| node.state != "left").count() as u64;
-    let is_lost = |state| matches!(state, DriverRowState::Lost | DriverRowState::Unreported);
-    let lost = summary.drivers.iter().filter(|driver| is_lost(driver.state)).count() as u64;
+    let lost = summary.drivers.iter().filter(|driver| driver.state.is_missing()).count() as u64;
     let remark = match lost {
         0 => format!("{} in this test", format_count(summary.drivers.len() as u64)),
         lost => format!("{} in this test lost", of(lost, summary.drivers.len() as u64)),

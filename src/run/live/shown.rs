@@ -41,7 +41,7 @@ impl Shown {
         let latency = total.latency_ms.as_ref();
         let known = |ms: Option<f64>| ms.filter(|ms| ms.is_finite());
         let newest = &summary.series[summary.series.len().saturating_sub(MAX_POINTS)..];
-        let lost = summary.drivers.iter().filter(|row| row.state == DriverRowState::Lost).count();
+        let lost = summary.drivers.iter().filter(|row| row.state.is_missing()).count();
         Shown {
             state: summary.state,
             requests: total.requests,
@@ -89,15 +89,16 @@ fn failures(total: &Stats) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-/// Which drivers are lost, if any.
+/// Which drivers are lost, or cannot be heard to the end.
 fn lost_names(summary: &Summary) -> Option<String> {
-    let lost = summary.drivers.iter().filter(|row| row.state == DriverRowState::Lost);
-    let lost: Vec<&str> = lost.map(|row| row.node_id.as_str()).collect();
-    match lost[..] {
-        [] => None,
-        [one] => Some(format!("{one} is lost")),
-        [first, ..] => Some(format!("{first} and {} more are lost", lost.len() - 1)),
-    }
+    let lost: Vec<_> = summary.drivers.iter().filter(|row| row.state.is_missing()).collect();
+    let first = &lost.first()?.node_id;
+    Some(match (lost.len() - 1, lost[0].state) {
+        (0, DriverRowState::Refused) => format!("{first} refused"),
+        (0, DriverRowState::Unreported) => format!("{first} has no final report"),
+        (0, _) => format!("{first} is lost"),
+        (more, _) => format!("{first} and {more} more are lost"),
+    })
 }
 
 #[cfg(test)]
@@ -154,7 +155,9 @@ mod tests {
             "3/10 s  driver-1 is lost  no reports for 4 s from driver-2  0 requests  0/s  p99 -  no errors"
         );
         assert_eq!(shown.drivers, (2, 1));
-        summary.drivers.push(row("driver-3", DriverRowState::Lost));
+        summary.drivers.push(row("driver-3", DriverRowState::Refused));
         assert_eq!(Shown::of(&summary).wrong[0], "driver-1 and 1 more are lost");
+        summary.drivers.remove(0);
+        assert_eq!(Shown::of(&summary).wrong[0], "driver-3 refused");
     }
 }
