@@ -71,7 +71,7 @@ pub struct Config {
     pub hosts: Vec<String>,
     /// How long the start waits for the bus.
     pub connect_timeout: Duration,
-    /// How old a test may be to be followed or listed after a start.
+    /// How much older than the newest test another one may be to be followed or listed after a start.
     pub history: Duration,
     /// Where finished tests are saved, if they are.
     pub store: Option<StoreSettings>,

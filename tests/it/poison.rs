@@ -119,6 +119,7 @@ fn poison() -> Vec<(Topic, Vec<u8>)> {
             .into_bytes(),
         )
     }));
+    records.extend(unknown());
     let huge = format!(r#"{{"test_id":"u","test_type":"AVALANCHE","target_url":"{}"}}"#, "x".repeat(900_000));
     records.push((Topic::TestConfig, huge.into_bytes()));
     records.push((Topic::Trigger, br#"{"test_id":"u","trigger":"YES","start_at_ms":1e300}"#.to_vec()));
@@ -159,6 +160,24 @@ fn reports() -> Vec<(Topic, Vec<u8>)> {
     // Each of them is small, but takes a thousand times its size in memory until it is merged.
     reports.extend((0..400).map(|n| report(&format!("stranger-{n}"), kinds[n % kinds.len()], &small, "{}")));
     reports
+}
+
+/// Reports on tests that nobody configured, which hold megabytes of histograms each.
+fn unknown() -> impl Iterator<Item = (Topic, Vec<u8>)> {
+    let mut full = Histogram::new();
+    (0..20_000).for_each(|n| full.record_us(n * (1 + n / 64)));
+    let full = full.encode().expect("encodes");
+    let named = move |n| {
+        let kinds = ["latency", "service"].map(|kind| format!(r#""{kind}":"{full}""#)).join(",");
+        format!(r#""n{n}":{{"counts":{{}},"histograms":{{{kinds}}}}}"#)
+    };
+    let names = (0..25).map(named).collect::<Vec<_>>().join(",");
+    (0..4).map(move |n| {
+        let text = format!(
+            r#"{{"node_id":"d1","test_id":"unknown-{n}","report_id":"r","epoch":5,"sequence":1,"final":true,"counts":{{}},"by_name":{{{names}}}}}"#
+        );
+        (Topic::Metrics, text.into_bytes())
+    })
 }
 
 fn deflated(zlib: &[u8]) -> String {

@@ -2,7 +2,7 @@
 
 use super::target_count;
 use crate::check::limits::CHECKS;
-use crate::message::{Histograms, LatencyMs, Metrics, NodeRef, TargetCount};
+use crate::message::{Histograms, LatencyMs, Metrics, NodeRef, TargetCount, encode};
 use crate::stats::causes::{ErrorSample, MAX_CAUSES};
 use crate::stats::check_samples::{self, CheckSample};
 use crate::stats::counts::Counts;
@@ -84,6 +84,15 @@ impl Reported {
         }
     }
 
+    /// About how much memory it takes.
+    fn bytes(&self) -> usize {
+        match self {
+            Reported::Absent => 0,
+            Reported::Unread(text) => text.len(),
+            Reported::Read(packed) => packed.bytes(),
+        }
+    }
+
     /// Whether it was not reported.
     pub fn is_absent(&self) -> bool {
         matches!(self, Reported::Absent)
@@ -138,6 +147,16 @@ impl NumberedReport {
         self.latency.is_absent() && self.snapshot.counts.responses > 0
     }
 
+    /// About how much memory it takes.
+    fn bytes(&self) -> usize {
+        let last = [&self.service, &self.connect, &self.tls].into_iter().flatten();
+        let histograms = self.latency.bytes() + self.lag.bytes() + last.map(Packed::bytes).sum::<usize>();
+        let named = self.by_name.iter().map(|(name, named)| name.len() + named.bytes()).sum::<usize>();
+        let Snapshot { counts, causes, check_samples, .. } = &*self.snapshot;
+        let texts = encode(counts).len() + encode(causes).len() + encode(check_samples).len();
+        size_of::<NumberedReport>() + size_of::<Snapshot>() + histograms + texts + named
+    }
+
     /// What a final report omitted because the bus would not accept it in full; `None` if it is complete.
     pub fn left_out(&self) -> Option<String> {
         let lacks_service = self.service.as_ref().is_some_and(Packed::is_empty);
@@ -169,6 +188,14 @@ pub enum Report {
 }
 
 impl Report {
+    /// About how much memory it takes.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Report::Numbered(report) => report.bytes(),
+            Report::Original(name, _) => size_of::<Report>() + name.len(),
+        }
+    }
+
     /// Decodes and checks; the error says what is wrong.
     pub fn read(message: &Metrics) -> Result<Report, String> {
         let Some(epoch) = message.epoch else {

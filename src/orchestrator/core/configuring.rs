@@ -13,6 +13,8 @@ use crate::thresholds;
 
 /// How long a written plan may take to be read back, in ns.
 const READ_BACK_NS: u64 = 20 * crate::clock::NS_PER_S;
+/// Maximum number of plans remembered that may still turn up in the log.
+const MAX_ABANDONED: usize = 32;
 
 /// A plan that was handed to the writer and has not been read back yet.
 #[derive(Debug)]
@@ -108,8 +110,8 @@ impl Core {
         Ok(())
     }
 
-    /// Begins the test of a plan that counts.
-    pub(super) fn begin(&mut self, config: &TestConfig, configured_ms: f64, now: Now) {
+    /// Begins the test of a plan that counts. Returns whether it is this process's proposal.
+    pub(super) fn begin(&mut self, config: &TestConfig, configured_ms: f64, now: Now) -> bool {
         let is_ours = |proposal: &mut Proposal| {
             proposal.test_id == config.test_id && proposal.hash == config.plan_hash()
         };
@@ -119,13 +121,14 @@ impl Core {
                 let refused = ApiError::new(500, "the plan could not be read back: see the log");
                 self.decided.push((config.test_id.clone(), Err(refused)));
             }
-            return;
+            return own;
         };
         if own {
             self.decided.push((config.test_id.clone(), Ok(configured(&test.run))));
         }
         self.tests.push(test);
         self.take_early(&config.test_id, now);
+        own
     }
 
     /// A test from its plan as it stands in the log; `None` if this version does not understand the plan.
@@ -182,21 +185,47 @@ impl Core {
 
     /// The plan could not be written, as far as known.
     pub(super) fn not_proposed(&mut self, test_id: &str, error: &BusError) {
-        if self.proposal.take_if(|proposal| proposal.test_id == test_id).is_some() {
+        if self.abandon(test_id) {
             let text = format!("the plan could not be written: topic test_config: {error}");
             let status = if matches!(error, BusError::TooLarge { .. }) { 413 } else { 503 };
             self.decided.push((test_id.to_owned(), Err(ApiError::new(status, text))));
-            self.abandoned = Some(test_id.to_owned());
         }
     }
 
     /// Gives up a plan that is not read back.
     pub(super) fn expire_proposal(&mut self, now: Now) {
-        let late = |proposal: &mut Proposal| now.ns >= proposal.since_ns.saturating_add(READ_BACK_NS);
-        if let Some(Proposal { test_id, .. }) = self.proposal.take_if(late) {
-            let text = "Kafka accepted the plan, but it cannot be read back: see GET /dashboard";
-            self.decided.push((test_id, Err(ApiError::new(503, text))));
+        let late = |proposal: &&Proposal| now.ns >= proposal.since_ns.saturating_add(READ_BACK_NS);
+        let Some(test_id) = self.proposal.as_ref().filter(late).map(|late| late.test_id.clone()) else {
+            return;
+        };
+        self.abandon(&test_id);
+        let text = "Kafka accepted the plan, but it cannot be read back: see GET /dashboard";
+        self.decided.push((test_id, Err(ApiError::new(503, text))));
+    }
+
+    /// Whether this plan is still wanted: nobody was told that it failed.
+    pub fn is_proposed(&self, test_id: &str) -> bool {
+        self.proposal.as_ref().is_some_and(|proposal| proposal.test_id == test_id)
+    }
+
+    /// Gives up a plan that has not been read back: if it turns up in the log after all, its test is stopped
+    /// before it starts. Returns `false` if it was decided already.
+    pub fn abandon(&mut self, test_id: &str) -> bool {
+        if self.proposal.take_if(|proposal| proposal.test_id == test_id).is_none() {
+            return false;
         }
+        if self.abandoned.len() == MAX_ABANDONED {
+            self.abandoned.pop_front();
+        }
+        self.abandoned.push_back(test_id.to_owned());
+        true
+    }
+
+    /// Returns whether a caller was told that this plan failed.
+    pub(super) fn forget_abandoned(&mut self, test_id: &str) -> bool {
+        let before = self.abandoned.len();
+        self.abandoned.retain(|id| id != test_id);
+        self.abandoned.len() < before
     }
 
     /// The answers since the last call.

@@ -100,7 +100,7 @@ impl Core {
         let found = self.tests.iter().position(|test| test.run.config.test_id == end.test_id);
         let Some(index) = found else {
             if !self.chain.contains(&end.test_id) {
-                self.keep_early(&end.test_id, Early::End(Box::new(end.clone())));
+                self.early.keep(&end.test_id, Early::End(Box::new(end.clone())));
             }
             return;
         };

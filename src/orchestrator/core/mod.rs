@@ -5,6 +5,7 @@
 
 mod chain;
 mod configuring;
+mod early;
 mod ending;
 mod judging;
 mod starting;
@@ -31,11 +32,10 @@ use crate::thresholds::Judge;
 use chain::{Chain, Standing};
 pub use configuring::Decided;
 use configuring::{Proposal, configured};
+use early::{Earlies, Early};
 pub use ending::Finished;
 use std::collections::VecDeque;
 
-/// Maximum number of messages kept for tests whose plan has not been read yet.
-const MAX_EARLY: usize = 256;
 /// Reads that fail for this long are an outage.
 const OUTAGE_NS: u64 = NS_PER_S;
 /// A registration appended longer ago than this does not make its node alive, in ms.
@@ -50,7 +50,7 @@ const MAX_RUNNING_S: u64 = 8 * 86_400;
 pub struct Core {
     fleet: Fleet,
     time: BrokerTime,
-    /// The least that broker time can be ahead of our clock, in ms, by the records that were read.
+    /// Lower bound of broker time minus our clock, in ms, by the records that were read.
     heard_offset_ms: Option<f64>,
     chain: Chain,
     /// Tests without an END, oldest first.
@@ -65,9 +65,10 @@ pub struct Core {
     keeps_finished: bool,
     history: VecDeque<HistoryRow>,
     /// What was read of tests that are not known yet.
-    early: VecDeque<(String, Early)>,
+    early: Earlies,
     proposal: Option<Proposal>,
-    abandoned: Option<String>,
+    /// Tests whose caller was told that they were not configured, newest last.
+    abandoned: VecDeque<String>,
     decided: Vec<Decided>,
     /// Records to write besides those of the runs.
     due: Vec<(String, Command)>,
@@ -80,15 +81,6 @@ pub struct Core {
     heard_since_ns: u64,
     moment: Now,
     journal: Journal,
-}
-
-/// A message that was read before the plan of its test: the topics are read independently.
-#[derive(Debug)]
-enum Early {
-    Report(Box<Report>, Option<i64>),
-    Trigger(Trigger, Option<i64>),
-    Index(Box<End>),
-    End(Box<End>),
 }
 
 #[derive(Debug)]
@@ -297,8 +289,8 @@ impl Core {
                 self.take_early(&config.test_id, now);
             }
             Standing::Counts => {
-                self.begin(config, configured_ms, now);
-                if self.abandoned.take_if(|id| *id == config.test_id).is_some() {
+                let own = self.begin(config, configured_ms, now);
+                if self.forget_abandoned(&config.test_id) && !own {
                     self.release(&config.test_id, "its configuration was reported as failed");
                 }
             }
@@ -314,7 +306,7 @@ impl Core {
         match self.tests.iter_mut().find(|test| test.run.config.test_id == trigger.test_id) {
             Some(test) => test.run.trigger(trigger, at_ms, now),
             None if self.chain.contains(&trigger.test_id) => self.chain.trigger(trigger, at_ms),
-            None => self.keep_early(&trigger.test_id, Early::Trigger(trigger.clone(), append_ms)),
+            None => self.early.keep(&trigger.test_id, Early::Trigger(trigger.clone(), append_ms)),
         }
         self.log_phases();
     }
@@ -323,7 +315,7 @@ impl Core {
         match self.tests.iter_mut().find(|test| test.run.config.test_id == end.test_id) {
             Some(test) => test.index = test.index.take().or_else(|| Some(Box::new(end.clone()))),
             None if self.chain.contains(&end.test_id) => self.chain.end(end),
-            None => self.keep_early(&end.test_id, Early::Index(Box::new(end.clone()))),
+            None => self.early.keep(&end.test_id, Early::Index(Box::new(end.clone()))),
         }
     }
 
@@ -331,7 +323,7 @@ impl Core {
         let found = self.tests.iter_mut().find(|test| test.run.config.test_id == test_id);
         let Some(test) = found else {
             if !self.chain.contains(test_id) {
-                self.keep_early(test_id, Early::Report(Box::new(report.clone()), append_ms));
+                self.early.keep(test_id, Early::Report(Box::new(report.clone()), append_ms));
             }
             return;
         };
@@ -353,20 +345,10 @@ impl Core {
         }
     }
 
-    fn keep_early(&mut self, test_id: &str, message: Early) {
-        if self.early.len() == MAX_EARLY {
-            self.early.pop_front();
-        }
-        self.early.push_back((test_id.to_owned(), message));
-    }
-
     fn take_early(&mut self, test_id: &str, now: Now) {
-        let early = std::mem::take(&mut self.early);
-        let (own, others): (VecDeque<_>, _) = early.into_iter().partition(|(id, _)| id == test_id);
-        self.early = others;
-        for (id, message) in own {
+        for message in self.early.take(test_id) {
             match message {
-                Early::Report(report, append_ms) => self.report(&id, &report, append_ms, now),
+                Early::Report(report, append_ms) => self.report(test_id, &report, append_ms, now),
                 Early::Trigger(trigger, append_ms) => self.trigger(&trigger, append_ms, now),
                 Early::Index(end) => self.index(&end),
                 Early::End(end) => self.end(&end, now),
@@ -404,8 +386,8 @@ impl Core {
 
     /// Whether the newest test is about to end without having started, so that a new one can be configured
     /// soon.
-    pub fn ends_unstarted(&self, now: Now) -> bool {
-        self.tests.last().is_some_and(|test| test.run.ends_unstarted(now))
+    pub fn ends_unstarted(&self) -> bool {
+        self.tests.last().is_some_and(|test| test.run.ends_unstarted())
     }
 
     /// The test that this process configured and that has not ended.

@@ -1,6 +1,8 @@
+use super::early::{MAX_EARLY, MAX_EARLY_BYTES};
 use super::*;
 use crate::message::{decode, decode_config};
 use crate::plot::Mark;
+use crate::stats::histogram::Histogram;
 use crate::stats::states::DriverRowState;
 
 /// A core at 1 s of the clock, fed with messages.
@@ -262,5 +264,78 @@ fn what_is_kept_of_tests_that_are_not_known_is_bounded() {
     for n in 0..2 * MAX_EARLY {
         told.0.message(&Message::Trigger(Trigger::start(&format!("t{n}"), 1.0), None), now);
     }
-    assert_eq!(told.0.early.len(), MAX_EARLY);
+    assert_eq!(told.0.early.size().0, MAX_EARLY);
+    // A small record with megabytes of histograms.
+    let mut full = Histogram::new();
+    (0..20_000).for_each(|n| full.record_us(n * (1 + n / 64)));
+    let full = full.encode().expect("encodes");
+    let names = (0..10).map(|n| format!(r#""n{n}":{{"counts":{{}},"histograms":{{"latency":"{full}"}}}}"#));
+    let text = format!(
+        r#"{{"node_id":"a","test_id":"x","epoch":1,"sequence":1,"final":true,"counts":{{}},"by_name":{{{}}}}}"#,
+        names.collect::<Vec<_>>().join(",")
+    );
+    let report = Box::new(Report::read(&decode(text.as_bytes()).expect("a report")).expect("a valid report"));
+    assert!(report.bytes() > 5 * text.len(), "{} bytes from {}", report.bytes(), text.len());
+    for n in 0..2 * MAX_EARLY_BYTES / report.bytes() {
+        told.0.message(&Message::Report(format!("x{n}"), report.clone(), None), now);
+    }
+    let (count, bytes) = told.0.early.size();
+    assert!((MAX_EARLY_BYTES - 2 * report.bytes()..=MAX_EARLY_BYTES).contains(&bytes), "{count}: {bytes}");
+    told.0.early.take(&format!("x{}", 2 * MAX_EARLY_BYTES / report.bytes() - 1));
+    assert_eq!(told.0.early.size().0, count - 1, "the newest are kept");
+}
+
+/// A core with one driver, and how it proposes a plan with an id.
+fn proposing() -> (Told, impl Fn(&mut Told, &str) -> Message) {
+    let mut told = Told::new();
+    told.register(1);
+    told.beat(1, "idle");
+    let propose = |told: &mut Told, id: &str| {
+        let mut config = TestConfig::new(id, crate::message::TestType::Tsunami);
+        (config.test_message_delay, config.message_count_per_driver) = (Some(100.0), Some(10));
+        let now = told.now();
+        match told.0.propose(config, now).expect("proposed") {
+            (_, Command::Config(written)) => Message::Config(written, Some(told.1 as i64)),
+            (_, other) => panic!("{other:?}"),
+        }
+    };
+    (told, propose)
+}
+
+/// The reasons of the STOPs that are due once a message was read.
+fn stops_after(told: &mut Told, message: &Message) -> Vec<String> {
+    let now = told.now();
+    told.0.message(message, now);
+    let due = told.0.tick(now, None).into_iter();
+    due.filter_map(|(_, command)| match command {
+        Command::Stop(stop) => stop.reason,
+        _ => None,
+    })
+    .collect()
+}
+
+#[test]
+fn a_test_whose_caller_was_told_that_it_failed_is_stopped_if_it_turns_up() {
+    let failed = ["its configuration was reported as failed"];
+    let (mut told, propose) = proposing();
+    let late = propose(&mut told, "late");
+    assert!(told.0.is_proposed("late") && told.0.abandon("late"), "its caller has waited long enough");
+    assert!(!told.0.is_proposed("late") && !told.0.abandon("late"), "once");
+    propose(&mut told, "expired");
+    told.1 += 20_000;
+    let now = told.now();
+    told.0.tick(now, None);
+    assert_eq!(told.0.take_decided().len(), 1);
+    assert_eq!(stops_after(&mut told, &late), failed, "also if another plan failed later");
+    let (mut told, propose) = proposing();
+    let expired = propose(&mut told, "expired");
+    told.1 += 20_000;
+    let now = told.now();
+    told.0.tick(now, None);
+    assert_eq!(stops_after(&mut told, &expired), failed);
+    let (mut told, propose) = proposing();
+    let good = propose(&mut told, "good");
+    assert_eq!(stops_after(&mut told, &good), [""; 0]);
+    assert!(!told.0.abandon("good"), "it is too late to give it up");
+    assert_eq!(told.0.own_test().as_deref(), Some("good"));
 }

@@ -1,6 +1,6 @@
 //! What to write next: the gate's opening, a STOP, the END.
 //!
-//! Who wrote the plan acts at once; every other orchestrator on the log stands in a little later, in case
+//! The process that wrote the plan acts at once; every other orchestrator on the log stands in a little later, in case
 //! that process is gone. Records that are written twice do no harm, since the first one counts.
 
 use super::closing::patience_ms;
@@ -43,6 +43,8 @@ pub struct Pending {
     pub own: bool,
     /// When it first saw the run.
     seen_ns: u64,
+    /// Why a user of this process asked for a STOP.
+    asked: Option<String>,
     /// What is needed, and since when.
     need: Option<(Need, u64)>,
     /// Before these times, nothing of its kind is written again.
@@ -56,14 +58,23 @@ pub struct Pending {
 impl Pending {
     /// Nothing yet.
     pub fn new(own: bool, now: Now) -> Pending {
-        Pending { own, seen_ns: now.ns, need: None, again_ns: [0; 3], trouble: None, settled_ns: None }
+        Pending {
+            own,
+            seen_ns: now.ns,
+            asked: None,
+            need: None,
+            again_ns: [0; 3],
+            trouble: None,
+            settled_ns: None,
+        }
     }
 
     /// Whether to write now what is needed.
     fn is_turn(&mut self, need: Need, now: Now) -> bool {
         let since_ns = self.need.filter(|(known, _)| *known == need).map_or(now.ns, |(_, since_ns)| since_ns);
         self.need = Some((need, since_ns));
-        let wait_ns = if self.own { 0 } else { STAND_IN_NS };
+        let is_asked = need == Need::Stop && self.asked.is_some();
+        let wait_ns = if self.own || is_asked { 0 } else { STAND_IN_NS };
         now.ns >= since_ns + wait_ns && now.ns >= self.again_ns[need as usize]
     }
 }
@@ -87,17 +98,23 @@ impl Run {
         vec![match need {
             Need::Open => Command::Start(Trigger::start(&self.config.test_id, self.opening_ms(now))),
             Need::Stop => {
-                let why = self.loss().or_else(|| self.breached.clone()).unwrap_or_default();
+                let asked = self.pending.asked.clone();
+                let why = asked.or_else(|| self.loss()).or_else(|| self.breached.clone()).unwrap_or_default();
                 Command::Stop(Trigger::stop(&self.config.test_id, &why))
             }
             Need::Close => Command::End(Box::new(self.to_end(now))),
         }]
     }
 
-    /// The STOP that a user asked for; `None` if there is one already, or one is being written.
+    /// The STOP that a user asked for; `None` if there is one already, or one is being written. One that
+    /// cannot be written is tried again by [`Run::tick`].
     pub fn stop(&mut self, reason: &str, now: Now) -> Option<Command> {
+        if self.stopped.is_some() || self.end.is_some() {
+            return None;
+        }
+        self.pending.asked.get_or_insert_with(|| reason.to_owned());
         let again_ns = &mut self.pending.again_ns[Need::Stop as usize];
-        if self.stopped.is_some() || self.end.is_some() || now.ns < *again_ns {
+        if now.ns < *again_ns {
             return None;
         }
         *again_ns = now.ns + AGAIN_NS;
@@ -117,16 +134,16 @@ impl Run {
         match need {
             Need::Open => self.pending.trouble = Some(format!("the trigger could not be written: {why}")),
             Need::Stop => {
-                let note = format!("The STOP could not be written, so drivers may have kept sending: {why}");
-                if !self.notes.contains(&note) {
-                    self.notes.push(note);
+                let what = "The STOP could not be written, so drivers may have kept sending: ";
+                if !self.notes.iter().any(|note| note.starts_with(what)) {
+                    self.notes.push(format!("{what}{why}"));
                 }
             }
             Need::Close => {}
         }
     }
 
-    /// Whether this process has written an END.
+    /// Whether this process has written an END, or tried to.
     pub fn has_written_end(&self) -> bool {
         self.pending.again_ns[Need::Close as usize] > 0
     }
@@ -178,7 +195,7 @@ impl Run {
         if closes {
             return Some(Need::Close);
         }
-        let must_stop = self.loss().is_some() || self.breached.is_some();
+        let must_stop = self.pending.asked.is_some() || self.loss().is_some() || self.breached.is_some();
         (self.stopped.is_none() && must_stop).then_some(Need::Stop)
     }
 
@@ -202,9 +219,8 @@ impl Run {
     }
 
     /// Whether it will end without having started.
-    pub fn ends_unstarted(&self, now: Now) -> bool {
-        let asked = now.ns < self.pending.again_ns[Need::Stop as usize];
-        self.started_at_ms.is_none() && (self.stopped.is_some() || asked)
+    pub fn ends_unstarted(&self) -> bool {
+        self.started_at_ms.is_none() && (self.stopped.is_some() || self.pending.asked.is_some())
     }
 
     fn are_originals_quiet(&self, now: Now) -> bool {
@@ -233,6 +249,9 @@ impl Run {
         let may_fail = has_heard || self.members.iter().any(prevents);
         if self.stopped.is_some() || (may_fail && !self.objections(now).is_empty()) {
             return Some(Need::Close);
+        }
+        if self.pending.asked.is_some() {
+            return Some(Need::Stop);
         }
         let agreed = self.members.iter().all(|member| member.ready);
         let read = self.originals.is_empty() || now.broker_ms >= self.configured_ms + READ_PLAN_MS;

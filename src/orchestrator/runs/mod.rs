@@ -253,7 +253,8 @@ impl Run {
         };
         self.closing = Closing::after_start(&self.config, &self.schedule, parts as u64, start_ms);
         // No driver can be away before the gate is open.
-        let opens_ns = now.ns + ((start_ms - now.broker_ms).max(0.0) * NS_PER_MS as f64) as u64;
+        let ahead_ns = ((start_ms - now.broker_ms).max(0.0) * NS_PER_MS as f64) as u64;
+        let opens_ns = now.ns.saturating_add(ahead_ns);
         self.members.iter_mut().for_each(|member| member.away_ns = Some(opens_ns));
     }
 
@@ -281,7 +282,7 @@ impl Run {
     }
 
     /// Whether every driver that is not lost has sent everything. If all are lost at once, the brokers do not
-    /// take their heartbeats, and they may still be sending.
+    /// accept their heartbeats, and they may still be sending.
     fn have_all_sent(&self) -> bool {
         let mut heard = self.members.iter().filter(|member| member.lost.is_none()).peekable();
         let is_over = |member: &Member| !member.is_at_work() || member.state == Some(DriverState::Finishing);

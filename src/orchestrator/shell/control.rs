@@ -4,7 +4,7 @@
 use super::{Job, Shared};
 use crate::bus::Topic;
 use crate::clock;
-use crate::message::{Register, TestConfig, encode};
+use crate::message::{MAX_NODE_ID_BYTES, Register, TestConfig, encode};
 use crate::orchestrator::body::{read_json, read_plan};
 use crate::orchestrator::dashboard::Dashboard;
 use crate::orchestrator::prometheus;
@@ -17,16 +17,17 @@ use crossbeam_channel::bounded;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a caller waits until its plan stands in the log; the writer gives up before.
+/// How long a caller waits until its plan stands in the log. The writer retries for 10 s, but may write
+/// something else first.
 const PLAN_WITHIN: Duration = Duration::from_secs(12);
+/// How long a caller waits for an answer that has been decided on.
+const DECIDED_WITHIN: Duration = Duration::from_secs(1);
 /// How long a new plan waits for the END of a test that was stopped before it started.
 const STOPPED_WITHIN: Duration = Duration::from_secs(3);
 /// Interval at which that is checked.
 const LOOK: Duration = Duration::from_millis(20);
 /// How long a caller waits until its record is written.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-/// Maximum length of a registered node's name, in bytes; drivers have the same limit.
-const MAX_ID_BYTES: usize = 128;
 /// The smallest body of `POST /register`.
 const REGISTER: &str = r#"{"node_id": "m1", "node_IP": "10.0.0.7"}"#;
 /// Maximum length of a STOP's reason, in characters.
@@ -64,7 +65,13 @@ impl Control {
             test_id
         };
         let late = || ApiError::new(503, "Kafka did not accept the plan in time: see GET /dashboard");
-        let answer = answered.recv_timeout(PLAN_WITHIN).unwrap_or_else(|_| Err(late()));
+        let answer = answered.recv_timeout(PLAN_WITHIN).unwrap_or_else(|_| {
+            let is_abandoned = self.shared.core().abandon(&id);
+            if is_abandoned {
+                return Err(late());
+            }
+            answered.recv_timeout(DECIDED_WITHIN).unwrap_or_else(|_| Err(late()))
+        });
         self.shared.waiting().retain(|(waiting, _)| *waiting != id);
         answer
     }
@@ -72,10 +79,7 @@ impl Control {
     /// Waits for the END of a test that was stopped before it started.
     fn await_stopped(&self) {
         let deadline_ns = clock::deadline(STOPPED_WITHIN);
-        let ends_unstarted = || {
-            let core = self.shared.core();
-            core.ends_unstarted(core.moment(clock::now_ns()))
-        };
+        let ends_unstarted = || self.shared.core().ends_unstarted();
         while ends_unstarted() && clock::now_ns() < deadline_ns {
             clock::sleep(LOOK);
         }
@@ -123,8 +127,11 @@ impl Control {
     pub fn register_json(&self, body: &[u8]) -> Result<bool, ApiError> {
         let register: Register = read_json(body, REGISTER)?;
         let id = &register.node_id;
-        if id.is_empty() || id.len() > MAX_ID_BYTES || id.contains(char::is_control) {
-            return Err(ApiError::new(400, format!("node_id: use 1 to {MAX_ID_BYTES} printable characters")));
+        if id.is_empty() || id.len() > MAX_NODE_ID_BYTES || id.contains(char::is_control) {
+            return Err(ApiError::new(
+                400,
+                format!("node_id: use 1 to {MAX_NODE_ID_BYTES} printable characters"),
+            ));
         }
         if register.node_ip.trim().is_empty() {
             return Err(ApiError::new(400, format!("node_IP: the address is missing; example: {REGISTER}")));

@@ -50,7 +50,16 @@ fn learn(
     bus.subscribe(topic, Start::Beginning, left())?;
     let mut read = Reached::new(end);
     while !read.is_there() {
-        let records = bus.poll(left().min(10 * TICK))?;
+        let began_ns = clock::now_ns();
+        let records = match bus.poll(left().min(10 * TICK)) {
+            Ok(records) => records,
+            Err(error) if !error.is_transient() || began_ns >= deadline_ns => return Err(error),
+            Err(_) => {
+                // An error may return immediately.
+                clock::sleep_until(began_ns + clock::to_ns(TICK));
+                continue;
+            }
+        };
         // Nothing more: the remaining records below the end have expired.
         let expired = records.is_empty();
         for record in &records {
@@ -186,4 +195,55 @@ fn tick(shared: &Shared, away: Option<String>) {
     }
     shared.answer(decided);
     lines.iter().for_each(|(level, text)| log::log!(*level, "{text}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bus::local::LocalConnector;
+    use crate::bus::{Appended, Bus, Connector};
+
+    /// A bus of which the first reads fail.
+    struct Flaky {
+        bus: Handle,
+        errors: Vec<BusError>,
+    }
+
+    impl Bus for Flaky {
+        fn publish(&mut self, t: Topic, key: &str, value: &[u8], w: Duration) -> Result<Appended, BusError> {
+            self.bus.publish(t, key, value, w)
+        }
+
+        fn end(&mut self, topic: Topic, timeout: Duration) -> Result<Position, BusError> {
+            self.bus.end(topic, timeout)
+        }
+
+        fn subscribe(&mut self, topic: Topic, start: Start, timeout: Duration) -> Result<(), BusError> {
+            self.bus.subscribe(topic, start, timeout)
+        }
+
+        fn poll(&mut self, timeout: Duration) -> Result<Vec<Record>, BusError> {
+            self.errors.pop().map_or_else(|| self.bus.poll(timeout), Err)
+        }
+    }
+
+    fn joined(errors: Vec<BusError>) -> Result<bool, BusError> {
+        let connector = LocalConnector::new();
+        let mut writer = connector.open();
+        let used = br#"{"test_id":"known","test_type":"AVALANCHE"}"#;
+        writer.publish(Topic::TestConfig, "known", used, TICK).expect("published");
+        let mut bus: Handle = Box::new(Flaky { bus: connector.open(), errors });
+        let (mut core, mut before) = (Core::starting(), Before::new(None));
+        let deadline_ns = clock::deadline(Duration::from_secs(60));
+        join(&mut bus, &mut core, &mut before, Duration::ZERO, deadline_ns)?;
+        Ok(!core.follows("known"))
+    }
+
+    #[test]
+    fn reads_that_fail_for_a_moment_do_not_end_the_start() {
+        let away = || BusError::Unavailable("away".to_owned());
+        assert_eq!(joined(vec![away(), away()]), Ok(true), "and what stood in the log is known");
+        let denied = BusError::Denied("no".to_owned());
+        assert_eq!(joined(vec![denied.clone(), away()]), Err(denied));
+    }
 }

@@ -31,6 +31,11 @@ impl Packed {
         self.count
     }
 
+    /// How many bytes it takes.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Whether nothing was recorded.
     pub fn is_empty(&self) -> bool {
         self.count == 0

@@ -1,3 +1,4 @@
+mod stops;
 mod together;
 
 use super::deciding::{HEAR_WITHIN_NS, STAND_IN_NS};
@@ -321,28 +322,11 @@ fn an_orchestrator_that_has_just_started_listens_before_it_closes_a_run() {
 }
 
 #[test]
-fn stop_ends_the_run_aborted_and_is_written_once() {
-    let mut run = started();
-    let command = run.stop("Ctrl-C", at(1_500)).expect("a STOP");
-    assert_eq!(command, Command::Stop(Trigger::stop("t", "Ctrl-C")));
-    assert_eq!(run.stop("again", at(1_501)), None);
-    read_back(&mut run, &[command], 1_510);
-    assert_eq!(run.phase, Phase::Finishing);
-    run.final_report(&node("a"), 10);
-    run.final_report(&node("b"), 10);
-    tick(&mut run, 1_600);
-    assert_eq!(run.phase, Phase::Aborted);
-    assert_eq!(run.end.and_then(|end| end.stopped).expect("a STOP").reason, "Ctrl-C");
-}
-
-#[test]
-fn a_stopped_run_waits_at_most_timeout_plus_five_seconds() {
-    let mut run = started();
-    stop(&mut run, "enough", 1_200);
-    tick(&mut run, 9_999);
-    assert_eq!(run.phase, Phase::Finishing);
-    tick(&mut run, 10_000);
-    assert_eq!(run.phase, Phase::Aborted);
+fn a_start_beyond_all_time_is_taken_as_it_is() {
+    let mut run = run_of(&["a"]);
+    run.trigger(&Trigger::start("t", 1e300), 1_000_001.0, at(1));
+    assert_eq!((run.phase, run.members[0].away_ns), (Phase::Running, Some(u64::MAX)));
+    assert!(tick(&mut run, 60_000).is_empty());
 }
 
 #[test]
@@ -360,15 +344,6 @@ fn drivers_that_finish_early_may_have_read_a_stop_that_this_process_has_not() {
     assert!(tick(&mut unexplained, 4_299).is_empty());
     tick(&mut unexplained, 4_300);
     assert_eq!(unexplained.phase, Phase::Completed);
-}
-
-#[test]
-fn a_stop_before_the_trigger_ends_the_run_at_once() {
-    let mut run = run_of(&["a"]);
-    stop(&mut run, "no", 5);
-    say(&mut run, "a", DriverState::Ready, 6);
-    assert!(matches!(&tick(&mut run, 7)[..], [Command::End(_)]));
-    assert_eq!(run.phase, Phase::Aborted);
 }
 
 #[test]
