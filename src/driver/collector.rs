@@ -149,7 +149,7 @@ impl Collector {
         let elapsed_ns = through * INTERVAL_NS;
         let counts = |(tally, planned): (&Tally, u64)| tally.counts(planned.max(tally.sent), 0);
         let counts = self.tallies.iter().zip(planned(tasks, elapsed_ns)).map(counts).collect();
-        Some(self.drafted(false, origin_ns, elapsed_ns, counts))
+        Some(self.build(false, origin_ns, elapsed_ns, counts))
     }
 
     /// The final draft. `stopped_ns` is when the test was stopped early, if it was. Requests without an end,
@@ -164,11 +164,11 @@ impl Collector {
             tally.counts(planned, planned - tally.sent)
         };
         let counts = self.tallies.iter_mut().zip(planned(tasks, until_ns)).map(counts).collect();
-        self.drafted(true, origin_ns, self.last_end_ns.saturating_sub(origin_ns), counts)
+        self.build(true, origin_ns, self.last_end_ns.saturating_sub(origin_ns), counts)
     }
 
     /// A draft with these counts of each request.
-    fn drafted(&self, is_final: bool, origin_ns: u64, elapsed_ns: u64, mut counts: Vec<Counts>) -> Draft {
+    fn build(&self, is_final: bool, origin_ns: u64, elapsed_ns: u64, mut counts: Vec<Counts>) -> Draft {
         for ((counts, tally), checks) in counts.iter_mut().zip(&self.tallies).zip(&self.checks) {
             counts.checks = tally.failed_by(checks);
         }

@@ -82,12 +82,14 @@ impl ControlThread {
         register: &Register,
         timeout: Duration,
     ) -> Result<Box<dyn Bus>, BusError> {
+        let deadline_ns = clock::deadline(timeout);
+        let left = || clock::until(deadline_ns).max(POLL);
         let mut bus = connector.open();
         for topic in [Topic::TestConfig, Topic::Trigger, Topic::Register] {
-            let end = bus.end(topic, timeout)?;
-            bus.subscribe(topic, Start::At(end), timeout)?;
+            let end = bus.end(topic, left())?;
+            bus.subscribe(topic, Start::At(end), left())?;
         }
-        bus.publish(Topic::Register, &register.node_id, &message::encode(register), timeout)?;
+        bus.publish(Topic::Register, &register.node_id, &message::encode(register), left())?;
         Ok(bus)
     }
 

@@ -23,16 +23,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Timeout of a name lookup.
+/// Timeout of all name lookups.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// What the second lookup has at least.
+const LEAST_RESOLVE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Timeout for reading a floodgate-target's counts.
 const METRICS_TIMEOUT: Duration = Duration::from_secs(2);
 /// Maximum size of its response, in bytes.
 const METRICS_BYTES: u64 = 64 * 1024;
 /// Connect timeout, unless `--timeout` is shorter.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Timeout of the whole preparation; opening connections may use what the other steps leave. Shorter than
-/// the orchestrator's timeout for its drivers to get ready, since messages take time, too.
+/// Timeout of lookups, reading the target's counts and opening connections, which may use what the others
+/// leave. Shorter than the orchestrator's timeout for its drivers to get ready, since messages take time, too.
 const PREPARE_WITHIN: Duration = Duration::from_secs(8);
 /// How long a ready driver keeps connections open while the gate stays closed.
 const HELD_NS: u64 = 30 * clock::NS_PER_S;
@@ -128,11 +130,12 @@ impl Recipe {
         requests: &[Request],
         settings: &ClientSettings,
         stop: StopFlag,
+        resolve_until_ns: u64,
     ) -> Recipe {
         let timeout = assignment.plan.timeout();
         Recipe {
             stop,
-            addresses: addresses(&requests[0], settings),
+            addresses: addresses(&requests[0], settings, resolve_until_ns),
             requests: settings.authorized(requests, &assignment.plan),
             values: None,
             settings: Settings {
@@ -230,12 +233,12 @@ pub fn prepare(
     settings: &ClientSettings,
     stop: StopFlag,
 ) -> Result<Prepared, String> {
-    let until_ns = clock::deadline(PREPARE_WITHIN);
+    let (until_ns, resolve_until_ns) = (clock::deadline(PREPARE_WITHIN), clock::deadline(RESOLVE_TIMEOUT));
     let kind = choose(&assignment, settings)?;
     let (part, parts) = (assignment.part, assignment.parts);
     let requests: Vec<&[Request]> = assignment.plan.sides().collect();
     let connections = assignment.plan.connections().of(part, parts) as usize;
-    let of_side = split(connections, requests.len());
+    let of_side = split_over_sides(connections, requests.len())?;
     let threads = threads(settings, connections);
     let slots = of_side.iter().zip(split(threads, requests.len()));
     let slots = slots.map(|(connections, threads)| slots_of(kind, *connections, threads.max(1)));
@@ -246,7 +249,7 @@ pub fn prepare(
     let feeds = Feeds::load(&assignment.plan, &settings.feeds, &stop)?;
     let count = requests.len() as u64;
     let sides = requests.into_iter().zip(slots).enumerate().map(|(side, (requests, slots))| {
-        let mut recipe = Recipe::new(&assignment, requests, settings, stop.clone());
+        let mut recipe = Recipe::new(&assignment, requests, settings, stop.clone(), resolve_until_ns);
         recipe.values = feeds.values(&assignment, &recipe.requests, (side as u64, count))?;
         Ok(Side { clients: recipe.clients(kind, &slots)?, before: None, recipe })
     });
@@ -256,7 +259,7 @@ pub fn prepare(
         let may_ask = side.recipe.addresses.get().is_ok() && !stop.is_stopped();
         side.before = if may_ask { side.recipe.read_target() } else { None };
     }
-    open_ahead(&mut sides, most_ahead(&assignment), until_ns);
+    open_ahead(&mut sides, most_open_ahead(&assignment), until_ns);
     let target_on = sides.iter().find_map(|side| target_on(&side.recipe.addresses, settings));
     let is_https = assignment.plan.sent().list().iter().any(Request::is_https);
     let unverified = is_https && is_insecure(&assignment, settings);
@@ -294,7 +297,7 @@ fn target_on(addresses: &Addresses, settings: &ClientSettings) -> Option<TargetO
 /// Maximum number of connections that a worker opens before the load begins. An open loop opens them on
 /// demand, since it may never need them all. If connections carry a limited number of requests, opening
 /// them is part of the load.
-fn most_ahead(assignment: &Assignment) -> usize {
+fn most_open_ahead(assignment: &Assignment) -> usize {
     let plan = &assignment.plan;
     let is_closed = matches!(plan.load(), Load::Closed);
     if !is_closed || plan.max_requests_per_connection().is_some() {
@@ -317,7 +320,7 @@ fn open_ahead(sides: &mut [Side], most: usize, until_ns: u64) {
 
 /// The addresses of the target, or of the proxy, resolved once for the whole test. A failed lookup does not
 /// refuse the plan: every request then counts as a `dns` error.
-fn addresses(request: &Request, settings: &ClientSettings) -> Addresses {
+fn addresses(request: &Request, settings: &ClientSettings, until_ns: u64) -> Addresses {
     if settings.unix_socket.is_some() {
         // There is nothing to look up; the address is not used.
         return vec![SocketAddr::from(([127, 0, 0, 1], request.port()))].into();
@@ -326,7 +329,7 @@ fn addresses(request: &Request, settings: &ClientSettings) -> Addresses {
     let (host, port) = proxy.unwrap_or((request.host(), request.port()));
     match pinned(&settings.pinned, host, port) {
         none if none.is_empty() => {
-            let resolved = resolve(host, port, RESOLVE_TIMEOUT);
+            let resolved = resolve(host, port, clock::until(until_ns).max(LEAST_RESOLVE_TIMEOUT));
             if let Err(error) = &resolved {
                 log::warn!("{error}");
             }
@@ -371,6 +374,16 @@ fn threads(settings: &ClientSettings, connections: usize) -> usize {
     settings.threads.unwrap_or(spare).clamp(1, MAX_THREADS).min(connections)
 }
 
+/// How many connections each URL has.
+fn split_over_sides(connections: usize, sides: usize) -> Result<Vec<usize>, String> {
+    if connections < sides {
+        return Err(format!(
+            "connections {connections}: an A/B test needs at least {sides} on each driver, one for each URL"
+        ));
+    }
+    Ok(split(connections, sides))
+}
+
 /// Splits `total` into `parts` that differ by at most one.
 fn split(total: usize, parts: usize) -> Vec<usize> {
     (0..parts).map(|part| total / parts + usize::from(part < total % parts)).collect()
@@ -385,5 +398,12 @@ mod tests {
         assert_eq!(split(10, 3), [4, 3, 3]);
         assert_eq!(split(2, 2), [1, 1]);
         assert_eq!(split(7, 1), [7]);
+    }
+
+    #[test]
+    fn each_url_has_a_connection() {
+        assert_eq!(split_over_sides(1, 1), Ok(vec![1]));
+        assert_eq!(split_over_sides(3, 2), Ok(vec![2, 1]));
+        assert!(split_over_sides(1, 2).is_err_and(|why| why.contains("at least 2 on each driver")));
     }
 }

@@ -309,7 +309,8 @@ fn collect(
                 .chain(handovers.try_iter().take(handovers.len()))
                 .for_each(|handover| collector.add(&handover)),
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break,
+            // The last worker panicked: what was due later was not to be sent.
+            Err(RecvTimeoutError::Disconnected) => return Some(stopped_ns.unwrap_or_else(clock::now_ns)),
         }
         let now_ns = clock::now_ns();
         if tasks.iter().any(|task| task.stop.is_stopped()) {

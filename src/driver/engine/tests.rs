@@ -126,6 +126,18 @@ fn a_load_without_any_worker_is_a_stopped_one() {
 }
 
 #[test]
+fn after_a_panic_of_the_only_worker_the_rest_of_the_plan_was_not_due() {
+    let plan = plan_at(Some(1_000.0));
+    let task = task_of(&plan);
+    let ((drafts, _kept), (events, _happened)) = (bounded(MAX_DRAFTS), unbounded());
+    let make = || Ok(Fake::new(20, None));
+    let ended = run_all(&[task], vec![(0, make)], plan.sent(), &drafts, &events);
+    ended.workers.into_iter().for_each(Thread::join);
+    let counts = ended.draft.counts;
+    assert!(counts.planned < 300_000, "of 600,000: {counts:?}");
+}
+
+#[test]
 fn a_worker_stuck_after_a_stop_does_not_delay_the_last_report() {
     let (task, (drafts, _kept), (events, _)) = (task(), crossbeam_channel::bounded(MAX_DRAFTS), unbounded());
     let (release, stuck) = bounded::<()>(0);

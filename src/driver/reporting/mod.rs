@@ -1,8 +1,8 @@
 //! What one test's reporter sends, and when it gives up. Pure: drafts, times and outcomes go in, reports come
 //! out.
 //!
-//! A report that is too large for the bus is reduced and retried: first with no histogram but that of
-//! latency, then without any.
+//! A report that is too large for the bus is reduced and retried: first without histograms by request name,
+//! then with no histogram but that of latency, then without any.
 
 use super::outbox::Outbox;
 use super::report::{Author, Detail, DraftReport, Facts};
