@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// Maximum size of a file with a password or a token, in bytes.
 const MAX_SECRET_BYTES: u64 = 16 * 1024;
 /// Maximum size of a file with certificates, in bytes.
-const MAX_PEM_BYTES: u64 = 16 << 20;
+pub const MAX_PEM_BYTES: u64 = 16 << 20;
 
 /// How the target is reached.
 #[derive(Args, Clone, Debug, Default)]
@@ -104,13 +104,11 @@ impl AccessArgs {
 
     /// The environment variables among these settings that a plan would carry to the drivers of a fleet.
     pub fn variables_of_plan(&self) -> Vec<&'static str> {
-        let is_set =
-            |name: &str, value: Option<&OsStr>| value.is_some() && std::env::var_os(name).as_deref() == value;
         let named = [
-            ("FLOODGATE_BASIC", is_set("FLOODGATE_BASIC", self.basic.as_deref().map(OsStr::new))),
+            ("FLOODGATE_BASIC", is_from("FLOODGATE_BASIC", self.basic.as_deref().map(OsStr::new))),
             (
                 "FLOODGATE_BEARER_FILE",
-                is_set("FLOODGATE_BEARER_FILE", self.bearer_file.as_deref().map(Path::as_os_str)),
+                is_from("FLOODGATE_BEARER_FILE", self.bearer_file.as_deref().map(Path::as_os_str)),
             ),
             ("FLOODGATE_INSECURE", self.insecure && std::env::var_os("FLOODGATE_INSECURE").is_some()),
         ];
@@ -122,18 +120,27 @@ impl AccessArgs {
     /// # Errors
     /// The first of them.
     pub fn check_remote(&self) -> Result<(), String> {
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.clone().into_os_string());
         let own = [
-            ("--cert", self.cert.is_some()),
-            ("--unix-socket", self.unix_socket.is_some()),
-            ("--http-proxy", self.http_proxy.is_some()),
+            ("--cert", "FLOODGATE_CERT", path(&self.cert)),
+            ("--unix-socket", "FLOODGATE_UNIX_SOCKET", path(&self.unix_socket)),
+            ("--http-proxy", "FLOODGATE_HTTP_PROXY", self.http_proxy.clone().map(Into::into)),
         ];
-        match own.iter().find(|(_, is_set)| *is_set) {
-            Some((flag, _)) => Err(format!(
+        let Some((flag, name, value)) = own.iter().find(|(.., value)| value.is_some()) else { return Ok(()) };
+        Err(match is_from(name, value.as_deref()) {
+            true => format!(
+                "{name} in the environment is a setting of each driver: unset it here, or omit --orchestrator"
+            ),
+            false => format!(
                 "{flag} is a setting of each driver: start floodgate-driver with it, or omit --orchestrator"
-            )),
-            None => Ok(()),
-        }
+            ),
+        })
     }
+}
+
+/// Whether a setting is that of this environment variable.
+fn is_from(name: &str, value: Option<&OsStr>) -> bool {
+    value.is_some() && std::env::var_os(name).as_deref() == value
 }
 
 /// A secret in a file, without the line end after it.

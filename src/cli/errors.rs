@@ -7,7 +7,7 @@ use std::error::Error as _;
 const PLACE: &str = "[URL|PLAN.toml]";
 /// Flags whose values are not repeated, since they may contain a secret. Their parsers quote only the safe
 /// part.
-const NOT_QUOTED: [&str; 6] = [PLACE, "--url", "--target", "--orchestrator", "--header", "--token"];
+const NOT_QUOTED: [&str; 7] = [PLACE, "--url", "--ab", "--target", "--orchestrator", "--header", "--token"];
 
 /// What is wrong and how to fix it. Omits clap's usage text, which would bury the message.
 pub fn text(error: &clap::Error) -> String {

@@ -1,4 +1,4 @@
-//! The flags that say where a result goes, and how much is said meanwhile.
+//! The flags that say where a result goes, and what is logged meanwhile.
 
 use super::values;
 use crate::run::output::{Destination, Output};
@@ -35,7 +35,7 @@ impl OutputArgs {
     }
 }
 
-/// What is said on standard error.
+/// What is logged on standard error.
 #[derive(Args, Clone, Debug)]
 pub struct SpeechArgs {
     /// Show no progress on standard error, and log errors only

@@ -93,10 +93,14 @@ pub fn load(path: &Path) -> Result<PlanFile, String> {
             let why = format!("{} {why}", body.display());
             file.error(&key, &why).unwrap_or(why)
         })?;
-        let named = file.options.named.iter_mut().flatten();
+        let mut named = file.options.named.iter_mut().flatten();
         match index {
             None => file.options.request.body = Some(bytes),
-            Some(index) => named.skip(index).take(1).for_each(|one| one.request.body = Some(bytes.clone())),
+            Some(index) => {
+                if let Some(one) = named.nth(index) {
+                    one.request.body = Some(bytes);
+                }
+            }
         }
     }
     let mut found = std::mem::take(&mut file.options.feeds);

@@ -4,12 +4,13 @@ use super::kafka::SecurityArgs;
 use super::output::{OutputArgs, SpeechArgs};
 use crate::bus::kafka::{KafkaClientKind, KafkaConnector};
 use crate::run::replay::{Settings, Source};
-use clap::Args;
+use clap::{ArgGroup, Args};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Flags of `floodgate replay`.
 #[derive(Args, Clone, Debug)]
+#[command(group = ArgGroup::new("brokers").args(["kafka", "kafka_config"]).multiple(true))]
 pub struct ReplayArgs {
     /// A saved run, or its records.jsonl
     #[arg(
@@ -25,10 +26,10 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "ID")]
     test_id: Option<String>,
     /// Topic name prefix
-    #[arg(long, default_value = "", requires = "kafka")]
+    #[arg(long, default_value = "", requires = "brokers")]
     topic_prefix: String,
     /// Kafka client: modern for brokers 0.11 to 4.x, legacy for older ones
-    #[arg(long, value_name = "modern|legacy", default_value = "modern", requires = "kafka")]
+    #[arg(long, value_name = "modern|legacy", default_value = "modern", requires = "brokers")]
     kafka_client: KafkaClientKind,
     /// TLS and login.
     #[command(flatten)]
@@ -57,7 +58,9 @@ impl ReplayArgs {
                     self.security.settings(&self.kafka, &self.topic_prefix, self.kafka_client, "replay")?;
                 Source::Bus { connector: Arc::new(KafkaConnector::new(settings)?), test_id }
             }
-            (None, None) => return Err("--kafka needs --test-id ID".to_owned()),
+            (None, None) => {
+                return Err("--test-id ID is missing: which test on these brokers to recompute".to_owned());
+            }
         };
         Ok(Settings { source, output: self.output.output()? })
     }

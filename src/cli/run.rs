@@ -1,6 +1,6 @@
 //! The flags of `floodgate run`.
 
-use super::access::AccessArgs;
+use super::access::{AccessArgs, MAX_PEM_BYTES};
 use super::expect::ExpectArgs;
 use super::feeds;
 use super::output::{OutputArgs, SpeechArgs};
@@ -17,6 +17,7 @@ use crate::message::{OnDriverLoss, TestType};
 use crate::plan::feed_options::FeedOptions;
 use crate::plan::options::{Options, RequestOptions};
 use crate::plan::request::{ENCODINGS, MAX_BODY_BYTES};
+use crate::plan::written::origin;
 use crate::plan::{Plan, check_split};
 use crate::run::{Place, Settings, embedded, remote};
 use crate::schedule::supply;
@@ -193,9 +194,9 @@ impl RunArgs {
             let variables = self.access.variables_of_plan();
             if !variables.is_empty() {
                 log::warn!(
-                    "the plan, which is published to the whole fleet, contains {} of the environment: unset \
-                     what is meant for other runs",
-                    variables.join(" and ")
+                    "the plan, which is published to the whole fleet, contains settings from the environment \
+                     ({}): unset those that are meant for other runs",
+                    variables.join(", ")
                 );
             }
         }
@@ -207,8 +208,10 @@ impl RunArgs {
         let plan = Merged::new(flags, file);
         let Options { url, other, .. } = &plan.options;
         if let (Some(b), None) = (other, url) {
+            // Its query may contain a secret.
+            let b = origin(b);
             return Err(format!(
-                "--ab {b} needs another URL to compare it with: floodgate run URL_OF_A --ab {b}"
+                "--ab {b} needs another URL to compare it with: floodgate run URL_OF_A --ab URL_OF_B"
             ));
         }
         // A target of the user's is loaded by one driver unless more are asked for.
@@ -327,7 +330,7 @@ fn read_body(given: &str) -> Result<Vec<u8>, String> {
 /// Reads a certificate file.
 pub fn read_certificates(path: &Path) -> Result<Vec<u8>, String> {
     let name = path.display();
-    let bytes = read_limited(path, 16 << 20).map_err(|e| format!("--ca-cert {name}: {e}"))?;
+    let bytes = read_limited(path, MAX_PEM_BYTES).map_err(|e| format!("--ca-cert {name}: {e}"))?;
     if !String::from_utf8_lossy(&bytes).contains("-----BEGIN CERTIFICATE-----") {
         return Err(format!("--ca-cert {name}: contains no PEM certificate"));
     }

@@ -108,9 +108,7 @@ impl UrlFile {
     ) -> Result<(), String> {
         check_bases(flags)?;
         if flags.feeds.iter().chain(&below.feeds).any(|feed| feed.name == FEED) {
-            return Err(format!(
-                "its rows are the feed {FEED}: give the other feed of that name another one"
-            ));
+            return Err(format!("its rows are the feed {FEED}: rename the other feed of that name"));
         }
         let Some(to) = flags.url.clone().or(own).or_else(|| below.url.clone()) else {
             return Err(
@@ -162,7 +160,8 @@ fn check_bases(flags: &Options) -> Result<(), String> {
     for url in [&flags.url, &flags.other].into_iter().flatten() {
         let base = origin(url);
         if !matches!(&url[base.len()..], "" | "/") {
-            return Err(format!("has the paths and queries: use {base} instead of {url}"));
+            // The rest may contain a secret.
+            return Err(format!("has the paths and queries: use the URL {base} without a path"));
         }
     }
     Ok(())

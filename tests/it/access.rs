@@ -75,7 +75,7 @@ fn what_a_fleet_gets_from_the_environment_is_named() {
         let output = run("floodgate", &[&["run", "http://127.0.0.1:1/x", "-n", "1"], words].concat(), env);
         let said = stderr(&output);
         assert!(!said.contains("swordfish") && !said.contains("am9lOnN3b3JkZmlzaA"), "{said}");
-        said.matches(" of the environment: unset").count() + said.matches("contains FLOODGATE_BASIC").count()
+        said.matches("settings from the environment").count() + said.matches("(FLOODGATE_BASIC)").count()
     };
     let fleet = ["--orchestrator", "http://127.0.0.1:1"];
     let basic = ("FLOODGATE_BASIC", "joe:swordfish");
@@ -83,6 +83,18 @@ fn what_a_fleet_gets_from_the_environment_is_named() {
     assert_eq!(said(&fleet, &[("FLOODGATE_INSECURE", "true")]), 1, "another name");
     assert_eq!(said(&[&fleet[..], &["--basic", "joe:swordfish"]].concat(), &[]), 0, "a flag");
     assert_eq!(said(&[], &[basic]), 0, "a local run");
+}
+
+#[test]
+fn a_drivers_setting_in_the_environment_is_named_by_its_variable() {
+    let words = ["run", "http://127.0.0.1:1/x", "-n", "1", "--orchestrator", "http://127.0.0.1:1"];
+    for name in ["FLOODGATE_CERT", "FLOODGATE_UNIX_SOCKET", "FLOODGATE_HTTP_PROXY"] {
+        let output = run("floodgate", &words, &[(name, "swordfish")]);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(&format!("{name} in the environment is a setting of each driver")), "{said}");
+        assert!(!said.contains("swordfish"), "{said}");
+    }
 }
 
 /// Everything that is in a folder.

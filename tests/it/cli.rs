@@ -191,6 +191,19 @@ fn help_and_version_are_exit_code_0() {
 }
 
 #[test]
+fn a_replay_takes_its_brokers_from_a_properties_file_too() {
+    let path = std::env::temp_dir().join(format!("floodgate-replay-{}.properties", std::process::id()));
+    std::fs::write(&path, "bootstrap.servers=127.0.0.1:9092\n").expect("written");
+    let file = path.to_str().expect("UTF-8");
+    let all = ["floodgate", "replay", "--kafka-config", file, "--test-id", "t", "--topic-prefix", "p"];
+    match try_parse::<Floodgate>(all).expect("valid").into_task() {
+        Task::Replay(args) => assert!(args.settings().is_ok()),
+        other => panic!("{other:?}"),
+    }
+    std::fs::remove_file(path).expect("removed");
+}
+
+#[test]
 fn what_is_said_meanwhile_follows_the_flags() {
     use log::LevelFilter::{Debug, Error, Info, Trace, Warn};
     let level = |words: &[&str]| {

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 /// Command lines; a word with spaces is in single quotes.
-const LINES: [&str; 149] = [
+const LINES: [&str; 154] = [
     "floodgate --rate 0",
     "floodgate --rate fast",
     "floodgate --rate 2e9",
@@ -55,7 +55,10 @@ const LINES: [&str; 149] = [
     "floodgate 'http://example.com/a b'",
     "floodgate http://127.0.0.1/ --url http://127.0.0.1/",
     "floodgate --ab http://127.0.0.1/",
+    "floodgate --ab http://127.0.0.1/?token=s3cret",
+    "floodgate http://127.0.0.1/ --ab http://me:s3cret@127.0.0.1:8001/",
     "floodgate http://127.0.0.1/ --ab 127.0.0.1:8001",
+    "floodgate http://127.0.0.1/ --ab http://127.0.0.1:8001/ --connections-per-driver 1",
     "floodgate http://127.0.0.1/ --ab http://127.0.0.1:8001/ --connections 3 --drivers 2",
     "floodgate --urls /no/such/file",
     "floodgate --urls ''",
@@ -79,6 +82,7 @@ const LINES: [&str; 149] = [
     "floodgate --urls tests/it/fixtures/urls/targets.txt --url http://127.0.0.1:8000 \
      --ab http://127.0.0.1:8001",
     "floodgate --urls tests/it/fixtures/urls/paths.txt --url http://127.0.0.1:8000/ping",
+    "floodgate --urls tests/it/fixtures/urls/paths.txt --url http://127.0.0.1:8000/?token=s3cret",
     "floodgate --urls tests/it/fixtures/urls/paths.txt --url http://127.0.0.1:8000 --feed urls=Cargo.toml",
     "floodgate --urls tests/it/fixtures/urls/paths.txt:unique --url http://127.0.0.1:8000 --warmup 5s",
     "floodgate --replay-times /no/such/file",
@@ -134,6 +138,7 @@ const LINES: [&str; 149] = [
     "floodgate -v --log-level info",
     "floodgate --json --markdown -",
     "floodgate --junit /no/such/folder/junit.xml",
+    "floodgate replay --topic-prefix p --test-id t run.jsonl",
     "floodgate completions tcsh",
     "floodgate man rnu",
     "floodgate --concurrency 5",

@@ -16,6 +16,12 @@ use std::path::{Path, PathBuf};
 pub fn run(path: &Path) -> Result<Run, String> {
     let name = name(path);
     let (records, summary) = places(path);
+    if !records.is_file() && !summary.is_file() {
+        if path.is_dir() {
+            return Err(format!("{}: contains neither {RECORDS} nor {SUMMARY}", path.display()));
+        }
+        path.metadata().map_err(|e| format!("{} cannot be opened: {e}", path.display()))?;
+    }
     if records.is_file() || !summary.is_file() {
         let recomputed = replay::from_path(&records, None)?;
         let run = |seconds| Run::new(&name, recomputed.summary.clone(), seconds);
@@ -79,4 +85,22 @@ fn name(path: &Path) -> String {
     let folder = if path.is_dir() { Some(path) } else { path.parent() };
     let name = folder.and_then(Path::file_name).unwrap_or(path.as_os_str());
     name.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_is_named_as_it_was_given() {
+        for missing in ["/no/such/run.json", "/no/such/summary.json", "/no/such/records.jsonl", "/no/such"] {
+            let error = run(Path::new(missing)).err().expect("an error");
+            assert!(error.starts_with(&format!("{missing} cannot be opened: No such file")), "{error}");
+        }
+        let empty = std::env::temp_dir().join(format!("floodgate-no-run-{}", std::process::id()));
+        std::fs::create_dir_all(&empty).expect("created");
+        let error = run(&empty).err().expect("an error");
+        assert!(error.ends_with(": contains neither records.jsonl nor summary.json"), "{error}");
+        std::fs::remove_dir(empty).expect("removed");
+    }
 }

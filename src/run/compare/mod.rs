@@ -64,7 +64,7 @@ fn runs(paths: &[PathBuf]) -> Result<Vec<Run>, String> {
     paths.iter().map(|path| load::run(path)).collect()
 }
 
-/// Conditions of which nobody knows whether they are true.
+/// Conditions whose outcome is unclear.
 fn unclear(comparison: &Comparison) -> impl Iterator<Item = &Judged> {
     let is_open = |word: Word| matches!(word, Word::Unclear | Word::NotComparable);
     comparison.conditions.iter().filter(move |condition| is_open(condition.word))
@@ -72,7 +72,10 @@ fn unclear(comparison: &Comparison) -> impl Iterator<Item = &Judged> {
 
 fn warning(condition: &Judged) -> String {
     let Judged { expression, word, .. } = condition;
-    format!("floodgate: warning: the change is {word}, so {expression:?} fails nothing (--strict: exit 3)")
+    format!(
+        "floodgate: warning: the change is {word}, so {expression:?} cannot be judged and does not fail (with \
+         --strict: exit code 3)"
+    )
 }
 
 fn exit_code(comparison: &Comparison, strict: bool) -> u8 {
