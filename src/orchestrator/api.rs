@@ -11,6 +11,7 @@ use super::prometheus;
 use super::window::Window;
 use super::{ApiError, Control};
 use crate::http::server::{Handler, Request, Response};
+use crate::message::without_mark;
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Mutex;
@@ -75,7 +76,7 @@ impl Handler for Api {
     fn answer(&self, request: &Request) -> Response {
         let control = &self.control;
         // Some programs start every text with a byte order mark.
-        let body = request.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&request.body);
+        let body = without_mark(&request.body);
         let answered = match route(request) {
             Err(refusal) => return refusal,
             Ok("/") => Ok(Response::text(302, "see /dashboard\n").with_header("Location", "/dashboard")),

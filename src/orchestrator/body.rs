@@ -4,7 +4,7 @@
 //! person may have written the body, and a misspelled limit must not become a flood without a limit.
 
 use super::ApiError;
-use crate::message::{TestConfig, bounds};
+use crate::message::{TestConfig, bounds, without_mark};
 use crate::plan::fields;
 use crate::plan_file::posted;
 use serde::Deserialize;
@@ -86,7 +86,7 @@ pub fn read_json<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, A
 
 /// The body as one JSON object, and its text. `otherwise` is what else it may be.
 fn object<'a>(body: &'a [u8], example: &str, otherwise: &str) -> Result<(Value, &'a [u8]), ApiError> {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let body = without_mark(body);
     if body.iter().all(u8::is_ascii_whitespace) {
         return Err(ApiError::new(400, format!("The body is empty: send one JSON object, like {example}")));
     }

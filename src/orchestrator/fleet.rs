@@ -144,7 +144,7 @@ impl Fleet {
             .filter(|node| node.presence == Presence::Alive && listened_ns - node.heard_ns > DEAD_AFTER_NS);
         silent
             .filter_map(|node| {
-                node.presence = node.absent();
+                node.presence = absence(node.epoch);
                 lost(node, format!("it was silent for {} s", DEAD_AFTER_NS / NS_PER_S), false)
             })
             .collect()
@@ -218,7 +218,7 @@ impl Fleet {
             let oldest = oldest.node_id.clone();
             self.nodes.remove(&oldest);
         }
-        let node = Node { node_ip, ..new_node(node_id, epoch, self.listened_ns) };
+        let node = Node { node_ip, ..Node::new(node_id, epoch, self.listened_ns) };
         self.nodes.insert(node_id.to_owned(), node);
         Some(changes)
     }
@@ -233,29 +233,23 @@ impl Fleet {
 }
 
 impl Node {
-    /// Its presence while it is silent.
-    fn absent(&self) -> Presence {
-        if self.epoch.is_none() { Presence::Silent } else { Presence::Dead }
+    /// A node of which nothing was heard yet.
+    fn new(node_id: &str, epoch: Option<u64>, heard_ns: u64) -> Node {
+        Node {
+            node_id: node_id.to_owned(),
+            node_ip: String::new(),
+            epoch,
+            presence: absence(epoch),
+            seen_ns: None,
+            heartbeat: None,
+            version: None,
+            cores: None,
+            max_connections: None,
+            heard_ns,
+            older: None,
+        }
     }
-}
 
-fn new_node(node_id: &str, epoch: Option<u64>, heard_ns: u64) -> Node {
-    Node {
-        node_id: node_id.to_owned(),
-        node_ip: String::new(),
-        epoch,
-        presence: if epoch.is_none() { Presence::Silent } else { Presence::Dead },
-        seen_ns: None,
-        heartbeat: None,
-        version: None,
-        cores: None,
-        max_connections: None,
-        heard_ns,
-        older: None,
-    }
-}
-
-impl Node {
     /// Whether a heartbeat from an older process is the second one since this process ended. A record that is
     /// read twice does not count: only a live process sends a new timestamp.
     fn is_second_of_older(&mut self, message: &Heartbeat) -> bool {
@@ -263,6 +257,11 @@ impl Node {
         let before = self.older.replace((epoch, message.timestamp));
         before.is_some_and(|(known, timestamp)| known == epoch && timestamp < message.timestamp)
     }
+}
+
+/// The presence of a silent node.
+fn absence(epoch: Option<u64>) -> Presence {
+    if epoch.is_none() { Presence::Silent } else { Presence::Dead }
 }
 
 fn reference(node: &Node) -> Option<NodeRef> {

@@ -5,7 +5,7 @@ use super::fleet::{Change, Node, Presence};
 use super::runs::{Phase, Run};
 use crate::message::Heartbeat;
 use crate::stats::summary::Summary;
-use crate::units::{format_count, format_ms};
+use crate::units::{format_count, format_ms, format_names};
 use log::Level;
 use std::collections::BTreeMap;
 
@@ -185,11 +185,7 @@ fn details(node: &Node) -> String {
 fn names(run: &Run) -> String {
     let members = run.members.iter().map(|member| member.node.node_id.clone());
     let all: Vec<String> = members.chain(run.originals.names()).collect();
-    let shown = all[..all.len().min(MOST_NAMES)].join(", ");
-    match all.len().saturating_sub(MOST_NAMES) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
+    format_names(&all, MOST_NAMES)
 }
 
 fn figures(result: Option<&Summary>) -> String {

@@ -96,9 +96,9 @@ fn total(run: &Run, figures: &Aggregate) -> Stats {
     let mut stats = Stats::new(figures.counts(), latency, service, lag, elapsed_s);
     (stats.connect_ms, stats.tls_ms) = figures.openings_ms();
     let starts: Vec<f64> = starts_ms(run, figures).into_iter().flatten().collect();
-    let greatest = starts.iter().copied().reduce(f64::max);
-    let least = starts.iter().copied().reduce(f64::min);
-    stats.start_skew_ms = greatest.zip(least).map(|(greatest, least)| round_ms(greatest - least));
+    let max = starts.iter().copied().reduce(f64::max);
+    let min = starts.iter().copied().reduce(f64::min);
+    stats.start_skew_ms = max.zip(min).map(|(max, min)| round_ms(max - min));
     stats
 }
 

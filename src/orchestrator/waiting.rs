@@ -2,6 +2,7 @@
 
 use super::runs::{Member, Now, Phase, Run};
 use crate::clock::{NS_PER_MS, NS_PER_S};
+use crate::units::format_names;
 
 /// Drivers report twice a second; a pause up to this is not reported.
 const SILENCE_NS: u64 = 3 * NS_PER_S;
@@ -40,12 +41,8 @@ pub fn notices(run: &Run, away: Option<&Away>, now: Now) -> Vec<String> {
     let silent: Vec<_> = expected.filter(|member| now_ns > heard_ns(member) + SILENCE_NS).collect();
     let Some(oldest_ns) = silent.iter().map(|member| heard_ns(member)).min() else { return Vec::new() };
     let names: Vec<&str> = silent.iter().map(|member| member.node.node_id.as_str()).collect();
-    let more = match names.len().saturating_sub(MOST_NAMES) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    let shown = names[..names.len().min(MOST_NAMES)].join(", ");
-    vec![format!("no reports for {} s from {shown}{more}", seconds(oldest_ns, now_ns))]
+    let names = format_names(&names, MOST_NAMES);
+    vec![format!("no reports for {} s from {names}", seconds(oldest_ns, now_ns))]
 }
 
 fn seconds(since_ns: u64, now_ns: u64) -> u64 {

@@ -54,7 +54,7 @@ fn serve_orchestrator(bus: Arc<dyn Connector>, config: orchestrator::Config) -> 
     let name = bus.describe();
     log::info!("joining {name}");
     let orchestrator = orchestrator::start(bus, config)?;
-    // Before this point a signal kills the process at once: there is nothing to shut down.
+    // Until here a signal kills the process at once, since joining may take long.
     let interrupts = Interrupts::listen()?;
     if let Some(addr) = orchestrator.addr() {
         log::info!("ready: http://{addr}/dashboard, over {name}");
@@ -71,7 +71,7 @@ fn serve_driver(bus: Arc<dyn Connector>, config: driver::Config) -> Result<(), S
     let (node_id, name) = (config.node_id.clone(), bus.describe());
     log::info!("driver {node_id:?} joining {name}");
     let driver = driver::start(bus, config)?;
-    // Before this point a signal kills the process at once: there is nothing to shut down.
+    // Until here a signal kills the process at once, since joining may take long.
     let interrupts = Interrupts::listen()?;
     log::info!("driver {node_id:?} ready, over {name}");
     while interrupts.wait_timeout(LOOK).is_none() && driver.failure().is_none() {}

@@ -6,7 +6,7 @@ use crate::compare::{Comparison, Figure, Judged, MIN_MS, RunName, Word, format_c
 use crate::run::table::grid::Grid;
 use crate::run::table::text::{labelled, wrap};
 use crate::terminal::Style;
-use crate::units::{format_count, format_ms, trim_number};
+use crate::units::{format_count, format_ms, format_names, trim_number};
 
 /// Runs of a side that are named.
 const MAX_NAMED: usize = 10;
@@ -134,13 +134,9 @@ fn requests(comparison: &Comparison) -> Grid {
 }
 
 fn side(runs: &[RunName]) -> String {
-    let names: Vec<&str> = runs.iter().take(MAX_NAMED).map(|run| run.name.as_str()).collect();
-    let more = match runs.len().saturating_sub(MAX_NAMED) {
-        0 => String::new(),
-        n => format!(" and {n} more"),
-    };
+    let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
     let count = if runs.len() > 1 { format!("{} runs, ", runs.len()) } else { String::new() };
-    format!("{count}{}: {}{more}", RunName::volume(runs), names.join(", "))
+    format!("{count}{}: {}", RunName::volume(runs), format_names(&names, MAX_NAMED))
 }
 
 fn method(comparison: &Comparison) -> String {

@@ -31,7 +31,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// Checks what can be checked before the test: the forms, and that the files can be created.
+    /// Checks what can be checked before the test: the forms, and that the folders of the files exist.
     ///
     /// # Errors
     /// Names the flag and says what is allowed.

@@ -30,7 +30,6 @@ enum Job {
     Flush(Sender<()>),
     Record(String, Record),
     Save(Box<Saved>),
-    Discard(String),
 }
 
 #[derive(Default)]
@@ -125,12 +124,6 @@ impl Recorder {
         }
     }
 
-    /// Forgets the records of a test that will not be saved.
-    pub fn discard(&self, test_id: &str) {
-        // Recordings that stay are given up when there are too many.
-        let _ = self.jobs.as_ref().map(|jobs| jobs.try_send(Job::Discard(test_id.to_owned())));
-    }
-
     /// Waits at the end of the process until everything is saved that was passed before.
     pub fn flush(&self) {
         let (done, is_done) = bounded(1);
@@ -191,7 +184,6 @@ impl Writer {
                 }
                 Job::Flush(done) => drop(done.try_send(())),
                 Job::Save(saved) => self.save(*saved),
-                Job::Discard(test_id) => self.discard(&test_id),
             }
         }
         while let Some((_, recording)) = self.recordings.pop_front() {
@@ -232,12 +224,6 @@ impl Writer {
         }
         let outcome = self.store.save(saved, recording);
         self.shared.finish(test_id, outcome);
-    }
-
-    fn discard(&mut self, test_id: &str) {
-        if let Some(recording) = self.take(test_id) {
-            super::discard(recording.folder());
-        }
     }
 
     fn take(&mut self, test_id: &str) -> Option<Recording> {

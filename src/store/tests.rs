@@ -362,7 +362,6 @@ fn the_recorder_saves_on_its_own_thread() {
     let recorder = Recorder::start(Arc::clone(&store)).expect("starts");
     records().iter().for_each(|record| recorder.record("t-1", record));
     recorder.record("t-2", &plan("t-2"));
-    recorder.discard("t-2");
     recorder.save(saved("t-1", AT_MS));
     // A late heartbeat begins no new recording.
     recorder.record("t-1", &record(Topic::Heartbeat, 99, b"{}"));

@@ -84,12 +84,6 @@ impl DriverFigures {
         }
     }
 
-    /// Number of its newest report that counts; 0 if none does.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the END of a test"))]
-    pub fn last_sequence(&self) -> u64 {
-        self.sequences.highest()
-    }
-
     /// Whether its final report is in.
     pub fn is_done(&self) -> bool {
         self.done

@@ -45,7 +45,7 @@ pub struct Aggregate {
     /// Epochs and positions of the drivers of each name.
     positions: HashMap<String, Vec<(u64, usize)>>,
     originals: BTreeMap<String, LatencyMs>,
-    /// The sum of all drivers' counts, once somebody asked for it.
+    /// The sum of all drivers' counts, cached on first use.
     counts: OnceCell<Counts>,
     service: Histogram,
     /// `None` until a driver reports any.

@@ -70,9 +70,9 @@ fn sum_of_processes(seen: &[&TargetSeen]) -> Counted {
     }
     if processes.contains_key(&None) {
         // With at most one named process, all read the same counter: only their versions differ.
-        let least = processes.values().map(|span| span.0).min().unwrap_or(0);
-        let greatest = processes.values().map(|span| span.1).max().unwrap_or(0);
-        return Counted::Requests(greatest.saturating_sub(least));
+        let min = processes.values().map(|span| span.0).min().unwrap_or(0);
+        let max = processes.values().map(|span| span.1).max().unwrap_or(0);
+        return Counted::Requests(max.saturating_sub(min));
     }
     let spans = processes.values().map(|(before, after)| after.saturating_sub(*before));
     Counted::Requests(spans.fold(0, u64::saturating_add))

@@ -13,7 +13,7 @@ use crate::units::format_count;
 use maud::{Markup, html};
 use std::collections::{BTreeSet, HashMap};
 
-/// A living driver that is silent for longer than this misses heartbeats: it sends one a second.
+/// A driver that is alive but silent for longer than this misses heartbeats: it sends one a second.
 const QUIET_MS: u64 = 2_000;
 /// Maximum number of outliers that are named.
 const MAX_OUTLIERS: usize = 8;

@@ -24,8 +24,7 @@ pub fn planned_s(plan: &Value) -> Option<f64> {
     length_ms(&config, &config.fleet.clone().unwrap_or_default()).map(|ms| ms as f64 / 1_000.0)
 }
 
-/// Whether requests start by a schedule, whatever the target does; unknown to be so if the drivers' own flags
-/// decide.
+/// Whether requests start by a schedule, whatever the target does; false if the drivers' own flags decide.
 pub fn is_open(plan: &Value) -> bool {
     let Ok(config) = <TestConfig as Deserialize>::deserialize(plan) else { return false };
     let fleet = config.fleet.clone().unwrap_or_default();

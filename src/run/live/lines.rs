@@ -126,16 +126,12 @@ fn wrong(shown: &Shown, columns: usize) -> Option<Line> {
 /// Drops parts from the end that do not fit with two spaces between them; returns the columns used.
 fn fitting(parts: &mut Vec<(Style, String)>, columns: usize) -> usize {
     let mut used = 0;
-    let fits = |(_, text): &(Style, String)| {
+    let fits = |(_, text): &&(Style, String)| {
         let gap = if used == 0 { 0 } else { 2 };
         used += gap + text.chars().count();
         used <= columns
     };
-    let kept = parts.iter().take_while({
-        let mut fits = fits;
-        move |part| fits(part)
-    });
-    let kept = kept.count();
+    let kept = parts.iter().take_while(fits).count();
     // The first part stays; the terminal cuts it.
     parts.truncate(kept.max(1));
     parts.iter().map(|(_, text)| text.chars().count()).sum::<usize>() + 2 * parts.len().saturating_sub(1)

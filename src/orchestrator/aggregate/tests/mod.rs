@@ -144,7 +144,7 @@ fn a_lost_driver_is_waited_for_five_seconds_and_its_last_report_counts() {
     assert_eq!(seconds(&figures), first().chain(later(complete)).collect::<Vec<_>>());
     assert_eq!(seconds(&unclear), first().chain(later(|_| false)).collect::<Vec<_>>(), "its final was due");
     assert_eq!(figures.reports_missing(), 0);
-    assert_eq!(figures.drivers()[1].last_sequence(), 3);
+    assert_eq!(figures.drivers()[1].shown.as_ref().map(|shown| shown.sequence), Some(3));
 }
 
 #[test]

@@ -31,14 +31,7 @@ fn row(driver: &DriverFigures) -> serde_json::Value {
         .shown
         .as_ref()
         .map(|shown| json!([shown.sequence, shown.elapsed_ms, shown.counts, shown.latency_ms, shown.lag_ms]));
-    json!([
-        driver.node,
-        driver.origin_ms,
-        driver.first_send_ms,
-        driver.service_ms,
-        driver.last_sequence(),
-        shown
-    ])
+    json!([driver.node, driver.origin_ms, driver.first_send_ms, driver.service_ms, shown])
 }
 
 /// The reports of one driver, some lost, the last ones perhaps too, some of the others repeated later.
