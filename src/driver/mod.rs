@@ -136,8 +136,8 @@ impl Driver {
         self.leave.stop();
     }
 
-    /// Stops a running load, sends its final report, says goodbye and joins the control and heartbeat threads.
-    /// A cancelled preparation, and a load that does not end within 15 s, are left to end by themselves.
+    /// Stops a running load, sends its final report, says goodbye and joins the control and heartbeat
+    /// threads. A cancelled preparation, and a load that does not end within 15 s, end by themselves.
     pub fn shutdown(self) {
         self.leave.stop();
         self.control.join();

@@ -34,7 +34,7 @@ const METRICS_BYTES: u64 = 64 * 1024;
 /// Connect timeout, unless `--timeout` is shorter.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Timeout of lookups, reading the target's counts and opening connections, which may use what the others
-/// leave. Shorter than the orchestrator's timeout for its drivers to get ready, since messages take time, too.
+/// leave. Shorter than the orchestrator's timeout for its drivers to get ready: messages take time, too.
 const PREPARE_WITHIN: Duration = Duration::from_secs(8);
 /// How long a ready driver keeps connections open while the gate stays closed.
 const HELD_NS: u64 = 30 * clock::NS_PER_S;

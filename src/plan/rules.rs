@@ -122,9 +122,6 @@ pub fn check(config: &TestConfig) -> Vec<PlanError> {
         errors
             .push(error("drivers", format!("{} drivers: at most {}", config.drivers.len(), limits::DRIVERS)));
     }
-    if !config.ab.is_empty() && config.connections == Some(1) {
-        errors.push(error("connections", "1 on each driver is too few for two URLs: use 2 or more"));
-    }
     if !config.drivers.is_empty() && errors.is_empty() {
         errors.extend(check_split(config, config.drivers.len()).err());
     }

@@ -199,14 +199,13 @@ fn follow(
         if let Some(signal) = signal {
             ended.interrupted = Some(signal);
             progress.note("stopping: waiting for requests in flight (press Ctrl-C again to exit at once)");
-            unsent = Some(signal);
         }
+        unsent = unsent.or(signal);
         if let Some(asked) = unsent {
             let stopped = control.stop(&test_id, &asked.to_string());
-            let is_settled = stopped.as_ref().map_or_else(|trouble| trouble.is_lasting, |()| true);
+            unsent = unsent.filter(|_| stopped.as_ref().is_err_and(|trouble| !trouble.is_lasting));
             ended.error = stopped.err().map(|trouble| trouble.text);
-            unsent = unsent.filter(|_| !is_settled);
-            if signal.is_some() || is_settled {
+            if signal.is_some() || unsent.is_none() {
                 give_up_ns = clock::now_ns() + clock::to_ns(AFTER_STOP + Duration::from_millis(timeout_ms));
             }
         }

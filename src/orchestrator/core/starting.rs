@@ -19,7 +19,8 @@ impl Core {
     }
 
     /// Chooses the tests to follow among those read so far, none configured more than `history_ms` before the
-    /// newest: this host's clock may be wrong. Returns the append time from which `metrics` must be read; `None` to read only what is new.
+    /// newest: this host's clock may be wrong. Returns the append time from which `metrics` must be read;
+    /// `None` to read only what is new.
     pub fn follow(&mut self, history_ms: f64, now: Now) -> Option<i64> {
         self.is_learning = false;
         let past = self.chain.take_past();

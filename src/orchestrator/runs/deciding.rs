@@ -1,7 +1,7 @@
 //! What to write next: the gate's opening, a STOP, the END.
 //!
-//! The process that wrote the plan acts at once; every other orchestrator on the log stands in a little later, in case
-//! that process is gone. Records that are written twice do no harm, since the first one counts.
+//! The process that wrote the plan acts at once; every other orchestrator on the log stands in a little
+//! later, in case that process is gone. Records that are written twice do no harm: the first one counts.
 
 use super::closing::patience_ms;
 use super::originals::READ_PLAN_MS;
