@@ -90,7 +90,7 @@ fn what_is_missing_is_said() {
         stderr(&output)
     };
     let alone = error(&["run", "--ab", "http://127.0.0.1:1/"]);
-    assert!(alone.contains("--ab http://127.0.0.1:1/ needs another URL"), "{alone}");
+    assert!(alone.contains("--ab http://127.0.0.1:1 needs another URL"), "{alone}");
     let few = ["run", "http://127.0.0.1:1/", "--ab", "http://127.0.0.1:2/", "--connections", "1"];
     let few = error(&few);
     assert!(

@@ -109,7 +109,7 @@ fn wrong_command_lines_and_unreadable_runs_have_their_own_codes() {
     );
     refused(&[&a[0], &a[1], "--noise", "x"], "--noise");
     refused(&[&a[0], &a[1], "--fail-if", "p99 > 10%"], "\n  p99 > 10%\n        ^");
-    for (path, why) in [("/nonexistent", "cannot be opened"), (dir.word(), "records.jsonl cannot be opened")]
+    for (path, why) in [("/nonexistent", "cannot be opened"), (dir.word(), "contains neither records.jsonl")]
     {
         let (code, out, errors) = compare(&[&a[0], path]);
         assert_eq!((code, out.as_str()), (Some(1), ""), "{path}");
