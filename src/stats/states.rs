@@ -75,8 +75,8 @@ pub enum DriverRowState {
 }
 
 impl DriverRowState {
-    /// Whether a test that completed did so without the driver: it was lost, it refused to start, or its final
-    /// report was not accepted.
+    /// Whether a test that completed did so without the driver: it was lost, it refused to start, or its
+    /// final report was not accepted.
     pub fn is_missing(self) -> bool {
         use DriverRowState::{Lost, Refused, Unreported};
         matches!(self, Lost | Refused | Unreported)
