@@ -11,7 +11,7 @@ use super::prometheus;
 use super::window::Window;
 use super::{ApiError, Control};
 use crate::http::server::{Handler, Request, Response};
-use crate::message::without_mark;
+use crate::units::without_mark;
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Mutex;

@@ -4,9 +4,10 @@
 //! person may have written the body, and a misspelled limit must not become a flood without a limit.
 
 use super::ApiError;
-use crate::message::{TestConfig, bounds, without_mark};
+use crate::message::{TestConfig, bounds};
 use crate::plan::fields;
 use crate::plan_file::posted;
+use crate::units::without_mark;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
