@@ -1,5 +1,6 @@
 //! Ctrl-C, SIGTERM and SIGHUP: the first one requests a graceful shutdown, the second one exits immediately.
 
+use crate::clock::{self, NS_PER_MS};
 use crate::host::limits::explain;
 use crate::threads;
 use crossbeam_channel::{Receiver, bounded};
@@ -8,6 +9,10 @@ use signal_hook::iterator::{Handle, Signals};
 use std::fmt;
 use std::thread::JoinHandle;
 use std::time::Duration;
+
+/// The same signal again within this time is the same request: timeout(1) sends it to the process and to its
+/// group.
+const ECHO_NS: u64 = 100 * NS_PER_MS;
 
 /// The signal that asked the process to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,11 +55,19 @@ impl Interrupts {
         }
         let (tell, first) = bounded(1);
         let body = move || {
-            for (count, signal) in signals.forever().map(Signal).enumerate() {
-                if count > 0 {
-                    std::process::exit(i32::from(signal.exit_code()));
+            let mut first = None;
+            for signal in signals.forever().map(Signal) {
+                let now_ns = clock::now_ns();
+                match first {
+                    None => {
+                        first = Some((signal, now_ns));
+                        let _ = tell.try_send(signal);
+                    }
+                    Some(first) if ends_at_once(first, (signal, now_ns)) => {
+                        std::process::exit(i32::from(signal.exit_code()));
+                    }
+                    Some(_) => {}
                 }
-                let _ = tell.try_send(signal);
             }
         };
         let thread = std::thread::Builder::new().name("signals".to_owned()).spawn(body);
@@ -83,6 +96,11 @@ impl Interrupts {
     }
 }
 
+/// Whether a signal is more than the first one or its echo; each with its time in ns.
+fn ends_at_once(first: (Signal, u64), signal: (Signal, u64)) -> bool {
+    signal.0 != first.0 || signal.1 > first.1 + ECHO_NS
+}
+
 /// Whether this process ignores a signal: a bit in the kernel's `SigIgn` mask (proc(5)).
 fn is_ignored(signal: i32) -> bool {
     let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return false };
@@ -97,5 +115,19 @@ impl Drop for Interrupts {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_echo_of_a_signal_is_the_same_request() {
+        let first = (Signal(SIGTERM), 7);
+        assert!(!ends_at_once(first, first));
+        assert!(!ends_at_once(first, (Signal(SIGTERM), 7 + ECHO_NS)));
+        assert!(ends_at_once(first, (Signal(SIGTERM), 8 + ECHO_NS)));
+        assert!(ends_at_once(first, (Signal(SIGINT), 8)), "another signal is no echo");
     }
 }

@@ -134,14 +134,14 @@ pub fn check_split(config: &TestConfig, drivers: usize) -> Result<(), PlanError>
     let Some(connections) = config.fleet.as_ref().and_then(|fleet| fleet.connections) else { return Ok(()) };
     let (all, drivers, most) = (u64::from(connections), drivers as u64, *limits::CONNECTIONS.end());
     let (least, of_each) = if config.ab.is_empty() { (drivers, "") } else { (2 * drivers, ", 2 for each") };
+    let over = if drivers == 1 { "one driver".to_owned() } else { format!("{drivers} drivers") };
     if all < least {
-        let reason = format!(
-            "{all} cannot be split over {drivers} drivers{of_each}: use {least} or more, or fewer drivers"
-        );
+        let reason =
+            format!("{all} cannot be split over {over}{of_each}: use {least} or more, or fewer drivers");
         return Err(error("fleet.connections", reason));
     }
     if all.div_ceil(drivers.max(1)) > u64::from(most) {
-        let reason = format!("{all} over {drivers} drivers exceeds the limit of {most} per driver");
+        let reason = format!("{all} over {over} exceeds the limit of {most} per driver");
         return Err(error("fleet.connections", reason));
     }
     Ok(())

@@ -94,7 +94,7 @@ fn what_is_missing_is_said() {
     let few = ["run", "http://127.0.0.1:1/", "--ab", "http://127.0.0.1:2/", "--connections", "1"];
     let few = error(&few);
     assert!(
-        few.contains("--connections: 1 cannot be split over 1 drivers, 2 for each: use 2 or more"),
+        few.contains("--connections: 1 cannot be split over one driver, 2 for each: use 2 or more"),
         "{few}"
     );
 }
