@@ -35,7 +35,7 @@ pub mod worker;
 use crate::bus::Connector;
 use crate::clock;
 use crate::host::limits;
-use crate::message::{MAX_NODE_ID_BYTES, NodeRef, Register};
+use crate::message::{NodeRef, Register, check_node_id};
 use crate::plan::{Defaults, check_defaults};
 use crate::threads::StopFlag;
 use crate::threads::{self, Failure, Thread};
@@ -152,9 +152,7 @@ impl Driver {
 
 fn check(config: &Config) -> Result<(), String> {
     let id = &config.node_id;
-    if id.is_empty() || id.len() > MAX_NODE_ID_BYTES || id.contains(char::is_control) {
-        return Err(format!("--node-id {id:?}: use 1 to {MAX_NODE_ID_BYTES} printable characters"));
-    }
+    check_node_id(id).map_err(|why| format!("--node-id {id:?}: {why}"))?;
     match check_defaults(&config.defaults).first() {
         Some(error) => Err(format!("--{error}")),
         None => Ok(()),

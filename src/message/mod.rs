@@ -26,7 +26,7 @@ pub use feed::FeedSpec;
 pub use heartbeat::{DriverState, Heartbeat};
 pub use latency::LatencyMs;
 pub use metrics::{Histograms, MAX_INSTANCE_BYTES, Metrics, NamedFigures, TargetCount, TargetSeen};
-pub use register::{MAX_NODE_ID_BYTES, Register};
+pub use register::{MAX_NODE_ID_BYTES, Register, check_node_id};
 pub use request::{NamedRequest, RequestSpec};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -7,6 +7,17 @@ use serde::{Deserialize, Deserializer, Serialize};
 /// Maximum length of a driver's name, in bytes.
 pub const MAX_NODE_ID_BYTES: usize = 128;
 
+/// Checks a driver's name.
+///
+/// # Errors
+/// What is allowed.
+pub fn check_node_id(id: &str) -> Result<(), String> {
+    if id.is_empty() || id.len() > MAX_NODE_ID_BYTES || id.contains(char::is_control) {
+        return Err(format!("use 1 to {MAX_NODE_ID_BYTES} printable characters"));
+    }
+    Ok(())
+}
+
 /// `register`: a driver announces itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Wire", into = "Wire")]

@@ -4,7 +4,7 @@
 use super::{Job, Shared};
 use crate::bus::Topic;
 use crate::clock;
-use crate::message::{MAX_NODE_ID_BYTES, Register, TestConfig, encode};
+use crate::message::{Register, TestConfig, check_node_id, encode};
 use crate::orchestrator::body::{read_json, read_plan};
 use crate::orchestrator::dashboard::Dashboard;
 use crate::orchestrator::prometheus;
@@ -127,12 +127,7 @@ impl Control {
     pub fn register_json(&self, body: &[u8]) -> Result<bool, ApiError> {
         let register: Register = read_json(body, REGISTER)?;
         let id = &register.node_id;
-        if id.is_empty() || id.len() > MAX_NODE_ID_BYTES || id.contains(char::is_control) {
-            return Err(ApiError::new(
-                400,
-                format!("node_id: use 1 to {MAX_NODE_ID_BYTES} printable characters"),
-            ));
-        }
+        check_node_id(id).map_err(|why| ApiError::new(400, format!("node_id: {why}")))?;
         if register.node_ip.trim().is_empty() {
             return Err(ApiError::new(400, format!("node_IP: the address is missing; example: {REGISTER}")));
         }
