@@ -270,21 +270,23 @@ where
             }
             stop.stop();
         };
-        let (on_panic, not_started) = (fail.clone(), fail.clone());
+        let on_panic = fail.clone();
+        let not_started = move |what: String| {
+            log::error!("{what}");
+            fail(what);
+        };
+        let no_thread = not_started.clone();
         let body = move || match make() {
             Ok(client) => worker::run(index, client, &SystemClock, &task, &out),
             Err(error) => {
-                log::error!("worker {index} cannot start: {error}");
-                fail(format!("worker {index} cannot start: {error}"));
+                not_started(format!("worker {index} cannot start: {error}"));
                 let _ = out.send(Handover::nothing(index));
             }
         };
         match threads::spawn(&format!("worker-{index}"), body, on_panic) {
             Ok(worker) => workers.push(worker),
             Err(error) => {
-                let what = format!("only {index} of {count} workers could start: {error}");
-                log::error!("{what}");
-                not_started(what);
+                no_thread(format!("only {index} of {count} workers could start: {error}"));
                 break;
             }
         }

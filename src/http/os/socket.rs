@@ -18,15 +18,13 @@ use std::time::Duration;
 /// If the connect fails at once: no descriptor, no route, or no local port left. A host without any address
 /// of this family has no route, also to the loopback address.
 pub fn start_connect(address: SocketAddr) -> io::Result<TcpStream> {
-    let error = match try_connect(address) {
-        Err(error) => error,
-        begun => return begun,
-    };
-    if shortage::has_no_source(&error, address) {
-        return Err(Errno::NETUNREACH.into());
-    }
-    shortage::say(&error, address);
-    Err(error)
+    try_connect(address).map_err(|error| {
+        if shortage::has_no_source(&error, address) {
+            return Errno::NETUNREACH.into();
+        }
+        shortage::say(&error, address);
+        error
+    })
 }
 
 fn try_connect(address: SocketAddr) -> io::Result<TcpStream> {
