@@ -7,7 +7,6 @@ use super::ApiError;
 use crate::message::{TestConfig, bounds};
 use crate::plan::fields;
 use crate::plan_file::posted;
-use crate::units::without_mark;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -28,9 +27,9 @@ pub fn read_plan(body: &[u8], content_type: &str) -> Result<TestConfig, ApiError
     if is_toml(content_type) {
         return posted::from_toml(body, &new_id()).map_err(|why| ApiError::new(400, why));
     }
-    let (value, text) = object(body, PLAN, TOML)?;
+    let value = object(body, PLAN, TOML)?;
     if value.get("plan").is_some() {
-        return read_keys(text, &value);
+        return read_keys(body, &value);
     }
     let wrapped = value.get("test_config").filter(|_| value.get("test_id").is_none());
     let plan = wrapped.unwrap_or(&value);
@@ -38,7 +37,7 @@ pub fn read_plan(body: &[u8], content_type: &str) -> Result<TestConfig, ApiError
     let known = plan.get("test_id").is_some();
     if known && wrapped.is_none() {
         // Read from the text, which reveals duplicate fields.
-        return typed(&mut serde_json::Deserializer::from_slice(text), &value);
+        return typed(&mut serde_json::Deserializer::from_slice(body), &value);
     }
     let mut plan = plan.clone();
     if let Some(object) = plan.as_object_mut().filter(|_| !known) {
@@ -64,30 +63,29 @@ struct Keys<'a> {
     test_id: Option<String>,
 }
 
-fn read_keys(text: &[u8], value: &Value) -> Result<TestConfig, ApiError> {
+fn read_keys(body: &[u8], value: &Value) -> Result<TestConfig, ApiError> {
     let refused = |why: String| ApiError::new(400, why);
     fields::check_object(value, "a body with a plan", &["plan", "test_id"]).map_err(refused)?;
-    let keys: Keys = serde_json::from_slice(text).map_err(|why| refused(why.to_string()))?;
+    let keys: Keys = serde_json::from_slice(body).map_err(|why| refused(why.to_string()))?;
     posted::from_json(keys.plan.get(), &keys.test_id.unwrap_or_else(new_id)).map_err(refused)
 }
 
 /// Reads a body in which every field must be one of `names`.
 pub fn read_strict<T: DeserializeOwned>(body: &[u8], what: &str, names: &[&str]) -> Result<T, ApiError> {
     let example = format!("{{\"{}\": …}}", names.first().unwrap_or(&"field"));
-    let (value, text) = object(body, &example, "")?;
+    let value = object(body, &example, "")?;
     fields::check_object(&value, what, names).map_err(|why| ApiError::new(400, why))?;
-    typed(&mut serde_json::Deserializer::from_slice(text), &value)
+    typed(&mut serde_json::Deserializer::from_slice(body), &value)
 }
 
 /// Reads a body like a message, ignoring unknown fields.
 pub fn read_json<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, ApiError> {
-    let (value, text) = object(body, example, "")?;
-    typed(&mut serde_json::Deserializer::from_slice(text), &value)
+    let value = object(body, example, "")?;
+    typed(&mut serde_json::Deserializer::from_slice(body), &value)
 }
 
-/// The body as one JSON object, and its text. `otherwise` is what else it may be.
-fn object<'a>(body: &'a [u8], example: &str, otherwise: &str) -> Result<(Value, &'a [u8]), ApiError> {
-    let body = without_mark(body);
+/// The body as one JSON object. `otherwise` is what else it may be.
+fn object(body: &[u8], example: &str, otherwise: &str) -> Result<Value, ApiError> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Err(ApiError::new(400, format!("The body is empty: send one JSON object, like {example}")));
     }
@@ -100,8 +98,7 @@ fn object<'a>(body: &'a [u8], example: &str, otherwise: &str) -> Result<(Value, 
     }
     // The server threads have small stacks.
     bounds::check(body).map_err(|why| ApiError::new(400, format!("The body is too large: {why}")))?;
-    let value: Value = serde_json::from_slice(body).map_err(|e| ApiError::new(400, not_json(body, &e)))?;
-    Ok((value, body))
+    serde_json::from_slice(body).map_err(|e| ApiError::new(400, not_json(body, &e)))
 }
 
 fn not_json(body: &[u8], error: &serde_json::Error) -> String {

@@ -80,7 +80,8 @@ pub fn entries(form: Form, bytes: &[u8]) -> Result<Vec<Entry>, String> {
     if bytes.len() > MAX_BYTES {
         return Err(format!("is too large: a file with targets has at most {MAX_BYTES} bytes"));
     }
-    let text = std::str::from_utf8(without_mark(bytes)).map_err(|error| {
+    let bytes = without_mark(bytes);
+    let text = std::str::from_utf8(bytes).map_err(|error| {
         let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
         format!("line {line}: is not UTF-8: save the file as UTF-8")
     })?;
