@@ -31,7 +31,7 @@ pub use request::{NamedRequest, RequestSpec};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 pub use starts::{MAX_GAPS_CHARS, MAX_STARTS, RecordedStarts};
-pub use test_config::{COUNT, DELAY, NodeRef, OnDriverLoss, Stage, TestConfig, decode_config};
+pub use test_config::{COUNT, DELAY, NodeRef, OnDriverLoss, Stage, TestConfig, config_in, decode_config};
 pub use test_type::TestType;
 pub use totals::Totals;
 pub use trigger::{Trigger, Word};

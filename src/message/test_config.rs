@@ -186,6 +186,15 @@ pub fn decode_config(bytes: &[u8]) -> Result<TestConfig, String> {
     }
 }
 
+/// Reads the `test_config` inside a larger document, like a result. By way of its text: a second reader of the
+/// same message would be 7,000 lines of the compiler's intermediate code.
+///
+/// # Errors
+/// Why it cannot be read.
+pub fn config_in(document: &Value) -> Result<TestConfig, String> {
+    decode(&encode(document))
+}
+
 /// A delay, or `None` if absent. An empty text is an error: a form field left empty must not become the
 /// default.
 fn delay<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {

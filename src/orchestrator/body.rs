@@ -4,9 +4,10 @@
 //! person may have written the body, and a misspelled limit must not become a flood without a limit.
 
 use super::ApiError;
-use crate::message::{TestConfig, bounds};
+use crate::message::{TestConfig, bounds, encode};
 use crate::plan::fields;
 use crate::plan_file::posted;
+use crate::units::without_place;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -36,14 +37,14 @@ pub fn read_plan(body: &[u8], content_type: &str) -> Result<TestConfig, ApiError
     fields::check(plan).map_err(|why| ApiError::new(400, why))?;
     let known = plan.get("test_id").is_some();
     if known && wrapped.is_none() {
-        // Read from the text, which reveals duplicate fields.
-        return typed(&mut serde_json::Deserializer::from_slice(body), &value);
+        // Read from the text as it came, which reveals duplicate fields.
+        return typed(body, &value);
     }
     let mut plan = plan.clone();
     if let Some(object) = plan.as_object_mut().filter(|_| !known) {
         object.insert("test_id".to_owned(), Value::String(new_id()));
     }
-    typed(plan.clone(), &plan)
+    typed(&encode(&plan), &plan)
 }
 
 fn new_id() -> String {
@@ -75,13 +76,13 @@ pub fn read_strict<T: DeserializeOwned>(body: &[u8], what: &str, names: &[&str])
     let example = format!("{{\"{}\": …}}", names.first().unwrap_or(&"field"));
     let value = object(body, &example, "")?;
     fields::check_object(&value, what, names).map_err(|why| ApiError::new(400, why))?;
-    typed(&mut serde_json::Deserializer::from_slice(body), &value)
+    typed(body, &value)
 }
 
 /// Reads a body like a message, ignoring unknown fields.
 pub fn read_json<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, ApiError> {
     let value = object(body, example, "")?;
-    typed(&mut serde_json::Deserializer::from_slice(body), &value)
+    typed(body, &value)
 }
 
 /// The body as one JSON object. `otherwise` is what else it may be.
@@ -111,15 +112,12 @@ fn not_json(body: &[u8], error: &serde_json::Error) -> String {
     }
 }
 
-/// Reads the message; an error names the field and the required value.
-fn typed<'de, D, T>(reader: D, body: &Value) -> Result<T, ApiError>
-where
-    D: serde::Deserializer<'de>,
-    D::Error: std::fmt::Display,
-    T: DeserializeOwned,
-{
-    serde_path_to_error::deserialize(reader)
-        .map_err(|e| ApiError::new(400, wrong(&e.path().to_string(), &e.inner().to_string(), body)))
+/// Reads the message; an error names the field and the required value, not a place in the text, which may be a
+/// copy.
+fn typed<T: DeserializeOwned>(json: &[u8], body: &Value) -> Result<T, ApiError> {
+    serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(json)).map_err(|e| {
+        ApiError::new(400, wrong(&e.path().to_string(), without_place(&e.inner().to_string()), body))
+    })
 }
 
 fn wrong(path: &str, why: &str, body: &Value) -> String {

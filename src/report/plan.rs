@@ -1,10 +1,9 @@
 //! What was asked for.
 
-use crate::message::TestConfig;
+use crate::message::config_in;
 use crate::plan::words::{amount, connections, gloss, load, request, shown_plan};
 use crate::units::{clip, format_duration_ms, utc};
 use maud::{Markup, html};
-use serde::Deserialize;
 use serde_json::Value;
 
 /// Maximum number of characters of a line.
@@ -35,7 +34,7 @@ fn clip_lines(text: &str) -> String {
 
 /// Terms with their values; empty if the plan cannot be read.
 fn terms(plan: &Value) -> Vec<(&'static str, String)> {
-    let Ok(config) = <TestConfig as Deserialize>::deserialize(plan) else { return Vec::new() };
+    let Ok(config) = config_in(plan) else { return Vec::new() };
     let fleet = config.fleet.clone().unwrap_or_default();
     let test_type = config.test_type.name();
     let gloss = gloss(test_type).map(|gloss| format!("{test_type} ({gloss})"));

@@ -1,14 +1,13 @@
 //! What a plan asks for, in a few words for the heading.
 
-use crate::message::{TestConfig, Totals};
+use crate::message::{TestConfig, Totals, config_in};
 use crate::plan::words::{connections, load, request};
 use crate::units::{format_count, format_duration_ms};
-use serde::Deserialize;
 use serde_json::Value;
 
 /// Terms with their values; empty if the plan cannot be read.
 pub fn terms(plan: &Value) -> Vec<(&'static str, String)> {
-    let Ok(config) = <TestConfig as Deserialize>::deserialize(plan) else { return Vec::new() };
+    let Ok(config) = config_in(plan) else { return Vec::new() };
     let fleet = config.fleet.clone().unwrap_or_default();
     let mut terms = vec![("request", request(&config)), ("load", load(&config, &fleet))];
     terms.extend(amount(&config, &fleet).map(|text| ("ends after", text)));
@@ -20,13 +19,13 @@ pub fn terms(plan: &Value) -> Vec<(&'static str, String)> {
 
 /// Planned length in s; `None` if a count or the drivers' own flags end the test.
 pub fn planned_s(plan: &Value) -> Option<f64> {
-    let config = <TestConfig as Deserialize>::deserialize(plan).ok()?;
+    let config = config_in(plan).ok()?;
     length_ms(&config, &config.fleet.clone().unwrap_or_default()).map(|ms| ms as f64 / 1_000.0)
 }
 
 /// Whether requests start by a schedule, whatever the target does; false if the drivers' own flags decide.
 pub fn is_open(plan: &Value) -> bool {
-    let Ok(config) = <TestConfig as Deserialize>::deserialize(plan) else { return false };
+    let Ok(config) = config_in(plan) else { return false };
     let fleet = config.fleet.clone().unwrap_or_default();
     let is_paced = config.target_throughput.or(fleet.rate).is_some() || config.test_message_delay.is_some();
     is_paced || config.starts.is_some() || !config.stages.is_empty() || !fleet.stages.is_empty()

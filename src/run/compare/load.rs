@@ -31,7 +31,7 @@ pub fn run(path: &Path) -> Result<Run, String> {
         });
     }
     let text = text(&summary).map_err(|e| format!("{}: {e}", summary.display()))?;
-    let read = serde_json::from_str::<Summary>(&text);
+    let read = serde_json::from_slice::<Summary>(text.as_bytes());
     let read = read.map_err(|e| format!("{}: it is no result of a run: {e}", summary.display()))?;
     Ok(Run::new(&name, read, Vec::new()))
 }

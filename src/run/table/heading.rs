@@ -1,8 +1,7 @@
 //! What was run: the test type, the request and the plan.
 
 use super::text::{LABEL, labelled, shorten, wrap};
-use crate::message::secrets;
-use crate::message::{Stage, TestConfig, TestType};
+use crate::message::{Stage, TestConfig, TestType, config_in, secrets};
 use crate::plan::{DEFAULT_CONNECTIONS, DEFAULT_DELAY, DEFAULT_DURATION, Plan};
 use crate::plan::{recorded, words};
 use crate::schedule::supply;
@@ -41,7 +40,7 @@ pub fn details(summary: &Summary) -> Vec<String> {
 fn plan(summary: &Summary) -> Option<TestConfig> {
     let mut plan = summary.plan.clone();
     secrets::hide(&mut plan);
-    serde_json::from_value(plan).ok()
+    config_in(&plan).ok()
 }
 
 /// How the requests are paced, in the words of a newcomer.
