@@ -25,6 +25,8 @@ pub struct Loss {
     pub covered_s: Option<f64>,
     /// Requests of its share that no report accounts for; `None` if the size of its share is unknown.
     pub unreported: Option<u64>,
+    /// Requests that it reported as never sent.
+    pub never_sent: u64,
     /// Requests of its share beyond those that its last report counts as planned.
     pub beyond_report: u64,
     /// Requests that it reported as sent without reporting how they ended.
@@ -61,6 +63,7 @@ fn loss(driver: &DriverFigures, what: String, given: Option<u64>) -> Loss {
         lacks_report: false,
         covered_s: driver.shown.as_ref().map(|shown| shown.elapsed_ms / 1_000.0),
         unreported: given.map(|given| given.saturating_sub(counts.sent + counts.never_sent)),
+        never_sent: counts.never_sent,
         beyond_report: given.map_or(0, |given| given - counts.planned),
         in_flight: counts.unaccounted(),
     }

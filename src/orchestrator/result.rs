@@ -31,6 +31,8 @@ pub fn summary(run: &Run, figures: &Aggregate, judge: &Judge, clock_unknown: Vec
     let mut facts = facts(run, figures, &total, &conservation);
     (facts.generator, facts.causes) = (generator, error_samples.clone());
     facts.clock_unknown = run.end.as_ref().map_or(clock_unknown, |end| end.clock_unknown.clone());
+    // What a driver did not send because it was lost or stopped says nothing about the target.
+    facts.never_sent -= losses.iter().map(|loss| loss.never_sent).sum::<u64>().min(facts.never_sent);
     facts.lost = losses.into_iter().map(lost_driver).collect();
     let plan = plan(&run.config);
     let requests = named::requests(figures, &plan, total.elapsed_s);
@@ -168,7 +170,7 @@ fn lost_driver(loss: Loss) -> LostDriver {
         what: loss.what,
         is_unreported: loss.lacks_report,
         after_s: loss.covered_s,
-        not_sent: loss.unreported,
+        not_sent: loss.unreported.map(|unreported| unreported + loss.never_sent),
     }
 }
 

@@ -30,7 +30,7 @@ pub struct Facts {
     pub sent: u64,
     /// Sent requests that were resent.
     pub resent: u64,
-    /// Planned requests that were given up unsent.
+    /// Planned requests that were given up unsent, by drivers that were not lost.
     pub never_sent: u64,
     /// Sent requests that had to wait for a free connection.
     pub queued: u64,
@@ -99,7 +99,7 @@ pub struct LostDriver {
     pub is_unreported: bool,
     /// Running time that its reports cover, in s; `None` if it never reported.
     pub after_s: Option<f64>,
-    /// Planned requests that no report accounts for; `None` if the plan does not say how many it should have
-    /// sent.
+    /// Planned requests that it did not send, or that no report accounts for; `None` if the plan does not say
+    /// how many it should have sent.
     pub not_sent: Option<u64>,
 }

@@ -1,6 +1,7 @@
 //! Failures, and how they are reported.
 
 use super::support::*;
+use floodgate::bus::Topic;
 use floodgate::clock;
 use floodgate::orchestrator::{Config, start};
 use floodgate::stats::summary::Summary;
@@ -89,6 +90,34 @@ fn a_driver_that_leaves_or_restarts_during_the_run_is_named_and_not_waited_for()
     );
     let row = control.dashboard().fleet.into_iter().find(|row| row.node_id == "b").expect("listed");
     assert_eq!(row.state, "left");
+}
+
+#[test]
+fn what_a_driver_that_cut_its_load_short_did_not_send_is_not_blamed_on_the_target() {
+    let bus = local();
+    let orchestrator = orchestrator(&bus);
+    let control = orchestrator.control();
+    let mut drivers = ["a", "b"].map(|name| Driver::join(&bus, name, 1));
+    wait_alive(&control, 2);
+    control.configure_json(TSUNAMI).expect("configures");
+    drivers.iter_mut().for_each(|driver| drop(driver.agree()));
+    let origin_ms = drivers[0].trigger("t").start_at_ms.expect("a start");
+    let mut message = Figures { sequence: 1, elapsed_ms: 500.0, ..last(origin_ms, 50) }.message("b", 1, "t");
+    (message["counts"]["planned"], message["counts"]["never_sent"]) = (json!(200), json!(150));
+    drivers[1].publish(Topic::Metrics, &message);
+    let reason = "it could not reach Kafka for 30 s and stopped its load";
+    drivers[1].say(json!({"state": "left", "test_id": "t", "reason": reason}));
+    drivers[0].report("t", Figures { sequence: 1, ..last(origin_ms, 200) });
+    let result = wait_state(&control, "t", "completed");
+    let counts = &result.conservation;
+    assert_eq!((counts.planned, counts.sent, counts.never_sent, counts.lost), (400, 250, 150, 0));
+    assert_eq!(
+        result.verdict,
+        [format!(
+            "Driver b was lost after 0.5 s: 37.5 % of the plan was not sent (150 of 400 requests), because \
+             {reason}."
+        )]
+    );
 }
 
 #[test]
