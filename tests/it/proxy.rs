@@ -90,5 +90,8 @@ fn a_tunnel_that_is_refused_is_a_connect_error_with_its_cause() {
         summary(&["https://localhost/x", "-n", "2", "-c", "1", "--http-proxy", &format!("http://{address}")]);
     assert_eq!((found.total.responses, found.total.errors.get("connect")), (0, Some(&2)), "{text}");
     assert!(text.contains("the proxy refused the tunnel: HTTP/1.1 403 Forbidden"), "{text}");
+    let said = "Could not connect to localhost:443 through the proxy: the proxy refused the tunnel";
+    assert!(found.verdict[0].starts_with(said), "{:?}", found.verdict);
+    assert!(!is_noted(&found), "nothing was measured through it");
     assert_eq!(asked.lock().expect("notes").len(), 2);
 }

@@ -135,7 +135,8 @@ fn unverified(facts: &Facts) -> Option<Finding> {
 /// A note that the target was not measured alone.
 fn proxied(facts: &Facts) -> Option<Finding> {
     let text = "Note: the target was reached through a proxy, which is part of what was measured.";
-    facts.generator.proxied.then(|| Finding::info("proxied", text.to_owned()))
+    let is_measured = facts.generator.proxied && !errors::nothing_reached(facts);
+    is_measured.then(|| Finding::info("proxied", text.to_owned()))
 }
 
 /// Conditions of the plan that were true, and after the end those that could not be judged.
