@@ -31,7 +31,7 @@ pub fn manual(command: Option<&str>) -> Result<Vec<u8>, String> {
     };
     let mut text = Vec::new();
     // Writing to memory cannot fail.
-    let _ = Man::new(page).render(&mut text);
+    let _ = Man::new(page).source(concat!("floodgate ", env!("CARGO_PKG_VERSION"))).render(&mut text);
     Ok(text)
 }
 
@@ -55,6 +55,8 @@ mod tests {
         assert!(page(None).starts_with(".ie") && page(None).contains(".SH SYNOPSIS"), "{}", page(None));
         assert!(page(Some("run")).contains("rate\\-per\\-driver"));
         assert!(page(Some("replay")).contains("kafka\\-client"));
+        let source = format!("\"floodgate {}\"", env!("CARGO_PKG_VERSION"));
+        assert!(page(Some("driver")).contains(&source), "{}", page(Some("driver")));
         assert!(manual(Some("rn")).is_err_and(|e| e.contains("run, ") && e.contains("driver, ")));
     }
 }

@@ -173,7 +173,7 @@ impl NumberedReport {
         let name = &self.node.node_id;
         Some(format!(
             "The final report of driver {name} arrived without {what}: the broker refuses records of that \
-             size; raise max.message.bytes of the topic metrics to 1048588, Kafka's default."
+             size; raise max.message.bytes of the metrics topic to 1048588, Kafka's default."
         ))
     }
 }

@@ -35,7 +35,7 @@ fn reports_larger_than_the_topic_accepts_lose_their_histograms_and_the_result_sa
         let start = format!("The final report of driver {driver} arrived without histograms");
         let found = summary.verdict.iter().find(|line| line.starts_with(&start));
         let line = found.unwrap_or_else(|| panic!("{:#?}", summary.verdict));
-        assert!(line.contains("raise max.message.bytes of the topic metrics to 1048588"), "{line}");
+        assert!(line.contains("raise max.message.bytes of the metrics topic to 1048588"), "{line}");
     }
     for driver in drivers {
         let ended = driver.terminate();
