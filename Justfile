@@ -124,10 +124,10 @@ constrained *args:
 oldest-rust:
     .ci/oldest-rust
 
-# Builds the static binary, for x86_64 or aarch64 hosts (needs rustup's musl target and a C compiler, see scripts/static)
-static arch="x86_64":
-    scripts/static {{arch}}
-    @ls -l target/{{arch}}-unknown-linux-musl/dist/floodgate
+# Builds the static binary, for x86_64 or aarch64 hosts, or a `--small` one (needs rustup's musl target and a C
+# compiler, see scripts/static)
+static *args:
+    scripts/static {{args}}
 
 # Copies the static binary to hosts by ssh, as ./floodgate: `just copy load-1 load-2` (after `just static`)
 copy +hosts:

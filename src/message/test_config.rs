@@ -186,8 +186,8 @@ pub fn decode_config(bytes: &[u8]) -> Result<TestConfig, String> {
     }
 }
 
-/// Reads the `test_config` inside a larger document, like a result. By way of its text: a second reader of the
-/// same message would be 7,000 lines of the compiler's intermediate code.
+/// Reads the `test_config` inside a larger document, like a result. By way of its text, because each further
+/// kind of input would be a reader of its own for the compiler.
 ///
 /// # Errors
 /// Why it cannot be read.

@@ -112,8 +112,8 @@ fn not_json(body: &[u8], error: &serde_json::Error) -> String {
     }
 }
 
-/// Reads the message; an error names the field and the required value, not a place in the text, which may be a
-/// copy.
+/// Reads the message; an error names the field and the required value, not a place in the text, which may be
+/// a copy.
 fn typed<T: DeserializeOwned>(json: &[u8], body: &Value) -> Result<T, ApiError> {
     serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(json)).map_err(|e| {
         ApiError::new(400, wrong(&e.path().to_string(), without_place(&e.inner().to_string()), body))

@@ -77,7 +77,7 @@ fn the_image_runs_the_binary_that_just_static_builds() {
     let read = |name: &str| std::fs::read_to_string(root.join(name)).expect(name);
     let image = text("Dockerfile");
     assert!(image.contains("target/${ARCH}-unknown-linux-musl/dist/floodgate /floodgate"), "{image}");
-    assert!(read("scripts/static").contains("--profile dist"));
+    assert!(read("scripts/static").contains("profile=dist\n"));
     assert!(read("Cargo.toml").contains("[profile.dist]"));
     assert!(read(".dockerignore").contains("!target/*/dist/floodgate"));
 }
