@@ -120,6 +120,9 @@ const CONDITION: u8 = 3;
 /// Exit code of a run that finished without all its drivers.
 const DRIVER_LOST: u8 = 4;
 
+/// The finding that the store did not save everything.
+const NOT_SAVED: &str = "not_saved";
+
 /// How a run ended.
 struct Ended {
     summary: Option<Summary>,
@@ -293,7 +296,7 @@ fn say_what_is_saved(ended: &mut Ended, control: &mut dyn Backend, quiet: bool) 
     for problem in outcome.problems.into_iter().rev() {
         let text = format!("Not everything was saved: {problem}.");
         summary.verdict.insert(0, text.clone());
-        summary.findings.insert(0, Finding::new("not_saved", Severity::Warning, text));
+        summary.findings.insert(0, Finding::new(NOT_SAVED, Severity::Warning, text));
     }
 }
 
@@ -315,6 +318,7 @@ fn exit_code(ended: &Ended) -> u8 {
         Some(summary) if summary.total.responses == 0 && !summary.is_original_only() => FAILED,
         Some(summary) if summary.thresholds.iter().any(|threshold| !threshold.passed) => CONDITION,
         Some(summary) if summary.drivers.iter().any(|driver| driver.state.is_missing()) => DRIVER_LOST,
+        Some(summary) if summary.findings.iter().any(|finding| finding.code == NOT_SAVED) => FAILED,
         Some(_) => 0,
         None => FAILED,
     }

@@ -161,6 +161,10 @@ fn exit_codes_reflect_the_outcome() {
     assert_eq!(judged(RunState::Aborted, "max > 1s, abort", false), 3);
     assert_eq!(judged(RunState::Aborted, "max > 1s", false), 1, "stopped by something else");
     assert_eq!(judged(RunState::Failed, "max > 1s, abort", false), 1, "a failure before a condition");
+    let mut unsaved = ended(RunState::Completed, 5, &[]);
+    let finding = Finding::new("not_saved", Severity::Warning, "Not everything was saved.".to_owned());
+    unsaved.summary.iter_mut().for_each(|summary| summary.findings = vec![finding.clone()]);
+    assert_eq!(exit_code(&unsaved), 1, "--out could not save everything");
     assert_eq!(exit_code(&ended(RunState::Failed, 5, &[])), 1);
     assert_eq!(exit_code(&ended(RunState::Aborted, 5, &[])), 1);
     assert_eq!(exit_code(&Ended { summary: None, ..ended(RunState::Failed, 0, &[]) }), 1);

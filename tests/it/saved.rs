@@ -128,7 +128,7 @@ fn a_run_whose_result_cannot_be_saved_goes_on_and_says_so() {
     fs::write(&file, "").expect("written");
     let words = ["run", "--duration", "1s", "--rate", "50", "--json", "--out", file.to_str().expect("UTF-8")];
     let output = run("floodgate", &words, &[]);
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     let text = stdout(&output);
     assert_eq!(codes(&text)[0], "not_saved");
     let summary: Summary = serde_json::from_str(&text).expect("a summary");
