@@ -15,8 +15,8 @@ done
 
 # A test needs drivers that have joined.
 for _ in $(seq 100); do
-    alive=$(curl -s "http://$LISTEN/dashboard" | grep -o '"state":"alive"' | wc -l) || true
-    [ "$alive" -lt 3 ] || break
+    idle=$(curl -s "http://$LISTEN/dashboard" | grep -o '"activity":"idle"' | wc -l) || true
+    [ "$idle" -lt 3 ] || break
     sleep 0.2
 done
 floodgate run --orchestrator "http://$LISTEN" --rate 300 --duration 3s

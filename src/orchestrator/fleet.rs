@@ -156,6 +156,12 @@ impl Fleet {
         self.nodes.values().filter(able).filter_map(reference).collect()
     }
 
+    /// A driver that has registered, but has not sent a heartbeat yet.
+    pub fn newcomer(&self) -> Option<&str> {
+        let is_new = |node: &&Node| node.presence == Presence::Alive && node.heartbeat.is_none();
+        self.nodes.values().find(is_new).map(|node| node.node_id.as_str())
+    }
+
     /// The drivers of the original protocol that may take part in a test, by name.
     pub fn originals(&self) -> Vec<String> {
         let able = |node: &&Node| node.epoch.is_none() && node.presence != Presence::Left;
@@ -436,6 +442,7 @@ mod tests {
         assert!(fleet.named().is_empty());
         assert_eq!(presence(&fleet, "posted"), Presence::Alive);
         assert_eq!(presence(&fleet, "stale"), Presence::Dead);
+        assert_eq!(fleet.newcomer(), Some("posted"));
         assert!(
             fleet.heartbeat(&beat("stale", Some(3)), 1).is_empty(),
             "it was never alive, so it does not come back"

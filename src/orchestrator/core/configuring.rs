@@ -88,8 +88,13 @@ impl Core {
     fn check_drivers(&self, config: &TestConfig, plan: &Plan, originals: &[String]) -> Result<(), ApiError> {
         let drivers = config.drivers.len();
         if drivers == 0 && originals.is_empty() {
-            let how = "start floodgate-driver on the same bus and wait until GET /dashboard shows it alive";
-            return Err(ApiError::new(409, format!("no driver is alive: {how}")));
+            let why = match self.fleet.newcomer() {
+                Some(name) => format!("{name:?} has registered, but sent no heartbeat yet: try again in 1 s"),
+                None => "start floodgate-driver on the same bus and wait until GET /dashboard shows its \
+                    activity"
+                    .to_owned(),
+            };
+            return Err(ApiError::new(409, format!("no driver is alive: {why}")));
         }
         if drivers == 0 && !self.fleet.is_without_ours() {
             let why = "only drivers of the original protocol are known, and others may not have been heard \
