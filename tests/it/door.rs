@@ -1,7 +1,8 @@
 //! Misbehaving clients: whatever they do, other clients are answered, and nothing leaks.
 
+use crate::orchestrator::support::wait;
 use crate::raw_http::{Connection, get};
-use floodgate::clock::{self, NS_PER_S};
+use floodgate::clock;
 use floodgate::http::server::{Calls, Options, Request, Response, Server};
 use std::io::Read;
 use std::net::SocketAddr;
@@ -36,15 +37,6 @@ fn rest(connection: &mut Connection) -> String {
     let mut bytes = Vec::new();
     let _ = connection.stream().read_to_end(&mut bytes);
     String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// Tries again until it succeeds.
-fn within_20_s(what: &str, mut succeeds: impl FnMut() -> bool) {
-    let deadline_ns = clock::now_ns() + 20 * NS_PER_S;
-    while !succeeds() {
-        assert!(clock::now_ns() < deadline_ns, "timed out waiting for {what}");
-        clock::sleep(Duration::from_millis(20));
-    }
 }
 
 /// What a misbehaving client sends before it falls silent.
@@ -176,13 +168,13 @@ fn clients_that_do_not_read_lose_only_their_own_answers() {
     deaf.iter_mut().for_each(|connection| connection.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n"));
     // A client that reads is answered in full as soon as the others have timed out; on a busy host, it may be
     // too slow itself at first.
-    within_20_s("a whole answer", || {
+    wait("a whole answer", || {
         let mut reader = Connection::open(server.addr());
         reader.try_send(b"GET / HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n");
-        rest(&mut reader).len() > 8 << 20
+        (rest(&mut reader).len() > 8 << 20).then_some(())
     });
     for connection in &mut deaf {
-        within_20_s("the end of a connection", || !connection.try_send(b"x"));
+        wait("the end of a connection", || (!connection.try_send(b"x")).then_some(()));
         let length = rest(connection).len();
         assert!(length < 8 << 20, "dropped, with {length} bytes in transit");
     }

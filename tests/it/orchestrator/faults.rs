@@ -1,9 +1,9 @@
 //! Failures, and how they are reported.
 
 use super::support::*;
-use floodgate::bus::Topic;
+use floodgate::bus::{Connector, Topic};
 use floodgate::clock;
-use floodgate::orchestrator::{Config, start};
+use floodgate::orchestrator::{Config, Control, start};
 use floodgate::stats::summary::Summary;
 use serde_json::json;
 use std::sync::Arc;
@@ -22,6 +22,16 @@ fn last(origin_ms: f64, responses: u64) -> Figures {
         is_final: true,
         seen: None,
     }
+}
+
+/// Drivers a and b, which have agreed to this plan of test t, and its start.
+fn two_started(bus: &Arc<dyn Connector>, control: &Control, plan: &[u8]) -> ([Driver; 2], f64) {
+    let mut drivers = ["a", "b"].map(|name| Driver::join(bus, name, 1));
+    wait_alive(control, 2);
+    control.configure_json(plan).expect("configures");
+    drivers.iter_mut().for_each(|driver| drop(driver.agree()));
+    let origin_ms = drivers[0].trigger("t").start_at_ms.expect("a start");
+    (drivers, origin_ms)
 }
 
 #[test]
@@ -97,11 +107,7 @@ fn what_a_driver_that_cut_its_load_short_did_not_send_is_not_blamed_on_the_targe
     let bus = local();
     let orchestrator = orchestrator(&bus);
     let control = orchestrator.control();
-    let mut drivers = ["a", "b"].map(|name| Driver::join(&bus, name, 1));
-    wait_alive(&control, 2);
-    control.configure_json(TSUNAMI).expect("configures");
-    drivers.iter_mut().for_each(|driver| drop(driver.agree()));
-    let origin_ms = drivers[0].trigger("t").start_at_ms.expect("a start");
+    let (mut drivers, origin_ms) = two_started(&bus, &control, TSUNAMI);
     let mut message = Figures { sequence: 1, elapsed_ms: 500.0, ..last(origin_ms, 50) }.message("b", 1, "t");
     (message["counts"]["planned"], message["counts"]["never_sent"]) = (json!(200), json!(150));
     drivers[1].publish(Topic::Metrics, &message);
@@ -157,12 +163,8 @@ fn the_loss_of_a_closed_loop_has_no_number() {
     let bus = local();
     let orchestrator = orchestrator(&bus);
     let control = orchestrator.control();
-    let mut drivers = ["a", "b"].map(|name| Driver::join(&bus, name, 1));
-    wait_alive(&control, 2);
     let body = br#"{"test_id":"t","test_type":"AVALANCHE","duration_ms":2000,"timeout_ms":500}"#;
-    control.configure_json(body).expect("configures");
-    drivers.iter_mut().for_each(|driver| drop(driver.agree()));
-    let origin_ms = drivers[0].trigger("t").start_at_ms.expect("a start");
+    let (mut drivers, origin_ms) = two_started(&bus, &control, body);
     drivers[1]
         .report("t", Figures { sequence: 1, is_final: false, elapsed_ms: 500.0, ..last(origin_ms, 40) });
     drivers[1].say(json!({"state": "left"}));
@@ -215,11 +217,7 @@ fn nothing_is_accepted_after_a_final_report() {
     let bus = local();
     let orchestrator = orchestrator(&bus);
     let control = orchestrator.control();
-    let mut drivers = ["a", "b"].map(|name| Driver::join(&bus, name, 1));
-    wait_alive(&control, 2);
-    control.configure_json(TSUNAMI).expect("configures");
-    drivers.iter_mut().for_each(|driver| drop(driver.agree()));
-    let origin_ms = drivers[0].trigger("t").start_at_ms.expect("a start");
+    let (mut drivers, origin_ms) = two_started(&bus, &control, TSUNAMI);
     drivers[0].report("t", last(origin_ms, 100));
     drivers[0].report("t", Figures { sequence: 4, is_final: false, ..last(origin_ms, 999) });
     drivers[0].report("t", Figures { sequence: 5, ..last(origin_ms, 999) });
