@@ -3,7 +3,6 @@
 use super::figures::{Family, Figure};
 use super::floor::{FloorSource, MIN_MS};
 use super::format_change;
-use crate::message::encode;
 use crate::stats::summary::Summary;
 use crate::units::{format_count, format_figure, trim_number};
 use serde::{Deserialize, Serialize};
@@ -247,9 +246,7 @@ impl Comparison {
     /// The comparison in a result; `None` if it cannot be read, has another schema, or gives one of its own
     /// figures another unit.
     pub fn of(document: &Value) -> Option<Comparison> {
-        let read = serde_json::from_slice::<Comparison>(&encode(document))
-            .ok()
-            .filter(|read| read.schema == SCHEMA)?;
+        let read = Comparison::deserialize(document).ok().filter(|read| read.schema == SCHEMA)?;
         let fits = |change: &Change| {
             (change.unit.as_ref(), change.change_unit.as_ref())
                 == (change.figure.unit(), change.figure.change_unit())

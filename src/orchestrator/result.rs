@@ -32,7 +32,8 @@ pub fn summary(run: &Run, figures: &Aggregate, judge: &Judge, clock_unknown: Vec
     (facts.generator, facts.causes) = (generator, error_samples.clone());
     facts.clock_unknown = run.end.as_ref().map_or(clock_unknown, |end| end.clock_unknown.clone());
     // What a driver did not send because it was lost or stopped says nothing about the target.
-    facts.never_sent -= losses.iter().map(|loss| loss.never_sent).sum::<u64>().min(facts.never_sent);
+    let unsent_by_lost: u64 = losses.iter().map(|loss| loss.never_sent).sum();
+    facts.never_sent = facts.never_sent.saturating_sub(unsent_by_lost);
     facts.lost = losses.into_iter().map(lost_driver).collect();
     let plan = plan(&run.config);
     let requests = named::requests(figures, &plan, total.elapsed_s);

@@ -57,11 +57,10 @@ fn unreached(facts: &Facts, total: u64) -> String {
         let advice = "check that the port speaks TLS and that its certificate names this host and is trusted \
                       (--ca-cert trusts your own CA)";
         (format!("The TLS handshake with {target} failed"), advice)
-    } else if all(ErrorKind::Dns) && facts.generator.proxied {
-        // The proxy resolves the target's name.
-        ("Could not resolve the name of the proxy".to_owned(), "check its spelling and the DNS settings")
     } else if all(ErrorKind::Dns) {
-        (format!("Could not resolve the name of {target}"), "check its spelling and the DNS settings")
+        // A proxy resolves the target's name itself.
+        let whose = if facts.generator.proxied { "the proxy" } else { target };
+        (format!("Could not resolve the name of {whose}"), "check its spelling and the DNS settings")
     } else if facts.generator.proxied {
         let advice = "check that the proxy is running and that it may connect to the target";
         (format!("Could not connect to {target} through the proxy"), advice)
